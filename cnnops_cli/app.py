@@ -1,0 +1,150 @@
+"""The command `cnnops`: its commands, and the one place where errors become exit statuses."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cnnops_cli import __version__
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.help import HelpfulCommand
+from cnnops_cli.options import with_settings
+from cnnops_cli.words import suggest
+
+OPERATORS = ("conv", "maxpool", "batchnorm", "dropout")
+
+_BLAS_THREADS = (
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+_BAD_CALL = 2
+_INTERRUPTED = 130
+
+
+class Operators(TyperGroup):
+    """The commands, each imported when it is called, because NumPy is not needed before."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name the commands in the order of `--help`."""
+        return list(OPERATORS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Build the command of an operator from the function of the same name."""
+        if cmd_name not in OPERATORS:
+            return None
+        function = getattr(import_module(f"cnnops_cli.commands.{cmd_name}"), cmd_name)
+        command = typer.Typer(add_completion=False, rich_markup_mode=None)
+        command.command(cmd_name, cls=HelpfulCommand, context_settings=_CONTEXT)(
+            with_settings(function)
+        )
+        return typer.main.get_command(command)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the arguments name."""
+        if not ctx._protected_args and not ctx.args:
+            raise CnnopsError(f"no command; there are {', '.join(OPERATORS)} (see cnnops --help)")
+        return super().invoke(ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the arguments begin with."""
+        if args[0] not in OPERATORS:
+            raise CnnopsError(
+                f"no such command: {args[0]}; there are {', '.join(OPERATORS)}"
+                f"{suggest(args[0], OPERATORS)}"
+            )
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=Operators,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=_CONTEXT,
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cnnops {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def cnnops(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Tensor operations of convolutional networks, exact about PyTorch's semantics.
+
+    INPUT and every TENSOR are .npy, .npz or JSON: a file, standard input, or text. The result goes
+    to standard output, as a view on a terminal and as JSON in a pipe, or to a file (-o).
+    """
+
+
+def main() -> None:
+    """Run the command line, and end the process with its exit status."""
+    # The threads are ours: BLAS's own would fight with them, and change the last bits.
+    os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
+    group: Any = typer.main.get_command(app)
+    if "_CNNOPS_COMPLETE" in os.environ:
+        group(prog_name="cnnops")
+    sys.exit(_status(group, sys.argv[1:]))
+
+
+def _status(group: Any, arguments: list[str]) -> int:
+    """Run, and tell the exit status."""
+    command = "cnnops"
+    try:
+        with group.make_context("cnnops", arguments) as context:
+            try:
+                group.invoke(context)
+            finally:
+                command = f"cnnops {context.invoked_subcommand or ''}".strip()
+    except typer.Exit as done:
+        return done.exit_code
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:  # whoever read standard output has what they wanted
+        return 0
+    except typer.TyperException as error:
+        return _fail(_command_of(error), _describe(error))
+    except CnnopsError as error:
+        return _fail(command, str(error))
+    except MemoryError as error:
+        return _fail(command, f"not enough memory: {error}" if str(error) else "not enough memory")
+    except Exception as error:
+        return _fail(command, f"internal error, please report it: {type(error).__name__}: {error}")
+    return 0
+
+
+def _fail(command: str, text: str) -> int:
+    line = " ".join(text.split())
+    print(f"{command}: error: {line}", file=sys.stderr)
+    return _BAD_CALL
+
+
+def _command_of(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context else "cnnops"
+
+
+def _describe(error: typer.TyperException) -> str:
+    """Say what Typer refused, in this tool's form, with the nearest right word."""
+    context, param = getattr(error, "ctx", None), getattr(error, "param", None)
+    option = getattr(error, "option_name", None)
+    if param is not None:
+        return f"{max(param.opts, key=len)}: {error.message}"
+    if option is not None and context is not None and error.message.startswith("No such option"):
+        known = [name for param in context.command.get_params(context) for name in param.opts]
+        return f"no such option: {option}{suggest(option, known)}"
+    text = error.format_message()
+    return text[0].lower() + text[1:].rstrip(".")

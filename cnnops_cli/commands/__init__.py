@@ -1,0 +1,1 @@
+"""The commands: options to tensors, to operators, to output; one file each."""

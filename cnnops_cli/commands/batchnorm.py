@@ -1,0 +1,195 @@
+"""`cnnops batchnorm`."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from cnnops_cli import options
+from cnnops_cli.commands.deliver import Delivery, check_output, deliver
+from cnnops_cli.commands.operands import Form, computing, read_tensors
+from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.ops.batchnorm import batchnorm as normalise
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.read import read_named
+from cnnops_cli.tensors.tensor import Tensor, convert, unify
+from cnnops_cli.tensors.write import named_writer
+from cnnops_cli.words import check_word
+
+_COUNT = "num_batches_tracked"
+_DEFAULTS = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
+
+
+def batchnorm(
+    train: Annotated[
+        bool,
+        typer.Option(
+            "--train/--eval",
+            show_default=False,
+            rich_help_panel="Normalization",
+            help="Normalise with the statistics of this batch, over every axis but the channels "
+            "(--train, the default), or with the running statistics (--eval).",
+        ),
+    ] = True,
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            "--weight",
+            "--gamma",
+            metavar="TENSOR",
+            rich_help_panel="Normalization",
+            help="Scale: (C,) or a number. Default 1.",
+        ),
+    ] = None,
+    bias: Annotated[
+        str | None,
+        typer.Option(
+            "--bias",
+            "--beta",
+            metavar="TENSOR",
+            rich_help_panel="Normalization",
+            help="Shift: (C,) or a number. Default 0.",
+        ),
+    ] = None,
+    running_mean: Annotated[
+        str | None,
+        typer.Option(
+            "--running-mean",
+            metavar="TENSOR",
+            rich_help_panel="Normalization",
+            help="(C,) or a number. Default 0.",
+        ),
+    ] = None,
+    running_var: Annotated[
+        str | None,
+        typer.Option(
+            "--running-var",
+            metavar="TENSOR",
+            rich_help_panel="Normalization",
+            help="(C,) or a number. Default 1.",
+        ),
+    ] = None,
+    eps: Annotated[
+        float,
+        typer.Option(
+            "--eps",
+            metavar="X",
+            show_default=False,
+            rich_help_panel="Normalization",
+            help="Added to the variance; positive in --train, 0 or more in --eval. Default 1e-5.",
+        ),
+    ] = 1e-5,
+    momentum: Annotated[
+        Any,
+        typer.Option(
+            "--momentum",
+            metavar="X|none",
+            parser=options.parse_momentum,
+            show_default=False,
+            rich_help_panel="Normalization",
+            help="Share of this batch in the new running statistics, 0 to 1. none: the average of "
+            "all batches so far, by num_batches_tracked. Default 0.1.",
+        ),
+    ] = "0.1",
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--state",
+            metavar="FILE",
+            rich_help_panel="Normalization",
+            help="Read any of weight, bias, running_mean, running_var and num_batches_tracked from "
+            "an .npz archive or a JSON object. An option of the same name wins.",
+        ),
+    ] = None,
+    save_state: Annotated[
+        str | None,
+        typer.Option(
+            "--save-state",
+            metavar="FILE",
+            parser=options.parse_named_arrays_file,
+            rich_help_panel="Normalization",
+            help="Write all of these after the batch, to .npz or .json; may be the file that "
+            "--state names.",
+        ),
+    ] = None,
+    input: options.Input = "-",
+    *,
+    settings: Settings,
+) -> None:
+    """Normalise each channel to mean 0 and variance 1.
+
+    INPUT is (N, C) or (N, C, *spatial), as for PyTorch's batch_norm. The variance that normalises
+    is the biased one; the running variance takes the unbiased one. Sums run in float64. An empty
+    batch leaves the running statistics as they are, but counts in num_batches_tracked, as in
+    PyTorch.
+
+    For example:
+
+        cnnops batchnorm batch.npy
+        cnnops batchnorm --state bn.npz --save-state bn.npz batch.npy -o normed.npy
+        cnnops batchnorm --eval --state bn.npz batch.npy
+    """
+    check_output(settings, save_state)
+    saved = {} if state is None else _read_state(state)
+    batches = saved.pop(_COUNT, 0)
+    tensors = saved | read_tensors(
+        input=input,
+        weight=weight,
+        bias=bias,
+        running_mean=running_mean,
+        running_var=running_var,
+    )
+    form = Form(1, settings.layout)
+    with computing(settings, tensors["input"]):
+        arrays = unify(_with_float32_parameters(tensors), settings.dtype)
+        image = form.to_operator(arrays.pop("input"))
+        dtype = working_dtype(floating_dtype(image, *arrays.values()))
+        channels = image.shape[1] if image.ndim > 1 else 0
+        parameters = {
+            name: _per_channel(arrays.get(name, default), channels, dtype)
+            for name, default in _DEFAULTS.items()
+        }
+        result = normalise(
+            image,
+            **parameters,
+            training=train,
+            momentum=1 / (batches + 1) if momentum is None else momentum,
+            eps=eps,
+        )
+    delivery = Delivery("batchnorm", form.from_operator(result))
+    if save_state is not None:
+        parameters[_COUNT] = np.array(batches + train, np.int64)
+        delivery.files[save_state] = named_writer(save_state, parameters)
+    deliver(delivery, settings)
+
+
+def _read_state(path: str) -> dict[str, Any]:
+    """Read a state by name, its count of batches as an integer."""
+    state: dict[str, Any] = read_named(path, "state")
+    known = (*_DEFAULTS, _COUNT)
+    for name in state:
+        check_word(f"state {path} holds an array that", name, known)
+    if _COUNT in state:
+        count = state[_COUNT].array
+        if count.size != 1 or count.dtype.kind not in "iu" or count < 0:
+            raise CnnopsError(f"{path}: {_COUNT} is one integer that is not negative, not {count}")
+        state[_COUNT] = int(count.item())
+    return state
+
+
+def _with_float32_parameters(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Keep parameters that are text from being cut to a float16 input: float32."""
+    if tensors["input"].weak or tensors["input"].array.dtype != np.float16:
+        return tensors
+    return {
+        name: Tensor(convert(tensor, np.dtype(np.float32)), tensor.name, weak=False)
+        if tensor.weak
+        else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def _per_channel(value: Array | float, channels: int, dtype: np.dtype[Any]) -> Array:
+    """Copy a parameter, for it is updated in place; a number is repeated for every channel."""
+    return np.full(channels, value, dtype) if np.ndim(value) == 0 else np.array(value, dtype)

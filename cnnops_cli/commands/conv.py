@@ -1,0 +1,255 @@
+"""`cnnops conv`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from cnnops_cli import options
+from cnnops_cli.commands.deliver import Delivery, check_output, deliver
+from cnnops_cli.commands.layer import fresh_layer
+from cnnops_cli.commands.operands import Form, computing, read_tensors
+from cnnops_cli.dtypes import Array
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.ops.conv import conv as convolve
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.tensor import Tensor, unify
+from cnnops_cli.tensors.write import Writer, array_writer, named_writer
+from cnnops_cli.words import PADDING_MODES, PADDING_WORDS
+
+_USUAL_DIMS = {1: 1, 3: 1, 2: 2, 4: 2, 5: 3}
+
+
+def conv(
+    kernel: Annotated[
+        str | None,
+        typer.Option(
+            "--kernel",
+            "-k",
+            metavar="TENSOR",
+            rich_help_panel="Kernel",
+            help="(O, I/groups, *spatial): rank 3 is 1-D, rank 4 is 2-D, rank 5 is 3-D. Rank 1 or "
+            "2 is one bare filter for one channel.",
+        ),
+    ] = None,
+    bias: Annotated[
+        str | None,
+        typer.Option(
+            "--bias",
+            "-b",
+            metavar="TENSOR",
+            rich_help_panel="Kernel",
+            help="(O,), or one number for all output channels.",
+        ),
+    ] = None,
+    dims: Annotated[
+        int | None,
+        typer.Option(
+            "--dims",
+            metavar="1|2|3",
+            parser=options.parse_dimensions,
+            rich_help_panel="Kernel",
+            help="How many spatial axes, where the kernel's rank is not the usual one: rank DIMS "
+            "is a bare filter, DIMS + 1 one filter over all channels, DIMS + 2 the full form.",
+        ),
+    ] = None,
+    out_channels: Annotated[
+        int | None,
+        typer.Option(
+            "--out-channels",
+            metavar="N",
+            min=1,
+            rich_help_panel="Kernel",
+            help="Instead of --kernel: a fresh layer of N filters with PyTorch's default "
+            "initialisation, in float32, or in INPUT's dtype where that is a floating array's.",
+        ),
+    ] = None,
+    kernel_size: Annotated[
+        Any,
+        typer.Option(
+            "--kernel-size",
+            metavar="SIZE",
+            parser=options.parse_size,
+            rich_help_panel="Kernel",
+            help="The fresh layer's kernel: one integer for 2-D (or --dims), or one an axis.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            rich_help_panel="Kernel",
+            help="The fresh layer's seed, as torch.manual_seed. Without it a fresh one is drawn, "
+            "and shown.",
+        ),
+    ] = None,
+    no_bias: Annotated[
+        bool,
+        typer.Option("--no-bias", rich_help_panel="Kernel", help="A fresh layer without bias."),
+    ] = False,
+    save_kernel: Annotated[
+        str | None,
+        typer.Option(
+            "--save-kernel",
+            metavar="FILE",
+            parser=options.parse_array_file,
+            rich_help_panel="Kernel",
+            help="Write the kernel that was used, in its full form. .npz holds weight and bias, "
+            ".npy and .json the kernel alone.",
+        ),
+    ] = None,
+    stride: Annotated[
+        Any,
+        typer.Option(
+            "--stride",
+            "-s",
+            metavar="SIZE",
+            parser=options.parse_size,
+            rich_help_panel="Geometry",
+            help="Cells from one window to the next: 2, or 1,2 (one an axis). Default 1.",
+        ),
+    ] = None,
+    padding: Annotated[
+        Any,
+        typer.Option(
+            "--padding",
+            "-p",
+            metavar="PAD",
+            parser=options.parse_padding,
+            autocompletion=options.completing(PADDING_WORDS),
+            rich_help_panel="Geometry",
+            help="SIZE for both sides; begin:end pairs, as 0:1,2:2 (one pair is for every axis); "
+            "valid (none); same (PyTorch's: the same length, stride 1 only); same-upper or "
+            "same-lower (ONNX's: ceil(length / stride), an odd cell at the end or the begin). "
+            "Default 0.",
+        ),
+    ] = None,
+    padding_mode: Annotated[
+        str,
+        typer.Option(
+            "--padding-mode",
+            metavar="zeros|reflect|replicate|circular",
+            parser=options.parse_padding_mode,
+            autocompletion=options.completing(PADDING_MODES),
+            show_default=False,
+            rich_help_panel="Geometry",
+            help="What padding holds. Default zeros. reflect adds fewer cells than the axis has, "
+            "circular no more.",
+        ),
+    ] = "zeros",
+    dilation: Annotated[
+        Any,
+        typer.Option(
+            "--dilation",
+            "-d",
+            metavar="SIZE",
+            parser=options.parse_size,
+            rich_help_panel="Geometry",
+            help="Cells from one kernel cell to the next. Default 1.",
+        ),
+    ] = None,
+    groups: Annotated[
+        int | None,
+        typer.Option(
+            "--groups",
+            "-g",
+            metavar="N",
+            rich_help_panel="Geometry",
+            help="Blocks of channels that are convolved apart from each other. Default 1.",
+        ),
+    ] = None,
+    depthwise: Annotated[
+        bool,
+        typer.Option(
+            "--depthwise",
+            rich_help_panel="Geometry",
+            help="One group a channel; a bare kernel is applied to every channel.",
+        ),
+    ] = False,
+    input: options.Input = "-",
+    *,
+    settings: Settings,
+) -> None:
+    """Convolve a tensor with a bank of filters, in 1-D, 2-D or 3-D.
+
+    INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank, but
+    that a bare (*spatial) input gains a channel axis where there are several filters. As PyTorch's
+    conv1d, conv2d and conv3d, this is cross-correlation: the kernel is not flipped. Integers are
+    summed exactly, into int64; a sum that int64 cannot hold is an error.
+
+    For example:
+
+        cnnops conv --kernel k.json --stride 1,2 input.npy
+        cnnops conv -k '[[1,0,-1]]' -p same --depthwise rgb.npy -o edges.npy
+        cnnops conv --out-channels 8 --kernel-size 3 --seed 0 x.npy
+    """
+    check_output(settings, save_kernel)
+    layer = fresh_layer(
+        kernel,
+        bias,
+        out_channels=out_channels,
+        kernel_size=kernel_size,
+        seed=seed,
+        no_bias=no_bias,
+    )
+    if depthwise and groups is not None:
+        raise CnnopsError("--depthwise sets the groups; leave --groups out")
+
+    tensors = read_tensors(input=input, kernel=kernel, bias=bias)
+    if dims is None:
+        dims = layer.dims if layer else _usual_dims(tensors["kernel"])
+    with computing(settings, tensors["input"]):
+        form = Form.spatial(tensors["input"].array.ndim, dims, settings.layout)
+        channels = form.to_operator(tensors["input"].array).shape[max(form.lead, 0)]
+        groups = channels if depthwise else 1 if groups is None else groups
+        if layer:
+            tensors |= layer.draw(tensors["input"], channels, groups, dims)
+        arrays = unify(tensors, settings.dtype)
+        weight = _full_kernel(arrays["kernel"], dims, channels if depthwise else 1)
+        result = convolve(
+            form.to_operator(arrays["input"]),
+            weight,
+            arrays.get("bias"),
+            stride=1 if stride is None else stride,
+            padding=0 if padding is None else padding,
+            dilation=1 if dilation is None else dilation,
+            groups=groups,
+            padding_mode=padding_mode,
+        )
+    note = f"seed {layer.seed}" if layer and seed is None else ""
+    delivery = Delivery("conv", form.from_operator(result), note)
+    if save_kernel is not None:
+        delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
+    deliver(delivery, settings)
+
+
+def _usual_dims(kernel: Tensor) -> int:
+    rank = kernel.array.ndim
+    if rank not in _USUAL_DIMS:
+        raise CnnopsError(
+            f"kernel has rank {rank}; accepted are rank 1 and 3 (1-D), 2 and 4 (2-D) and 5 (3-D), "
+            "or another with --dims"
+        )
+    return _USUAL_DIMS[rank]
+
+
+def _full_kernel(kernel: Array, dims: int, copies: int) -> Array:
+    """Bring a kernel to (O, I/groups, *spatial), a bare one as often as there are groups for it."""
+    missing = dims + 2 - kernel.ndim
+    if missing not in (0, 1, 2):
+        raise CnnopsError(
+            f"kernel has rank {kernel.ndim}; in {dims}-D it has rank {dims} (one filter for one "
+            f"channel), {dims + 1} (one filter for all channels) or {dims + 2}: (O, I/groups, "
+            "*spatial)"
+        )
+    full = kernel.reshape((1,) * missing + kernel.shape)
+    return np.repeat(full, copies, axis=0) if missing == 2 else full
+
+
+def _kernel_writer(path: str, weight: Array, bias: Array | None) -> Writer:
+    if Path(path).suffix != ".npz":
+        return array_writer(path, "weight", weight)
+    return named_writer(path, {"weight": weight} | ({} if bias is None else {"bias": bias}))

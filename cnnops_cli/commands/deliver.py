@@ -1,0 +1,130 @@
+"""What every command does after its operator: write files, standard output and the summary."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.json_text import format_array
+from cnnops_cli.tensors.write import StagedFiles, Writer, array_writer, npy_bytes
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A result, and what else was asked for.
+
+    Attributes
+    ----------
+    operator : str
+        The name of the command.
+    result : numpy.ndarray
+    note : str
+        What the view and the summary say beside the result, as a seed that was drawn.
+    files : dict of str to callable
+        What other files hold, by path.
+    """
+
+    operator: str
+    result: Array
+    note: str = ""
+    files: dict[str, Writer] = field(default_factory=dict)
+
+
+def check_output(settings: Settings, *paths: str | None) -> None:
+    """Refuse, before any work, results that would have nowhere to go.
+
+    Parameters
+    ----------
+    settings : Settings
+    *paths : str, optional
+        The other files that the command writes.
+
+    Raises
+    ------
+    CnnopsError
+        If two results would go to one file, or to a terminal as .npy, or a view is asked for and
+        forbidden.
+    """
+    files = [
+        os.path.realpath(path) for path in (settings.output, *paths) if path not in (None, "-")
+    ]
+    twice = [path for path in files if files.count(path) > 1]
+    if twice:
+        raise CnnopsError(f"two results cannot go to one file: {os.path.relpath(twice[0])}")
+    if settings.format == "npy" and sys.stdout is not None and sys.stdout.isatty():
+        raise CnnopsError(
+            "--format npy is binary and standard output is a terminal: name a file with --output, "
+            "or pipe it"
+        )
+    if settings.quiet and settings.format == "table":
+        raise CnnopsError("--quiet shows no view: leave it out, or take --format json")
+
+
+def deliver(delivery: Delivery, settings: Settings) -> None:
+    """Send a result where the settings say: files appear together, and after standard output.
+
+    Raises
+    ------
+    CnnopsError
+        If something cannot be written; then no file has changed.
+    """
+    to_file = None if settings.output == "-" else settings.output
+    with StagedFiles() as staged:
+        for path, write in delivery.files.items():
+            staged.add(path, write)
+        if to_file is not None:
+            writer = array_writer(to_file, "output", delivery.result, settings.precision)
+            staged.add(to_file, writer)
+        closed_pipe = None
+        if to_file is None or settings.format != "auto":
+            try:
+                _write_stdout(_text(delivery, settings))
+            except BrokenPipeError as error:
+                closed_pipe = error
+        staged.commit()
+    if closed_pipe is not None:
+        raise closed_pipe
+    if to_file is not None and not settings.quiet and sys.stderr.isatty():
+        from cnnops_cli.views.summary import summarise
+
+        print(f"{to_file}: {summarise(delivery.result, delivery.note)}", file=sys.stderr)
+
+
+def _text(delivery: Delivery, settings: Settings) -> bytes:
+    """The bytes for standard output."""
+    kind = settings.format
+    if kind == "auto":
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        kind = "table" if terminal and not settings.quiet else "json"
+    if kind == "npy":
+        return npy_bytes(delivery.result)
+    if kind == "json":
+        return format_array(delivery.result, settings.precision) + b"\n"
+    # Rich takes longer to import than a small convolution to run.
+    from cnnops_cli.views.table import render
+    from cnnops_cli.views.terminal import Terminal
+
+    view = render(
+        delivery.operator,
+        delivery.result,
+        note=delivery.note,
+        precision=settings.precision,
+        terminal=Terminal.of(sys.stdout, color=not settings.no_color),
+    )
+    return view.encode(sys.stdout.encoding or "utf-8", errors="replace")
+
+
+def _write_stdout(data: bytes) -> None:
+    """Write without a buffer, so that nothing is left to fail when the process ends."""
+    if sys.stdout is None:
+        raise CnnopsError("standard output is closed; name a file with --output")
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[os.write(sys.stdout.fileno(), view) :]
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CnnopsError(f"cannot write standard output: {error.strerror}") from error

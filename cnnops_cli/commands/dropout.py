@@ -1,0 +1,124 @@
+"""`cnnops dropout`."""
+
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from cnnops_cli import options
+from cnnops_cli.commands.deliver import Delivery, check_output, deliver
+from cnnops_cli.commands.operands import Form, computing, read_tensors
+from cnnops_cli.dtypes import Array
+from cnnops_cli.errors import INPUT, CnnopsError
+from cnnops_cli.ops.dropout import check_chance, draw_mask, fresh_seed, keep
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.tensor import unify
+from cnnops_cli.tensors.write import array_writer
+
+
+def dropout(
+    p: Annotated[
+        float,
+        typer.Option(
+            "--p",
+            "-p",
+            metavar="X",
+            show_default=False,
+            rich_help_panel="Dropout",
+            help="Chance that a value is dropped, 0 to 1. Default 0.5.",
+        ),
+    ] = 0.5,
+    train: Annotated[
+        bool,
+        typer.Option(
+            "--train/--eval",
+            show_default=False,
+            rich_help_panel="Dropout",
+            help="Drop (--train, the default), or return the input as it is (--eval).",
+        ),
+    ] = True,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            rich_help_panel="Dropout",
+            help="The same seed, shape and p give the same mask on every machine (16 bits of PCG64 "
+            "a value). Without it a fresh one is drawn, and shown.",
+        ),
+    ] = None,
+    channelwise: Annotated[
+        bool,
+        typer.Option(
+            "--channelwise",
+            rich_help_panel="Dropout",
+            help="Drop whole channels of INPUT (N, C, ...), as Dropout1d, 2d and 3d.",
+        ),
+    ] = False,
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            "--mask",
+            metavar="TENSOR",
+            rich_help_panel="Dropout",
+            help="Use this mask, of INPUT's shape, instead of drawing one; what is not 0 is kept.",
+        ),
+    ] = None,
+    mask_output: Annotated[
+        str | None,
+        typer.Option(
+            "--mask-output",
+            metavar="FILE",
+            parser=options.parse_array_file,
+            rich_help_panel="Dropout",
+            help="Write the mask that was used (.npy, .npz or .json): uint8, 1 is kept.",
+        ),
+    ] = None,
+    input: options.Input = "-",
+    *,
+    settings: Settings,
+) -> None:
+    """Set values to zero at random, and scale up those that are kept.
+
+    INPUT has any shape. Kept values are multiplied by 1 / (1 - p). A dropped value is 0 even where
+    it was infinite or NaN; p = 1 gives zeros.
+    The mask is drawn over the channels-first order of INPUT, whatever its layout.
+
+    For example:
+
+        cnnops dropout -p 0.3 --seed 7 activations.npy
+        cnnops dropout --seed 7 --mask-output mask.npy x.npy -o dropped.npy
+        cnnops dropout --mask '[1, 0, 1, 1]' '[0.5, 1.5, 2.5, 3.5]'
+    """
+    check_output(settings, mask_output)
+    check_chance(p)
+    if mask is not None and (seed is not None or channelwise):
+        raise CnnopsError("--mask says what is kept; leave --seed and --channelwise out")
+    tensors = read_tensors(input=input, mask=mask)
+    form = Form(1, settings.layout)
+    with computing(settings, tensors["input"]):
+        image = form.to_operator(unify({"input": tensors["input"]}, settings.dtype)["input"])
+        drawn = fresh_seed() if seed is None else seed
+        if not train:
+            kept = np.ones(image.shape, bool)
+        elif mask is not None:
+            kept = _given_mask(form.to_operator(tensors["mask"].array), image)
+        else:
+            kept = draw_mask(image.shape, p, drawn, channelwise)
+        result = keep(image, kept, p) if train else image
+    shows_seed = train and seed is None and mask is None
+    delivery = Delivery(
+        "dropout", form.from_operator(result), note=f"seed {drawn}" if shows_seed else ""
+    )
+    if mask_output is not None:
+        used = np.broadcast_to(kept, image.shape).astype(np.uint8)
+        delivery.files[mask_output] = array_writer(mask_output, "mask", form.from_operator(used))
+    deliver(delivery, settings)
+
+
+def _given_mask(mask: Array, image: Array) -> Array:
+    if mask.shape != image.shape:
+        raise CnnopsError(f"mask has shape {mask.shape}, but {INPUT} has {image.shape}")
+    kept: Array = mask != 0
+    return kept

@@ -1,0 +1,97 @@
+"""A fresh layer in place of a kernel that was given."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnops_cli.dtypes import is_floating
+from cnnops_cli.errors import INPUT, CnnopsError
+from cnnops_cli.ops.dropout import fresh_seed
+from cnnops_cli.ops.geometry import Size, per_axis
+from cnnops_cli.ops.initialisation import default_layer
+from cnnops_cli.tensors.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class FreshLayer:
+    """What --out-channels, --kernel-size, --seed and --no-bias ask for."""
+
+    out_channels: int
+    kernel_size: Size
+    seed: int
+    bias: bool
+
+    @property
+    def dims(self) -> int:
+        """How many spatial axes the kernel size has; two where it is one integer."""
+        return 2 if isinstance(self.kernel_size, int) else len(self.kernel_size)
+
+    def draw(self, input: Tensor, channels: int, groups: int, dims: int) -> dict[str, Tensor]:
+        """Draw the kernel, and the bias if there is one, for an input.
+
+        Raises
+        ------
+        CnnopsError
+            If the groups do not divide the channels, or the kernel size does not fit `dims`.
+        """
+        if groups < 1 or channels % groups:
+            raise CnnopsError(
+                f"groups must be at least 1 and divide the {channels} channels of {INPUT}, "
+                f"not {groups}"
+            )
+        size = per_axis(self.kernel_size, dims, "kernel size", minimum=1)
+        drawn = default_layer(
+            self.out_channels, channels // groups, size, seed=self.seed, bias=self.bias
+        )
+        firm = is_floating(input.array) and not input.weak
+        dtype = input.array.dtype if firm else np.dtype(np.float32)
+        return {
+            name: Tensor(array.astype(dtype), name, weak=False)
+            for name, array in zip(("kernel", "bias"), drawn, strict=True)
+            if array is not None
+        }
+
+
+def fresh_layer(
+    kernel: str | None,
+    bias: str | None,
+    *,
+    out_channels: int | None,
+    kernel_size: Size | None,
+    seed: int | None,
+    no_bias: bool,
+) -> FreshLayer | None:
+    """Check that either a kernel is given or a layer is described, and which.
+
+    Returns
+    -------
+    FreshLayer or None
+        None where there is a kernel.
+
+    Raises
+    ------
+    CnnopsError
+        If there is neither, or something of both.
+    """
+    described = {
+        "--out-channels": out_channels is not None,
+        "--kernel-size": kernel_size is not None,
+        "--seed": seed is not None,
+        "--no-bias": no_bias,
+    }
+    if kernel is not None:
+        given = [option for option, is_given in described.items() if is_given]
+        if given:
+            raise CnnopsError(
+                f"{given[0]} describes a fresh layer, but --kernel names one; leave one out"
+            )
+        return None
+    if bias is not None:
+        raise CnnopsError(
+            "--bias goes with --kernel; a fresh layer draws its own, or none (--no-bias)"
+        )
+    if out_channels is None or kernel_size is None:
+        raise CnnopsError("conv needs --kernel TENSOR, or --out-channels N with --kernel-size SIZE")
+    return FreshLayer(
+        out_channels, kernel_size, fresh_seed() if seed is None else seed, bias=not no_bias
+    )

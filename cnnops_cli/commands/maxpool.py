@@ -1,0 +1,137 @@
+"""`cnnops maxpool`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cnnops_cli import options
+from cnnops_cli.commands.deliver import Delivery, check_output, deliver
+from cnnops_cli.commands.operands import Form, computing, read_tensors
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.ops.geometry import per_axis
+from cnnops_cli.ops.maxpool import maxpool as pool
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.tensor import unify
+from cnnops_cli.tensors.write import array_writer
+from cnnops_cli.words import PADDING_WORDS
+
+
+def maxpool(
+    kernel_size: Annotated[
+        Any,
+        typer.Option(
+            "--kernel",
+            "--kernel-size",
+            "-k",
+            metavar="SIZE",
+            parser=options.parse_size,
+            rich_help_panel="Geometry",
+            help="Cells of the window: 2 (for every axis), or 2,3 (one an axis). Required.",
+        ),
+    ] = None,
+    stride: Annotated[
+        Any,
+        typer.Option(
+            "--stride",
+            "-s",
+            metavar="SIZE",
+            parser=options.parse_size,
+            rich_help_panel="Geometry",
+            help="Cells from one window to the next. Default: the kernel size.",
+        ),
+    ] = None,
+    padding: Annotated[
+        Any,
+        typer.Option(
+            "--padding",
+            "-p",
+            metavar="PAD",
+            parser=options.parse_padding,
+            autocompletion=options.completing(PADDING_WORDS),
+            rich_help_panel="Geometry",
+            help="SIZE for both sides, at most half of the dilated kernel; begin:end pairs, as "
+            "0:1,2:2, which may be larger; valid, same (stride 1 only), same-upper or same-lower, "
+            "as in conv. Never the maximum. Default 0.",
+        ),
+    ] = None,
+    dilation: Annotated[
+        Any,
+        typer.Option(
+            "--dilation",
+            "-d",
+            metavar="SIZE",
+            parser=options.parse_size,
+            rich_help_panel="Geometry",
+            help="Cells from one window cell to the next. Default 1.",
+        ),
+    ] = None,
+    ceil_mode: Annotated[
+        bool,
+        typer.Option(
+            "--ceil-mode",
+            rich_help_panel="Geometry",
+            help="Keep a last window that reaches beyond the end, if it starts before the end "
+            "padding.",
+        ),
+    ] = False,
+    dims: Annotated[
+        int | None,
+        typer.Option(
+            "--dims",
+            metavar="1|2|3",
+            parser=options.parse_dimensions,
+            rich_help_panel="Geometry",
+            help="How many spatial axes. Default: as many as --kernel has numbers, 2 where it has "
+            "one.",
+        ),
+    ] = None,
+    indices: Annotated[
+        str | None,
+        typer.Option(
+            "--indices",
+            metavar="FILE",
+            parser=options.parse_array_file,
+            rich_help_panel=options.SHARED,
+            help="Write where each maximum stands to FILE (.npy, .npz or .json): int64, flat in "
+            "each channel's plane without padding.",
+        ),
+    ] = None,
+    input: options.Input = "-",
+    *,
+    settings: Settings,
+) -> None:
+    """Take the largest value of each window, channel by channel.
+
+    INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank and
+    dtype, as PyTorch's max_pool2d. NaN wins over every number. A window that lies wholly in padding
+    is an error.
+
+    For example:
+
+        cnnops maxpool --kernel 2,2 --stride 1,2 input.npy
+        cnnops maxpool -k 3 -s 2 -p 1 --indices where.npy x.npy -o y.npy
+        echo '[3, 1, 2, 5]' | cnnops maxpool -k 2 --dims 1
+    """
+    check_output(settings, indices)
+    if kernel_size is None:
+        raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
+    tensors = read_tensors(input=input)
+    if dims is None:
+        dims = 2 if isinstance(kernel_size, int) else len(kernel_size)
+    with computing(settings, tensors["input"]):
+        image = unify(tensors, settings.dtype)["input"]
+        form = Form.spatial(image.ndim, dims, settings.layout)
+        found = pool(
+            form.to_operator(image),
+            per_axis(kernel_size, dims, "kernel", minimum=1),
+            stride=stride,
+            padding=0 if padding is None else padding,
+            dilation=1 if dilation is None else dilation,
+            ceil_mode=ceil_mode,
+            return_indices=indices is not None,
+        )
+    values, *positions = map(form.from_operator, found if isinstance(found, tuple) else (found,))
+    delivery = Delivery("maxpool", values)
+    if indices is not None:
+        delivery.files[indices] = array_writer(indices, "indices", positions[0])
+    deliver(delivery, settings)

@@ -1,0 +1,93 @@
+"""Which dtypes are supported, which an operator computes in, and which it returns."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.words import DTYPES
+
+Array = npt.NDArray[Any]
+
+_KINDS = {"O": "object", "S": "bytes", "U": "string", "V": "structured"}
+
+
+def as_array(value: npt.ArrayLike, name: str) -> Array:
+    """Take an argument in as an array of a supported dtype, in native byte order.
+
+    Parameters
+    ----------
+    value : array_like
+        Numbers; bool is taken as uint8.
+    name : str
+        The argument's name, for the error.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same array where nothing had to change.
+
+    Raises
+    ------
+    CnnopsError
+        If the dtype is not supported or the rows are ragged.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise CnnopsError(f"{name} is not an array: its rows have different lengths") from error
+    check_supported(array.dtype, name)
+    return array.astype(native(array.dtype), copy=False)
+
+
+def check_supported(dtype: np.dtype[Any], name: str) -> None:
+    """Refuse a dtype that no operator computes with."""
+    if dtype.name not in DTYPES:
+        kind = _KINDS.get(dtype.kind, dtype.name)
+        raise CnnopsError(
+            f"{name} has dtype {kind}; accepted are float16, float32, float64, bool and all sizes "
+            "of int and uint"
+        )
+
+
+def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Tell what an array of a supported dtype is taken in as: this machine's order, no bool."""
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
+
+
+def is_floating(array: Array) -> bool:
+    """Tell whether an array holds floating-point numbers."""
+    return array.dtype.kind == "f"
+
+
+def common_dtype(*arrays: Array) -> np.dtype[Any]:
+    """Promote by category, as PyTorch does: floating arrays outweigh integer arrays of any size.
+
+    Parameters
+    ----------
+    *arrays : numpy.ndarray
+
+    Returns
+    -------
+    numpy.dtype
+        The widest floating dtype where there is one, else NumPy's promotion of the integers.
+
+    Examples
+    --------
+    >>> common_dtype(np.zeros(2, np.int64), np.zeros(2, np.float32))
+    dtype('float32')
+    """
+    floating = [array for array in arrays if is_floating(array)]
+    return np.result_type(*(floating or arrays))
+
+
+def floating_dtype(*arrays: Array) -> np.dtype[Any]:
+    """Promote as `common_dtype`, but integers alone become float64."""
+    dtype = common_dtype(*arrays)
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Tell what to compute a floating result in: float16 is rounded once, from float32."""
+    return np.dtype(np.float32) if dtype == np.float16 else dtype

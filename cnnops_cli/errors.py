@@ -1,0 +1,53 @@
+"""The one exception that says what is wrong with a call or its data."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+INPUT = "{input}"
+"""Stands in a reason for the tensor worked on; the command puts the file's name there."""
+
+
+class CnnopsError(ValueError):
+    """A call, or the data given to it, is wrong.
+
+    The text is one line that names what failed and what would be accepted; the command prints it
+    behind ``cnnops COMMAND: error:``.
+
+    Parameters
+    ----------
+    reason : str
+        What failed. The mark `INPUT` in it is shown as `input_name`.
+
+    Attributes
+    ----------
+    input_name : str
+        What the caller calls the tensor worked on.
+    operands : str
+        The names and shapes of the arrays of the call, where they matter.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.input_name = "input"
+        self.operands = ""
+
+    def __str__(self) -> str:
+        text = self.reason.replace(INPUT, self.input_name)
+        return f"{text}: {self.operands}" if self.operands else text
+
+
+@contextmanager
+def naming_operands(**shapes: tuple[int, ...]) -> Iterator[None]:
+    """Add the operands and their shapes to an error that passes through.
+
+    Parameters
+    ----------
+    **shapes
+        The shape of each operand, by name.
+    """
+    try:
+        yield
+    except CnnopsError as error:
+        error.operands = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise

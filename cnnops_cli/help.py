@@ -1,0 +1,32 @@
+"""How `--help` is laid out: plain text, options in groups, examples as they stand."""
+
+from collections import defaultdict
+from typing import Any
+
+from typer.core import TyperCommand
+
+
+class HelpfulCommand(TyperCommand):
+    """A command whose help has one section for each `rich_help_panel` of its options."""
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Wrap the paragraphs of the docstring, but not those that are indented."""
+        for paragraph in (self.help or "").split("\n\n"):
+            formatter.write_paragraph()
+            if paragraph.startswith("    "):
+                formatter.write(paragraph.rstrip() + "\n")
+            else:
+                with formatter.indentation():
+                    formatter.write_text(paragraph.replace("\n", " "))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options by group, in the order in which the groups first appear."""
+        sections: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                usual = "Options" if param.param_type_name == "option" else "Arguments"
+                sections[getattr(param, "rich_help_panel", None) or usual].append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records, col_max=26)

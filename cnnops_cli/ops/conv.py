@@ -1,0 +1,213 @@
+"""Convolution in one, two and three dimensions (cross-correlation: the kernel is not flipped)."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
+from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
+from cnnops_cli.ops import parallel
+from cnnops_cli.ops.exact import exact_integers
+from cnnops_cli.ops.geometry import Padding, Size, Windows, pad_with, plan_windows
+from cnnops_cli.words import PADDING_MODES, check_word
+
+_NUMPY_PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+_TILE_VALUES = 1 << 19
+"""How many window cells are laid out at once for one matrix product."""
+
+
+def conv(
+    input: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
+    *,
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+) -> Array:
+    """Convolve an input with a bank of filters, as PyTorch's `conv1d`, `conv2d` and `conv3d`.
+
+    Parameters
+    ----------
+    input : array_like, shape (C, *spatial) or (N, C, *spatial)
+        One to three spatial axes; N may be 0.
+    weight : array_like, shape (O, C / groups, *kernel)
+        One filter an output channel; its rank settles the number of spatial axes.
+    bias : array_like, shape (O,) or a number, optional
+        Added to every cell of an output channel.
+    stride : int or tuple of int
+        Cells from one window to the next, for every spatial axis or one an axis.
+    padding : int, tuple of int, str or tuple of (begin, end)
+        Cells added around the input: for every side, one number an axis for both its sides, one
+        pair an axis, or a word. 'valid' adds none. 'same' keeps the length at stride 1, with an odd
+        cell at the end. 'same-upper' and 'same-lower' give ceil(length / stride) at any stride,
+        with an odd cell at the end and at the begin.
+    dilation : int or tuple of int
+        Cells from one kernel cell to the next.
+    groups : int
+        Blocks of channels that are convolved apart from each other.
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
+        What the added cells hold. 'reflect' adds fewer cells than the axis has, 'circular' no more.
+
+    Returns
+    -------
+    numpy.ndarray, shape (O, *output) or (N, O, *output)
+        ``output = floor((length + begin + end - dilation * (kernel - 1) - 1) / stride) + 1``.
+        int64 where all arrays hold integers, else the widest floating dtype among them.
+
+    Raises
+    ------
+    CnnopsError
+        If shapes, sizes or words do not fit, or int64 cannot hold a sum of integers.
+
+    Notes
+    -----
+    Integers are summed exactly. float16 is computed in float32 and rounded once. A padding cell is
+    multiplied like any other, so an infinite weight on a zero gives NaN. Beside the padded input,
+    each thread holds one tile of windows of about 2 MiB or one output row.
+
+    References
+    ----------
+    V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016;
+    PyTorch's `torch.nn.functional.conv2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.arange(1, 13).reshape(1, 3, 4)
+    >>> conv(image, [[[[1, 10], [100, 1000]]]], stride=(1, 2))
+    array([[[ 6521,  8743],
+            [10965, 13187]]])
+    """
+    image, kernel = as_array(input, "input"), as_array(weight, "kernel")
+    offset = None if bias is None else as_array(bias, "bias")
+    operands = (image, kernel) if offset is None else (image, kernel, offset)
+    with naming_operands(**_shapes(operands)):
+        _check_channels(image, kernel, offset, groups)
+        windows = plan_windows(
+            image.shape[-(kernel.ndim - 2) :],
+            kernel.shape[2:],
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+        )
+        _check_padding_mode(padding_mode, windows)
+
+    dtype = common_dtype(*operands)
+    batch = image if image.ndim == kernel.ndim else image[np.newaxis]
+    if dtype.kind == "f":
+        result = _convolve(batch, kernel, offset, windows, groups, padding_mode, dtype)
+    else:
+        result = exact_integers(
+            batch,
+            kernel,
+            offset,
+            lambda exact: _convolve(batch, kernel, offset, windows, groups, padding_mode, exact),
+        )
+    return result if image.ndim == kernel.ndim else result[0]
+
+
+def _shapes(operands: tuple[Array, ...]) -> dict[str, tuple[int, ...]]:
+    image, kernel, *bias = (operand.shape for operand in operands)
+    return {"kernel": kernel, "input": image} | ({"bias": bias[0]} if bias else {})
+
+
+def _check_channels(image: Array, kernel: Array, bias: Array | None, groups: int) -> None:
+    if kernel.ndim not in (3, 4, 5):
+        raise CnnopsError(
+            f"kernel has rank {kernel.ndim}; accepted is (O, I/groups, *spatial), rank 3, 4 or 5"
+        )
+    if 0 in kernel.shape:
+        raise CnnopsError("kernel is empty; every axis needs at least one cell")
+    if image.ndim not in (kernel.ndim - 1, kernel.ndim):
+        raise CnnopsError(
+            f"{INPUT} has rank {image.ndim}; a kernel of rank {kernel.ndim} takes rank "
+            f"{kernel.ndim - 1} (C, *spatial) or {kernel.ndim} (N, C, *spatial)"
+        )
+    filters, depth = kernel.shape[:2]
+    if groups < 1 or filters % groups:
+        raise CnnopsError(
+            f"groups must be at least 1 and divide the kernel's {filters} output channels, "
+            f"not {groups}"
+        )
+    channels = image.shape[1 - kernel.ndim]
+    if channels != depth * groups:
+        raise CnnopsError(
+            f"kernel expects {depth * groups} input channel{'s' * (depth * groups != 1)} "
+            f"({groups} group{'s' * (groups != 1)}), but {INPUT} has {channels}"
+        )
+    if bias is not None and bias.shape not in ((), (filters,)):
+        raise CnnopsError(
+            f"bias has shape {bias.shape}; accepted: one number for each of the kernel's "
+            f"{filters} output channels, ({filters},), or one for all"
+        )
+
+
+def _check_padding_mode(mode: str, windows: Windows) -> None:
+    check_word("padding mode", mode, PADDING_MODES)
+    for axis, length, pads in zip(windows.axes, windows.lengths, windows.padding, strict=True):
+        most = {"reflect": length - 1, "circular": length}.get(mode, max(pads))
+        if max(pads) > most:
+            raise CnnopsError(
+                f"padding of {max(pads)} along {axis} is too large for mode {mode!r}: "
+                f"{INPUT} has {length} cells there, so at most {most}"
+            )
+
+
+def _convolve(
+    image: Array,
+    kernel: Array,
+    bias: Array | None,
+    windows: Windows,
+    groups: int,
+    padding_mode: str,
+    dtype: np.dtype[Any],
+) -> Array:
+    """Convolve in `dtype`, tile by tile: windows laid out as columns, one matrix product each."""
+    work = working_dtype(dtype)
+    padded = _pad(image.astype(work, copy=False), windows, padding_mode)
+    weights = kernel.astype(work, copy=False).reshape(groups, -1, math.prod(kernel.shape[1:]))
+    channels, filters = kernel.shape[1], weights.shape[1]
+    result = np.empty((len(image), len(kernel), *windows.output), dtype)
+    row = weights.shape[2] * math.prod(windows.output[1:])
+    tiles = [
+        (item, group, rows)
+        for item in range(len(image))
+        for group in range(groups)
+        for rows in parallel.spans(windows.output[0], _TILE_VALUES // row)
+    ]
+
+    def fill(tile: tuple[int, int, slice]) -> None:
+        item, group, rows = tile
+        cells = windows.view(padded[item, group * channels : (group + 1) * channels])[:, rows]
+        spatial = cells.shape[1 : 1 + windows.dims]
+        kernel_last = tuple(range(1 + windows.dims, cells.ndim))
+        columns = cells.transpose(0, *kernel_last, *range(1, 1 + windows.dims))
+        sums = weights[group] @ columns.reshape(weights.shape[2], -1)
+        if bias is not None:
+            sums += _bias_of(group, bias, filters).astype(work)
+        outputs = slice(group * filters, (group + 1) * filters)
+        result[item, outputs, rows] = sums.reshape(filters, *spatial)
+
+    with np.errstate(all="ignore"):
+        parallel.for_each(fill, tiles)
+    return result
+
+
+def _bias_of(group: int, bias: Array, filters: int) -> Array:
+    return bias[group * filters : (group + 1) * filters, np.newaxis] if bias.ndim else bias
+
+
+def _pad(image: Array, windows: Windows, mode: str) -> Array:
+    if mode == "zeros":
+        return pad_with(image, windows.padding, 0)
+    for axis, pads in enumerate(windows.padding, start=2):
+        if any(pads):
+            numbers = np.arange(image.shape[axis])
+            source = np.pad(numbers, pads, mode=_NUMPY_PAD_MODES[mode])  # type: ignore[call-overload]
+            image = image.take(source, axis)
+    return image

@@ -1,0 +1,264 @@
+"""The geometry that convolution and pooling share: sizes, padding, output lengths, windows.
+
+Everything here is decided from shapes, before any data is touched. Lengths, padding, stride and
+dilation count cells along an axis; "begin" is the side of index 0.
+"""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.errors import INPUT, CnnopsError
+from cnnops_cli.words import PADDING_WORDS, check_word
+
+Pair: TypeAlias = tuple[int, int]
+Size: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = int | str | Sequence[int] | Sequence[Sequence[int]]
+
+_AXES = {1: ("W",), 2: ("H", "W"), 3: ("D", "H", "W")}
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where a window that slides over the spatial axes starts, and how far it reaches.
+
+    All tuples have one entry a spatial axis.
+
+    Attributes
+    ----------
+    lengths : tuple of int
+        The input's spatial lengths, without padding.
+    kernel, stride, dilation : tuple of int
+        Cells of the window; steps between windows; steps between cells of a window.
+    padding : tuple of (int, int)
+        Cells added at the begin and at the end.
+    output : tuple of int
+        How many windows there are.
+    """
+
+    lengths: tuple[int, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: tuple[Pair, ...]
+    output: tuple[int, ...]
+
+    @property
+    def dims(self) -> int:
+        """How many spatial axes there are."""
+        return len(self.kernel)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of the spatial axes."""
+        return _AXES[self.dims]
+
+    def view(self, padded: Array) -> Array:
+        """Look at a padded array through the windows, without a copy.
+
+        Parameters
+        ----------
+        padded : numpy.ndarray, shape (..., *spatial)
+            The input with `padding` around it, and more at the end where ceil mode needs it.
+
+        Returns
+        -------
+        numpy.ndarray, shape (..., *output, *kernel)
+        """
+        reach = extents(self.kernel, self.dilation)
+        spatial = tuple(range(padded.ndim - self.dims, padded.ndim))
+        every = sliding_window_view(padded, reach, axis=spatial)
+        starts = tuple(
+            slice(0, (out - 1) * stride + 1, stride)
+            for out, stride in zip(self.output, self.stride, strict=True)
+        )
+        cells = tuple(slice(None, None, dilation) for dilation in self.dilation)
+        index: tuple[Any, ...] = (..., *starts, *cells)
+        seen: Array = every[index]
+        return seen
+
+
+def extents(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
+    """Count the cells from a window's first to its last, by axis: dilation · (kernel - 1) + 1."""
+    return tuple(step * (size - 1) + 1 for size, step in zip(kernel, dilation, strict=True))
+
+
+def plan_windows(
+    lengths: Sequence[int],
+    kernel: Sequence[int],
+    *,
+    stride: Size,
+    padding: Padding,
+    dilation: Size,
+    ceil_mode: bool = False,
+) -> Windows:
+    """Place the windows over an input.
+
+    Parameters
+    ----------
+    lengths, kernel : sequence of int
+        The input's and the window's spatial shape.
+    stride, dilation : int or sequence of int
+        One for every axis, or one an axis.
+    padding : int, str, sequence of int or sequence of (begin, end)
+        As `cnnops_cli.conv` takes it.
+    ceil_mode : bool
+        Keep a last window that reaches beyond the end padding, if it starts before it.
+
+    Returns
+    -------
+    Windows
+        With ``output = floor((length + begin + end - extent) / stride) + 1``, or ceil, by axis.
+
+    Raises
+    ------
+    CnnopsError
+        If an argument is out of range or no window fits.
+
+    References
+    ----------
+    PyTorch's `Conv2d` and `MaxPool2d`; ONNX's `auto_pad` for 'same-upper' and 'same-lower'.
+    """
+    dims = len(kernel)
+    strides = per_axis(stride, dims, "stride", minimum=1)
+    dilations = per_axis(dilation, dims, "dilation", minimum=1)
+    reach = extents(kernel, dilations)
+    pads = _resolve_padding(padding, lengths, reach, strides)
+    output = tuple(
+        _output_length(*axis, ceil_mode=ceil_mode)
+        for axis in zip(_AXES[dims], lengths, pads, reach, strides, strict=True)
+    )
+    return Windows(tuple(lengths), tuple(kernel), strides, dilations, pads, output)
+
+
+def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, ...]:
+    """Spread one integer over every spatial axis, or check that there is one an axis.
+
+    Parameters
+    ----------
+    value : int or sequence of int
+    dims : int
+        The number of spatial axes.
+    name : str
+        The argument's name, for the error.
+    minimum : int
+        The least that is accepted.
+
+    Raises
+    ------
+    CnnopsError
+        If the count is neither 1 nor `dims`, or a value is no integer or below `minimum`.
+
+    Examples
+    --------
+    >>> per_axis(2, 3, "stride", minimum=1)
+    (2, 2, 2)
+    """
+    items: Sequence[Any]
+    items = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    try:
+        sizes = tuple(operator.index(item) for item in items)
+    except TypeError:
+        raise CnnopsError(f"{name} takes integers, not {value!r}") from None
+    if len(sizes) not in (1, dims):
+        wanted = (
+            "one integer" if dims == 1 else f"one integer, or {dims} for {', '.join(_AXES[dims])}"
+        )
+        raise CnnopsError(f"{name} has {len(sizes)} values; accepted: {wanted}")
+    if min(sizes) < minimum:
+        raise CnnopsError(f"{name} must be at least {minimum}, not {min(sizes)}")
+    return sizes * dims if len(sizes) == 1 else sizes
+
+
+def _resolve_padding(
+    padding: Padding, lengths: Sequence[int], reach: Sequence[int], stride: Sequence[int]
+) -> tuple[Pair, ...]:
+    dims = len(lengths)
+    if isinstance(padding, str):
+        return _padding_by_word(padding, lengths, reach, stride)
+    if isinstance(padding, Sequence) and any(isinstance(item, Sequence) for item in padding):
+        return _padding_pairs(padding, dims)
+    return tuple((size, size) for size in per_axis(padding, dims, "padding", minimum=0))  # type: ignore[arg-type]
+
+
+def _padding_pairs(padding: Sequence[Any], dims: int) -> tuple[Pair, ...]:
+    if not all(isinstance(item, Sequence) and len(item) == 2 for item in padding):
+        raise CnnopsError(f"padding takes (begin, end) pairs throughout, not {tuple(padding)}")
+    begins = per_axis([begin for begin, _ in padding], dims, "padding", minimum=0)
+    ends = per_axis([end for _, end in padding], dims, "padding", minimum=0)
+    return tuple(zip(begins, ends, strict=True))
+
+
+def _padding_by_word(
+    word: str, lengths: Sequence[int], reach: Sequence[int], stride: Sequence[int]
+) -> tuple[Pair, ...]:
+    check_word("padding", word, PADDING_WORDS, ", an integer, one an axis, or begin:end pairs")
+    if word == "valid":
+        return ((0, 0),) * len(lengths)
+    if word == "same":
+        if any(step != 1 for step in stride):
+            raise CnnopsError(
+                f"padding 'same' needs stride 1, not {tuple(stride)}; "
+                "'same-upper' and 'same-lower' take any stride"
+            )
+        totals = [extent - 1 for extent in reach]
+    else:
+        totals = [
+            max(0, (-(-length // step) - 1) * step + extent - length)
+            for length, extent, step in zip(lengths, reach, stride, strict=True)
+        ]
+    halves = [(total // 2, total - total // 2) for total in totals]
+    return tuple((end, begin) if word == "same-lower" else (begin, end) for begin, end in halves)
+
+
+def _output_length(
+    axis: str, length: int, pads: Pair, extent: int, stride: int, *, ceil_mode: bool
+) -> int:
+    padded = length + sum(pads)
+    if length == 0:
+        raise CnnopsError(f"{INPUT} is empty along {axis}; only the batch may be")
+    steps = padded - extent
+    output = -(-steps // stride) + 1 if ceil_mode else steps // stride + 1
+    if ceil_mode and (output - 1) * stride >= length + pads[0]:
+        output -= 1
+    if output < 1:
+        with_padding = f" ({length} and padding {pads[0]} + {pads[1]})" if any(pads) else ""
+        raise CnnopsError(
+            f"kernel reaches over {extent} cells along {axis}, "
+            f"but {INPUT} has {padded} there{with_padding}"
+        )
+    return output
+
+
+def pad_with(array: Array, pads: Sequence[Pair], fill: Any) -> Array:
+    """Surround the last axes with one value.
+
+    Parameters
+    ----------
+    array : numpy.ndarray, shape (..., *spatial)
+    pads : sequence of (int, int)
+        Cells at the begin and the end of each spatial axis.
+    fill : scalar
+        In the array's own dtype.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., *padded)
+        The array itself where there is nothing to add.
+    """
+    if not any(map(any, pads)):
+        return array
+    lead = array.ndim - len(pads)
+    lengths = array.shape[lead:]
+    shape = [length + begin + end for length, (begin, end) in zip(lengths, pads, strict=True)]
+    padded = np.full((*array.shape[:lead], *shape), fill, array.dtype)
+    inner: tuple[Any, ...] = tuple(
+        slice(begin, begin + length) for length, (begin, _) in zip(lengths, pads, strict=True)
+    )
+    padded[(..., *inner)] = array
+    return padded

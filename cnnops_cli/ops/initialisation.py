@@ -1,0 +1,63 @@
+"""A fresh layer's weight and bias, as PyTorch initialises them."""
+
+import math
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+
+
+def default_layer(
+    out_channels: int,
+    in_channels_per_group: int,
+    kernel_size: tuple[int, ...],
+    *,
+    seed: int,
+    bias: bool = True,
+) -> tuple[Array, Array | None]:
+    """Draw the weight and bias of a fresh convolution layer.
+
+    Both are uniform over ±1 / sqrt(fan_in), with fan_in = I / groups · prod(kernel_size). The
+    numbers come from the Mersenne Twister as `torch.manual_seed` seeds it, and are those of
+    ``torch.manual_seed(seed); torch.nn.ConvNd(...)`` on a CPU with fused multiply-add.
+
+    Parameters
+    ----------
+    out_channels, in_channels_per_group : int
+    kernel_size : tuple of int
+        One number a spatial axis.
+    seed : int
+        Its low 32 bits count.
+    bias : bool
+        Draw a bias too.
+
+    Returns
+    -------
+    weight : numpy.ndarray of float32, shape (out_channels, in_channels_per_group, *kernel_size)
+    bias : numpy.ndarray of float32, shape (out_channels,), or None
+
+    References
+    ----------
+    K. He et al., "Delving deep into rectifiers", 2015; PyTorch's `torch.nn.init.kaiming_uniform_`
+    with a = sqrt(5).
+
+    Examples
+    --------
+    >>> weight, bias = default_layer(1, 1, (2,), seed=0)
+    >>> print(weight.round(4), bias.round(4))
+    [[[-0.0053  0.3793]]] [-0.582]
+    """
+    twister = np.random.RandomState(seed & 0xFFFFFFFF)
+    fan_in = in_channels_per_group * math.prod(kernel_size)
+    # PyTorch rounds at each of these steps, which is why they are not simplified to 1/sqrt(fan_in).
+    bound = math.sqrt(3.0) * (math.sqrt(2.0 / (1 + math.sqrt(5.0) ** 2)) / math.sqrt(fan_in))
+    shape = (out_channels, in_channels_per_group, *kernel_size)
+    weight = _uniform(twister, math.prod(shape), bound).reshape(shape)
+    return weight, _uniform(twister, out_channels, 1 / math.sqrt(fan_in)) if bias else None
+
+
+def _uniform(twister: np.random.RandomState, count: int, bound: float) -> Array:
+    """Turn 24 bits a number into ``fma(bits / 2**24, 2 * bound, -bound)`` of float32."""
+    bits = twister.randint(0, 2**32, count, dtype=np.uint32) & 0xFFFFFF
+    limit = float(np.float32(bound))
+    return (bits * 2.0**-24 * (2 * limit) - limit).astype(np.float32)

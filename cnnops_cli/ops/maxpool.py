@@ -1,0 +1,263 @@
+"""Max pooling in one, two and three dimensions."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnops_cli.dtypes import Array, as_array, is_floating
+from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
+from cnnops_cli.ops import parallel
+from cnnops_cli.ops.geometry import (
+    Padding,
+    Size,
+    Windows,
+    extents,
+    pad_with,
+    per_axis,
+    plan_windows,
+)
+
+_TILE_VALUES = 1 << 18
+"""How many input cells are pooled at once: what stays in a core's cache."""
+
+
+@overload
+def maxpool(
+    input: npt.ArrayLike,
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Array: ...
+
+
+@overload
+def maxpool(
+    input: npt.ArrayLike,
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[True],
+) -> tuple[Array, Array]: ...
+
+
+@overload
+def maxpool(
+    input: npt.ArrayLike,
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool,
+) -> Array | tuple[Array, Array]: ...
+
+
+def maxpool(
+    input: npt.ArrayLike,
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Array | tuple[Array, Array]:
+    """Take the largest value of each window, channel by channel.
+
+    Parameters
+    ----------
+    input : array_like, shape (C, *spatial) or (N, C, *spatial)
+        N may be 0.
+    kernel_size : int or tuple of int
+        Cells of the window. A tuple's length is the number of spatial axes; an integer means two.
+    stride : int or tuple of int, optional
+        Cells from one window to the next; by default the kernel size.
+    padding : int, tuple of int, str or tuple of (begin, end)
+        As in `cnnops_cli.conv`. Padding is never the maximum. An integer is at most half of the
+        dilated kernel; pairs may be larger.
+    dilation : int or tuple of int
+        Cells from one window cell to the next.
+    ceil_mode : bool
+        Keep a last window that reaches beyond the end, if it starts before the end padding.
+    return_indices : bool
+        Return also where each maximum stands.
+
+    Returns
+    -------
+    values : numpy.ndarray, shape (C, *output) or (N, C, *output)
+        ``output = floor((length + begin + end - dilation * (kernel - 1) - 1) / stride) + 1``, in
+        the input's dtype.
+    indices : numpy.ndarray of int64, same shape
+        Flat positions in the channel's plane without padding; only with `return_indices`.
+
+    Raises
+    ------
+    CnnopsError
+        If sizes do not fit or a window lies wholly in padding.
+
+    Notes
+    -----
+    NaN wins over every number, and the last NaN of a window is the one that counts; of equal
+    values it is the first in row-major order, as in PyTorch.
+
+    References
+    ----------
+    PyTorch's `torch.nn.functional.max_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> maxpool(np.arange(1, 13).reshape(1, 3, 4), (2, 2), stride=(1, 2))
+    array([[[ 6,  8],
+            [10, 12]]])
+    """
+    image = as_array(input, "input")
+    dims = len(kernel_size) if isinstance(kernel_size, Sequence) else 2
+    if dims not in (1, 2, 3):
+        raise CnnopsError(f"kernel has {dims} sizes; accepted: one to three, one a spatial axis")
+    kernel = per_axis(kernel_size, dims, "kernel", minimum=1)
+    with naming_operands(kernel=kernel, input=image.shape):
+        if image.ndim not in (dims + 1, dims + 2):
+            raise CnnopsError(
+                f"{INPUT} has rank {image.ndim}; a kernel of {dims} "
+                f"size{'s' * (dims > 1)} takes rank {dims + 1} (C, *spatial) "
+                f"or {dims + 2} (N, C, *spatial)"
+            )
+        if image.shape[-dims - 1] == 0:
+            raise CnnopsError(f"{INPUT} has no channels; only the batch may be empty")
+        windows = plan_windows(
+            image.shape[-dims:],
+            kernel,
+            stride=kernel if stride is None else stride,
+            padding=padding,
+            dilation=dilation,
+            ceil_mode=ceil_mode,
+        )
+        _check_padding(padding, windows)
+    values, indices = _pool(image.reshape(-1, *windows.lengths), windows, return_indices)
+    shape = (*image.shape[:-dims], *windows.output)
+    if indices is None:
+        return values.reshape(shape)
+    return values.reshape(shape), indices.reshape(shape)
+
+
+def _check_padding(padding: Padding, windows: Windows) -> None:
+    reach = extents(windows.kernel, windows.dilation)
+    symmetric = not isinstance(padding, str) and not (
+        isinstance(padding, Sequence) and isinstance(padding[0], Sequence)
+    )
+    for axis, (begin, _), extent in zip(windows.axes, windows.padding, reach, strict=True):
+        if symmetric and begin > extent // 2:
+            raise CnnopsError(
+                f"padding of {begin} along {axis} is more than half of the dilated kernel's "
+                f"{extent} cells: at most {extent // 2}, or begin:end pairs"
+            )
+    for axis, firsts in zip(windows.axes, _first_cells(windows), strict=True):
+        outside = [position for position, cell in enumerate(firsts) if cell is None]
+        if outside:
+            raise CnnopsError(
+                f"window {outside[0]} along {axis} lies wholly in padding, which has no maximum; "
+                "use less padding or dilation"
+            )
+
+
+def _first_cells(windows: Windows) -> list[list[int | None]]:
+    """By axis and window: the first position of the window that is no padding, if there is one."""
+    firsts = []
+    for length, size, step, gap, (begin, _), output in zip(
+        windows.lengths,
+        windows.kernel,
+        windows.stride,
+        windows.dilation,
+        windows.padding,
+        windows.output,
+        strict=True,
+    ):
+        starts = range(-begin, -begin + output * step, step)
+        cells = (start + max(0, -(start // gap)) * gap for start in starts)
+        last = (size - 1) * gap
+        firsts.append(
+            [
+                cell if cell <= start + last and cell < length else None
+                for start, cell in zip(starts, cells, strict=True)
+            ]
+        )
+    return firsts
+
+
+def _pool(planes: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
+    """Pool planes (P, *spatial), a group that fits the cache at a time."""
+    values = np.empty((len(planes), *windows.output), planes.dtype)
+    indices = np.empty(values.shape, np.int64) if return_indices else None
+    reached = [
+        max((out - 1) * step + extent, length + begin)
+        for out, step, extent, length, (begin, _) in zip(
+            windows.output,
+            windows.stride,
+            extents(windows.kernel, windows.dilation),
+            windows.lengths,
+            windows.padding,
+            strict=True,
+        )
+    ]
+    pads = [
+        (begin, total - length - begin)
+        for total, length, (begin, _) in zip(reached, windows.lengths, windows.padding, strict=True)
+    ]
+    lowest = _lowest(planes.dtype)
+    positions = _positions(windows, pads) if return_indices else None
+
+    def fill(group: slice) -> None:
+        cells = windows.view(pad_with(planes[group], pads, lowest))
+        _largest(
+            cells, windows, values[group], positions, None if indices is None else indices[group]
+        )
+
+    parallel.for_each(fill, parallel.spans(len(planes), _TILE_VALUES // math.prod(reached)))
+    return values, indices
+
+
+def _lowest(dtype: np.dtype[Any]) -> Any:
+    """The identity of the maximum: what padding holds."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def _positions(windows: Windows, pads: Sequence[tuple[int, int]]) -> tuple[Array, Array]:
+    """Number the cells of a plane, padded alike: seen through the windows, and each one's first."""
+    plane = np.arange(math.prod(windows.lengths)).reshape(windows.lengths)
+    firsts = np.ix_(*_first_cells(windows))
+    return windows.view(pad_with(plane, pads, -1)), plane[firsts]
+
+
+def _largest(
+    cells: Array,
+    windows: Windows,
+    values: Array,
+    positions: tuple[Array, Array] | None,
+    indices: Array | None,
+) -> None:
+    """Go through the cells of all windows at once, in row-major order, and keep the largest."""
+    values[...] = _lowest(values.dtype)
+    if positions is not None and indices is not None:
+        indices[...] = positions[1]
+    for position in itertools.product(*map(range, windows.kernel)):
+        cell: tuple[Any, ...] = (..., *position)
+        candidate = cells[cell]
+        wins = candidate > values
+        if is_floating(candidate):
+            wins |= np.isnan(candidate)
+        np.copyto(values, candidate, where=wins)
+        if positions is not None and indices is not None:
+            np.copyto(indices, positions[0][cell], where=wins)

@@ -1,0 +1,272 @@
+"""The options that commands share, and how the text of an option becomes a value.
+
+Every word, size and path is checked here, before anything is read.
+"""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.words import (
+    DTYPES,
+    FORMATS,
+    LAYOUTS,
+    PADDING_MODES,
+    PADDING_WORDS,
+    SUFFIXES,
+    check_word,
+    suggest,
+)
+
+Value = TypeVar("Value")
+
+SHARED = "Input and output"
+Input = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        show_default=False,
+        help="A .npy file, archive.npz:name, a .json file, JSON text such as '[[1,2],[3,4]]', or - "
+        "for standard input (JSON or .npy), which is also the default. JSON numbers take the dtype "
+        "of the array files they meet.",
+    ),
+]
+
+_INTEGER = re.compile(r"[+-]?\d+")
+
+
+def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Make what `parse` refuses an error of the option that it parses for."""
+
+    @wraps(parse)
+    def checked(text: str) -> Value:
+        try:
+            return parse(text)
+        except CnnopsError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return checked
+
+
+@parser
+def parse_size(text: str) -> int | tuple[int, ...]:
+    """Parse SIZE: ``2`` or ``1,2``."""
+    items = [item.strip() for item in text.split(",")]
+    if not all(map(_INTEGER.fullmatch, items)):
+        raise CnnopsError(f"{text!r} is not a size: an integer such as 2, or one an axis, as 1,2")
+    numbers = tuple(map(int, items))
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+@parser
+def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, int], ...]:
+    """Parse PAD: SIZE, a word, or ``begin:end`` pairs."""
+    if re.search(r"[a-z]", text):
+        check_word("padding", text, PADDING_WORDS, ", a size as 1,2, or begin:end pairs as 0:1,2:2")
+        return text
+    if ":" not in text:
+        return parse_size(text)
+    pairs = [[side.strip() for side in pair.split(":")] for pair in text.split(",")]
+    if not all(len(pair) == 2 and all(map(_INTEGER.fullmatch, pair)) for pair in pairs):
+        raise CnnopsError(
+            f"{text!r} is not begin:end pairs, one for all axes or one an axis: 0:1,2:2"
+        )
+    return tuple((int(begin), int(end)) for begin, end in pairs)
+
+
+@parser
+def parse_momentum(text: str) -> float | None:
+    """Parse ``--momentum``: a number, or ``none``."""
+    if text == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise CnnopsError(f"{text!r} is neither a number from 0 to 1 nor none") from None
+
+
+@parser
+def parse_dimensions(text: str) -> int:
+    """Parse ``--dims``."""
+    check_word("number of dimensions", text, ("1", "2", "3"))
+    return int(text)
+
+
+@parser
+def parse_padding_mode(text: str) -> str:
+    """Parse ``--padding-mode``."""
+    check_word("padding mode", text, PADDING_MODES)
+    return text
+
+
+@parser
+def parse_dtype(text: str) -> str:
+    """Parse ``--dtype``."""
+    check_word("dtype", text, DTYPES)
+    return text
+
+
+@parser
+def parse_layout(text: str) -> str:
+    """Parse ``--layout``."""
+    check_word("layout", text, LAYOUTS)
+    return text
+
+
+@parser
+def parse_output_format(text: str) -> str:
+    """Parse ``--format``."""
+    check_word("format", text, FORMATS)
+    return text
+
+
+@parser
+def parse_array_file(text: str) -> str:
+    """Parse a FILE that an array is written to."""
+    return _check_file(text, SUFFIXES)
+
+
+@parser
+def parse_named_arrays_file(text: str) -> str:
+    """Parse a FILE that several arrays are written to by name."""
+    return _check_file(text, (".npz", ".json"))
+
+
+@parser
+def parse_array_file_or_stdout(text: str) -> str:
+    """Parse a FILE that an array is written to, or ``-``."""
+    return text if text == "-" else _check_file(text, SUFFIXES)
+
+
+def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
+    path = Path(text)
+    if path.suffix not in suffixes:
+        raise CnnopsError(
+            f"{text!r} ends in none of {', '.join(suffixes)}{suggest(path.suffix, suffixes)}"
+        )
+    if path.is_dir():
+        raise CnnopsError(f"{text} is a directory")
+    if not path.parent.is_dir():
+        raise CnnopsError(f"no such directory: {path.parent}")
+    return text
+
+
+def completing(words: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """Offer words to the shell's completion."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options that every command has."""
+
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o",
+            metavar="FILE",
+            parser=parse_array_file_or_stdout,
+            rich_help_panel=SHARED,
+            help="Write the result to FILE, whole or not at all; .npy, .npz or .json. "
+            "- is standard output. Without --format, standard output then stays empty.",
+        ),
+    ] = None  # fmt: skip
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f",
+            metavar="auto|table|json|npy",
+            parser=parse_output_format,
+            autocompletion=completing(FORMATS),
+            show_default=False,
+            rich_help_panel=SHARED,
+            help="What goes to standard output. auto (the default): a view on a terminal, "
+            "JSON elsewhere.",
+        ),
+    ] = "auto"  # fmt: skip
+    precision: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            rich_help_panel=SHARED,
+            help="Decimals in JSON and in the view. Without it JSON carries every bit: the "
+            "shortest text that reads back equal.",
+        ),
+    ] = None
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            parser=parse_dtype,
+            autocompletion=completing(DTYPES),
+            rich_help_panel=SHARED,
+            help="Convert every tensor first: float16, float32, float64, int8 to int64, uint8 to "
+            "uint64, bool (as uint8). Fractions are cut off towards zero; a value that does not "
+            "fit is an error.",
+        ),
+    ] = None
+    layout: Annotated[
+        str,
+        typer.Option(
+            metavar="channels-first|channels-last",
+            parser=parse_layout,
+            autocompletion=completing(LAYOUTS),
+            show_default=False,
+            rich_help_panel=SHARED,
+            help="Where INPUT and the result have their channels: (N, C, *spatial), the default, "
+            "or (N, *spatial, C). Kernels stay (O, I/groups, *spatial).",
+        ),
+    ] = "channels-first"
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            rich_help_panel=SHARED,
+            help="Compute on N threads; by default on all cores that this process may use. "
+            "The result does not depend on it.",
+        ),
+    ] = None
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q",
+            rich_help_panel=SHARED,
+            help="No view and no summary: the result (JSON, where --format is auto), errors and "
+            "the exit status only.",
+        ),
+    ] = False  # fmt: skip
+    no_color: Annotated[
+        bool,
+        typer.Option(
+            "--no-color",
+            rich_help_panel=SHARED,
+            help="No colour in the view. NO_COLOR, FORCE_COLOR, TERM=dumb and COLUMNS are obeyed.",
+        ),
+    ] = False
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `Settings`, which it takes as one argument, `settings`."""
+    shared = inspect.signature(Settings).parameters
+    own = inspect.signature(command).parameters
+    parameters = [p for p in own.values() if p.name != "settings"]
+    parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in shared.values()]
+
+    @wraps(command)
+    def wrapped(**options: Any) -> None:
+        settings = Settings(**{name: options.pop(name) for name in shared})
+        command(**options, settings=settings)
+
+    del wrapped.__wrapped__
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapped

@@ -1,0 +1,1 @@
+"""Tensors as text, pipes and files; the only place that touches a disk."""

@@ -1,0 +1,190 @@
+"""JSON text: nested arrays of numbers, and the words NaN, Infinity and -Infinity."""
+
+import json
+import math
+import re
+from typing import Any
+
+import numpy as np
+import orjson
+
+from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.errors import CnnopsError
+
+_MOST_AXES = 64
+_WORD = re.compile(rb"-?Infinity|NaN")
+_NO_NUMBERS = (
+    (b'"', "a string"),
+    (b"{", "an object"),
+    (b"true", "true"),
+    (b"false", "false"),
+    (b"null", "null"),
+)
+
+
+def parse_array(text: bytes, name: str) -> Array:
+    """Read one number or nested arrays of numbers.
+
+    Parameters
+    ----------
+    text : bytes
+        UTF-8.
+    name : str
+        What the user calls it, for errors.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 where every number is written as an integer (uint64 where they are not negative and
+        int64 is too small), else float64.
+
+    Raises
+    ------
+    CnnopsError
+        If the text is anything else, rows differ in length, or an integer needs over 64 bits.
+
+    Examples
+    --------
+    >>> parse_array(b"[[1, 2.5], [NaN, -Infinity]]", "input")
+    array([[ 1. ,  2.5],
+           [ nan, -inf]])
+    """
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    if not text.strip():
+        raise CnnopsError(f"{name} is empty; expected JSON numbers or a .npy file")
+    for mark, what in _NO_NUMBERS:
+        if mark in text:
+            raise CnnopsError(f"{name} holds {what}; a JSON tensor is nested arrays of numbers")
+    depth = re.match(rb"[\s\[]*", text).group().count(b"[")  # type: ignore[union-attr]
+    if depth > _MOST_AXES:
+        raise CnnopsError(f"{name} is nested {depth} deep; an array has at most {_MOST_AXES} axes")
+
+    # orjson has no word for what is not finite: null stands in for each, in order.
+    words: list[bytes] = _WORD.findall(text) if b"N" in text or b"I" in text else []
+    try:
+        value = orjson.loads(_WORD.sub(b"null", text) if words else text)
+    except orjson.JSONDecodeError as error:
+        raise CnnopsError(_not_json(name, error)) from None
+    try:
+        array = np.array(value, np.float64 if words else None)
+    except ValueError:
+        raise CnnopsError(_raggedness(value, name)) from None
+    if words:
+        array[np.isnan(array)] = [float(word) for word in words]
+    if array.dtype.kind not in "iuf":
+        raise CnnopsError(_raggedness(value, name))
+    if array.size and is_floating(array) and not (words or re.search(rb"[.eE]", text)):
+        raise CnnopsError(f"{name} holds an integer past 64 bits: {_largest_integer(text)}")
+    return array
+
+
+def parse_object(text: bytes, name: str) -> dict[str, Array]:
+    """Read a JSON object whose values are tensors.
+
+    Raises
+    ------
+    CnnopsError
+        If the text is anything else.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise CnnopsError(_not_json(name, error)) from None
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise CnnopsError(f"{name} is neither a .npz archive nor a JSON object") from error
+    if not isinstance(value, dict):
+        raise CnnopsError(f"{name} is not a JSON object of arrays by name")
+    return {
+        key: parse_array(json.dumps(item).encode(), f"{name}:{key}") for key, item in value.items()
+    }
+
+
+def _not_json(name: str, error: json.JSONDecodeError) -> str:
+    return f"{name} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+
+
+def _largest_integer(text: bytes) -> str:
+    integers: list[bytes] = re.findall(rb"-?\d+", text)
+    return max(integers, key=lambda digits: abs(int(digits))).decode()
+
+
+def _raggedness(value: list[Any], name: str) -> str:
+    """Say where the rows begin to differ."""
+    level, where = [value], [""]
+    while True:
+        sizes = [len(item) if isinstance(item, list) else None for item in level]
+        for size, place in zip(sizes, where, strict=True):
+            if size != sizes[0]:
+                return (
+                    f"{name} is ragged: {where[0]} holds {_count(sizes[0])}, "
+                    f"but {place} holds {_count(size)}"
+                )
+        where = [
+            f"{p}[{i}]" for p, item in zip(where, level, strict=True) for i in range(len(item))
+        ]
+        level = [element for item in level for element in item]
+
+
+def _count(size: int | None) -> str:
+    return "one number" if size is None else f"{size} value{'s' * (size != 1)}"
+
+
+def format_array(array: Array, precision: int | None = None) -> bytes:
+    """Write an array as one line of JSON, without the newline.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+    precision : int, optional
+        Round to this many decimals, ties of the exact value to even.
+
+    Returns
+    -------
+    bytes
+        Each number in the shortest form that reads back equal in the array's dtype.
+
+    Examples
+    --------
+    >>> format_array(np.array([[0.1, np.nan]], np.float32))
+    b'[[0.1,NaN]]'
+    """
+    numbers = array
+    if is_floating(array):
+        if precision is not None:
+            numbers = round_decimals(array, precision)
+        if array.dtype == np.float16:
+            numbers = _shortest_halves(numbers)
+    numbers = np.ascontiguousarray(numbers).reshape(array.shape)
+    text = orjson.dumps(numbers if numbers.ndim else numbers[()], option=orjson.OPT_SERIALIZE_NUMPY)
+    if is_floating(array) and not np.isfinite(array).all():
+        words = iter([format_word(value) for value in array[~np.isfinite(array)].tolist()])
+        text = re.sub(rb"null", lambda _: next(words), text)
+    return text
+
+
+def format_word(value: float) -> bytes:
+    """Write what is not finite."""
+    if math.isnan(value):
+        return b"NaN"
+    return b"Infinity" if value > 0 else b"-Infinity"
+
+
+def round_decimals(array: Array, decimals: int) -> Array:
+    """Round to decimals, each value as its exact binary value demands, ties to even.
+
+    Notes
+    -----
+    `numpy.round` multiplies by a power of ten, which rounds by itself: 2.675 would become 2.68.
+    Python's `round` does not.
+    """
+    rounded = [
+        round(value, decimals) if math.isfinite(value) else value
+        for value in array.ravel().tolist()
+    ]
+    return np.array(rounded, array.dtype).reshape(array.shape)
+
+
+def _shortest_halves(array: Array) -> Array:
+    """Turn float16 into the float64 that the shortest text of each reads as."""
+    values, inverse = np.unique(array, return_inverse=True)
+    return np.array([float(str(value)) for value in values])[inverse].reshape(array.shape)

@@ -1,0 +1,86 @@
+"""The .npy format. Nothing is unpickled."""
+
+import math
+import warnings
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from cnnops_cli.dtypes import Array, check_supported, native
+from cnnops_cli.errors import CnnopsError
+
+NPY_MAGIC = b"\x93NUMPY"
+
+
+def read_npy(stream: BinaryIO, size: int, name: str) -> Array:
+    """Read one array.
+
+    Parameters
+    ----------
+    stream : binary stream
+        At the first byte of the file; need not be seekable.
+    size : int
+        How many bytes there are, from that byte on.
+    name : str
+        What the user calls the file, for errors.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of a supported dtype in native byte order; bool as uint8.
+
+    Raises
+    ------
+    CnnopsError
+        If the header is not one, promises another amount of data than there is, or names a dtype
+        that is not supported. Nothing is allocated before.
+    """
+    shape, fortran_order, dtype = _read_header(stream, name)
+    check_supported(dtype, name)
+    promised = math.prod(shape) * dtype.itemsize
+    held = size - stream.tell()
+    if min(shape, default=0) < 0 or promised != held:
+        raise CnnopsError(
+            f"{name} is {'cut short' if promised > held else 'too long'}: its header promises "
+            f"{dtype.name} {shape}, {promised} bytes, but {held} follow"
+        )
+    data = np.empty(promised, np.uint8)
+    _fill(stream, data, name)
+    try:
+        array = data.view(dtype).reshape(shape, order="F" if fortran_order else "C")
+    except ValueError as error:
+        raise CnnopsError(f"{name} has a shape that NumPy cannot hold: {shape}") from error
+    return np.ascontiguousarray(array.astype(native(dtype), copy=False)).reshape(shape)
+
+
+def _read_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    try:
+        # NumPy warns of headers that Python 2 wrote; they are as good as any.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if npy_format.read_magic(stream) == (1, 0):
+                return npy_format.read_array_header_1_0(stream)
+            return npy_format.read_array_header_2_0(stream)
+    except Exception as error:  # whatever NumPy's parser of Python literals raises
+        raise CnnopsError(f"{name} has no .npy header that can be read") from error
+
+
+def _fill(stream: BinaryIO, data: Array, name: str) -> None:
+    """Fill bytes from a stream that may hand out fewer than were asked for."""
+    view = memoryview(data)  # type: ignore[arg-type]
+    while len(view):
+        count = stream.readinto(view)  # type: ignore[attr-defined]
+        if not count:
+            raise CnnopsError(f"{name} ended {len(view)} bytes before the end of its data")
+        view = view[count:]
+
+
+def write_npy(stream: BinaryIO, array: Array) -> None:
+    """Write one array: little-endian, row-major, format version 1.0."""
+    array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).reshape(
+        array.shape
+    )
+    header = npy_format.header_data_from_array_1_0(array)
+    npy_format.write_array_header_1_0(stream, header)
+    stream.write(array.reshape(-1).view(np.uint8).data)

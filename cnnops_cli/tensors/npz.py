@@ -1,0 +1,91 @@
+"""The .npz format: a zip archive of .npy members."""
+
+import zipfile
+import zlib
+from typing import BinaryIO
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.npy import read_npy, write_npy
+
+ZIP_MAGIC = b"PK"
+
+_SUFFIX = ".npy"
+_DEFLATE_MOST = 1032
+"""Deflate makes at most this many bytes of one."""
+
+
+class Archive:
+    """An .npz archive that is open for reading.
+
+    Parameters
+    ----------
+    stream : binary stream
+        Seekable.
+    size : int
+        How many bytes it holds.
+    name : str
+        What the user calls it, for errors.
+
+    Attributes
+    ----------
+    names : list of str
+        The arrays in it.
+    """
+
+    def __init__(self, stream: BinaryIO, size: int, name: str) -> None:
+        self._size = size
+        self._name = name
+        try:
+            self._zip = zipfile.ZipFile(stream)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+            raise CnnopsError(f"{name} is not a .npz archive that can be read: {error}") from error
+        members = self._zip.namelist()
+        self.names = [member[: -len(_SUFFIX)] for member in members if member.endswith(_SUFFIX)]
+
+    def read(self, name: str | None) -> Array:
+        """Read the named array, or the only one.
+
+        Raises
+        ------
+        CnnopsError
+            If there is no such array, several and no name, or the member is damaged or lies about
+            its size.
+        """
+        if name is None and len(self.names) == 1:
+            name = self.names[0]
+        if name is None or name not in self.names:
+            lacks = "" if name is None else f"has no array {name!r}; it "
+            hint = f"; name one, as {self._name}:{self.names[0]}" if self.names else ""
+            held = ", ".join(self.names) or "no array"
+            raise CnnopsError(f"{self._name} {lacks}holds {held}{hint}")
+        return self._read_member(self._zip.getinfo(name + _SUFFIX), f"{self._name}:{name}")
+
+    def _read_member(self, member: zipfile.ZipInfo, name: str) -> Array:
+        ratio = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_MOST}.get(
+            member.compress_type
+        )
+        if ratio is None:
+            raise CnnopsError(f"{name} is compressed by a method other than deflate")
+        held = min(member.compress_size, self._size)
+        if member.file_size > held * ratio:
+            raise CnnopsError(
+                f"{name} cannot hold the {member.file_size} bytes that it promises in {held}"
+            )
+        try:
+            with self._zip.open(member) as stream:
+                return read_npy(stream, member.file_size, name)  # type: ignore[arg-type]
+        except CnnopsError:
+            raise
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+            raise CnnopsError(f"{name} is damaged: {error}") from error
+
+
+def write_npz(stream: BinaryIO, arrays: dict[str, Array]) -> None:
+    """Write an archive, without compression; the same arrays give the same bytes."""
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(name + _SUFFIX), "w", force_zip64=True) as member:
+                write_npy(member, np.asarray(array))  # type: ignore[arg-type]

@@ -1,0 +1,87 @@
+"""A tensor that was read, and the dtype that several of them meet in."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array, common_dtype, is_floating, native
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.words import DTYPES, check_word
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An array, where it came from, and how firm its dtype is.
+
+    Attributes
+    ----------
+    array : numpy.ndarray
+    name : str
+        What the user calls it: a file's name, or the argument's.
+    weak : bool
+        Whether the numbers were JSON text, and so take the dtype of the array files they meet.
+    """
+
+    array: Array
+    name: str
+    weak: bool
+
+
+def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
+    """Give the tensors of one call the dtypes that they are computed in.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        By argument.
+    dtype : str, optional
+        Convert all of them to this.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Converted to `dtype`; without it, weak tensors take the widest floating dtype among the
+        others, and everything else stays as it is.
+
+    Raises
+    ------
+    CnnopsError
+        If `dtype` is unknown or cannot hold a value.
+    """
+    if dtype is not None:
+        check_word("dtype", dtype, DTYPES)
+        return {key: convert(tensor, native(np.dtype(dtype))) for key, tensor in tensors.items()}
+    firm = [t.array for t in tensors.values() if not t.weak and is_floating(t.array)]
+    if not firm:
+        return {key: tensor.array for key, tensor in tensors.items()}
+    common = common_dtype(*firm)
+    return {
+        key: convert(tensor, common) if tensor.weak else tensor.array
+        for key, tensor in tensors.items()
+    }
+
+
+def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
+    """Convert a tensor, cutting fractions off where integers are asked for.
+
+    Raises
+    ------
+    CnnopsError
+        If an integer dtype cannot hold a value, NaN and infinity among them.
+    """
+    array = tensor.array
+    if dtype.kind in "iu" and array.size:
+        limits = np.iinfo(dtype)
+        cut = np.trunc(array) if is_floating(array) else array
+        # One past the limit is a power of two, which every float holds exactly, unlike the limit.
+        fits = (cut >= limits.min) & (cut < limits.max + 1)
+        if is_floating(array):
+            fits = (cut >= float(limits.min)) & (cut < float(limits.max + 1))
+        if not fits.all():
+            raise CnnopsError(
+                f"{tensor.name} holds {array[~fits].flat[0]}, which {dtype} cannot: "
+                f"it takes {limits.min} to {limits.max}"
+            )
+    with np.errstate(over="ignore"):
+        return array.astype(dtype, copy=False)

@@ -1,0 +1,1 @@
+"""Results as a person reads them; the only place that knows Rich."""

@@ -1,0 +1,43 @@
+"""How the numbers of one view are written: alike, so that they can be compared by eye."""
+
+import math
+from collections.abc import Sequence
+
+_MOST_DECIMALS = 4
+_SMALLEST_FIXED = 1e-3
+_LARGEST_FIXED = 1e7
+
+
+def format_numbers(values: Sequence[float], precision: int | None = None) -> list[str]:
+    """Write numbers with one count of decimals, or all with an exponent.
+
+    Parameters
+    ----------
+    values : sequence of int or float
+    precision : int, optional
+        Decimals. Without it as many as the values need, at most four, and an exponent where the
+        largest needs more than seven digits before the point or would show fewer than two.
+
+    Examples
+    --------
+    >>> format_numbers([1.0, -2.25, math.nan])
+    ['1.00', '-2.25', 'nan']
+    >>> format_numbers([1e-9, 1e-6])
+    ['1.0000e-09', '1.0000e-06']
+    """
+    if all(isinstance(value, int) for value in values):
+        return [str(value) for value in values]
+    finite = [abs(value) for value in values if math.isfinite(value)]
+    if precision is not None:
+        return [f"{value:.{precision}f}" for value in values]
+    largest = max(finite, default=0)
+    if largest >= _LARGEST_FIXED or 0 < largest < _SMALLEST_FIXED:
+        return [f"{value:.{_MOST_DECIMALS}e}" for value in values]
+    decimals = max((_decimals_of(value) for value in finite), default=0)
+    return [f"{value:.{decimals}f}" for value in values]
+
+
+def _decimals_of(value: float) -> int:
+    """How many decimals, up to the most, until rounding changes nothing more."""
+    digits = f"{value:.{_MOST_DECIMALS}f}".rstrip("0")
+    return len(digits) - digits.index(".") - 1

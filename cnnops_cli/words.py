@@ -1,0 +1,54 @@
+"""The words that functions and options accept, and what is said of any other."""
+
+from collections.abc import Sequence
+
+from cnnops_cli.errors import CnnopsError
+
+DTYPES = (
+    "float16", "float32", "float64",
+    "int8", "int16", "int32", "int64",
+    "uint8", "uint16", "uint32", "uint64",
+    "bool",
+)  # fmt: skip
+FORMATS = ("auto", "table", "json", "npy")
+LAYOUTS = ("channels-first", "channels-last")
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+PADDING_WORDS = ("valid", "same", "same-upper", "same-lower")
+SUFFIXES = (".npy", ".npz", ".json")
+
+
+def check_word(name: str, word: str, accepted: Sequence[str], or_else: str = "") -> None:
+    """Refuse a word that is not accepted, and name the nearest one that is.
+
+    Parameters
+    ----------
+    name : str
+        What the word is for.
+    word : str
+    accepted : sequence of str
+    or_else : str
+        What else would have been accepted, in words.
+
+    Raises
+    ------
+    CnnopsError
+        If `word` is not in `accepted`.
+    """
+    if word not in accepted:
+        raise CnnopsError(
+            f"{name} {word!r} is not one of {', '.join(accepted)}{or_else}{suggest(word, accepted)}"
+        )
+
+
+def suggest(word: str, accepted: Sequence[str]) -> str:
+    """Ask whether the nearest accepted word was meant; empty where none is near.
+
+    Examples
+    --------
+    >>> suggest("relfect", PADDING_MODES)
+    '; did you mean reflect?'
+    """
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(word, accepted, n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
