@@ -116,7 +116,8 @@ def _status(group: Any, arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read standard output has what they wanted
         return 0
     except typer.TyperException as error:
-        return _fail(_command_of(error), _describe(error))
+        context = getattr(error, "ctx", None)
+        return _fail(context.command_path if context else command, _describe(error))
     except CnnopsError as error:
         return _fail(command, str(error))
     except MemoryError as error:
@@ -127,14 +128,9 @@ def _status(group: Any, arguments: list[str]) -> int:
 
 
 def _fail(command: str, text: str) -> int:
-    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
     print(f"{command}: error: {line}", file=sys.stderr)
     return _BAD_CALL
-
-
-def _command_of(error: typer.TyperException) -> str:
-    context = getattr(error, "ctx", None)
-    return context.command_path if context else "cnnops"
 
 
 def _describe(error: typer.TyperException) -> str:

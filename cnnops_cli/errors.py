@@ -22,24 +22,25 @@ class CnnopsError(ValueError):
     ----------
     input_name : str
         What the caller calls the tensor worked on.
-    operands : str
-        The names and shapes of the arrays of the call, where they matter.
+    operands : dict of str to tuple of int
+        The shapes of the arrays of the call by name, where they matter.
     """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
         self.input_name = "input"
-        self.operands = ""
+        self.operands: dict[str, tuple[int, ...]] = {}
 
     def __str__(self) -> str:
         text = self.reason.replace(INPUT, self.input_name)
-        return f"{text}: {self.operands}" if self.operands else text
+        shapes = ", ".join(f"{name} {shape}" for name, shape in self.operands.items())
+        return f"{text}: {shapes}" if shapes else text
 
 
 @contextmanager
 def naming_operands(**shapes: tuple[int, ...]) -> Iterator[None]:
-    """Add the operands and their shapes to an error that passes through.
+    """Add the operands and their shapes to an error that passes through, as its caller knows them.
 
     Parameters
     ----------
@@ -49,5 +50,5 @@ def naming_operands(**shapes: tuple[int, ...]) -> Iterator[None]:
     try:
         yield
     except CnnopsError as error:
-        error.operands = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        error.operands |= shapes
         raise

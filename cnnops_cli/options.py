@@ -5,7 +5,7 @@ Every word, size and path is checked here, before anything is read.
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -65,6 +65,20 @@ def parse_size(text: str) -> int | tuple[int, ...]:
     return numbers if len(numbers) > 1 else numbers[0]
 
 
+def dims_of(option: str, kernel_size: int | Sequence[int]) -> int:
+    """Tell how many spatial axes a kernel size has; two where it is one integer.
+
+    Raises
+    ------
+    CnnopsError
+        If it has more than three.
+    """
+    dims = 2 if isinstance(kernel_size, int) else len(kernel_size)
+    if dims > 3:
+        raise CnnopsError(f"{option} has {dims} sizes; accepted are one to three, one an axis")
+    return dims
+
+
 @parser
 def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, int], ...]:
     """Parse PAD: SIZE, a word, or ``begin:end`` pairs."""
@@ -89,7 +103,9 @@ def parse_momentum(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
-        raise CnnopsError(f"{text!r} is neither a number from 0 to 1 nor none") from None
+        raise CnnopsError(
+            f"{text!r} is neither a number from 0 to 1 nor none{suggest(text, ['none'])}"
+        ) from None
 
 
 @parser
@@ -154,7 +170,7 @@ def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
     if path.is_dir():
         raise CnnopsError(f"{text} is a directory")
     if not path.parent.is_dir():
-        raise CnnopsError(f"no such directory: {path.parent}")
+        raise CnnopsError(f"{text} cannot be written: no such directory: {path.parent}")
     return text
 
 

@@ -15,7 +15,6 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import read_named
 from cnnops_cli.tensors.tensor import Tensor, convert, unify
 from cnnops_cli.tensors.write import named_writer
-from cnnops_cli.words import check_word
 
 _COUNT = "num_batches_tracked"
 _DEFAULTS = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
@@ -97,6 +96,7 @@ def batchnorm(
         typer.Option(
             "--state",
             metavar="FILE",
+            parser=options.parse_named_arrays_file,
             rich_help_panel="Normalization",
             help="Read any of weight, bias, running_mean, running_var and num_batches_tracked from "
             "an .npz archive or a JSON object. An option of the same name wins.",
@@ -141,7 +141,7 @@ def batchnorm(
         running_var=running_var,
     )
     form = Form(1, settings.layout)
-    with computing(settings, tensors["input"]):
+    with computing(settings, tensors):
         arrays = unify(_with_float32_parameters(tensors), settings.dtype)
         image = form.to_operator(arrays.pop("input"))
         dtype = working_dtype(floating_dtype(image, *arrays.values()))
@@ -166,10 +166,7 @@ def batchnorm(
 
 def _read_state(path: str) -> dict[str, Any]:
     """Read a state by name, its count of batches as an integer."""
-    state: dict[str, Any] = read_named(path, "state")
-    known = (*_DEFAULTS, _COUNT)
-    for name in state:
-        check_word(f"state {path} holds an array that", name, known)
+    state: dict[str, Any] = read_named(path, "--state", (*_DEFAULTS, _COUNT))
     if _COUNT in state:
         count = state[_COUNT].array
         if count.size != 1 or count.dtype.kind not in "iu" or count < 0:

@@ -11,7 +11,7 @@ from cnnops_cli.commands.deliver import Delivery, check_output, deliver
 from cnnops_cli.commands.layer import fresh_layer
 from cnnops_cli.commands.operands import Form, computing, read_tensors
 from cnnops_cli.dtypes import Array
-from cnnops_cli.errors import CnnopsError
+from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import conv as convolve
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.tensor import Tensor, unify
@@ -199,16 +199,16 @@ def conv(
         raise CnnopsError("--depthwise sets the groups; leave --groups out")
 
     tensors = read_tensors(input=input, kernel=kernel, bias=bias)
-    if dims is None:
-        dims = layer.dims if layer else _usual_dims(tensors["kernel"])
-    with computing(settings, tensors["input"]):
-        form = Form.spatial(tensors["input"].array.ndim, dims, settings.layout)
+    with computing(settings, tensors):
+        if dims is None:
+            dims = layer.dims if layer else _usual_dims(tensors["kernel"])
+        form = Form.spatial(tensors["input"].array.shape, dims, settings.layout)
         channels = form.to_operator(tensors["input"].array).shape[max(form.lead, 0)]
         groups = channels if depthwise else 1 if groups is None else groups
         if layer:
             tensors |= layer.draw(tensors["input"], channels, groups, dims)
         arrays = unify(tensors, settings.dtype)
-        weight = _full_kernel(arrays["kernel"], dims, channels if depthwise else 1)
+        weight = _full_kernel(arrays["kernel"], dims, channels, depthwise)
         result = convolve(
             form.to_operator(arrays["input"]),
             weight,
@@ -219,7 +219,7 @@ def conv(
             groups=groups,
             padding_mode=padding_mode,
         )
-    note = f"seed {layer.seed}" if layer and seed is None else ""
+    note = f"seed {layer.seed}" if layer else ""
     delivery = Delivery("conv", form.from_operator(result), note)
     if save_kernel is not None:
         delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
@@ -236,8 +236,8 @@ def _usual_dims(kernel: Tensor) -> int:
     return _USUAL_DIMS[rank]
 
 
-def _full_kernel(kernel: Array, dims: int, copies: int) -> Array:
-    """Bring a kernel to (O, I/groups, *spatial), a bare one as often as there are groups for it."""
+def _full_kernel(kernel: Array, dims: int, channels: int, depthwise: bool) -> Array:
+    """Bring a kernel to (O, I/groups, *spatial); depthwise, a bare one is for every channel."""
     missing = dims + 2 - kernel.ndim
     if missing not in (0, 1, 2):
         raise CnnopsError(
@@ -246,7 +246,14 @@ def _full_kernel(kernel: Array, dims: int, copies: int) -> Array:
             "*spatial)"
         )
     full = kernel.reshape((1,) * missing + kernel.shape)
-    return np.repeat(full, copies, axis=0) if missing == 2 else full
+    if missing < 2 or channels == 1:
+        return full
+    if not depthwise:
+        raise CnnopsError(
+            f"kernel expects 1 input channel, but {INPUT} has {channels}; "
+            "--depthwise applies it to every one"
+        )
+    return np.repeat(full, channels, axis=0)
 
 
 def _kernel_writer(path: str, weight: Array, bias: Array | None) -> Writer:

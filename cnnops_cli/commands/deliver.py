@@ -59,7 +59,7 @@ def check_output(settings: Settings, *paths: str | None) -> None:
             "or pipe it"
         )
     if settings.quiet and settings.format == "table":
-        raise CnnopsError("--quiet shows no view: leave it out, or take --format json")
+        raise CnnopsError("--quiet shows no view, and --format table is one: leave one of them out")
 
 
 def deliver(delivery: Delivery, settings: Settings) -> None:
@@ -89,7 +89,8 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
     if to_file is not None and not settings.quiet and sys.stderr.isatty():
         from cnnops_cli.views.summary import summarise
 
-        print(f"{to_file}: {summarise(delivery.result, delivery.note)}", file=sys.stderr)
+        parts = [to_file, *summarise(delivery.result, settings.precision), delivery.note]
+        print(*filter(None, parts), sep="  ", file=sys.stderr)
 
 
 def _text(delivery: Delivery, settings: Settings) -> bytes:

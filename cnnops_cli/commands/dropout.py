@@ -97,7 +97,7 @@ def dropout(
         raise CnnopsError("--mask says what is kept; leave --seed and --channelwise out")
     tensors = read_tensors(input=input, mask=mask)
     form = Form(1, settings.layout)
-    with computing(settings, tensors["input"]):
+    with computing(settings, tensors):
         image = form.to_operator(unify({"input": tensors["input"]}, settings.dtype)["input"])
         drawn = fresh_seed() if seed is None else seed
         if not train:
@@ -107,10 +107,8 @@ def dropout(
         else:
             kept = draw_mask(image.shape, p, drawn, channelwise)
         result = keep(image, kept, p) if train else image
-    shows_seed = train and seed is None and mask is None
-    delivery = Delivery(
-        "dropout", form.from_operator(result), note=f"seed {drawn}" if shows_seed else ""
-    )
+    note = f"seed {drawn}" if train and mask is None else ""
+    delivery = Delivery("dropout", form.from_operator(result), note)
     if mask_output is not None:
         used = np.broadcast_to(kept, image.shape).astype(np.uint8)
         delivery.files[mask_output] = array_writer(mask_output, "mask", form.from_operator(used))

@@ -9,6 +9,7 @@ from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.dropout import fresh_seed
 from cnnops_cli.ops.geometry import Size, per_axis
 from cnnops_cli.ops.initialisation import default_layer
+from cnnops_cli.options import dims_of
 from cnnops_cli.tensors.tensor import Tensor
 
 
@@ -24,7 +25,7 @@ class FreshLayer:
     @property
     def dims(self) -> int:
         """How many spatial axes the kernel size has; two where it is one integer."""
-        return 2 if isinstance(self.kernel_size, int) else len(self.kernel_size)
+        return dims_of("--kernel-size", self.kernel_size)
 
     def draw(self, input: Tensor, channels: int, groups: int, dims: int) -> dict[str, Tensor]:
         """Draw the kernel, and the bias if there is one, for an input.
@@ -39,7 +40,7 @@ class FreshLayer:
                 f"groups must be at least 1 and divide the {channels} channels of {INPUT}, "
                 f"not {groups}"
             )
-        size = per_axis(self.kernel_size, dims, "kernel size", minimum=1)
+        size = per_axis(self.kernel_size, dims, "--kernel-size", minimum=1)
         drawn = default_layer(
             self.out_channels, channels // groups, size, seed=self.seed, bias=self.bias
         )

@@ -50,8 +50,8 @@ def maxpool(
             autocompletion=options.completing(PADDING_WORDS),
             rich_help_panel="Geometry",
             help="SIZE for both sides, at most half of the dilated kernel; begin:end pairs, as "
-            "0:1,2:2, which may be larger; valid, same (stride 1 only), same-upper or same-lower, "
-            "as in conv. Never the maximum. Default 0.",
+            "0:1,2:2, which may be larger; or as in conv: valid, same (at stride 1), same-upper, "
+            "same-lower. Padding is never the maximum. Default 0.",
         ),
     ] = None,
     dilation: Annotated[
@@ -117,10 +117,10 @@ def maxpool(
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
     tensors = read_tensors(input=input)
     if dims is None:
-        dims = 2 if isinstance(kernel_size, int) else len(kernel_size)
-    with computing(settings, tensors["input"]):
+        dims = options.dims_of("--kernel", kernel_size)
+    with computing(settings, tensors):
         image = unify(tensors, settings.dtype)["input"]
-        form = Form.spatial(image.ndim, dims, settings.layout)
+        form = Form.spatial(image.shape, dims, settings.layout)
         found = pool(
             form.to_operator(image),
             per_axis(kernel_size, dims, "kernel", minimum=1),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.errors import INPUT, CnnopsError
+from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops.parallel import using_threads
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import STDIN, read_tensor
+from cnnops_cli.tensors.read import INPUT_ARGUMENT, STDIN, read_tensor
 from cnnops_cli.tensors.tensor import Tensor
 
 
@@ -22,22 +22,36 @@ def read_tensors(**texts: str | None) -> dict[str, Tensor]:
     CnnopsError
         If one cannot be read, or two are standard input.
     """
-    from_stdin = [name for name, text in texts.items() if text == STDIN]
+    given = {name: text for name, text in texts.items() if text is not None}
+    from_stdin = [_argument(name) for name, text in given.items() if text == STDIN]
     if len(from_stdin) > 1:
         raise CnnopsError(
             f"{' and '.join(from_stdin)} are both - (standard input); only one argument may be"
         )
-    return {name: read_tensor(text, name) for name, text in texts.items() if text is not None}
+    return {name: read_tensor(text, _argument(name)) for name, text in given.items()}
+
+
+def _argument(name: str) -> str:
+    return INPUT_ARGUMENT if name == "input" else f"--{name.replace('_', '-')}"
 
 
 @contextmanager
-def computing(settings: Settings, input: Tensor) -> Iterator[None]:
-    """Run an operator on the threads asked for; an error calls INPUT what the user calls it."""
+def computing(settings: Settings, tensors: dict[str, Tensor]) -> Iterator[None]:
+    """Run an operator on the threads asked for; an error names the tensors as the user wrote them.
+
+    Parameters
+    ----------
+    settings : Settings
+    tensors : dict of str to Tensor
+        By argument, ``input`` among them.
+    """
+    shapes = {name: tensors[name].array.shape for name in ("kernel", "input") if name in tensors}
     try:
-        with using_threads(settings.threads):
+        with using_threads(settings.threads), naming_operands(**shapes):
             yield
     except CnnopsError as error:
-        error.input_name = input.name
+        name = tensors["input"].name
+        error.input_name = "input" if name == INPUT_ARGUMENT else name
         raise
 
 
@@ -57,20 +71,20 @@ class Form:
     layout: str
 
     @classmethod
-    def spatial(cls, rank: int, dims: int, layout: str) -> "Form":
-        """Tell the form of a tensor with `dims` spatial axes by its rank.
+    def spatial(cls, shape: tuple[int, ...], dims: int, layout: str) -> "Form":
+        """Tell the form of a tensor with `dims` spatial axes by its shape.
 
         Raises
         ------
         CnnopsError
             If the rank is none of the three.
         """
-        if rank - dims not in (0, 1, 2):
+        if len(shape) - dims not in (0, 1, 2):
             raise CnnopsError(
-                f"{INPUT} has rank {rank}; in {dims}-D it has rank {dims} to {dims + 2}: "
-                "(*spatial), (C, *spatial) or (N, C, *spatial)"
+                f"{INPUT} has rank {len(shape)}, but a {dims}-D kernel takes rank {dims} to "
+                f"{dims + 2}: (*spatial), (C, *spatial) or (N, C, *spatial)"
             )
-        return cls(rank - dims - 1, layout)
+        return cls(len(shape) - dims - 1, layout)
 
     def to_operator(self, array: Array) -> Array:
         """Bring INPUT to (C, ...) or (N, C, ...), as operators take it."""

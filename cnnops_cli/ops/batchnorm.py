@@ -154,8 +154,8 @@ def _check(
     if not 0 <= momentum <= 1:
         raise CnnopsError(f"momentum must be from 0 to 1, not {momentum}")
     if not math.isfinite(eps) or eps < 0 or (training and eps == 0):
-        accepted = "positive in training" if training else "0 or more"
-        raise CnnopsError(f"eps must be {accepted} and finite, not {eps}")
+        accepted = "positive in training" if training else "not negative"
+        raise CnnopsError(f"eps must be {accepted} and finite; it is {eps}")
     if parameters.running_var is not None and np.any(parameters.running_var < 0):
         raise CnnopsError(
             f"running_var holds {parameters.running_var.min()}; a variance is not negative"

@@ -20,6 +20,9 @@ Pair: TypeAlias = tuple[int, int]
 Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | str | Sequence[int] | Sequence[Sequence[int]]
 
+_LARGEST = 2**31 - 1
+"""No size is larger, so that their sums and products keep to what an axis can have."""
+
 _AXES = {1: ("W",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
 
@@ -172,6 +175,8 @@ def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, .
         raise CnnopsError(f"{name} has {len(sizes)} values; accepted: {wanted}")
     if min(sizes) < minimum:
         raise CnnopsError(f"{name} must be at least {minimum}, not {min(sizes)}")
+    if max(sizes) > _LARGEST:
+        raise CnnopsError(f"{name} must be at most {_LARGEST}, not {max(sizes)}")
     return sizes * dims if len(sizes) == 1 else sizes
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from cnnops_cli.errors import CnnopsError
 _MOST_AXES = 64
 _WORD = re.compile(rb"-?Infinity|NaN")
 _NO_NUMBERS = (
-    (b'"', "a string"),
     (b"{", "an object"),
+    (b'"', "a string"),
     (b"true", "true"),
     (b"false", "false"),
     (b"null", "null"),
@@ -74,12 +75,20 @@ def parse_array(text: bytes, name: str) -> Array:
     if array.dtype.kind not in "iuf":
         raise CnnopsError(_raggedness(value, name))
     if array.size and is_floating(array) and not (words or re.search(rb"[.eE]", text)):
-        raise CnnopsError(f"{name} holds an integer past 64 bits: {_largest_integer(text)}")
+        return _unsigned(value, text, name)
     return array
 
 
-def parse_object(text: bytes, name: str) -> dict[str, Array]:
+def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, Array]:
     """Read a JSON object whose values are tensors.
+
+    Parameters
+    ----------
+    text : bytes
+    name : str
+        What the user calls it, for errors.
+    accepted : sequence of str
+        The names that it may have, for errors.
 
     Raises
     ------
@@ -93,19 +102,26 @@ def parse_object(text: bytes, name: str) -> dict[str, Array]:
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise CnnopsError(f"{name} is neither a .npz archive nor a JSON object") from error
     if not isinstance(value, dict):
-        raise CnnopsError(f"{name} is not a JSON object of arrays by name")
+        raise CnnopsError(f"{name} is not a JSON object with any of {', '.join(accepted)}")
     return {
         key: parse_array(json.dumps(item).encode(), f"{name}:{key}") for key, item in value.items()
     }
 
 
 def _not_json(name: str, error: json.JSONDecodeError) -> str:
+    if "infinity" in error.msg:
+        return f"{name} holds a number past 64 bits at line {error.lineno}, column {error.colno}"
     return f"{name} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
 
 
-def _largest_integer(text: bytes) -> str:
-    integers: list[bytes] = re.findall(rb"-?\d+", text)
-    return max(integers, key=lambda digits: abs(int(digits))).decode()
+def _unsigned(value: Any, text: bytes, name: str) -> Array:
+    """Read integers that int64 is too small for."""
+    try:
+        return np.array(value, np.uint64)
+    except (OverflowError, ValueError, TypeError):
+        integers: list[bytes] = re.findall(rb"-?\d+", text)
+        largest = max(integers, key=lambda digits: abs(int(digits))).decode()
+        raise CnnopsError(f"{name} holds an integer past 64 bits: {largest}") from None
 
 
 def _raggedness(value: list[Any], name: str) -> str:

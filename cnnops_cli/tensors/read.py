@@ -5,8 +5,9 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,8 +16,12 @@ from cnnops_cli.tensors.json_text import parse_array, parse_object
 from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy
 from cnnops_cli.tensors.npz import ZIP_MAGIC, Archive
 from cnnops_cli.tensors.tensor import Tensor
+from cnnops_cli.words import check_word
 
+INPUT_ARGUMENT = "INPUT"
 STDIN = "-"
+
+_MOST_SHOWN = 40
 
 _NUMBER = re.compile(r"-?(Infinity|\d+(\.\d*)?([eE][+-]?\d+)?)|NaN")
 
@@ -29,59 +34,79 @@ def read_tensor(text: str, argument: str) -> Tensor:
     text : str
         ``-``, a path, ``archive.npz:name``, or JSON that starts with ``[`` or is a number.
     argument : str
-        What the tensor is for, for errors.
+        What the tensor is for: `INPUT_ARGUMENT`, or an option such as ``--kernel``.
 
     Returns
     -------
     Tensor
-        Weak where it was JSON.
+        Weak where it was JSON. Its name is the path where there is one, behind the option.
 
     Raises
     ------
     CnnopsError
         If there is no such file or it holds no tensor.
     """
+    if not text:
+        raise CnnopsError(f"{argument} is empty; expected a file, - or JSON text")
     if text == STDIN:
-        return _read_stdin()
+        return _read_stdin(argument)
     inline = text.lstrip()
-    if inline.startswith("[") or (_NUMBER.fullmatch(inline) and not Path(text).exists()):
-        return Tensor(parse_array(os.fsencode(text), argument), argument, weak=True)
+    if inline.startswith("[") or (_NUMBER.fullmatch(inline) and not os.path.exists(text)):
+        return _read_inline(text, argument)
+    name = text if argument == INPUT_ARGUMENT else f"{argument} {text}"
     path, member = _split_member(text)
     with _open(path, argument) as (stream, size):
-        if _starts_with(stream, ZIP_MAGIC) or member is not None:
-            return Tensor(Archive(stream, size, str(path)).read(member), text, weak=False)
-        return _read_plain(stream, size, text)
+        if _starts_with(stream, ZIP_MAGIC) or path.endswith(".npz"):
+            return Tensor(Archive(stream, size, name).read(member), name, weak=False)
+        return _read_plain(stream, size, name)
 
 
-def read_named(path: str, argument: str) -> dict[str, Tensor]:
+def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, Tensor]:
     """Read several arrays by name: an .npz archive, or a JSON object of arrays.
+
+    Parameters
+    ----------
+    path, argument : str
+    accepted : sequence of str
+        The names that may be there.
 
     Raises
     ------
     CnnopsError
-        If there is no such file or it is neither.
+        If there is no such file, it is neither, or it holds another name.
     """
-    with _open(Path(path), argument) as (stream, size):
+    name = f"{argument} {path}"
+    with _open(path, argument) as (stream, size):
         if _starts_with(stream, ZIP_MAGIC):
-            archive = Archive(stream, size, path)
-            return {
-                name: Tensor(archive.read(name), f"{path}:{name}", weak=False)
-                for name in archive.names
-            }
-        arrays = parse_object(stream.read(), path)
-    return {name: Tensor(array, f"{path}:{name}", weak=True) for name, array in arrays.items()}
+            archive = Archive(stream, size, name)
+            weak, arrays = False, {key: archive.read(key) for key in archive.names}
+        else:
+            weak, arrays = True, parse_object(stream.read(), name, accepted)
+    for key in arrays:
+        check_word(f"{name} holds a name that is not known:", key, accepted)
+    return {key: Tensor(array, f"{name}:{key}", weak) for key, array in arrays.items()}
 
 
-def _read_stdin() -> Tensor:
+def _read_inline(text: str, argument: str) -> Tensor:
+    try:
+        return Tensor(parse_array(os.fsencode(text), argument), argument, weak=True)
+    except CnnopsError as error:
+        shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+        hint = f"; for the file of this name write ./{text}" if os.path.exists(text) else ""
+        raise CnnopsError(f"{error}: {shown!r}{hint}") from None
+
+
+def _read_stdin(argument: str) -> Tensor:
+    name = "standard input" if argument == INPUT_ARGUMENT else f"{argument}, standard input,"
     if sys.stdin is None:
-        raise CnnopsError("standard input is closed; name a file instead")
+        raise CnnopsError(f"{name} is closed; name a file instead")
     try:
         data = sys.stdin.buffer.read()
     except OSError as error:
-        raise CnnopsError(f"cannot read standard input: {error.strerror}") from error
+        raise CnnopsError(f"{name} cannot be read: {error.strerror}") from error
     if data.startswith(ZIP_MAGIC):
-        raise CnnopsError("standard input is an archive; name the .npz file instead")
-    return _read_plain(io.BytesIO(data), len(data), "standard input")
+        raise CnnopsError(f"{name} is an archive; name the .npz file instead")
+    return replace(_read_plain(io.BytesIO(data), len(data), name), name=argument)
 
 
 def _read_plain(stream: BinaryIO, size: int, name: str) -> Tensor:
@@ -91,19 +116,19 @@ def _read_plain(stream: BinaryIO, size: int, name: str) -> Tensor:
     return Tensor(parse_array(stream.read(), name), name, weak=True)
 
 
-def _split_member(text: str) -> tuple[Path, str | None]:
+def _split_member(text: str) -> tuple[str, str | None]:
     """Split ``archive.npz:name``; a file that has such a name itself is meant first."""
     archive, colon, member = text.rpartition(":")
-    if colon and archive.endswith(".npz") and not Path(text).exists():
-        return Path(archive), member
-    return Path(text), None
+    if colon and archive.endswith(".npz") and not os.path.exists(text):
+        return archive, member
+    return text, None
 
 
 @contextmanager
-def _open(path: Path, argument: str) -> Iterator[tuple[BinaryIO, int]]:
+def _open(path: str, argument: str) -> Iterator[tuple[BinaryIO, int]]:
     """Open a file that can be read from any place; what is no regular file is read whole first."""
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             status = os.fstat(file.fileno())
             if stat.S_ISREG(status.st_mode):
                 yield file, status.st_size

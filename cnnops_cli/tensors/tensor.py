@@ -51,6 +51,8 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
     """
     if dtype is not None:
         check_word("dtype", dtype, DTYPES)
+        if dtype == "bool":
+            return {key: (tensor.array != 0).view(np.uint8) for key, tensor in tensors.items()}
         return {key: convert(tensor, native(np.dtype(dtype))) for key, tensor in tensors.items()}
     firm = [t.array for t in tensors.values() if not t.weak and is_floating(t.array)]
     if not firm:

@@ -1,34 +1,36 @@
-"""One line that sums an array up."""
+"""What an array holds, in a few words."""
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
 
 
-def summarise(array: Array, note: str = "") -> str:
+def summarise(array: Array, precision: int | None = None) -> list[str]:
     """Tell shape, dtype, minimum, maximum and mean of the finite values, and count the others.
 
     Parameters
     ----------
     array : numpy.ndarray
-    note : str
-        Added at the end.
+    precision : int, optional
+        Decimals; without it six digits are shown.
 
     Examples
     --------
     >>> summarise(np.array([[1, 2], [3, 4]]))
-    'shape (2, 2)  dtype int64  min 1  max 4  mean 2.5'
+    ['(2, 2)', 'int64', 'min 1', 'max 4', 'mean 2.5']
     """
-    parts = [f"shape {array.shape}", f"dtype {array.dtype}"]
+    parts = [str(array.shape), array.dtype.name]
     finite = array[np.isfinite(array)]
     if finite.size:
-        low, high = (
-            str(value) if array.dtype.kind in "iu" else f"{value:.6g}"
-            for value in (finite.min(), finite.max())
-        )
+        digits = ".6g" if precision is None else f".{precision}f"
+        kind = "d" if array.dtype.kind in "iu" else digits
         # Divided first, because a sum of large values may overflow where their mean does not.
         mean = (finite.astype(np.float64) / finite.size).sum()
-        parts += [f"min {low}", f"max {high}", f"mean {mean:.6g}"]
+        parts += [
+            f"min {finite.min().item():{kind}}",
+            f"max {finite.max().item():{kind}}",
+            f"mean {mean:{digits}}",
+        ]
     else:
         parts.append("no finite values" if array.size else "no values")
     for what, count in (
@@ -38,4 +40,4 @@ def summarise(array: Array, note: str = "") -> str:
     ):
         if count:
             parts.append(f"{count} {what}")
-    return "  ".join([*parts, note] if note else parts)
+    return parts

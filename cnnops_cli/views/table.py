@@ -15,7 +15,7 @@ from cnnops_cli.views.terminal import Terminal
 _GAP = 2
 _MOST_PLANES = 6
 _HEADER_LINES = 4
-_MORE_COLUMNS = "…"
+_MORE = "…"
 
 
 def render(
@@ -30,7 +30,7 @@ def render(
     array : numpy.ndarray
         The last two axes are rows and columns; the others number the planes.
     note : str
-        Added to the header.
+        Added to the header, as a seed that was drawn.
     precision : int, optional
         Decimals; see `format_numbers`.
     terminal : Terminal
@@ -38,8 +38,8 @@ def render(
     Returns
     -------
     str
-        Lines of at most the terminal's width, but for a header that needs more. What does not fit
-        is left out in the middle, and it is said how much.
+        Lines of at most the terminal's width. What does not fit is left out in the middle, and it
+        is said how much.
     """
     console = Console(
         file=io.StringIO(),
@@ -51,14 +51,27 @@ def render(
         _environ={},
     )
 
-    def show(text: str, style: str = "") -> None:
-        console.print(Text(text, style), soft_wrap=True, markup=False, highlight=False)
-
-    show(f"{operator}  {summarise(array, note)}", "bold")
+    parts = [operator, *summarise(array, precision), *([note] if note else [])]
+    lines = [(line, "bold cyan") for line in _fold(parts, terminal.width)]
     if array.size:
-        for line, style in _body(array, precision, terminal):
-            show(line, style)
+        lines += _body(array, precision, terminal)
+    for line, style in lines:
+        text = Text(line, style)
+        text.highlight_regex(r"-?\b(nan|inf)\b", "bold red")
+        console.print(text, soft_wrap=True)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def _fold(parts: list[str], width: int) -> list[str]:
+    """Join parts to lines that keep to a width, but for a part that is longer by itself."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        longer = f"{lines[-1]}  {part}"
+        if len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines
 
 
 def _body(array: Array, precision: int | None, terminal: Terminal) -> list[tuple[str, str]]:
@@ -84,8 +97,11 @@ def _grid(plane: Array, precision: int | None, terminal: Terminal) -> list[str]:
     while True:
         cells = _cells(plane, _ends(height, most_rows), _ends(width, most_columns), precision)
         widest = max(len(cell) for row in cells for cell in row)
-        lines = [(" " * _GAP).join(cell.rjust(widest) for cell in row) for row in cells]
-        if len(lines[0]) <= terminal.width or most_columns <= 2:
+        lines = [
+            (" " * _GAP).join(cell if cell == _MORE else cell.rjust(widest) for cell in row)
+            for row in cells
+        ]
+        if len(lines[0]) <= terminal.width or most_columns == 1:
             break
         most_columns -= 1
     left_out = [
@@ -103,7 +119,7 @@ def _cells(
     texts = iter(format_numbers(shown.ravel().tolist(), precision))
     return [
         [
-            "⋮" if row is None else _MORE_COLUMNS if column is None else next(texts)
+            _MORE if column is None else "⋮" if row is None else next(texts)
             for column in columns
         ]
         for row in rows
