@@ -157,7 +157,7 @@ def batchnorm(
             momentum=1 / (batches + 1) if momentum is None else momentum,
             eps=eps,
         )
-    delivery = Delivery("batchnorm", form.from_operator(result))
+    delivery = Delivery("batchnorm", result, form)
     if save_state is not None:
         parameters[_COUNT] = np.array(batches + train, np.int64)
         delivery.files[save_state] = named_writer(save_state, parameters)

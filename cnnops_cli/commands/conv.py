@@ -220,7 +220,7 @@ def conv(
             padding_mode=padding_mode,
         )
     note = f"seed {layer.seed}" if layer else ""
-    delivery = Delivery("conv", form.from_operator(result), note)
+    delivery = Delivery("conv", result, form, note)
     if save_kernel is not None:
         delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
     deliver(delivery, settings)

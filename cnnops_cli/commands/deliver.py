@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 
+from cnnops_cli.commands.operands import Form
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
@@ -20,6 +21,9 @@ class Delivery:
     operator : str
         The name of the command.
     result : numpy.ndarray
+        As the operator returned it, channels first.
+    form : Form
+        What the user has in its place.
     note : str
         What the view and the summary say beside the result, as a seed that was drawn.
     files : dict of str to callable
@@ -28,8 +32,14 @@ class Delivery:
 
     operator: str
     result: Array
+    form: Form
     note: str = ""
     files: dict[str, Writer] = field(default_factory=dict)
+
+    @property
+    def output(self) -> Array:
+        """The result in the user's layout."""
+        return self.form.from_operator(self.result)
 
 
 def check_output(settings: Settings, *paths: str | None) -> None:
@@ -75,7 +85,7 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
         for path, write in delivery.files.items():
             staged.add(path, write)
         if to_file is not None:
-            writer = array_writer(to_file, "output", delivery.result, settings.precision)
+            writer = array_writer(to_file, "output", delivery.output, settings.precision)
             staged.add(to_file, writer)
         closed_pipe = None
         if to_file is None or settings.format != "auto":
@@ -89,7 +99,7 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
     if to_file is not None and not settings.quiet and sys.stderr.isatty():
         from cnnops_cli.views.summary import summarise
 
-        parts = [to_file, *summarise(delivery.result, settings.precision), delivery.note]
+        parts = [to_file, *summarise(delivery.output, settings.precision), delivery.note]
         print(*filter(None, parts), sep="  ", file=sys.stderr)
 
 
@@ -100,16 +110,17 @@ def _text(delivery: Delivery, settings: Settings) -> bytes:
         terminal = sys.stdout is not None and sys.stdout.isatty()
         kind = "table" if terminal and not settings.quiet else "json"
     if kind == "npy":
-        return npy_bytes(delivery.result)
+        return npy_bytes(delivery.output)
     if kind == "json":
-        return format_array(delivery.result, settings.precision) + b"\n"
+        return format_array(delivery.output, settings.precision) + b"\n"
     # Rich takes longer to import than a small convolution to run.
     from cnnops_cli.views.table import render
     from cnnops_cli.views.terminal import Terminal
 
     view = render(
         delivery.operator,
-        delivery.result,
+        delivery.output,
+        planes=delivery.form.planes(delivery.result),
         note=delivery.note,
         precision=settings.precision,
         terminal=Terminal.of(sys.stdout, color=not settings.no_color),

@@ -108,7 +108,7 @@ def dropout(
             kept = draw_mask(image.shape, p, drawn, channelwise)
         result = keep(image, kept, p) if train else image
     note = f"seed {drawn}" if train and mask is None else ""
-    delivery = Delivery("dropout", form.from_operator(result), note)
+    delivery = Delivery("dropout", result, form, note)
     if mask_output is not None:
         used = np.broadcast_to(kept, image.shape).astype(np.uint8)
         delivery.files[mask_output] = array_writer(mask_output, "mask", form.from_operator(used))

@@ -130,8 +130,9 @@ def maxpool(
             ceil_mode=ceil_mode,
             return_indices=indices is not None,
         )
-    values, *positions = map(form.from_operator, found if isinstance(found, tuple) else (found,))
-    delivery = Delivery("maxpool", values)
+    values, *positions = found if isinstance(found, tuple) else (found,)
+    delivery = Delivery("maxpool", values, form)
     if indices is not None:
-        delivery.files[indices] = array_writer(indices, "indices", positions[0])
+        where = form.from_operator(positions[0])
+        delivery.files[indices] = array_writer(indices, "indices", where)
     deliver(delivery, settings)

@@ -93,10 +93,14 @@ class Form:
         return np.moveaxis(array, -1, self.lead) if self._moves(array) else array
 
     def from_operator(self, array: Array) -> Array:
-        """Bring a result back; without a channel axis in INPUT, one channel has none either."""
-        if self.lead < 0 and len(array) == 1:
-            return array.squeeze(0)
-        return np.moveaxis(array, max(self.lead, 0), -1) if self._moves(array) else array
+        """Bring a result to the user's layout."""
+        planes = self.planes(array)
+        moves = planes.ndim == array.ndim and self._moves(array)
+        return np.moveaxis(planes, max(self.lead, 0), -1) if moves else planes
+
+    def planes(self, array: Array) -> Array:
+        """Drop the one channel of a result, where INPUT has no channel axis."""
+        return array.squeeze(0) if self.lead < 0 and len(array) == 1 else array
 
     def _moves(self, array: Array) -> bool:
         return self.layout == "channels-last" and array.ndim > max(self.lead, 0) + 1

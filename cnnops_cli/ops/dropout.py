@@ -124,7 +124,9 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
         raise CnnopsError(f"seed must be 0 or more, not {seed}")
     if channelwise:
         if len(shape) < 2:
-            raise CnnopsError(f"channelwise dropout takes (N, C, ...), but {INPUT} has rank {len(shape)}")
+            raise CnnopsError(
+                f"channelwise dropout takes (N, C, ...), but {INPUT} has rank {len(shape)}"
+            )
         shape = shape[:2] + (1,) * (len(shape) - 2)
     kept = np.empty(math.prod(shape), bool)
     threshold = math.floor(p * 65536)

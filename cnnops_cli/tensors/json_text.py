@@ -201,6 +201,7 @@ def round_decimals(array: Array, decimals: int) -> Array:
 
 
 def _shortest_halves(array: Array) -> Array:
-    """Turn float16 into the float64 that the shortest text of each reads as."""
-    values, inverse = np.unique(array, return_inverse=True)
-    return np.array([float(str(value)) for value in values])[inverse].reshape(array.shape)
+    """Turn float16 into the float64 that the shortest text of each reads as; by bits, for -0.0."""
+    bits, inverse = np.unique(array.view(np.uint16), return_inverse=True)
+    shortest = np.array([float(str(value)) for value in bits.view(np.float16)])
+    return shortest[inverse].reshape(array.shape)

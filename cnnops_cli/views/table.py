@@ -19,7 +19,13 @@ _MORE = "…"
 
 
 def render(
-    operator: str, array: Array, *, note: str, precision: int | None, terminal: Terminal
+    operator: str,
+    array: Array,
+    *,
+    planes: Array,
+    note: str,
+    precision: int | None,
+    terminal: Terminal,
 ) -> str:
     """Write an array as a person reads it.
 
@@ -28,7 +34,9 @@ def render(
     operator : str
         What made it.
     array : numpy.ndarray
-        The last two axes are rows and columns; the others number the planes.
+        What the header is about.
+    planes : numpy.ndarray
+        The same values, with rows and columns as the last two axes; the others number the planes.
     note : str
         Added to the header, as a seed that was drawn.
     precision : int, optional
@@ -54,7 +62,7 @@ def render(
     parts = [operator, *summarise(array, precision), *([note] if note else [])]
     lines = [(line, "bold cyan") for line in _fold(parts, terminal.width)]
     if array.size:
-        lines += _body(array, precision, terminal)
+        lines += _body(planes, precision, terminal)
     for line, style in lines:
         text = Text(line, style)
         text.highlight_regex(r"-?\b(nan|inf)\b", "bold red")
@@ -118,10 +126,7 @@ def _cells(
     shown = plane[np.ix_([r for r in rows if r is not None], [c for c in columns if c is not None])]
     texts = iter(format_numbers(shown.ravel().tolist(), precision))
     return [
-        [
-            _MORE if column is None else "⋮" if row is None else next(texts)
-            for column in columns
-        ]
+        [_MORE if column is None else "⋮" if row is None else next(texts) for column in columns]
         for row in rows
     ]
 

@@ -1,0 +1,130 @@
+"""The command as a process: statuses, pipes, signals, the other ways to start it."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+AS_IT_IS = ["maxpool", "--dims", "1", "-k", "1"]
+PIPES = {
+    "stdin": subprocess.PIPE,
+    "stdout": subprocess.PIPE,
+    "stderr": subprocess.PIPE,
+}
+
+
+@pytest.mark.parametrize("format", ["json", "npy", "table"])
+def test_a_reader_that_has_enough_ends_the_command_quietly(cnnops, tmp_path, format):
+    np.save(tmp_path / "x.npy", np.arange(300_000.0).reshape(3000, 100))
+    with cnnops.start("dropout", "--eval", "-f", format, "x.npy", **PIPES) as process:
+        assert len(process.stdout.read(10)) == 10
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+def test_a_reader_that_is_gone_before_the_start(cnnops):
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = cnnops(*AS_IT_IS, "[1,2]", stdout=writing)
+    os.close(writing)
+    assert (result.status, result.err) == (0, "")
+
+
+def was_interrupted_silently(process):
+    status = process.wait(60)
+    assert process.stdout.read() == b""
+    assert process.stderr.read() == b""
+    as_a_shell_sees_it = 128 - status if status < 0 else status
+    return as_a_shell_sees_it == 130
+
+
+@pytest.mark.parametrize("options", [[], ["-o", "y.npy"]])
+def test_an_interrupt_during_a_long_wait_is_silent(cnnops, tmp_path, options):
+    more_than_a_pipe_holds = b"[" + b"1," * 500_000
+    with cnnops.start(*AS_IT_IS, *options, **PIPES) as process:
+        process.stdin.write(more_than_a_pipe_holds)
+        process.stdin.flush()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert was_interrupted_silently(process)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_is_heard_while_data_keep_coming(cnnops):
+    with cnnops.start(*AS_IT_IS, bufsize=0, **PIPES) as process:
+        process.stdin.write(b"[")
+        with pytest.raises(BrokenPipeError):
+            for block in range(4000):
+                if block == 200:
+                    process.send_signal(signal.SIGINT)
+                process.stdin.write(b"1," * 32_768)
+        assert was_interrupted_silently(process)
+
+
+def test_version(cnnops):
+    text = cnnops.text("--version")
+    assert re.fullmatch(r"cnnops \d+\.\d+\S*\n", text)
+
+
+def test_the_package_runs_as_a_module(cnnops):
+    module = {"setup": f'exec "{cnnops.executable.with_name("python")}" -m cnnops_cli "$@"'}
+    assert cnnops.json(*AS_IT_IS, "[1,2]", **module) == "[1,2]"
+    assert cnnops.text("--version", **module) == cnnops.text("--version")
+    assert "--kernel" in cnnops.refusal("maxpool", "[1]", **module)
+    help_text = cnnops.text("conv", "--help", **module)
+    assert help_text == cnnops.text("conv", "--help")
+
+
+def completions(cnnops, words):
+    typed = words.split(" ")
+    bash = cnnops.text(
+        env={
+            "_CNNOPS_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(typed) - 1),
+        }
+    )
+    return bash.split()
+
+
+def test_the_shell_completes_commands_options_and_words(cnnops):
+    assert completions(cnnops, "cnnops ") == ["conv", "maxpool", "batchnorm", "dropout"]
+    assert completions(cnnops, "cnnops max") == ["maxpool"]
+    assert completions(cnnops, "cnnops conv --padd") == ["--padding", "--padding-mode"]
+    assert completions(cnnops, "cnnops conv --padding-mode re") == ["reflect", "replicate"]
+    assert completions(cnnops, "cnnops maxpool --layout channels-l") == ["channels-last"]
+
+
+def test_the_completion_script_names_the_command(cnnops):
+    for shell in ("bash", "zsh", "fish"):
+        script = cnnops.text(env={"_CNNOPS_COMPLETE": f"source_{shell}"})
+        assert "_CNNOPS_COMPLETE" in script
+        assert "cnnops" in script
+
+
+def test_the_locale_does_not_matter(cnnops):
+    plain = cnnops.text("dropout", "--eval", "-f", "table", stdin=np.arange(3000.0))
+    assert plain
+    for locale in (
+        {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        {"PYTHONIOENCODING": "ascii"},
+    ):
+        result = cnnops(*["dropout", "--eval", "-f", "table"], stdin=np.arange(3000.0), env=locale)
+        assert (result.status, result.err) == (0, "")
+        assert b"2999" in result.out
+
+
+def test_output_does_not_depend_on_the_working_folder_or_hash_seed(cnnops, tmp_path):
+    (tmp_path / "sub").mkdir()
+    call = ["conv", "--out-channels", "2", "--kernel-size", "2", "--seed", "3", "-f", "json"]
+    runs = [
+        cnnops(*call, "[[1,2,3],[4,5,6]]", cwd=folder, env={"PYTHONHASHSEED": seed})
+        for folder, seed in ((tmp_path, "1"), (tmp_path / "sub", "2"))
+    ]
+    assert runs[0].status == 0
+    assert runs[0] == runs[1]

@@ -1,0 +1,93 @@
+"""README's console examples and the scripts of examples/ say what they print."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+CALLS = [
+    (command, output)
+    for block in BLOCKS
+    for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+]
+SCRIPTS = {
+    "edges.sh": """\
+maxpool  (3, 4, 3)  int64  min 66  max 500  mean 229.083
+
+[0]
+191  291  212   66
+196  500  384  158
+ 94  141  290  266
+
+[1]
+217  253  188   71
+202  456  316  159
+128  150  278  269
+
+[2]
+198  266  261  112
+198  429  266  179
+152  156  273  281
+""",
+    "golden.sh": "conv is as it was\n[[30.0,30.0],[26.0,24.0]]\n",
+    "running-statistics.sh": "[[-1.016,0.979,-1.354,-1.284]]\n",
+}
+
+
+@pytest.fixture
+def shell(executable, tmp_path):
+    """Run a line in a copy of examples/, with the installed command on the path."""
+    folder = tmp_path / "examples"
+    shutil.copytree(ROOT / "examples", folder)
+    path = f"{executable.parent}:{os.defpath}"
+
+    def run(line):
+        return subprocess.run(
+            ["/bin/sh", "-c", line],
+            cwd=folder,
+            env={"PATH": path, "LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            text=True,
+            check=False,
+        ).stdout
+
+    return run
+
+
+def test_readme_has_examples_of_every_command():
+    assert len(CALLS) >= 10
+    for name in ("conv", "maxpool", "batchnorm", "dropout"):
+        assert any(f"cnnops {name}" in command for command, _ in CALLS)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0][:60])
+def test_readme_examples(shell, block):
+    calls = [call for call in CALLS if f"$ {call[0]}\n" in block]
+    for command, output in calls:
+        assert shell(command) == output
+
+
+def test_readme_lists_every_option(cnnops):
+    for name in ("conv", "maxpool", "batchnorm", "dropout"):
+        listed = re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", cnnops.text(name, "--help"), re.MULTILINE)
+        assert len(listed) > 10
+        missing = [option for option in listed if option != "--help" and option not in README]
+        assert not missing
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS))
+def test_example_scripts(shell, name):
+    assert shell(f"./{name}") == SCRIPTS[name]
+
+
+def test_every_script_is_run():
+    assert {path.name for path in (ROOT / "examples").glob("*.sh")} == set(SCRIPTS)

@@ -1,0 +1,54 @@
+"""A small call in a pipe starts at once: what it does not use is not imported."""
+
+import subprocess
+
+ALLOWED = {
+    "annotated_doc",
+    "cnnops_cli",
+    "cython_runtime",
+    "numpy",
+    "orjson",
+    "shellingham",
+    "typer",
+}
+SLOW = {"rich", "pydantic", "importlib.metadata", "pygments", "click", "concurrent.futures"}
+
+
+PROGRAM = """
+import sys
+from cnnops_cli.app import main
+try:
+    main()
+except SystemExit:
+    packages = {name.split(".")[0] for name in sys.modules} - sys.stdlib_module_names
+    print(*sys.modules, file=sys.stderr)
+    print(*packages, file=sys.stderr)
+"""
+
+
+def imported(executable, *arguments, stdin=b""):
+    """The modules that a call imports, and the packages among them that are not Python's own."""
+    python = executable.with_name("python")
+    run = subprocess.run(
+        [python, "-c", PROGRAM, *arguments], input=stdin, capture_output=True, check=True
+    )
+    modules, packages = run.stderr.decode().splitlines()
+    return set(modules.split()), set(packages.split())
+
+
+def test_a_small_conv_in_a_pipe(executable):
+    modules, packages = imported(executable, "conv", "-k", "[[1,2],[3,4]]", stdin=b"[[1,2],[3,4]]")
+    assert "cnnops_cli.ops.conv" in modules
+    assert not modules & SLOW
+    assert {name for name in packages if not name.startswith("_")} <= ALLOWED
+    assert not {"cnnops_cli.commands.maxpool", "cnnops_cli.commands.batchnorm"} & modules
+
+
+def test_the_version_needs_no_numpy(executable):
+    modules, _ = imported(executable, "--version")
+    assert "numpy" not in modules
+
+
+def test_a_view_needs_rich(executable):
+    modules, _ = imported(executable, "maxpool", "-k", "1", "-f", "table", "[[1]]")
+    assert "rich.console" in modules

@@ -1,0 +1,71 @@
+"""The work runs on the threads that were asked for, and the result does not show how many."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from cnnops_cli import batchnorm, conv, dropout, maxpool
+from cnnops_cli.ops.parallel import available_cores, for_each, spans, using_threads
+
+RANDOM = np.random.default_rng(0)
+IMAGE = RANDOM.standard_normal((3, 6, 40, 300)).astype(np.float32)
+KERNEL = RANDOM.standard_normal((4, 3, 3, 3)).astype(np.float32)
+
+
+def threads_used(count):
+    """Let `count` parts wait for each other, which they only can on `count` threads."""
+    used = set()
+    meeting = threading.Barrier(count, timeout=10)
+
+    def work(_):
+        used.add(threading.get_ident())
+        meeting.wait()
+
+    with using_threads(count):
+        for_each(work, range(count))
+    return used
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_as_many_threads_as_asked_for(count):
+    assert len(threads_used(count)) == count
+
+
+def test_one_thread_is_the_callers_own():
+    assert threads_used(1) == {threading.get_ident()}
+
+
+def test_what_a_part_raises_comes_back():
+    def fail(part):
+        raise ValueError(f"part {part}")
+
+    with using_threads(2), pytest.raises(ValueError, match="part 0"):
+        for_each(fail, range(4))
+
+
+def test_cores_are_counted():
+    assert available_cores() >= 1
+
+
+def test_spans_cover_everything_once():
+    assert [list(range(7))[span] for span in spans(7, 3)] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert spans(0, 3) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: conv(IMAGE, KERNEL, groups=2, padding=1),
+        lambda: maxpool(IMAGE, 3, padding=1),
+        lambda: batchnorm(IMAGE, training=True),
+        lambda: dropout(np.tile(IMAGE, 4), 0.3, seed=1),
+    ],
+    ids=["conv", "maxpool", "batchnorm", "dropout"],
+)
+def test_the_result_does_not_depend_on_the_threads(call):
+    results = []
+    for count in (1, 2, 7):
+        with using_threads(count):
+            results.append(call().tobytes())
+    assert len(set(results)) == 1

@@ -1,0 +1,115 @@
+"""JSON text at its edges: what is lost nowhere, and what is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.json_text import format_array, parse_array, round_decimals
+
+FLOATS = (np.float16, np.float32, np.float64)
+INTEGERS = (np.int8, np.int64, np.uint8, np.uint64)
+
+
+@given(
+    st.sampled_from(FLOATS).flatmap(
+        lambda dtype: arrays.arrays(dtype, arrays.array_shapes(max_dims=3, max_side=4))
+    )
+)
+def test_floats_come_back_bit_by_bit(array):
+    back = parse_array(format_array(array), "x").astype(array.dtype)
+    assert back.shape == array.shape
+    np.testing.assert_array_equal(back, array)
+    number = ~np.isnan(array)
+    np.testing.assert_array_equal(np.signbit(back)[number], np.signbit(array)[number])
+
+
+@given(
+    st.sampled_from(INTEGERS).flatmap(
+        lambda dtype: arrays.arrays(dtype, arrays.array_shapes(max_dims=3, max_side=4))
+    )
+)
+def test_integers_come_back(array):
+    back = parse_array(format_array(array), "x")
+    assert back.dtype.kind in "iu"
+    np.testing.assert_array_equal(back, array)
+
+
+@pytest.mark.parametrize(
+    ("array", "text"),
+    [
+        (np.float32([0.1, 1e-7]), b"[0.1,1e-7]"),
+        (np.float16([0.1, 65504, -0.0]), b"[0.1,65500.0,-0.0]"),
+        (np.float64([0.1, -0.0]), b"[0.1,-0.0]"),
+        (np.float32(0.1), b"0.1"),
+        (np.int64(7), b"7"),
+        (np.zeros((0, 3)), b"[]"),
+        (np.zeros((2, 0)), b"[[],[]]"),
+        (np.arange(6).reshape(2, 3).T, b"[[0,3],[1,4],[2,5]]"),
+        (np.float32([[np.nan, 1], [np.inf, -np.inf]]), b"[[NaN,1.0],[Infinity,-Infinity]]"),
+    ],
+)
+def test_text_is_the_shortest(array, text):
+    assert format_array(np.asarray(array)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype", "values"),
+    [
+        (b"[1, 2]", np.int64, [1, 2]),
+        (b"[1, 2.0]", np.float64, [1, 2]),
+        (b"[1e2]", np.float64, [100]),
+        (b" 3 ", np.int64, 3),
+        (b"[18446744073709551615]", np.uint64, [2**64 - 1]),
+        (b"[0, 9223372036854775808]", np.uint64, [0, 2**63]),
+        (b"[-9223372036854775808]", np.int64, [-(2**63)]),
+        (b"[1, NaN]", np.float64, [1, np.nan]),
+        (b"-Infinity", np.float64, -np.inf),
+        (b"\xef\xbb\xbf[1]", np.int64, [1]),
+        (b"[0.5, 100000000000000000000]", np.float64, [0.5, 1e20]),
+    ],
+)
+def test_how_numbers_are_taken_in(text, dtype, values):
+    array = parse_array(text, "x")
+    assert array.dtype == dtype
+    np.testing.assert_array_equal(array, np.array(values, dtype))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"[" * 100_000, "x is nested 100000 deep; an array has at most 64 axes"),
+        (b"[1, " + b"[" * 100_000, "x is not JSON: depth limit exceeded"),
+        (b"[18446744073709551616]", "x holds an integer past 64 bits: 18446744073709551616"),
+        (b"[-1, 9223372036854775808]", "x holds an integer past 64 bits: 9223372036854775808"),
+        (b"[[1, 2], [3]]", r"x is ragged: \[0\] holds 2 values, but \[1\] holds 1 value"),
+        (b"[[[1], [2]], [[3], 4]]", r"x is ragged: \[0\]\[0\] .* \[1\]\[1\] holds one number"),
+        (b"[1] 2", "x is not JSON: unexpected content after document at line 1, column 5"),
+        (b"[1, NaN] 2", "x is not JSON: unexpected content after document"),
+        (b"[NaNNaN]", "x is not JSON"),
+        (b"[nan]", "x is not JSON"),
+        (b"[1e999]", "x holds a number past 64 bits"),
+        (b"[true]", "x holds true; a JSON tensor is nested arrays of numbers"),
+        (b"[null]", "x holds null"),
+        (b'["NaN"]', "x holds a string"),
+        (b'{"a": 1}', "x holds an object"),
+        (b" \n", "x is empty"),
+        (b"[[NaN, 1], [2]]", "x is ragged"),
+    ],
+)
+def test_what_is_no_tensor_is_refused(text, reason):
+    with pytest.raises(CnnopsError, match=reason):
+        parse_array(text, "x")
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_rounding_goes_by_the_exact_value(dtype):
+    rounded = round_decimals(np.array([2.675, 2.5, 3.5, -0.125, 1e30 % 7, np.nan], dtype), 0)
+    np.testing.assert_array_equal(rounded[1:4], [2, 4, -0.0])
+    assert rounded.dtype == dtype
+
+
+def test_rounding_does_not_round_twice():
+    assert format_array(np.array([2.675, 1e300]), 2) == b"[2.67,1e+300]"

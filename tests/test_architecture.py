@@ -1,0 +1,91 @@
+"""The arrows of the house: who may import whom, and what."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
+NAME = "cnnops_cli"
+
+BOTTOM = {"errors", "words", "dtypes"}
+ROOMS = {"options", "tensors", "ops", "views"}
+MAY_IMPORT = {
+    "errors": set(),
+    "words": {"errors"},
+    "dtypes": {"errors", "words"},
+    "help": set(),
+    "options": BOTTOM,
+    "tensors": BOTTOM,
+    "ops": BOTTOM,
+    "views": BOTTOM,
+    "commands": BOTTOM | ROOMS,
+    "app": {"errors", "words", "help", "options", "commands", ""},
+    "__init__": {"errors", "ops"},
+    "__main__": {"app"},
+}
+ONLY_IN = {
+    "typer": {"app", "commands", "help", "options"},
+    "rich": {"views"},
+    "orjson": {"tensors"},
+    "zipfile": {"tensors"},
+    "numpy": {"commands", "dtypes", "ops", "tensors", "views"},
+}
+NOT_IN_OPS = {"sys", "pathlib", "io", "time", "datetime", "random", "shutil", "tempfile", "json"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            named = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= named if node.module == NAME else {node.module}
+    return found
+
+
+def test_there_is_something_to_look_at():
+    assert {room_of(path) for path in MODULES} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_downward(path):
+    ours = {name for name in imports_of(path) if name.split(".")[0] == NAME}
+    rooms = {name.split(".")[1] for name in ours}
+    allowed = MAY_IMPORT[room_of(path)] | {room_of(path), "__version__"}
+    assert rooms <= allowed, f"{path.name} imports {rooms - allowed}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_each_library_has_its_rooms(path):
+    for name in {name.split(".")[0] for name in imports_of(path)} & set(ONLY_IN):
+        assert room_of(path) in ONLY_IN[name], f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "ops").glob("*.py")), ids=lambda p: p.name)
+def test_operators_know_nothing_of_files_terminals_and_clocks(path):
+    assert not {name.split(".")[0] for name in imports_of(path)} & NOT_IN_OPS
+
+
+def test_none_of_clicks_names_is_imported():
+    used = {name for path in MODULES for name in imports_of(path)}
+    assert not [name for name in used if "click" in name]
+
+
+def test_an_operator_is_one_file_in_each_room():
+    commands = {path.stem for path in (PACKAGE / "commands").glob("*.py")}
+    operators = {path.stem for path in (PACKAGE / "ops").glob("*.py")}
+    assert {"conv", "maxpool", "batchnorm", "dropout"} <= commands & operators
+
+
+def test_the_top_level_is_the_plan():
+    shown = {path.name for path in PACKAGE.parent.iterdir() if not path.name.startswith(".")}
+    built = {"dist"}
+    assert shown - built == {"pyproject.toml", NAME, "tests", "examples", "README.md"}
