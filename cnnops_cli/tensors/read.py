@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -101,12 +102,12 @@ def _read_stdin(argument: str) -> Tensor:
     if sys.stdin is None:
         raise CnnopsError(f"{name} is closed; name a file instead")
     try:
-        data = sys.stdin.buffer.read()
+        stream, size = _read_whole(sys.stdin.buffer)
     except OSError as error:
         raise CnnopsError(f"{name} cannot be read: {error.strerror}") from error
-    if data.startswith(ZIP_MAGIC):
+    if _starts_with(stream, ZIP_MAGIC):
         raise CnnopsError(f"{name} is an archive; name the .npz file instead")
-    return replace(_read_plain(io.BytesIO(data), len(data), name), name=argument)
+    return replace(_read_plain(stream, size, name), name=argument)
 
 
 def _read_plain(stream: BinaryIO, size: int, name: str) -> Tensor:
@@ -133,12 +134,20 @@ def _open(path: str, argument: str) -> Iterator[tuple[BinaryIO, int]]:
             if stat.S_ISREG(status.st_mode):
                 yield file, status.st_size
             else:
-                data = file.read()
-                yield io.BytesIO(data), len(data)
+                yield _read_whole(file)
     except FileNotFoundError as error:
         raise CnnopsError(f"{argument}: no such file: {path}") from error
     except OSError as error:
         raise CnnopsError(f"{argument}: cannot read {path}: {error.strerror or error}") from error
+
+
+def _read_whole(pipe: BinaryIO) -> tuple[BinaryIO, int]:
+    """Read a pipe to its end, piece by piece, so that an interrupt is heard between two of them."""
+    stream = io.BytesIO()
+    shutil.copyfileobj(pipe, stream)
+    size = stream.tell()
+    stream.seek(0)
+    return stream, size
 
 
 def _starts_with(stream: BinaryIO, magic: bytes) -> bool:
