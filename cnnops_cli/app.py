@@ -1,6 +1,7 @@
 """The command `cnnops`: its commands, and the one place where errors become exit statuses."""
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ _BLAS_THREADS = (
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _BAD_CALL = 2
 _INTERRUPTED = 130
+_TERMINATED = 143
 
 
 class Operators(TyperGroup):
@@ -94,16 +96,18 @@ def main() -> None:
     """Run the command line, and end the process with its exit status."""
     # The threads are ours: BLAS's own would fight with them, and change the last bits.
     os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
-    group: Any = typer.main.get_command(app)
-    if "_CNNOPS_COMPLETE" in os.environ:
-        group(prog_name="cnnops")
-    sys.exit(_status(group, sys.argv[1:]))
+    # An ordinary exit removes what was staged for a file and is not yet whole.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    sys.exit(_status(sys.argv[1:]))
 
 
-def _status(group: Any, arguments: list[str]) -> int:
+def _status(arguments: list[str]) -> int:
     """Run, and tell the exit status."""
     command = "cnnops"
     try:
+        group: Any = typer.main.get_command(app)
+        if "_CNNOPS_COMPLETE" in os.environ:
+            group(prog_name="cnnops")
         with group.make_context("cnnops", arguments) as context:
             try:
                 group.invoke(context)

@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 _KINDS = {"O": "object", "S": "bytes", "U": "string", "V": "structured"}
 
 
-def as_array(value: npt.ArrayLike, name: str) -> Array:
+def as_array(value: npt.ArrayLike, name: str, beside: np.dtype[Any] | None = None) -> Array:
     """Take an argument in as an array of a supported dtype, in native byte order.
 
     Parameters
@@ -22,6 +22,9 @@ def as_array(value: npt.ArrayLike, name: str) -> Array:
         Numbers; bool is taken as uint8.
     name : str
         The argument's name, for the error.
+    beside : numpy.dtype, optional
+        The dtype of the arrays beside it; a Python number takes it where it is floating, as it
+        would in NumPy.
 
     Returns
     -------
@@ -38,6 +41,8 @@ def as_array(value: npt.ArrayLike, name: str) -> Array:
     except ValueError as error:
         raise CnnopsError(f"{name} is not an array: its rows have different lengths") from error
     check_supported(array.dtype, name)
+    if isinstance(value, (int, float)) and beside is not None and beside.kind == "f":
+        return array.astype(beside)
     return array.astype(native(array.dtype), copy=False)
 
 

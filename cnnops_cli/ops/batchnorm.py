@@ -1,8 +1,6 @@
 """Batch normalization over every axis but the channels."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,19 +12,6 @@ from cnnops_cli.ops import parallel
 
 _TILE_VALUES = 1 << 18
 """How many values are normalised at once, in float64."""
-
-
-@dataclass(frozen=True)
-class _Parameters:
-    """The per-channel arrays of a call, as given, or None."""
-
-    weight: Array | None
-    bias: Array | None
-    running_mean: Array | None
-    running_var: Array | None
-
-    def given(self) -> Iterable[tuple[str, Array]]:
-        return ((name, array) for name, array in vars(self).items() if array is not None)
 
 
 def batchnorm(
@@ -89,27 +74,33 @@ def batchnorm(
            [ 1.]])
     """
     image = as_array(input, "input")
-    parameters = _Parameters(
-        weight=_optional(weight, "weight"),
-        bias=_optional(bias, "bias"),
-        running_mean=_optional(running_mean, "running_mean"),
-        running_var=_optional(running_var, "running_var"),
-    )
+    arguments = {
+        "weight": weight,
+        "bias": bias,
+        "running_mean": running_mean,
+        "running_var": running_var,
+    }
+    given = {
+        name: as_array(value, name, image.dtype)
+        for name, value in arguments.items()
+        if value is not None
+    }
     with naming_operands(input=image.shape):
-        _check(image, parameters, training=training, momentum=momentum, eps=eps)
+        _check(image, given, training=training, momentum=momentum, eps=eps)
         if training:
             _check_updatable(running_mean=running_mean, running_var=running_var)
 
     channels = image.shape[1]
-    result = np.empty(image.shape, _result_dtype(image, parameters))
-    mean, variance = np.empty(channels), np.empty(channels)
-    mean[:] = 0 if parameters.running_mean is None else parameters.running_mean
-    variance[:] = 1 if parameters.running_var is None else parameters.running_var
-    scale, shift = np.ones(channels), np.zeros(channels)
-    if parameters.weight is not None:
-        scale[:] = parameters.weight
-    if parameters.bias is not None:
-        shift[:] = parameters.bias
+    mean, variance, scale, shift = (
+        np.full(channels, given.get(name, default), np.float64)
+        for name, default in (
+            ("running_mean", 0),
+            ("running_var", 1),
+            ("weight", 1),
+            ("bias", 0),
+        )
+    )
+    result = np.empty(image.shape, _result_dtype(image, *given.values()))
     others = (0, *range(2, image.ndim))
 
     def normalise(block: slice) -> None:
@@ -133,19 +124,15 @@ def batchnorm(
     return result
 
 
-def _optional(value: npt.ArrayLike | None, name: str) -> Array | None:
-    return None if value is None else as_array(value, name)
-
-
 def _check(
-    image: Array, parameters: _Parameters, *, training: bool, momentum: float, eps: float
+    image: Array, given: dict[str, Array], *, training: bool, momentum: float, eps: float
 ) -> None:
     if not 2 <= image.ndim <= 5:
         raise CnnopsError(
             f"{INPUT} has rank {image.ndim}; accepted: (N, C) or (N, C, *spatial), rank 2 to 5"
         )
     channels = image.shape[1]
-    for name, array in parameters.given():
+    for name, array in given.items():
         if array.shape not in ((), (channels,)):
             raise CnnopsError(
                 f"{name} has shape {array.shape}; {INPUT} has {channels} channels: accepted are "
@@ -156,9 +143,9 @@ def _check(
     if not math.isfinite(eps) or eps < 0 or (training and eps == 0):
         accepted = "positive in training" if training else "not negative"
         raise CnnopsError(f"eps must be {accepted} and finite; it is {eps}")
-    if parameters.running_var is not None and np.any(parameters.running_var < 0):
+    if "running_var" in given and np.any(given["running_var"] < 0):
         raise CnnopsError(
-            f"running_var holds {parameters.running_var.min()}; a variance is not negative"
+            f"running_var holds {np.nanmin(given['running_var'])}; a variance is not negative"
         )
     if training and channels and image.size == channels:
         raise CnnopsError(
@@ -179,8 +166,8 @@ def _check_updatable(**running: npt.ArrayLike | None) -> None:
             )
 
 
-def _result_dtype(image: Array, parameters: _Parameters) -> np.dtype[Any]:
-    dtype = floating_dtype(image, *(array for _, array in parameters.given()))
+def _result_dtype(image: Array, *parameters: Array) -> np.dtype[Any]:
+    dtype = floating_dtype(image, *parameters)
     mixed_precision = image.dtype == np.float16 and dtype == np.float32
     return image.dtype if mixed_precision else dtype
 

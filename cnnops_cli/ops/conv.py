@@ -84,7 +84,8 @@ def conv(
             [10965, 13187]]])
     """
     image, kernel = as_array(input, "input"), as_array(weight, "kernel")
-    offset = None if bias is None else as_array(bias, "bias")
+    beside = common_dtype(image, kernel)
+    offset = None if bias is None else as_array(bias, "bias", beside)
     operands = (image, kernel) if offset is None else (image, kernel, offset)
     with naming_operands(**_shapes(operands)):
         _check_channels(image, kernel, offset, groups)
