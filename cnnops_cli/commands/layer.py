@@ -9,6 +9,7 @@ from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.dropout import fresh_seed
 from cnnops_cli.ops.geometry import Size, per_axis
 from cnnops_cli.ops.initialisation import default_layer
+from cnnops_cli.ops.scalars import integer
 from cnnops_cli.options import dims_of
 from cnnops_cli.tensors.tensor import Tensor
 
@@ -35,10 +36,9 @@ class FreshLayer:
         CnnopsError
             If the groups do not divide the channels, or the kernel size does not fit `dims`.
         """
-        if groups < 1 or channels % groups:
+        if channels % integer(groups, "groups", minimum=1):
             raise CnnopsError(
-                f"groups must be at least 1 and divide the {channels} channels of {INPUT}, "
-                f"not {groups}"
+                f"groups must divide the {channels} channels of {INPUT}; {groups} does not"
             )
         size = per_axis(self.kernel_size, dims, "--kernel-size", minimum=1)
         drawn = default_layer(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array, as_array, floating_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import parallel
+from cnnops_cli.ops.scalars import real
 
 _TILE_VALUES = 1 << 18
 """How many values are normalised at once, in float64."""
@@ -138,9 +139,9 @@ def _check(
                 f"{name} has shape {array.shape}; {INPUT} has {channels} channels: accepted are "
                 f"({channels},) or a number"
             )
-    if not 0 <= momentum <= 1:
+    if not 0 <= real(momentum, "momentum") <= 1:
         raise CnnopsError(f"momentum must be from 0 to 1, not {momentum}")
-    if not math.isfinite(eps) or eps < 0 or (training and eps == 0):
+    if not math.isfinite(real(eps, "eps")) or eps < 0 or (training and eps == 0):
         accepted = "positive in training" if training else "not negative"
         raise CnnopsError(f"eps must be {accepted} and finite; it is {eps}")
     if "running_var" in given and np.any(given["running_var"] < 0):

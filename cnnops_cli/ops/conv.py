@@ -11,6 +11,7 @@ from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import parallel
 from cnnops_cli.ops.exact import exact_integers
 from cnnops_cli.ops.geometry import Padding, Size, Windows, pad_with, plan_windows
+from cnnops_cli.ops.scalars import integer
 from cnnops_cli.words import PADDING_MODES, check_word
 
 _NUMPY_PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -130,10 +131,9 @@ def _check_channels(image: Array, kernel: Array, bias: Array | None, groups: int
             f"{kernel.ndim - 1} (C, *spatial) or {kernel.ndim} (N, C, *spatial)"
         )
     filters, depth = kernel.shape[:2]
-    if groups < 1 or filters % groups:
+    if filters % integer(groups, "groups", minimum=1):
         raise CnnopsError(
-            f"groups must be at least 1 and divide the kernel's {filters} output channels, "
-            f"not {groups}"
+            f"groups must divide the kernel's {filters} output channels; {groups} does not"
         )
     channels = image.shape[1 - kernel.ndim]
     if channels != depth * groups:

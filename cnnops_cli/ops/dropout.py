@@ -10,6 +10,7 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array, as_array, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops import parallel
+from cnnops_cli.ops.scalars import integer, real
 
 _BLOCK = 1 << 18
 """How many values are drawn at once; a multiple of the four that share a word."""
@@ -72,7 +73,7 @@ def dropout(
 
 def check_chance(p: float) -> None:
     """Refuse a `p` that is not from 0 to 1."""
-    if not 0 <= p <= 1:
+    if not 0 <= real(p, "p") <= 1:
         raise CnnopsError(f"p must be from 0 to 1, not {p}")
 
 
@@ -120,8 +121,7 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
     >>> draw_mask((6,), 0.5, seed=1)
     array([ True, False,  True,  True,  True,  True])
     """
-    if seed < 0:
-        raise CnnopsError(f"seed must be 0 or more, not {seed}")
+    seed = integer(seed, "seed", minimum=0)
     if channelwise:
         if len(shape) < 2:
             raise CnnopsError(
