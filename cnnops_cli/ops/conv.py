@@ -173,6 +173,9 @@ def _convolve(
     padded = _pad(image.astype(work, copy=False), windows, padding_mode)
     weights = kernel.astype(work, copy=False).reshape(groups, -1, math.prod(kernel.shape[1:]))
     channels, filters = kernel.shape[1], weights.shape[1]
+    offsets = None
+    if bias is not None:
+        offsets = np.broadcast_to(bias.astype(work), len(kernel)).reshape(groups, filters, 1)
     result = np.empty((len(image), len(kernel), *windows.output), dtype)
     row = weights.shape[2] * math.prod(windows.output[1:])
     tiles = [
@@ -189,18 +192,14 @@ def _convolve(
         kernel_last = tuple(range(1 + windows.dims, cells.ndim))
         columns = cells.transpose(0, *kernel_last, *range(1, 1 + windows.dims))
         sums = weights[group] @ columns.reshape(weights.shape[2], -1)
-        if bias is not None:
-            sums += _bias_of(group, bias, filters).astype(work)
+        if offsets is not None:
+            sums += offsets[group]
         outputs = slice(group * filters, (group + 1) * filters)
         result[item, outputs, rows] = sums.reshape(filters, *spatial)
 
     with np.errstate(all="ignore"):
         parallel.for_each(fill, tiles)
     return result
-
-
-def _bias_of(group: int, bias: Array, filters: int) -> Array:
-    return bias[group * filters : (group + 1) * filters, np.newaxis] if bias.ndim else bias
 
 
 def _pad(image: Array, windows: Windows, mode: str) -> Array:
