@@ -87,6 +87,7 @@ def conv(
     image, kernel = as_array(input, "input"), as_array(weight, "kernel")
     beside = common_dtype(image, kernel)
     offset = None if bias is None else as_array(bias, "bias", beside)
+    groups = integer(groups, "groups", minimum=1)
     operands = (image, kernel) if offset is None else (image, kernel, offset)
     with naming_operands(**_shapes(operands)):
         _check_channels(image, kernel, offset, groups)
@@ -131,7 +132,7 @@ def _check_channels(image: Array, kernel: Array, bias: Array | None, groups: int
             f"{kernel.ndim - 1} (C, *spatial) or {kernel.ndim} (N, C, *spatial)"
         )
     filters, depth = kernel.shape[:2]
-    if filters % integer(groups, "groups", minimum=1):
+    if filters % groups:
         raise CnnopsError(
             f"groups must divide the kernel's {filters} output channels; {groups} does not"
         )

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -146,7 +147,8 @@ def maxpool(
             ceil_mode=ceil_mode,
         )
         _check_padding(padding, windows)
-    values, indices = _pool(image.reshape(-1, *windows.lengths), windows, return_indices)
+    planes = image.reshape(-1, *windows.lengths)
+    values, indices = _pool(planes, _clip(windows), return_indices)
     shape = (*image.shape[:-dims], *windows.output)
     if indices is None:
         return values.reshape(shape)
@@ -195,6 +197,17 @@ def _first_cells(windows: Windows) -> list[list[int | None]]:
             ]
         )
     return firsts
+
+
+def _clip(windows: Windows) -> Windows:
+    """Leave out the cells that lie beyond the end in every window, as ceil mode allows."""
+    kernel = tuple(
+        min(size, (length + begin - 1) // gap + 1)
+        for size, length, gap, (begin, _) in zip(
+            windows.kernel, windows.lengths, windows.dilation, windows.padding, strict=True
+        )
+    )
+    return replace(windows, kernel=kernel)
 
 
 def _pool(planes: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:

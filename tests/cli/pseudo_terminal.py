@@ -64,7 +64,8 @@ def _collect(process: subprocess.Popen, sources: dict[int, bytearray], deadline:
                 waiting.discard(source)
         if time.monotonic() > deadline:
             process.kill()
-            raise subprocess.TimeoutExpired(process.args, deadline)
+            process.wait()
+            raise TimeoutError(f"still running: {process.args}")
 
 
 def run_on_terminal(

@@ -4,12 +4,11 @@ import io
 import json
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 FEW = settings(
-    max_examples=30,
+    max_examples=12,
     derandomize=True,
     database=None,
     deadline=None,
@@ -92,8 +91,10 @@ def test_damaged_json_in_the_call(cnnops, data):
     survives(cnnops("conv", "-k", text, "[[1,2,3],[4,5,6],[7,8,9]]"))
 
 
-@pytest.mark.parametrize("option", ["--stride", "--padding", "--groups", "--dims", "--bias"])
-@settings(FEW, max_examples=6)
-@given(text=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6))
+@FEW
+@given(
+    option=st.sampled_from(["--stride", "--padding", "--groups", "--dims", "--bias"]),
+    text=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6),
+)
 def test_any_text_for_an_option(cnnops, option, text):
     survives(cnnops("conv", "-k", "[[1]]", f"{option}={text}", "[[1,2],[3,4]]"))

@@ -10,8 +10,9 @@ import pytest
 AS_IT_IS = ["maxpool", "--dims", "1", "-k", "1"]
 
 
-@pytest.mark.parametrize("option", ["-o", "--output"])
-@pytest.mark.parametrize("name", ["y.npy", "y.npz", "y.json"])
+@pytest.mark.parametrize(
+    ("option", "name"), [("-o", "y.npy"), ("--output", "y.npz"), ("--output", "y.json")]
+)
 def test_the_suffix_of_the_output_tells_its_format(cnnops, tmp_path, same, option, name):
     call = ["dropout", "--mask", "[1,0]", "--dtype", "float32", "[1,2]"]
     assert cnnops.text(*call, option, name) == ""
@@ -71,16 +72,14 @@ def test_json_carries_every_bit_in_its_shortest_form(cnnops, tmp_path):
 
 
 def test_a_whole_number_of_a_float_stays_a_float_in_json(cnnops):
-    for value in ("3.0", "1e30", "1e16", "-0.0"):
-        text = cnnops.json(*AS_IT_IS, f"[{value}]")
-        assert isinstance(json.loads(text)[0], float)
-        assert cnnops.array(*AS_IT_IS, stdin=text).dtype == np.float64
+    values = json.loads(cnnops.json(*AS_IT_IS, "[3.0,1e30,1e16,-0.0]"))
+    assert [type(value) for value in values] == [float] * 4
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_precision_is_the_number_of_decimals(cnnops, dtype):
     values = np.array([1.23456, -0.1, 2, 1234.5], dtype)
-    for places in (0, 2, 3):
+    for places in (0, 3):
         texts = cnnops.json(*AS_IT_IS, "--precision", str(places), stdin=values)[1:-1].split(",")
         for text, value in zip(texts, values.tolist(), strict=True):
             assert re.fullmatch(rf"-?\d+(\.\d{{1,{max(places, 1)}}})?", text)

@@ -94,7 +94,7 @@ def ranks_and_batches():
 def channels_and_kernels():
     for dims, kernel, multiple in product((1, 2, 3), (1, 2), (1, 2)):
         arrays = arrays_of(
-            *(dims,), channels=3, filters=3 * multiple, groups=3, kernel=(kernel,) * dims
+            dims, channels=3, filters=3 * multiple, groups=3, kernel=(kernel,) * dims
         )
         name = f"{dims}d depthwise k={kernel} multiple={multiple}"
         yield name, arrays, {"groups": 3, "padding": 1}

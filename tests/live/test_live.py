@@ -21,6 +21,9 @@ batchnorm
   negative variance, six axes; nor what PyTorch gets wrong: a mean far larger than the spread.
 """
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import assume, event, given, settings
@@ -31,6 +34,7 @@ from cnnops_cli.ops.initialisation import default_layer
 
 torch = pytest.importorskip("torch")
 
+sys.path.append(str(Path(__file__).parent.parent / "golden"))
 import torch_calls  # noqa: E402 - it imports torch, which may not be there
 
 pytestmark = [
@@ -44,23 +48,32 @@ INTEGERS = ("int8", "uint8", "int32", "int64")
 TORCH_REFUSALS = (RuntimeError, ValueError, IndexError)
 
 
-def result_or_none(call, refusals):
-    """What a call returns; None where it refuses."""
+def their_result_or_none(call):
+    """What a call returns; None where PyTorch refuses it."""
     try:
         return call()
-    except refusals:
+    except TORCH_REFUSALS:
+        return None
+
+
+def our_result_or_none(call):
+    """What a call returns; None where we refuse it. A bare ValueError is NumPy's and no refusal."""
+    try:
+        return call()
+    except ValueError as error:
+        if type(error) is ValueError:
+            raise
         return None
 
 
 def both(ours, theirs):
     """The results of both sides, or None where both refuse; one alone is a failure."""
-    our_result, their_result = (
-        result_or_none(ours, ValueError),
-        result_or_none(theirs, TORCH_REFUSALS),
-    )
+    our_result = our_result_or_none(ours)
+    their_result = their_result_or_none(theirs)
     event("accepted" if their_result is not None else "refused")
     if (our_result is None) != (their_result is None):
         (ours if our_result is None else theirs)()
+        raise AssertionError("refused the first time and taken the second")
     return None if our_result is None else (our_result, their_result)
 
 

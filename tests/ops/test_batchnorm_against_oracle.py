@@ -124,11 +124,9 @@ def test_running_statistics_over_several_batches(shape, batches, momentum, seed)
     true_mean, true_var = mean.tolist(), var.tolist()
     for _ in range(batches):
         x = rng.normal(3, 2, shape)
+        ones, zeros = [1.0] * channels, [0.0] * channels
         _, _, true_mean, true_var = oracle.batchnorm(
-            *(x, true_mean, true_var, [1.0] * channels, [0.0] * channels),
-            training=True,
-            momentum=momentum,
-            eps=1e-5,
+            x, true_mean, true_var, ones, zeros, training=True, momentum=momentum, eps=1e-5
         )
         batchnorm(x, mean, var, training=True, momentum=momentum)
     np.testing.assert_allclose(mean, true_mean, rtol=1e-14, atol=1e-14)

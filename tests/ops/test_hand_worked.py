@@ -145,3 +145,14 @@ def test_sums_that_int64_cannot_hold_are_refused_and_all_others_exact():
     assert conv(large, ones(1, 1, 3)).tolist() == [[2**62]]
     with pytest.raises(CnnopsError, match=f"the sum {2**63} does not fit int64"):
         conv(large, ones(1, 1, 2))
+
+
+def test_a_window_far_larger_than_the_input_takes_no_memory_for_what_it_lacks():
+    values, indices = maxpool(IMAGE, 200_000, stride=300_000, ceil_mode=True, return_indices=True)
+    assert (values.tolist(), indices.tolist()) == ([[[12]]], [[[11]]])
+
+
+def test_words_and_counts_of_a_wrong_type_are_refused_by_name():
+    with pytest.raises(CnnopsError, match="padding mode None is not one of zeros"):
+        conv(ROW, ones(1, 1, 1), padding_mode=None)
+    assert conv(ROW, ones(1, 1, 1), groups=True).tolist() == ROW.tolist()

@@ -11,6 +11,7 @@ IMAGE, KERNEL = np.ones((2, 4, 5, 6)), np.ones((8, 4, 3, 3))
 def refused(call, *arguments, match, **options):
     with pytest.raises(ValueError, match=match) as caught:
         call(*arguments, **options)
+    assert type(caught.value) is not ValueError, "NumPy's own error is no refusal of ours"
     assert "\n" not in str(caught.value)
 
 
@@ -39,6 +40,7 @@ def refused(call, *arguments, match, **options):
         ({"padding": (1, 7), "padding_mode": "circular"}, "(?=.*circular)padding.*7"),
         ({"groups": 0}, "groups.*0"),
         ({"groups": -1}, "groups.*-1"),
+        ({"groups": 1.0}, r"groups.*1\.0"),
         ({"groups": 3}, "groups.*3|3 groups"),
         ({"groups": 2}, "channels"),
     ],
@@ -141,6 +143,7 @@ COLUMNS = np.array([[1.0, 2, 3], [4, 5, 6]])
         ({"momentum": -0.1, "training": True}, r"momentum.*-0\.1"),
         ({"momentum": 1.5, "training": True}, r"momentum.*1\.5"),
         ({"momentum": np.nan, "training": True}, "momentum"),
+        ({"momentum": None, "training": True}, "momentum.*None"),
     ],
     ids=str,
 )
@@ -167,10 +170,15 @@ def test_a_refused_batch_leaves_the_running_statistics():
     assert var.tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("p", [-0.1, 1.1, np.nan, np.inf])
+@pytest.mark.parametrize("p", [-0.1, 1.1, np.nan, np.inf, None])
 @pytest.mark.parametrize("training", [True, False])
 def test_dropout_chance(p, training):
     refused(dropout, COLUMNS, p, training=training, match=r"\bp\b")
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5])
+def test_dropout_seed(seed):
+    refused(dropout, COLUMNS, seed=seed, match=f"seed.*{seed}")
 
 
 @pytest.mark.parametrize("shape", [(), (3,)])
@@ -180,11 +188,17 @@ def test_channelwise_dropout_needs_channels(shape):
 
 @pytest.mark.parametrize(
     "array",
-    [np.ones((1, 1, 2), complex), np.array([[[1, None]]]), np.array([[["a", "b"]]])],
-    ids=["complex128", "object", "str"],
+    [
+        np.ones((1, 1, 2), "complex64"),
+        np.array([[[1, None]]]),
+        np.array([[["a", "b"]]]),
+        np.zeros((1, 1, 2), "datetime64[s]"),
+        np.zeros((1, 1, 2), [("re", float), ("im", float)]),
+    ],
+    ids=["complex", "object", "str", "datetime64", "structured"],
 )
 def test_dtypes_that_hold_no_real_numbers(array):
-    name = "complex|object|str"
+    name = "complex64|object|str|datetime64|<U1|'re'"
     one = np.ones((1, 1, 1))
     refused(conv, array, one, match=name)
     refused(conv, one, array, match=name)
