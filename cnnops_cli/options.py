@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -18,7 +18,6 @@ from cnnops_cli.words import (
     DTYPES,
     FORMATS,
     LAYOUTS,
-    PADDING_MODES,
     PADDING_WORDS,
     SUFFIXES,
     check_word,
@@ -27,7 +26,6 @@ from cnnops_cli.words import (
 
 Value = TypeVar("Value")
 
-SHARED = "Input and output"
 Input = Annotated[
     str,
     typer.Argument(
@@ -40,6 +38,14 @@ Input = Annotated[
 ]
 
 _INTEGER = re.compile(r"[+-]?\d+")
+
+
+def in_section(title: str) -> Callable[..., Any]:
+    """Make options that stand in one section of `--help`."""
+    return partial(typer.Option, rich_help_panel=title, show_default=False)
+
+
+shared_option = in_section("Input and output")
 
 
 def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:
@@ -115,32 +121,15 @@ def parse_dimensions(text: str) -> int:
     return int(text)
 
 
-@parser
-def parse_padding_mode(text: str) -> str:
-    """Parse ``--padding-mode``."""
-    check_word("padding mode", text, PADDING_MODES)
-    return text
+def one_of(name: str, words: tuple[str, ...]) -> Callable[[str], str]:
+    """Parse one of several words."""
 
+    @parser
+    def parse_word(text: str) -> str:
+        check_word(name, text, words)
+        return text
 
-@parser
-def parse_dtype(text: str) -> str:
-    """Parse ``--dtype``."""
-    check_word("dtype", text, DTYPES)
-    return text
-
-
-@parser
-def parse_layout(text: str) -> str:
-    """Parse ``--layout``."""
-    check_word("layout", text, LAYOUTS)
-    return text
-
-
-@parser
-def parse_output_format(text: str) -> str:
-    """Parse ``--format``."""
-    check_word("format", text, FORMATS)
-    return text
+    return parse_word
 
 
 @parser
@@ -179,51 +168,57 @@ def completing(words: tuple[str, ...]) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
+Dilation = Annotated[
+    Any,
+    in_section("Geometry")(
+        "--dilation", "-d",
+        metavar="SIZE",
+        parser=parse_size,
+        help="Cells from one kernel cell to the next. Default 1.",
+    ),
+]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Settings:
     """The options that every command has."""
 
     output: Annotated[
         str | None,
-        typer.Option(
+        shared_option(
             "--output", "-o",
             metavar="FILE",
             parser=parse_array_file_or_stdout,
-            rich_help_panel=SHARED,
             help="Write the result to FILE, whole or not at all; .npy, .npz or .json. "
             "- is standard output. Without --format, standard output then stays empty.",
         ),
     ] = None  # fmt: skip
     format: Annotated[
         str,
-        typer.Option(
+        shared_option(
             "--format", "-f",
             metavar="auto|table|json|npy",
-            parser=parse_output_format,
+            parser=one_of("format", FORMATS),
             autocompletion=completing(FORMATS),
-            show_default=False,
-            rich_help_panel=SHARED,
             help="What goes to standard output. auto (the default): a view on a terminal, "
             "JSON elsewhere.",
         ),
     ] = "auto"  # fmt: skip
     precision: Annotated[
         int | None,
-        typer.Option(
+        shared_option(
             metavar="N",
             min=0,
-            rich_help_panel=SHARED,
             help="Decimals in JSON and in the view. Without it JSON carries every bit: the "
             "shortest text that reads back equal.",
         ),
     ] = None
     dtype: Annotated[
         str | None,
-        typer.Option(
+        shared_option(
             metavar="NAME",
-            parser=parse_dtype,
+            parser=one_of("dtype", DTYPES),
             autocompletion=completing(DTYPES),
-            rich_help_panel=SHARED,
             help="Convert every tensor first: float16, float32, float64, int8 to int64, uint8 to "
             "uint64, bool (as uint8). Fractions are cut off towards zero; a value that does not "
             "fit is an error.",
@@ -231,40 +226,35 @@ class Settings:
     ] = None
     layout: Annotated[
         str,
-        typer.Option(
+        shared_option(
             metavar="channels-first|channels-last",
-            parser=parse_layout,
+            parser=one_of("layout", LAYOUTS),
             autocompletion=completing(LAYOUTS),
-            show_default=False,
-            rich_help_panel=SHARED,
             help="Where INPUT and the result have their channels: (N, C, *spatial), the default, "
             "or (N, *spatial, C). Kernels stay (O, I/groups, *spatial).",
         ),
     ] = "channels-first"
     threads: Annotated[
         int | None,
-        typer.Option(
+        shared_option(
             metavar="N",
             min=1,
-            rich_help_panel=SHARED,
             help="Compute on N threads; by default on all cores that this process may use. "
             "The result does not depend on it.",
         ),
     ] = None
     quiet: Annotated[
         bool,
-        typer.Option(
+        shared_option(
             "--quiet", "-q",
-            rich_help_panel=SHARED,
             help="No view and no summary: the result (JSON, where --format is auto), errors and "
             "the exit status only.",
         ),
     ] = False  # fmt: skip
     no_color: Annotated[
         bool,
-        typer.Option(
+        shared_option(
             "--no-color",
-            rich_help_panel=SHARED,
             help="No colour in the view. NO_COLOR, FORCE_COLOR, TERM=dumb and COLUMNS are obeyed.",
         ),
     ] = False

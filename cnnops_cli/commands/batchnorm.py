@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 import numpy as np
-import typer
 
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output, deliver
@@ -19,96 +18,86 @@ from cnnops_cli.tensors.write import named_writer
 _COUNT = "num_batches_tracked"
 _DEFAULTS = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
+statistics_option = options.in_section("Normalization")
+
 
 def batchnorm(
     train: Annotated[
         bool,
-        typer.Option(
+        statistics_option(
             "--train/--eval",
-            show_default=False,
-            rich_help_panel="Normalization",
             help="Normalise with the statistics of this batch, over every axis but the channels "
             "(--train, the default), or with the running statistics (--eval).",
         ),
     ] = True,
     weight: Annotated[
         str | None,
-        typer.Option(
+        statistics_option(
             "--weight",
             "--gamma",
             metavar="TENSOR",
-            rich_help_panel="Normalization",
             help="Scale: (C,) or a number. Default 1.",
         ),
     ] = None,
     bias: Annotated[
         str | None,
-        typer.Option(
+        statistics_option(
             "--bias",
             "--beta",
             metavar="TENSOR",
-            rich_help_panel="Normalization",
             help="Shift: (C,) or a number. Default 0.",
         ),
     ] = None,
     running_mean: Annotated[
         str | None,
-        typer.Option(
+        statistics_option(
             "--running-mean",
             metavar="TENSOR",
-            rich_help_panel="Normalization",
             help="(C,) or a number. Default 0.",
         ),
     ] = None,
     running_var: Annotated[
         str | None,
-        typer.Option(
+        statistics_option(
             "--running-var",
             metavar="TENSOR",
-            rich_help_panel="Normalization",
             help="(C,) or a number. Default 1.",
         ),
     ] = None,
     eps: Annotated[
         float,
-        typer.Option(
+        statistics_option(
             "--eps",
             metavar="X",
-            show_default=False,
-            rich_help_panel="Normalization",
             help="Added to the variance; positive in --train, 0 or more in --eval. Default 1e-5.",
         ),
     ] = 1e-5,
     momentum: Annotated[
         Any,
-        typer.Option(
+        statistics_option(
             "--momentum",
             metavar="X|none",
             parser=options.parse_momentum,
-            show_default=False,
-            rich_help_panel="Normalization",
             help="Share of this batch in the new running statistics, 0 to 1. none: the average of "
             "all batches so far, by num_batches_tracked. Default 0.1.",
         ),
     ] = "0.1",
     state: Annotated[
         str | None,
-        typer.Option(
+        statistics_option(
             "--state",
             metavar="FILE",
             parser=options.parse_named_arrays_file,
-            rich_help_panel="Normalization",
             help="Read any of weight, bias, running_mean, running_var and num_batches_tracked from "
             "an .npz archive or a JSON object. An option of the same name wins.",
         ),
     ] = None,
     save_state: Annotated[
         str | None,
-        typer.Option(
+        statistics_option(
             "--save-state",
             metavar="FILE",
             parser=options.parse_named_arrays_file,
-            rich_help_panel="Normalization",
             help="Write all of these after the batch, to .npz or .json; may be the file that "
             "--state names.",
         ),

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import typer
 
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output, deliver
@@ -20,107 +19,101 @@ from cnnops_cli.words import PADDING_MODES, PADDING_WORDS
 
 _USUAL_DIMS = {1: 1, 3: 1, 2: 2, 4: 2, 5: 3}
 
+kernel_option = options.in_section("Kernel")
+geometry_option = options.in_section("Geometry")
+
 
 def conv(
     kernel: Annotated[
         str | None,
-        typer.Option(
+        kernel_option(
             "--kernel",
             "-k",
             metavar="TENSOR",
-            rich_help_panel="Kernel",
             help="(O, I/groups, *spatial): rank 3 is 1-D, rank 4 is 2-D, rank 5 is 3-D. Rank 1 or "
             "2 is one bare filter for one channel.",
         ),
     ] = None,
     bias: Annotated[
         str | None,
-        typer.Option(
+        kernel_option(
             "--bias",
             "-b",
             metavar="TENSOR",
-            rich_help_panel="Kernel",
             help="(O,), or one number for all output channels.",
         ),
     ] = None,
     dims: Annotated[
         int | None,
-        typer.Option(
+        kernel_option(
             "--dims",
             metavar="1|2|3",
             parser=options.parse_dimensions,
-            rich_help_panel="Kernel",
             help="How many spatial axes, where the kernel's rank is not the usual one: rank DIMS "
             "is a bare filter, DIMS + 1 one filter over all channels, DIMS + 2 the full form.",
         ),
     ] = None,
     out_channels: Annotated[
         int | None,
-        typer.Option(
+        kernel_option(
             "--out-channels",
             metavar="N",
             min=1,
-            rich_help_panel="Kernel",
             help="Instead of --kernel: a fresh layer of N filters with PyTorch's default "
             "initialisation, in float32, or in INPUT's dtype where that is a floating array's.",
         ),
     ] = None,
     kernel_size: Annotated[
         Any,
-        typer.Option(
+        kernel_option(
             "--kernel-size",
             metavar="SIZE",
             parser=options.parse_size,
-            rich_help_panel="Kernel",
             help="The fresh layer's kernel: one integer for 2-D (or --dims), or one an axis.",
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(
+        kernel_option(
             "--seed",
             metavar="N",
             min=0,
-            rich_help_panel="Kernel",
             help="The fresh layer's seed, as torch.manual_seed. Without it a fresh one is drawn, "
             "and shown.",
         ),
     ] = None,
     no_bias: Annotated[
         bool,
-        typer.Option("--no-bias", rich_help_panel="Kernel", help="A fresh layer without bias."),
+        kernel_option("--no-bias", help="A fresh layer without bias."),
     ] = False,
     save_kernel: Annotated[
         str | None,
-        typer.Option(
+        kernel_option(
             "--save-kernel",
             metavar="FILE",
             parser=options.parse_array_file,
-            rich_help_panel="Kernel",
             help="Write the kernel that was used, in its full form. .npz holds weight and bias, "
             ".npy and .json the kernel alone.",
         ),
     ] = None,
     stride: Annotated[
         Any,
-        typer.Option(
+        geometry_option(
             "--stride",
             "-s",
             metavar="SIZE",
             parser=options.parse_size,
-            rich_help_panel="Geometry",
             help="Cells from one window to the next: 2, or 1,2 (one an axis). Default 1.",
         ),
     ] = None,
     padding: Annotated[
         Any,
-        typer.Option(
+        geometry_option(
             "--padding",
             "-p",
             metavar="PAD",
             parser=options.parse_padding,
             autocompletion=options.completing(PADDING_WORDS),
-            rich_help_panel="Geometry",
             help="SIZE for both sides; begin:end pairs, as 0:1,2:2 (one pair is for every axis); "
             "valid (none); same (PyTorch's: the same length, stride 1 only); same-upper or "
             "same-lower (ONNX's: ceil(length / stride), an odd cell at the end or the begin). "
@@ -129,43 +122,29 @@ def conv(
     ] = None,
     padding_mode: Annotated[
         str,
-        typer.Option(
+        geometry_option(
             "--padding-mode",
             metavar="zeros|reflect|replicate|circular",
-            parser=options.parse_padding_mode,
+            parser=options.one_of("padding mode", PADDING_MODES),
             autocompletion=options.completing(PADDING_MODES),
-            show_default=False,
-            rich_help_panel="Geometry",
             help="What padding holds. Default zeros. reflect adds fewer cells than the axis has, "
             "circular no more.",
         ),
     ] = "zeros",
-    dilation: Annotated[
-        Any,
-        typer.Option(
-            "--dilation",
-            "-d",
-            metavar="SIZE",
-            parser=options.parse_size,
-            rich_help_panel="Geometry",
-            help="Cells from one kernel cell to the next. Default 1.",
-        ),
-    ] = None,
+    dilation: options.Dilation = None,
     groups: Annotated[
         int | None,
-        typer.Option(
+        geometry_option(
             "--groups",
             "-g",
             metavar="N",
-            rich_help_panel="Geometry",
             help="Blocks of channels that are convolved apart from each other. Default 1.",
         ),
     ] = None,
     depthwise: Annotated[
         bool,
-        typer.Option(
+        geometry_option(
             "--depthwise",
-            rich_help_panel="Geometry",
             help="One group a channel; a bare kernel is applied to every channel.",
         ),
     ] = False,

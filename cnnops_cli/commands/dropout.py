@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import numpy as np
-import typer
 
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output, deliver
@@ -15,63 +14,57 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.tensor import unify
 from cnnops_cli.tensors.write import array_writer
 
+mask_option = options.in_section("Dropout")
+
 
 def dropout(
     p: Annotated[
         float,
-        typer.Option(
+        mask_option(
             "--p",
             "-p",
             metavar="X",
-            show_default=False,
-            rich_help_panel="Dropout",
             help="Chance that a value is dropped, 0 to 1. Default 0.5.",
         ),
     ] = 0.5,
     train: Annotated[
         bool,
-        typer.Option(
+        mask_option(
             "--train/--eval",
-            show_default=False,
-            rich_help_panel="Dropout",
             help="Drop (--train, the default), or return the input as it is (--eval).",
         ),
     ] = True,
     seed: Annotated[
         int | None,
-        typer.Option(
+        mask_option(
             "--seed",
             metavar="N",
             min=0,
-            rich_help_panel="Dropout",
             help="The same seed, shape and p give the same mask on every machine (16 bits of PCG64 "
             "a value). Without it a fresh one is drawn, and shown.",
         ),
     ] = None,
     channelwise: Annotated[
         bool,
-        typer.Option(
+        mask_option(
             "--channelwise",
-            rich_help_panel="Dropout",
             help="Drop whole channels of INPUT (N, C, ...), as Dropout1d, 2d and 3d.",
         ),
     ] = False,
     mask: Annotated[
         str | None,
-        typer.Option(
+        mask_option(
             "--mask",
             metavar="TENSOR",
-            rich_help_panel="Dropout",
             help="Use this mask, of INPUT's shape, instead of drawing one; what is not 0 is kept.",
         ),
     ] = None,
     mask_output: Annotated[
         str | None,
-        typer.Option(
+        mask_option(
             "--mask-output",
             metavar="FILE",
             parser=options.parse_array_file,
-            rich_help_panel="Dropout",
             help="Write the mask that was used (.npy, .npz or .json): uint8, 1 is kept.",
         ),
     ] = None,

@@ -2,8 +2,6 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output, deliver
 from cnnops_cli.commands.operands import Form, computing, read_tensors
@@ -15,83 +13,69 @@ from cnnops_cli.tensors.tensor import unify
 from cnnops_cli.tensors.write import array_writer
 from cnnops_cli.words import PADDING_WORDS
 
+geometry_option = options.in_section("Geometry")
+
 
 def maxpool(
     kernel_size: Annotated[
         Any,
-        typer.Option(
+        geometry_option(
             "--kernel",
             "--kernel-size",
             "-k",
             metavar="SIZE",
             parser=options.parse_size,
-            rich_help_panel="Geometry",
             help="Cells of the window: 2 (for every axis), or 2,3 (one an axis). Required.",
         ),
     ] = None,
     stride: Annotated[
         Any,
-        typer.Option(
+        geometry_option(
             "--stride",
             "-s",
             metavar="SIZE",
             parser=options.parse_size,
-            rich_help_panel="Geometry",
             help="Cells from one window to the next. Default: the kernel size.",
         ),
     ] = None,
     padding: Annotated[
         Any,
-        typer.Option(
+        geometry_option(
             "--padding",
             "-p",
             metavar="PAD",
             parser=options.parse_padding,
             autocompletion=options.completing(PADDING_WORDS),
-            rich_help_panel="Geometry",
             help="SIZE for both sides, at most half of the dilated kernel; begin:end pairs, as "
             "0:1,2:2, which may be larger; or as in conv: valid, same (at stride 1), same-upper, "
             "same-lower. Padding is never the maximum. Default 0.",
         ),
     ] = None,
-    dilation: Annotated[
-        Any,
-        typer.Option(
-            "--dilation",
-            "-d",
-            metavar="SIZE",
-            parser=options.parse_size,
-            rich_help_panel="Geometry",
-            help="Cells from one window cell to the next. Default 1.",
-        ),
-    ] = None,
+    dilation: options.Dilation = None,
     ceil_mode: Annotated[
         bool,
-        typer.Option(
+        geometry_option(
             "--ceil-mode",
-            rich_help_panel="Geometry",
             help="Keep a last window that reaches beyond the end, if it starts before the end "
             "padding.",
         ),
     ] = False,
     dims: Annotated[
         int | None,
-        typer.Option(
+        geometry_option(
             "--dims",
             metavar="1|2|3",
             parser=options.parse_dimensions,
-            rich_help_panel="Geometry",
             help="How many spatial axes. Default: as many as --kernel has numbers, 2 where it has "
             "one.",
         ),
     ] = None,
     indices: Annotated[
         str | None,
-        typer.Option(
+        options.shared_option(
             "--indices",
             metavar="FILE",
             parser=options.parse_array_file,
-            rich_help_panel=options.SHARED,
             help="Write where each maximum stands to FILE (.npy, .npz or .json): int64, flat in "
             "each channel's plane without padding.",
         ),

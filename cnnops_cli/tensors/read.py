@@ -3,14 +3,13 @@
 import io
 import os
 import re
-import shutil
 import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.json_text import parse_array, parse_object
@@ -23,6 +22,7 @@ INPUT_ARGUMENT = "INPUT"
 STDIN = "-"
 
 _MOST_SHOWN = 40
+_PIECE = 1 << 20
 
 _NUMBER = re.compile(r"-?(Infinity|\d+(\.\d*)?([eE][+-]?\d+)?)|NaN")
 
@@ -102,7 +102,7 @@ def _read_stdin(argument: str) -> Tensor:
     if sys.stdin is None:
         raise CnnopsError(f"{name} is closed; name a file instead")
     try:
-        stream, size = _read_whole(sys.stdin.buffer)
+        stream, size = _read_whole(cast(io.BufferedReader, sys.stdin.buffer))
     except OSError as error:
         raise CnnopsError(f"{name} cannot be read: {error.strerror}") from error
     if _starts_with(stream, ZIP_MAGIC):
@@ -141,13 +141,10 @@ def _open(path: str, argument: str) -> Iterator[tuple[BinaryIO, int]]:
         raise CnnopsError(f"{argument}: cannot read {path}: {error.strerror or error}") from error
 
 
-def _read_whole(pipe: BinaryIO) -> tuple[BinaryIO, int]:
+def _read_whole(pipe: io.BufferedReader) -> tuple[BinaryIO, int]:
     """Read a pipe to its end, piece by piece, so that an interrupt is heard between two of them."""
-    stream = io.BytesIO()
-    shutil.copyfileobj(pipe, stream)
-    size = stream.tell()
-    stream.seek(0)
-    return stream, size
+    stream = io.BytesIO(b"".join(iter(lambda: pipe.read1(_PIECE), b"")))
+    return stream, stream.getbuffer().nbytes
 
 
 def _starts_with(stream: BinaryIO, magic: bytes) -> bool:

@@ -144,3 +144,9 @@ def test_the_suffix_of_a_saved_state_is_checked(cnnops, tmp_path):
         for text in ("--save-state", name, ".npz", ".json"):
             assert text in reason
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_has_a_suffix_that_tells_its_format(cnnops, tmp_path):
+    (tmp_path / "s.txt").write_text("{}")
+    assert "s.txt" in cnnops.refusal("batchnorm", "--state", "s.txt", FIRST)
+    assert "s.npy" in cnnops.refusal("batchnorm", "--save-state", "s.npy", FIRST)

@@ -132,3 +132,14 @@ def test_output_does_not_depend_on_the_working_folder_or_hash_seed(cnnops, tmp_p
     ]
     assert runs[0].status == 0
     assert runs[0] == runs[1]
+
+
+def test_a_termination_leaves_no_file(cnnops, tmp_path):
+    with cnnops.start(*AS_IT_IS, "-o", "y.npy", **PIPES) as process:
+        process.stdin.write(b"[1,")
+        process.stdin.flush()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (143, b"")
+    assert list(tmp_path.iterdir()) == []

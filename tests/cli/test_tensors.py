@@ -225,3 +225,12 @@ def test_every_version_of_the_file_format(cnnops, tmp_path, version):
 
 def test_the_largest_unsigned_numbers_survive(cnnops):
     assert cnnops.json(*AS_IT_IS, stdin=np.array([2**64 - 1, 0], np.uint64)) == f"[{2**64 - 1},0]"
+
+
+def test_dtype_cuts_fractions_towards_zero_and_refuses_what_does_not_fit(cnnops, same):
+    result = cnnops.array(*AS_IT_IS, "--dtype", "int8", "[1.9,-1.9,127.5]")
+    same(result, np.array([1, -1, 127], np.int8))
+    for text, value in (("[128]", "128"), ("[NaN]", "nan"), ("[-129.5]", "-129.5")):
+        reason = cnnops.refusal(*AS_IT_IS, "--dtype", "int8", text)
+        assert value in reason
+        assert "-128 to 127" in reason
