@@ -124,6 +124,8 @@ def _status(arguments: list[str]) -> int:
         return _fail(context.command_path if context else command, _describe(error))
     except CnnopsError as error:
         return _fail(command, str(error))
+    except OSError as error:
+        return _fail(command, error.strerror or str(error))
     except MemoryError as error:
         return _fail(command, f"not enough memory: {error}" if str(error) else "not enough memory")
     except Exception as error:

@@ -136,6 +136,7 @@ def test_full_standard_output_is_one_error(cnnops):
         for options in ([], ["-f", "npy"], ["-f", "table"]):
             reason = cnnops.refusal(*AS_IT_IS, "[1,2]", *options, stdout=full)
             assert "standard output" in reason
+        assert "No space left" in cnnops.refusal("--help", stdout=full)
 
 
 def test_closed_standard_streams_are_one_error(cnnops):
