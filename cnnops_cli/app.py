@@ -118,6 +118,7 @@ def _status(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:  # whoever read standard output has what they wanted
+        _abandon_stdout()
         return 0
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
@@ -125,12 +126,18 @@ def _status(arguments: list[str]) -> int:
     except CnnopsError as error:
         return _fail(command, str(error))
     except OSError as error:
+        _abandon_stdout()
         return _fail(command, error.strerror or str(error))
     except MemoryError as error:
         return _fail(command, f"not enough memory: {error}" if str(error) else "not enough memory")
     except Exception as error:
         return _fail(command, f"internal error, please report it: {type(error).__name__}: {error}")
     return 0
+
+
+def _abandon_stdout() -> None:
+    """Let what Typer could not write go nowhere, so that Python does not try again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail(command: str, text: str) -> int:

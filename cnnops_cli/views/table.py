@@ -14,7 +14,9 @@ from cnnops_cli.views.terminal import Terminal
 
 _GAP = 2
 _MOST_PLANES = 6
-_HEADER_LINES = 4
+_FEWEST_ROWS = 2
+_LINES_AROUND = 4
+"""A plane's own lines beside its rows: a blank one, its number, and two for what is left out."""
 _MORE = "…"
 
 
@@ -85,6 +87,8 @@ def _fold(parts: list[str], width: int) -> list[str]:
 def _body(array: Array, precision: int | None, terminal: Terminal) -> list[tuple[str, str]]:
     planes = array.reshape(-1, *(1,) * (2 - array.ndim), *array.shape[-2:])
     lead = array.shape[:-2]
+    shown = min(len(planes), _MOST_PLANES)
+    most_rows = max(_FEWEST_ROWS, (terminal.height - 2) // shown - _LINES_AROUND)
     lines: list[tuple[str, str]] = []
     for number in _ends(len(planes), _MOST_PLANES):
         if number is None:
@@ -93,15 +97,15 @@ def _body(array: Array, precision: int | None, terminal: Terminal) -> list[tuple
         if lead:
             place = ", ".join(str(int(index)) for index in np.unravel_index(number, lead))
             lines += [("", ""), (f"[{place}]", "dim")]
-        lines += [(line, "") for line in _grid(planes[number], precision, terminal)]
+        grid = _grid(planes[number], precision, most_rows, terminal.width)
+        lines += [(line, "") for line in grid]
     return lines
 
 
-def _grid(plane: Array, precision: int | None, terminal: Terminal) -> list[str]:
+def _grid(plane: Array, precision: int | None, most_rows: int, terminal_width: int) -> list[str]:
     """Align the values of one plane in columns, as many as fit."""
     height, width = plane.shape
-    most_rows = max(4, terminal.height - _HEADER_LINES)
-    most_columns = min(width, (terminal.width + _GAP) // (1 + _GAP))
+    most_columns = min(width, (terminal_width + _GAP) // (1 + _GAP))
     while True:
         cells = _cells(plane, _ends(height, most_rows), _ends(width, most_columns), precision)
         widest = max(len(cell) for row in cells for cell in row)
@@ -109,7 +113,7 @@ def _grid(plane: Array, precision: int | None, terminal: Terminal) -> list[str]:
             (" " * _GAP).join(cell if cell == _MORE else cell.rjust(widest) for cell in row)
             for row in cells
         ]
-        if len(lines[0]) <= terminal.width or most_columns == 1:
+        if len(lines[0]) <= terminal_width or most_columns == 1:
             break
         most_columns -= 1
     left_out = [
