@@ -1,6 +1,7 @@
 """The command `cnnops`: its commands, and the one place where errors become exit statuses."""
 
 import os
+import re
 import signal
 import sys
 from importlib import import_module
@@ -25,8 +26,8 @@ _BLAS_THREADS = (
     "VECLIB_MAXIMUM_THREADS",
 )
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
+_STDOUT, _STDERR = 1, 2
 _BAD_CALL = 2
-_INTERRUPTED = 130
 _TERMINATED = 143
 
 
@@ -47,12 +48,6 @@ class Operators(TyperGroup):
             with_settings(function)
         )
         return typer.main.get_command(command)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that the arguments name."""
-        if not ctx._protected_args and not ctx.args:
-            raise CnnopsError(f"no command; there are {', '.join(OPERATORS)} (see cnnops --help)")
-        return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that the arguments begin with."""
@@ -92,22 +87,25 @@ def cnnops(
     """
 
 
-def main() -> None:
-    """Run the command line, and end the process with its exit status."""
+def run(arguments: list[str]) -> int:
+    """Run the command line, and tell its exit status.
+
+    Parameters
+    ----------
+    arguments : list of str
+        What follows the command's name.
+    """
     # The threads are ours: BLAS's own would fight with them, and change the last bits.
     os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
     # An ordinary exit removes what was staged for a file and is not yet whole.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
-    sys.exit(_status(sys.argv[1:]))
-
-
-def _status(arguments: list[str]) -> int:
-    """Run, and tell the exit status."""
+    group: Any = typer.main.get_command(app)
+    if "_CNNOPS_COMPLETE" in os.environ:
+        group(prog_name="cnnops")
     command = "cnnops"
     try:
-        group: Any = typer.main.get_command(app)
-        if "_CNNOPS_COMPLETE" in os.environ:
-            group(prog_name="cnnops")
+        if not arguments:
+            raise CnnopsError(f"no command; there are {', '.join(OPERATORS)} (see cnnops --help)")
         with group.make_context("cnnops", arguments) as context:
             try:
                 group.invoke(context)
@@ -115,19 +113,16 @@ def _status(arguments: list[str]) -> int:
                 command = f"cnnops {context.invoked_subcommand or ''}".strip()
     except typer.Exit as done:
         return done.exit_code
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     except BrokenPipeError:  # whoever read standard output has what they wanted
-        _abandon_stdout()
-        return 0
+        _abandon(_STDOUT)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         return _fail(context.command_path if context else command, _describe(error))
     except CnnopsError as error:
         return _fail(command, str(error))
     except OSError as error:
-        _abandon_stdout()
-        return _fail(command, error.strerror or str(error))
+        _abandon(_STDOUT)
+        return _fail(command, f"cannot write standard output: {error.strerror or error}")
     except MemoryError as error:
         return _fail(command, f"not enough memory: {error}" if str(error) else "not enough memory")
     except Exception as error:
@@ -135,25 +130,38 @@ def _status(arguments: list[str]) -> int:
     return 0
 
 
-def _abandon_stdout() -> None:
-    """Let what Typer could not write go nowhere, so that Python does not try again at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+def _abandon(descriptor: int) -> None:
+    """Let what could not be written go nowhere, so that Python does not try again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _fail(command: str, text: str) -> int:
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
-    print(f"{command}: error: {line}", file=sys.stderr)
+    if sys.stderr is not None:
+        try:
+            print(f"{command}: error: {line}", file=sys.stderr, flush=True)
+        except OSError:  # the status still tells
+            _abandon(_STDERR)
     return _BAD_CALL
 
 
 def _describe(error: typer.TyperException) -> str:
     """Say what Typer refused, in this tool's form, with the nearest right word."""
     context, param = getattr(error, "ctx", None), getattr(error, "param", None)
-    option = getattr(error, "option_name", None)
     if param is not None:
-        return f"{max(param.opts, key=len)}: {error.message}"
-    if option is not None and context is not None and error.message.startswith("No such option"):
-        known = [name for param in context.command.get_params(context) for name in param.opts]
-        return f"no such option: {option}{suggest(option, known)}"
+        return f"{param.opts[0]}: {error.message}"
     text = error.format_message()
-    return text[0].lower() + text[1:].rstrip(".")
+    option = getattr(error, "option_name", "")
+    if context is not None and text.startswith("No such option"):
+        known = [name for param in context.command.get_params(context) for name in param.opts]
+        hint = suggest(option, known)
+        if re.match(r"-[\d.]", option):
+            hint = "; a negative number stands behind --, as in: -- -0.5"
+        elif context.parent is None:
+            hint = hint or "; options follow the command"
+        return f"no such option: {option}{hint}"
+    if option:
+        return f"{option} needs a value"
+    text = text.rstrip(".")
+    only = "; there is one INPUT" if "extra argument" in text else ""
+    return text[0].lower() + text[1:] + only

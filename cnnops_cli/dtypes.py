@@ -76,7 +76,8 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
     Returns
     -------
     numpy.dtype
-        The widest floating dtype where there is one, else NumPy's promotion of the integers.
+        The widest floating dtype where there is one, else NumPy's promotion of the integers; int64
+        where NumPy would turn uint64 and signed integers into floats.
 
     Examples
     --------
@@ -84,7 +85,8 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
     dtype('float32')
     """
     floating = [array for array in arrays if is_floating(array)]
-    return np.result_type(*(floating or arrays))
+    dtype = np.result_type(*(floating or arrays))
+    return dtype if floating or dtype.kind != "f" else np.dtype(np.int64)
 
 
 def floating_dtype(*arrays: Array) -> np.dtype[Any]:

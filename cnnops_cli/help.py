@@ -5,6 +5,16 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+_NOTES = (
+    (
+        "TENSOR",
+        "As INPUT: a file (told apart by its suffix, or by its first bytes), archive.npz:name, "
+        "JSON text, one number, or - for standard input, once in a call.",
+    ),
+    ("SIZE", "One integer for every spatial axis, or one an axis: 2 or 1,2."),
+    ("Exit status", "0 done, 2 anything wrong with the call or the data, 130 interrupted."),
+)
+
 
 class HelpfulCommand(TyperCommand):
     """A command whose help has one section for each `rich_help_panel` of its options."""
@@ -30,3 +40,8 @@ class HelpfulCommand(TyperCommand):
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records, col_max=26)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Explain the words that all commands share."""
+        with formatter.section("Notes"):
+            formatter.write_dl(_NOTES)

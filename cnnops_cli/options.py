@@ -37,6 +37,9 @@ Input = Annotated[
     ),
 ]
 
+_MOST_DECIMALS = 400
+"""More than the smallest double has."""
+
 _INTEGER = re.compile(r"[+-]?\d+")
 
 
@@ -46,6 +49,7 @@ def in_section(title: str) -> Callable[..., Any]:
 
 
 shared_option = in_section("Input and output")
+geometry_option = in_section("Geometry")
 
 
 def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:
@@ -88,7 +92,7 @@ def dims_of(option: str, kernel_size: int | Sequence[int]) -> int:
 @parser
 def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, int], ...]:
     """Parse PAD: SIZE, a word, or ``begin:end`` pairs."""
-    if re.search(r"[a-z]", text):
+    if re.search(r"[A-Za-z]", text):
         check_word("padding", text, PADDING_WORDS, ", a size as 1,2, or begin:end pairs as 0:1,2:2")
         return text
     if ":" not in text:
@@ -102,6 +106,15 @@ def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, i
 
 
 @parser
+def parse_real(text: str) -> float:
+    """Parse a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise CnnopsError(f"{text!r} is not a number, such as 0.5 or 1e-5") from None
+
+
+@parser
 def parse_momentum(text: str) -> float | None:
     """Parse ``--momentum``: a number, or ``none``."""
     if text == "none":
@@ -112,6 +125,20 @@ def parse_momentum(text: str) -> float | None:
         raise CnnopsError(
             f"{text!r} is neither a number from 0 to 1 nor none{suggest(text, ['none'])}"
         ) from None
+
+
+def integer_from(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    """Parse an integer in a range."""
+    accepted = f"of {minimum} or more" if maximum is None else f"from {minimum} to {maximum}"
+
+    @parser
+    def parse_integer(text: str) -> int:
+        number = int(text) if _INTEGER.fullmatch(text) else minimum - 1
+        if number < minimum or (maximum is not None and number > maximum):
+            raise CnnopsError(f"{text!r} is not an integer {accepted}")
+        return number
+
+    return parse_integer
 
 
 @parser
@@ -150,12 +177,24 @@ def parse_array_file_or_stdout(text: str) -> str:
     return text if text == "-" else _check_file(text, SUFFIXES)
 
 
-def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
-    path = Path(text)
-    if path.suffix not in suffixes:
+@parser
+def parse_named_arrays_source(text: str) -> str:
+    """Parse a FILE that several arrays are read from by name."""
+    _check_suffix(text, (".npz", ".json"))
+    return text
+
+
+def _check_suffix(text: str, suffixes: tuple[str, ...]) -> None:
+    suffix = Path(text).suffix
+    if suffix not in suffixes:
         raise CnnopsError(
-            f"{text!r} ends in none of {', '.join(suffixes)}{suggest(path.suffix, suffixes)}"
+            f"{text!r} ends in none of {', '.join(suffixes)}{suggest(suffix, suffixes)}"
         )
+
+
+def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
+    _check_suffix(text, suffixes)
+    path = Path(text)
     if path.is_dir():
         raise CnnopsError(f"{text} is a directory")
     if not path.parent.is_dir():
@@ -170,7 +209,7 @@ def completing(words: tuple[str, ...]) -> Callable[[str], list[str]]:
 
 Dilation = Annotated[
     Any,
-    in_section("Geometry")(
+    geometry_option(
         "--dilation", "-d",
         metavar="SIZE",
         parser=parse_size,
@@ -201,14 +240,14 @@ class Settings:
             parser=one_of("format", FORMATS),
             autocompletion=completing(FORMATS),
             help="What goes to standard output. auto (the default): a view on a terminal, "
-            "JSON elsewhere.",
+            "JSON elsewhere. npy to a terminal is refused.",
         ),
     ] = "auto"  # fmt: skip
     precision: Annotated[
         int | None,
         shared_option(
             metavar="N",
-            min=0,
+            parser=integer_from(0, _MOST_DECIMALS),
             help="Decimals in JSON and in the view. Without it JSON carries every bit: the "
             "shortest text that reads back equal.",
         ),
@@ -238,7 +277,7 @@ class Settings:
         int | None,
         shared_option(
             metavar="N",
-            min=1,
+            parser=integer_from(1),
             help="Compute on N threads; by default on all cores that this process may use. "
             "The result does not depend on it.",
         ),

@@ -50,5 +50,5 @@ def suggest(word: str, accepted: Sequence[str]) -> str:
     """
     from difflib import get_close_matches
 
-    nearest = get_close_matches(str(word), accepted, n=1)
+    nearest = get_close_matches(str(word).lower(), accepted, n=1)
     return f"; did you mean {nearest[0]}?" if nearest else ""

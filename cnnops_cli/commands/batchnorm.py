@@ -16,6 +16,7 @@ from cnnops_cli.tensors.tensor import Tensor, convert, unify
 from cnnops_cli.tensors.write import named_writer
 
 _COUNT = "num_batches_tracked"
+_MOST_BATCHES = 2**63 - 1
 _DEFAULTS = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 statistics_option = options.in_section("Normalization")
@@ -53,7 +54,8 @@ def batchnorm(
         statistics_option(
             "--running-mean",
             metavar="TENSOR",
-            help="(C,) or a number. Default 0.",
+            help="(C,) or a number. Default 0. --eval normalises with it, --save-state carries it "
+            "on.",
         ),
     ] = None,
     running_var: Annotated[
@@ -61,7 +63,7 @@ def batchnorm(
         statistics_option(
             "--running-var",
             metavar="TENSOR",
-            help="(C,) or a number. Default 1.",
+            help="(C,) or a number. Default 1. As --running-mean.",
         ),
     ] = None,
     eps: Annotated[
@@ -69,6 +71,7 @@ def batchnorm(
         statistics_option(
             "--eps",
             metavar="X",
+            parser=options.parse_real,
             help="Added to the variance; positive in --train, 0 or more in --eval. Default 1e-5.",
         ),
     ] = 1e-5,
@@ -78,8 +81,8 @@ def batchnorm(
             "--momentum",
             metavar="X|none",
             parser=options.parse_momentum,
-            help="Share of this batch in the new running statistics, 0 to 1. none: the average of "
-            "all batches so far, by num_batches_tracked. Default 0.1.",
+            help="Share of this batch in the running statistics that --save-state writes, 0 to 1. "
+            "none: the average of all batches so far, by num_batches_tracked. Default 0.1.",
         ),
     ] = "0.1",
     state: Annotated[
@@ -87,7 +90,7 @@ def batchnorm(
         statistics_option(
             "--state",
             metavar="FILE",
-            parser=options.parse_named_arrays_file,
+            parser=options.parse_named_arrays_source,
             help="Read any of weight, bias, running_mean, running_var and num_batches_tracked from "
             "an .npz archive or a JSON object. An option of the same name wins.",
         ),
@@ -158,8 +161,8 @@ def _read_state(path: str) -> dict[str, Any]:
     state: dict[str, Any] = read_named(path, "--state", (*_DEFAULTS, _COUNT))
     if _COUNT in state:
         count = state[_COUNT].array
-        if count.size != 1 or count.dtype.kind not in "iu" or count < 0:
-            raise CnnopsError(f"{path}: {_COUNT} is one integer that is not negative, not {count}")
+        if count.size != 1 or count.dtype.kind not in "iu" or not 0 <= count.item() < _MOST_BATCHES:
+            raise CnnopsError(f"{path}: {_COUNT} is one integer from 0 to 2**63 - 2, not {count}")
         state[_COUNT] = int(count.item())
     return state
 

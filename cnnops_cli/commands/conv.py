@@ -20,7 +20,6 @@ from cnnops_cli.words import PADDING_MODES, PADDING_WORDS
 _USUAL_DIMS = {1: 1, 3: 1, 2: 2, 4: 2, 5: 3}
 
 kernel_option = options.in_section("Kernel")
-geometry_option = options.in_section("Geometry")
 
 
 def conv(
@@ -58,7 +57,7 @@ def conv(
         kernel_option(
             "--out-channels",
             metavar="N",
-            min=1,
+            parser=options.integer_from(1),
             help="Instead of --kernel: a fresh layer of N filters with PyTorch's default "
             "initialisation, in float32, or in INPUT's dtype where that is a floating array's.",
         ),
@@ -77,9 +76,9 @@ def conv(
         kernel_option(
             "--seed",
             metavar="N",
-            min=0,
+            parser=options.integer_from(0),
             help="The fresh layer's seed, as torch.manual_seed. Without it a fresh one is drawn, "
-            "and shown.",
+            "and named in the view or the summary.",
         ),
     ] = None,
     no_bias: Annotated[
@@ -98,7 +97,7 @@ def conv(
     ] = None,
     stride: Annotated[
         Any,
-        geometry_option(
+        options.geometry_option(
             "--stride",
             "-s",
             metavar="SIZE",
@@ -108,7 +107,7 @@ def conv(
     ] = None,
     padding: Annotated[
         Any,
-        geometry_option(
+        options.geometry_option(
             "--padding",
             "-p",
             metavar="PAD",
@@ -122,7 +121,7 @@ def conv(
     ] = None,
     padding_mode: Annotated[
         str,
-        geometry_option(
+        options.geometry_option(
             "--padding-mode",
             metavar="zeros|reflect|replicate|circular",
             parser=options.one_of("padding mode", PADDING_MODES),
@@ -134,16 +133,17 @@ def conv(
     dilation: options.Dilation = None,
     groups: Annotated[
         int | None,
-        geometry_option(
+        options.geometry_option(
             "--groups",
             "-g",
             metavar="N",
+            parser=options.integer_from(1),
             help="Blocks of channels that are convolved apart from each other. Default 1.",
         ),
     ] = None,
     depthwise: Annotated[
         bool,
-        geometry_option(
+        options.geometry_option(
             "--depthwise",
             help="One group a channel; a bare kernel is applied to every channel.",
         ),
@@ -169,6 +169,7 @@ def conv(
     layer = fresh_layer(
         kernel,
         bias,
+        settings.dtype,
         out_channels=out_channels,
         kernel_size=kernel_size,
         seed=seed,
@@ -225,7 +226,7 @@ def _full_kernel(kernel: Array, dims: int, channels: int, depthwise: bool) -> Ar
             "*spatial)"
         )
     full = kernel.reshape((1,) * missing + kernel.shape)
-    if missing < 2 or channels == 1:
+    if missing < 2 or channels == 1 or not kernel.size:
         return full
     if not depthwise:
         raise CnnopsError(

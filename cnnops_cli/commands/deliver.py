@@ -63,6 +63,8 @@ def check_output(settings: Settings, *paths: str | None) -> None:
     twice = [path for path in files if files.count(path) > 1]
     if twice:
         raise CnnopsError(f"two results cannot go to one file: {os.path.relpath(twice[0])}")
+    if sys.stdout is None and _to_stdout(settings):
+        raise CnnopsError("standard output is closed; name a file with --output")
     if settings.format == "npy" and sys.stdout is not None and sys.stdout.isatty():
         raise CnnopsError(
             "--format npy is binary and standard output is a terminal: name a file with --output, "
@@ -88,7 +90,7 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
             writer = array_writer(to_file, "output", delivery.output, settings.precision)
             staged.add(to_file, writer)
         closed_pipe = None
-        if to_file is None or settings.format != "auto":
+        if _to_stdout(settings):
             try:
                 _write_stdout(_text(delivery, settings))
             except BrokenPipeError as error:
@@ -96,19 +98,22 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
         staged.commit()
     if closed_pipe is not None:
         raise closed_pipe
-    if to_file is not None and not settings.quiet and sys.stderr.isatty():
+    if to_file and not settings.quiet and sys.stderr is not None and sys.stderr.isatty():
         from cnnops_cli.views.summary import summarise
 
         parts = [to_file, *summarise(delivery.output, settings.precision), delivery.note]
         print(*filter(None, parts), sep="  ", file=sys.stderr)
 
 
+def _to_stdout(settings: Settings) -> bool:
+    return settings.output in (None, "-") or settings.format != "auto"
+
+
 def _text(delivery: Delivery, settings: Settings) -> bytes:
     """The bytes for standard output."""
     kind = settings.format
     if kind == "auto":
-        terminal = sys.stdout is not None and sys.stdout.isatty()
-        kind = "table" if terminal and not settings.quiet else "json"
+        kind = "table" if sys.stdout.isatty() and not settings.quiet else "json"
     if kind == "npy":
         return npy_bytes(delivery.output)
     if kind == "json":
@@ -130,8 +135,6 @@ def _text(delivery: Delivery, settings: Settings) -> bytes:
 
 def _write_stdout(data: bytes) -> None:
     """Write without a buffer, so that nothing is left to fail when the process ends."""
-    if sys.stdout is None:
-        raise CnnopsError("standard output is closed; name a file with --output")
     view = memoryview(data)
     try:
         while view:

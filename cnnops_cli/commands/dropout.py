@@ -9,7 +9,8 @@ from cnnops_cli.commands.deliver import Delivery, check_output, deliver
 from cnnops_cli.commands.operands import Form, computing, read_tensors
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.ops.dropout import check_chance, draw_mask, fresh_seed, keep
+from cnnops_cli.ops.dropout import check_chance, draw_mask, keep
+from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.tensor import unify
 from cnnops_cli.tensors.write import array_writer
@@ -24,6 +25,7 @@ def dropout(
             "--p",
             "-p",
             metavar="X",
+            parser=options.parse_real,
             help="Chance that a value is dropped, 0 to 1. Default 0.5.",
         ),
     ] = 0.5,
@@ -31,7 +33,8 @@ def dropout(
         bool,
         mask_option(
             "--train/--eval",
-            help="Drop (--train, the default), or return the input as it is (--eval).",
+            help="Drop (--train, the default), or return the input as it is, whatever the mask "
+            "(--eval).",
         ),
     ] = True,
     seed: Annotated[
@@ -39,9 +42,10 @@ def dropout(
         mask_option(
             "--seed",
             metavar="N",
-            min=0,
+            parser=options.integer_from(0),
             help="The same seed, shape and p give the same mask on every machine (16 bits of PCG64 "
-            "a value). Without it a fresh one is drawn, and shown.",
+            "a value). Without it a fresh one is drawn, and named in "
+            "the view or the summary.",
         ),
     ] = None,
     channelwise: Annotated[
@@ -93,12 +97,10 @@ def dropout(
     with computing(settings, tensors):
         image = form.to_operator(unify({"input": tensors["input"]}, settings.dtype)["input"])
         drawn = fresh_seed() if seed is None else seed
-        if not train:
-            kept = np.ones(image.shape, bool)
-        elif mask is not None:
+        if mask is not None:
             kept = _given_mask(form.to_operator(tensors["mask"].array), image)
         else:
-            kept = draw_mask(image.shape, p, drawn, channelwise)
+            kept = draw_mask(image.shape, p if train else 0.0, drawn, channelwise)
         result = keep(image, kept, p) if train else image
     note = f"seed {drawn}" if train and mask is None else ""
     delivery = Delivery("dropout", result, form, note)

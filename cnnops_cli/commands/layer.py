@@ -6,10 +6,10 @@ import numpy as np
 
 from cnnops_cli.dtypes import is_floating
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.ops.dropout import fresh_seed
 from cnnops_cli.ops.geometry import Size, per_axis
 from cnnops_cli.ops.initialisation import default_layer
 from cnnops_cli.ops.scalars import integer
+from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.options import dims_of
 from cnnops_cli.tensors.tensor import Tensor
 
@@ -56,6 +56,7 @@ class FreshLayer:
 def fresh_layer(
     kernel: str | None,
     bias: str | None,
+    dtype: str | None,
     *,
     out_channels: int | None,
     kernel_size: Size | None,
@@ -91,6 +92,8 @@ def fresh_layer(
         raise CnnopsError(
             "--bias goes with --kernel; a fresh layer draws its own, or none (--no-bias)"
         )
+    if dtype is not None and not dtype.startswith("float"):
+        raise CnnopsError(f"a fresh layer has fractions, which --dtype {dtype} would cut off")
     if out_channels is None or kernel_size is None:
         raise CnnopsError("conv needs --kernel TENSOR, or --out-channels N with --kernel-size SIZE")
     return FreshLayer(

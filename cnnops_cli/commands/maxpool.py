@@ -13,13 +13,11 @@ from cnnops_cli.tensors.tensor import unify
 from cnnops_cli.tensors.write import array_writer
 from cnnops_cli.words import PADDING_WORDS
 
-geometry_option = options.in_section("Geometry")
-
 
 def maxpool(
     kernel_size: Annotated[
         Any,
-        geometry_option(
+        options.geometry_option(
             "--kernel",
             "--kernel-size",
             "-k",
@@ -30,7 +28,7 @@ def maxpool(
     ] = None,
     stride: Annotated[
         Any,
-        geometry_option(
+        options.geometry_option(
             "--stride",
             "-s",
             metavar="SIZE",
@@ -40,7 +38,7 @@ def maxpool(
     ] = None,
     padding: Annotated[
         Any,
-        geometry_option(
+        options.geometry_option(
             "--padding",
             "-p",
             metavar="PAD",
@@ -54,7 +52,7 @@ def maxpool(
     dilation: options.Dilation = None,
     ceil_mode: Annotated[
         bool,
-        geometry_option(
+        options.geometry_option(
             "--ceil-mode",
             help="Keep a last window that reaches beyond the end, if it starts before the end "
             "padding.",
@@ -62,7 +60,7 @@ def maxpool(
     ] = False,
     dims: Annotated[
         int | None,
-        geometry_option(
+        options.geometry_option(
             "--dims",
             metavar="1|2|3",
             parser=options.parse_dimensions,

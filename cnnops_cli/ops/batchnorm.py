@@ -110,6 +110,11 @@ def batchnorm(
             mean[block] = values.mean(axis=others)
         values -= _along_channels(mean[block], image.ndim)
         if training:
+            # What rounding left of the mean: a channel of one value is then exactly 0.
+            rest = values.mean(axis=others)
+            rest[~np.isfinite(rest)] = 0
+            values -= _along_channels(rest, image.ndim)
+            mean[block] += rest
             variance[block] = np.square(values).mean(axis=others)
         values *= _along_channels(scale[block] / np.sqrt(variance[block] + eps), image.ndim)
         values += _along_channels(shift[block], image.ndim)

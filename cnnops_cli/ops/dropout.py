@@ -1,7 +1,6 @@
 """Dropout, with a mask that a seed fixes for good."""
 
 import math
-import secrets
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from cnnops_cli.dtypes import Array, as_array, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops import parallel
 from cnnops_cli.ops.scalars import integer, real
+from cnnops_cli.ops.seeds import fresh_seed
 
 _BLOCK = 1 << 18
 """How many values are drawn at once; a multiple of the four that share a word."""
@@ -75,11 +75,6 @@ def check_chance(p: float) -> None:
     """Refuse a `p` that is not from 0 to 1."""
     if not 0 <= real(p, "p") <= 1:
         raise CnnopsError(f"p must be from 0 to 1, not {p}")
-
-
-def fresh_seed() -> int:
-    """Draw a seed from the operating system, short enough to be typed again."""
-    return secrets.randbits(32)
 
 
 def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = False) -> Array:

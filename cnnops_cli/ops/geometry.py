@@ -162,6 +162,7 @@ def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, .
     >>> per_axis(2, 3, "stride", minimum=1)
     (2, 2, 2)
     """
+    value = plain(value)
     items: Sequence[Any]
     items = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     try:
@@ -180,10 +181,16 @@ def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, .
     return sizes * dims if len(sizes) == 1 else sizes
 
 
+def plain(value: Any) -> Any:
+    """Take sizes that are a NumPy array as the lists that they stand for."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
 def _resolve_padding(
     padding: Padding, lengths: Sequence[int], reach: Sequence[int], stride: Sequence[int]
 ) -> tuple[Pair, ...]:
     dims = len(lengths)
+    padding = plain(padding)
     if isinstance(padding, str):
         return _padding_by_word(padding, lengths, reach, stride)
     if isinstance(padding, Sequence) and any(isinstance(item, Sequence) for item in padding):
@@ -262,8 +269,7 @@ def pad_with(array: Array, pads: Sequence[Pair], fill: Any) -> Array:
     lengths = array.shape[lead:]
     shape = [length + begin + end for length, (begin, end) in zip(lengths, pads, strict=True)]
     padded = np.full((*array.shape[:lead], *shape), fill, array.dtype)
-    inner: tuple[Any, ...] = tuple(
-        slice(begin, begin + length) for length, (begin, _) in zip(lengths, pads, strict=True)
-    )
-    padded[(..., *inner)] = array
+    inner = [slice(begin, begin + length) for length, (begin, _) in zip(lengths, pads, strict=True)]
+    place: tuple[Any, ...] = (..., *inner)
+    padded[place] = array
     return padded

@@ -19,6 +19,7 @@ from cnnops_cli.ops.geometry import (
     extents,
     pad_with,
     per_axis,
+    plain,
     plan_windows,
 )
 
@@ -125,6 +126,7 @@ def maxpool(
             [10, 12]]])
     """
     image = as_array(input, "input")
+    kernel_size = plain(kernel_size)
     dims = len(kernel_size) if isinstance(kernel_size, Sequence) else 2
     if dims not in (1, 2, 3):
         raise CnnopsError(f"kernel has {dims} sizes; accepted: one to three, one a spatial axis")
@@ -157,57 +159,59 @@ def maxpool(
 
 def _check_padding(padding: Padding, windows: Windows) -> None:
     reach = extents(windows.kernel, windows.dilation)
-    symmetric = not isinstance(padding, str) and not (
-        isinstance(padding, Sequence) and isinstance(padding[0], Sequence)
-    )
+    symmetric = not isinstance(padding, str) and np.ndim(padding) < 2
     for axis, (begin, _), extent in zip(windows.axes, windows.padding, reach, strict=True):
         if symmetric and begin > extent // 2:
             raise CnnopsError(
                 f"padding of {begin} along {axis} is more than half of the dilated kernel's "
                 f"{extent} cells: at most {extent // 2}, or begin:end pairs"
             )
-    for axis, firsts in zip(windows.axes, _first_cells(windows), strict=True):
-        outside = [position for position, cell in enumerate(firsts) if cell is None]
-        if outside:
+    for axis, position in zip(windows.axes, _windows_in_padding(windows), strict=True):
+        if position is not None:
             raise CnnopsError(
-                f"window {outside[0]} along {axis} lies wholly in padding, which has no maximum; "
+                f"window {position} along {axis} lies wholly in padding, which has no maximum; "
                 "use less padding or dilation"
             )
 
 
-def _first_cells(windows: Windows) -> list[list[int | None]]:
-    """By axis and window: the first position of the window that is no padding, if there is one."""
-    firsts = []
-    for length, size, step, gap, (begin, _), output in zip(
-        windows.lengths,
+def _windows_in_padding(windows: Windows) -> list[int | None]:
+    """By axis: a window that sees no cell of the input, if there is one."""
+    found = []
+    for axis, output in enumerate(windows.output):
+        # A window whose gaps are no wider than the input can only miss it at the ends.
+        at_ends = windows.dilation[axis] <= windows.lengths[axis]
+        numbers = np.array([0, output - 1]) if at_ends else np.arange(output)
+        _, sees_input = _first_cells(windows, axis, numbers)
+        found.append(None if sees_input.all() else int(numbers[~sees_input][0]))
+    return found
+
+
+def _first_cells(windows: Windows, axis: int, numbers: Array) -> tuple[Array, Array]:
+    """For windows by number: the first position that is no padding, and whether there is one."""
+    gap = windows.dilation[axis]
+    starts = numbers * windows.stride[axis] - windows.padding[axis][0]
+    firsts = starts + np.maximum(0, -(starts // gap)) * gap
+    lasts = starts + (windows.kernel[axis] - 1) * gap
+    return firsts, (firsts <= lasts) & (firsts < windows.lengths[axis])
+
+
+def _clip(windows: Windows) -> Windows:
+    """Leave out the cells of the kernel that lie in padding in every window."""
+    kernel, padding = [], []
+    for size, length, step, gap, (begin, end), output in zip(
         windows.kernel,
+        windows.lengths,
         windows.stride,
         windows.dilation,
         windows.padding,
         windows.output,
         strict=True,
     ):
-        starts = range(-begin, -begin + output * step, step)
-        cells = (start + max(0, -(start // gap)) * gap for start in starts)
-        last = (size - 1) * gap
-        firsts.append(
-            [
-                cell if cell <= start + last and cell < length else None
-                for start, cell in zip(starts, cells, strict=True)
-            ]
-        )
-    return firsts
-
-
-def _clip(windows: Windows) -> Windows:
-    """Leave out the cells that lie beyond the end in every window, as ceil mode allows."""
-    kernel = tuple(
-        min(size, (length + begin - 1) // gap + 1)
-        for size, length, gap, (begin, _) in zip(
-            windows.kernel, windows.lengths, windows.dilation, windows.padding, strict=True
-        )
-    )
-    return replace(windows, kernel=kernel)
+        before = max(0, (begin - (output - 1) * step) // gap)
+        after = min(size, (length + begin - 1) // gap + 1)
+        kernel.append(after - before)
+        padding.append((begin - before * gap, end))
+    return replace(windows, kernel=tuple(kernel), padding=tuple(padding))
 
 
 def _pool(planes: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
@@ -250,8 +254,11 @@ def _lowest(dtype: np.dtype[Any]) -> Any:
 def _positions(windows: Windows, pads: Sequence[tuple[int, int]]) -> tuple[Array, Array]:
     """Number the cells of a plane, padded alike: seen through the windows, and each one's first."""
     plane = np.arange(math.prod(windows.lengths)).reshape(windows.lengths)
-    firsts = np.ix_(*_first_cells(windows))
-    return windows.view(pad_with(plane, pads, -1)), plane[firsts]
+    firsts = [
+        _first_cells(windows, axis, np.arange(output))[0]
+        for axis, output in enumerate(windows.output)
+    ]
+    return windows.view(pad_with(plane, pads, -1)), plane[np.ix_(*firsts)]
 
 
 def _largest(

@@ -53,9 +53,6 @@ def parse_array(text: bytes, name: str) -> Array:
     text = text.removeprefix(b"\xef\xbb\xbf")
     if not text.strip():
         raise CnnopsError(f"{name} is empty; expected JSON numbers or a .npy file")
-    for mark, what in _NO_NUMBERS:
-        if mark in text:
-            raise CnnopsError(f"{name} holds {what}; a JSON tensor is nested arrays of numbers")
     depth = re.match(rb"[\s\[]*", text).group().count(b"[")  # type: ignore[union-attr]
     if depth > _MOST_AXES:
         raise CnnopsError(f"{name} is nested {depth} deep; an array has at most {_MOST_AXES} axes")
@@ -65,7 +62,10 @@ def parse_array(text: bytes, name: str) -> Array:
     try:
         value = orjson.loads(_WORD.sub(b"null", text) if words else text)
     except orjson.JSONDecodeError as error:
-        raise CnnopsError(_not_json(name, error)) from None
+        raise CnnopsError(_not_json(name, _in_place(error, text) if words else error)) from None
+    for mark, what in _NO_NUMBERS:
+        if mark in text:
+            raise CnnopsError(f"{name} holds {what}; a JSON tensor is nested arrays of numbers")
     try:
         array = np.array(value, np.float64 if words else None)
     except ValueError:
@@ -96,11 +96,12 @@ def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, A
         If the text is anything else.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_float=_finite, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         raise CnnopsError(_not_json(name, error)) from None
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise CnnopsError(f"{name} is neither a .npz archive nor a JSON object") from error
+        reason = str(error) if isinstance(error, CnnopsError) else "is no JSON object"
+        raise CnnopsError(f"{name} {reason}") from error
     if not isinstance(value, dict):
         raise CnnopsError(f"{name} is not a JSON object with any of {', '.join(accepted)}")
     return {
@@ -108,10 +109,36 @@ def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, A
     }
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise CnnopsError(f"holds a number past 64 bits: {digits}")
+    return number
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise CnnopsError(f"holds {twice[0]!r} twice")
+    return dict(pairs)
+
+
 def _not_json(name: str, error: json.JSONDecodeError) -> str:
     if "infinity" in error.msg:
         return f"{name} holds a number past 64 bits at line {error.lineno}, column {error.colno}"
     return f"{name} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+
+
+def _in_place(error: json.JSONDecodeError, text: bytes) -> json.JSONDecodeError:
+    """Find the error again in the text as it was, where words are still in their places."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as found:
+        return found
+    except (RecursionError, ValueError):
+        pass
+    return error
 
 
 def _unsigned(value: Any, text: bytes, name: str) -> Array:
@@ -121,7 +148,10 @@ def _unsigned(value: Any, text: bytes, name: str) -> Array:
     except (OverflowError, ValueError, TypeError):
         integers: list[bytes] = re.findall(rb"-?\d+", text)
         largest = max(integers, key=lambda digits: abs(int(digits))).decode()
-        raise CnnopsError(f"{name} holds an integer past 64 bits: {largest}") from None
+        raise CnnopsError(
+            f"{name} holds integers past 64 bits: {largest} fits neither int64 nor, beside the "
+            "others, uint64"
+        ) from None
 
 
 def _raggedness(value: list[Any], name: str) -> str:

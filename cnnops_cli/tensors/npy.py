@@ -1,5 +1,6 @@
 """The .npy format. Nothing is unpickled."""
 
+import io
 import math
 import warnings
 from typing import Any, BinaryIO
@@ -11,6 +12,10 @@ from cnnops_cli.dtypes import Array, check_supported, native
 from cnnops_cli.errors import CnnopsError
 
 NPY_MAGIC = b"\x93NUMPY"
+
+_LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
+"""How many bytes tell the length of the header, by version."""
+_LONGEST_HEADER = 10_000
 
 
 def read_npy(stream: BinaryIO, size: int, name: str) -> Array:
@@ -38,9 +43,11 @@ def read_npy(stream: BinaryIO, size: int, name: str) -> Array:
     """
     shape, fortran_order, dtype = _read_header(stream, name)
     check_supported(dtype, name)
+    if min(shape, default=0) < 0:
+        raise CnnopsError(f"{name} has a negative length in its shape {shape}")
     promised = math.prod(shape) * dtype.itemsize
     held = size - stream.tell()
-    if min(shape, default=0) < 0 or promised != held:
+    if promised != held:
         raise CnnopsError(
             f"{name} is {'cut short' if promised > held else 'too long'}: its header promises "
             f"{dtype.name} {shape}, {promised} bytes, but {held} follow"
@@ -55,13 +62,22 @@ def read_npy(stream: BinaryIO, size: int, name: str) -> Array:
 
 
 def _read_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    start = stream.read(len(NPY_MAGIC) + 2)
+    version = tuple(start[-2:])
+    if not start.startswith(NPY_MAGIC) or version not in _LENGTH_BYTES:
+        raise CnnopsError(f"{name} is not a .npy file of version 1, 2 or 3")
+    length = stream.read(_LENGTH_BYTES[version])
+    size = int.from_bytes(length, "little")
+    if size > _LONGEST_HEADER:
+        raise CnnopsError(f"{name} has a .npy header of {size} bytes; at most {_LONGEST_HEADER}")
+    header = io.BytesIO(length + stream.read(size))
     try:
         # NumPy warns of headers that Python 2 wrote; they are as good as any.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if npy_format.read_magic(stream) == (1, 0):
-                return npy_format.read_array_header_1_0(stream)
-            return npy_format.read_array_header_2_0(stream)
+            if version == (1, 0):
+                return npy_format.read_array_header_1_0(header, _LONGEST_HEADER)
+            return npy_format.read_array_header_2_0(header, _LONGEST_HEADER)
     except Exception as error:  # whatever NumPy's parser of Python literals raises
         raise CnnopsError(f"{name} has no .npy header that can be read") from error
 

@@ -54,12 +54,13 @@ def read_tensor(text: str, argument: str) -> Tensor:
     inline = text.lstrip()
     if inline.startswith("[") or (_NUMBER.fullmatch(inline) and not os.path.exists(text)):
         return _read_inline(text, argument)
-    name = text if argument == INPUT_ARGUMENT else f"{argument} {text}"
     path, member = _split_member(text)
+    option = "" if argument == INPUT_ARGUMENT else f"{argument} "
     with _open(path, argument) as (stream, size):
         if _starts_with(stream, ZIP_MAGIC) or path.endswith(".npz"):
-            return Tensor(Archive(stream, size, name).read(member), name, weak=False)
-        return _read_plain(stream, size, name)
+            array = Archive(stream, size, option + path).read(member)
+            return Tensor(array, option + text, weak=False)
+        return _read_plain(stream, size, option + text)
 
 
 def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, Tensor]:
@@ -119,9 +120,9 @@ def _read_plain(stream: BinaryIO, size: int, name: str) -> Tensor:
 
 def _split_member(text: str) -> tuple[str, str | None]:
     """Split ``archive.npz:name``; a file that has such a name itself is meant first."""
-    archive, colon, member = text.rpartition(":")
-    if colon and archive.endswith(".npz") and not os.path.exists(text):
-        return archive, member
+    archive, mark, member = text.partition(".npz:")
+    if mark and not os.path.exists(text):
+        return f"{archive}.npz", member
     return text, None
 
 

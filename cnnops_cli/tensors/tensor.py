@@ -70,20 +70,26 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
     Raises
     ------
     CnnopsError
-        If an integer dtype cannot hold a value, NaN and infinity among them.
+        If the dtype cannot hold a value: NaN and infinity in integers, or a finite number that
+        would become infinite.
     """
     array = tensor.array
-    if dtype.kind in "iu" and array.size:
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted = array.astype(dtype, copy=False)
+    if dtype.kind == "f":
+        fits = np.isfinite(converted) | ~np.isfinite(array)
+    elif is_floating(array):
+        # The limits' neighbours outside are powers of two, which a double holds exactly.
         limits = np.iinfo(dtype)
-        cut = np.trunc(array) if is_floating(array) else array
-        # One past the limit is a power of two, which every float holds exactly, unlike the limit.
-        fits = (cut >= limits.min) & (cut < limits.max + 1)
-        if is_floating(array):
-            fits = (cut >= float(limits.min)) & (cut < float(limits.max + 1))
-        if not fits.all():
-            raise CnnopsError(
-                f"{tensor.name} holds {array[~fits].flat[0]}, which {dtype} cannot: "
-                f"it takes {limits.min} to {limits.max}"
-            )
-    with np.errstate(over="ignore"):
-        return array.astype(dtype, copy=False)
+        cut = np.trunc(array.astype(np.float64))
+        fits = (cut > float(limits.min) - 1) & (cut < float(limits.max + 1))
+        fits |= cut == float(limits.min)
+    else:
+        fits = (converted == array) & ((converted < 0) == (array < 0))
+    if not fits.all():
+        takes = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+        raise CnnopsError(
+            f"{tensor.name} holds {array[~fits].flat[0]}, which {dtype} cannot: "
+            f"it takes {takes.min} to {takes.max}"
+        )
+    return converted

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 _MOST_DECIMALS = 4
-_SMALLEST_FIXED = 1e-3
+_SMALLEST_FIXED = 0.5 * 10**-_MOST_DECIMALS
 _LARGEST_FIXED = 1e7
 
 
@@ -15,8 +15,8 @@ def format_numbers(values: Sequence[float], precision: int | None = None) -> lis
     ----------
     values : sequence of int or float
     precision : int, optional
-        Decimals. Without it as many as the values need, at most four, and an exponent where the
-        largest needs more than seven digits before the point or would show fewer than two.
+        Decimals. Without it as many as the values need, at most four, and an exponent where
+        one needs more than seven digits before the point or would show as zero.
 
     Examples
     --------
@@ -30,8 +30,8 @@ def format_numbers(values: Sequence[float], precision: int | None = None) -> lis
     finite = [abs(value) for value in values if math.isfinite(value)]
     if precision is not None:
         return [f"{value:.{precision}f}" for value in values]
-    largest = max(finite, default=0)
-    if largest >= _LARGEST_FIXED or 0 < largest < _SMALLEST_FIXED:
+    nonzero = [value for value in finite if value]
+    if nonzero and (max(nonzero) >= _LARGEST_FIXED or min(nonzero) < _SMALLEST_FIXED):
         return [f"{value:.{_MOST_DECIMALS}e}" for value in values]
     decimals = max((_decimals_of(value) for value in finite), default=0)
     return [f"{value:.{decimals}f}" for value in values]

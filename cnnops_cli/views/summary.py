@@ -4,6 +4,8 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 
+_NOISE = 1e-12
+
 
 def summarise(array: Array, precision: int | None = None) -> list[str]:
     """Tell shape, dtype, minimum, maximum and mean of the finite values, and count the others.
@@ -24,8 +26,7 @@ def summarise(array: Array, precision: int | None = None) -> list[str]:
     if finite.size:
         digits = ".6g" if precision is None else f".{precision}f"
         kind = "d" if array.dtype.kind in "iu" else digits
-        # Divided first, because a sum of large values may overflow where their mean does not.
-        mean = (finite.astype(np.float64) / finite.size).sum()
+        mean = _mean(finite.astype(np.float64))
         parts += [
             f"min {finite.min().item():{kind}}",
             f"max {finite.max().item():{kind}}",
@@ -41,3 +42,9 @@ def summarise(array: Array, precision: int | None = None) -> list[str]:
         if count:
             parts.append(f"{count} {what}")
     return parts
+
+
+def _mean(values: Array) -> float:
+    """Average without overflow, and without the rounding errors that are left around zero."""
+    mean = float((values / values.size).sum())
+    return 0.0 if abs(mean) < _NOISE * np.abs(values).max() else mean

@@ -150,3 +150,16 @@ def test_a_state_has_a_suffix_that_tells_its_format(cnnops, tmp_path):
     (tmp_path / "s.txt").write_text("{}")
     assert "s.txt" in cnnops.refusal("batchnorm", "--state", "s.txt", FIRST)
     assert "s.npy" in cnnops.refusal("batchnorm", "--save-state", "s.npy", FIRST)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('{"weight": 1e999}', "1e999"),
+        ('{"weight": 1, "weight": 2}', "twice"),
+        ('{"num_batches_tracked": 9223372036854775807}', "num_batches_tracked"),
+    ],
+)
+def test_states_are_as_strict_as_tensors(cnnops, tmp_path, text, named):
+    (tmp_path / "s.json").write_text(text)
+    assert named in cnnops.refusal("batchnorm", "--state", "s.json", FIRST)

@@ -1,5 +1,7 @@
 """Bad calls: status 2, nothing on standard output, one line that names what failed."""
 
+import subprocess
+
 import numpy as np
 import pytest
 
@@ -172,3 +174,30 @@ def test_an_error_is_the_same_on_a_terminal(cnnops, terminal):
     assert (screen.status, screen.out) == (2, b"")
     assert long_name in screen.raw
     assert screen.raw.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (["conv", *ONE, "--threads", "x", PLANE], ["--threads", "'x'", "1 or more"]),
+        (["batchnorm", "--eps", "x", PLANE], ["--eps", "'x'", "number"]),
+        (["dropout", "--seed", "-1", PLANE], ["--seed", "'-1'", "0 or more"]),
+        (["dropout", "--precision", "401", PLANE], ["--precision", "'401'", "0 to 400"]),
+        (["dropout", "-0.5"], ["--", "negative number"]),
+        (["conv", *ONE, "-p", "SAME", PLANE], ["SAME", "same-upper", "did you mean same"]),
+        (["--dtype", "int8", "conv"], ["--dtype", "options follow the command"]),
+        (["conv", "-k", "[]", CHANNELS], ["kernel is empty"]),
+        (["dropout", "--eval", "--channelwise", "[1]"], ["channelwise", "rank 1"]),
+        (["dropout", "--eval", "--mask", "[1]", "[1,2]"], ["mask", "(1,)", "(2,)"]),
+    ],
+)
+def test_reasons_say_what_would_do(cnnops, call, named):
+    refused(cnnops, call, named)
+
+
+def test_an_unwritable_standard_error_keeps_the_status(cnnops):
+    with open("/dev/full", "wb") as full, cnnops.start("dropout", "gone", stderr=full) as process:
+        assert process.wait(60) == 2
+    with cnnops.start("dropout", "gone", setup="exec 2>&-", stdout=subprocess.PIPE) as process:
+        assert process.communicate(timeout=60)[0] == b""
+        assert process.returncode == 2

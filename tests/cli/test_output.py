@@ -119,3 +119,8 @@ def test_the_input_may_be_replaced_by_the_result(cnnops, tmp_path):
 @pytest.mark.parametrize("threads", ["1", "2", "64"])
 def test_any_positive_number_of_threads_will_do(cnnops, threads):
     assert cnnops.json(*AS_IT_IS, "--threads", threads, "[1,2]") == "[1,2]"
+
+
+def test_json_numbers_to_the_byte(cnnops, tmp_path):
+    np.save(tmp_path / "x.npy", np.array([1e16, 1e-7, 1e15, 0.1, 16777216], np.float32))
+    assert cnnops("dropout", "--eval", "x.npy").out == b"[1e+16,1e-7,1e+15,0.1,16777216.0]\n"

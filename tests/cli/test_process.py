@@ -143,3 +143,27 @@ def test_a_termination_leaves_no_file(cnnops, tmp_path):
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (143, b"")
     assert list(tmp_path.iterdir()) == []
+
+
+INTERRUPTED_IMPORT = """
+import sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == MODULE:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+from cnnops_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "numpy", "cnnops_cli.ops.conv"])
+def test_an_interrupt_of_the_start_is_silent(cnnops, module):
+    program = INTERRUPTED_IMPORT.replace("MODULE", repr(module))
+    python = cnnops.executable.with_name("python")
+    run = subprocess.run(
+        [python, "-c", program, "conv", "-k", "1"], capture_output=True, check=False
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")

@@ -234,3 +234,17 @@ def test_dtype_cuts_fractions_towards_zero_and_refuses_what_does_not_fit(cnnops,
         reason = cnnops.refusal(*AS_IT_IS, "--dtype", "int8", text)
         assert value in reason
         assert "-128 to 127" in reason
+
+
+def test_dtype_refuses_infinities_that_it_would_make_or_take(cnnops, tmp_path):
+    np.save(tmp_path / "h.npy", np.array([-np.inf, 1], np.float16))
+    assert "-inf" in cnnops.refusal(*AS_IT_IS, "--dtype", "int32", "h.npy")
+    assert "70000" in cnnops.refusal(*AS_IT_IS, "--dtype", "float16", "[70000]")
+    assert "1e+300" in cnnops.refusal(*AS_IT_IS, "--dtype", "float32", "[1e300]")
+    assert cnnops.json(*AS_IT_IS, "--dtype", "float16", "[Infinity]") == "[Infinity]"
+
+
+def test_a_member_may_have_a_colon_in_its_name(cnnops, tmp_path):
+    np.savez(tmp_path / "w.npz", **{"a:b": np.arange(2), "c": np.arange(3)})
+    assert cnnops.json(*AS_IT_IS, "w.npz:a:b") == "[0,1]"
+    assert "as w.npz:a:b" in cnnops.refusal(*AS_IT_IS, "w.npz:d")

@@ -156,3 +156,30 @@ def test_words_and_counts_of_a_wrong_type_are_refused_by_name():
     with pytest.raises(CnnopsError, match="padding mode None is not one of zeros"):
         conv(ROW, ones(1, 1, 1), padding_mode=None)
     assert conv(ROW, ones(1, 1, 1), groups=True).tolist() == ROW.tolist()
+
+
+def test_unsigned_and_signed_integers_meet_exactly():
+    unsigned = np.array([[2**64 - 1, 2**64 - 2]], np.uint64)
+    difference = conv(unsigned, np.array([[[1, -1]]]))
+    assert (difference.dtype, difference.tolist()) == (np.int64, [[1]])
+    odd = conv(np.array([[2**53 + 1, 1]]), ones(1, 1, 2, dtype=np.uint64))
+    assert (odd.dtype, odd.tolist()) == (np.int64, [[2**53 + 2]])
+
+
+def test_sizes_may_be_arrays():
+    pairs = np.array([[1, 0], [0, 1]])
+    result = maxpool(IMAGE, np.array([2, 2]), stride=np.array([1, 2]), padding=pairs)
+    assert result.shape == (1, 3, 2)
+
+
+@pytest.mark.parametrize("begin", [10**9, 0])
+def test_windows_mostly_in_padding_take_no_time(begin):
+    kernel = (10**9 + 1,)
+    assert maxpool(ROW, kernel, stride=1, padding=((begin, 10**9 - begin),))[0, 0] in (1, 5)
+    with pytest.raises(CnnopsError, match="lies wholly in padding"):
+        maxpool(ROW, (1,), padding=((begin, 2 * 10**9),))
+
+
+def test_a_constant_channel_becomes_zero():
+    constant = np.full((1_000_000, 1), 123456.7)
+    assert not batchnorm(constant, training=True).any()
