@@ -16,7 +16,7 @@ SLOW = {"rich", "pydantic", "importlib.metadata", "pygments", "click", "concurre
 
 PROGRAM = """
 import sys
-from cnnops_cli.app import main
+from cnnops_cli.__main__ import main
 try:
     main()
 except SystemExit:
