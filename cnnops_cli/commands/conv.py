@@ -104,7 +104,7 @@ def conv(
             parser=options.parse_size,
             help="Cells from one window to the next: 2, or 1,2 (one an axis). Default 1.",
         ),
-    ] = None,
+    ] = "1",
     padding: Annotated[
         Any,
         options.geometry_option(
@@ -118,7 +118,7 @@ def conv(
             "same-lower (ONNX's: ceil(length / stride), an odd cell at the end or the begin). "
             "Default 0.",
         ),
-    ] = None,
+    ] = "0",
     padding_mode: Annotated[
         str,
         options.geometry_option(
@@ -130,7 +130,7 @@ def conv(
             "circular no more.",
         ),
     ] = "zeros",
-    dilation: options.Dilation = None,
+    dilation: options.Dilation = "1",
     groups: Annotated[
         int | None,
         options.geometry_option(
@@ -193,9 +193,9 @@ def conv(
             form.to_operator(arrays["input"]),
             weight,
             arrays.get("bias"),
-            stride=1 if stride is None else stride,
-            padding=0 if padding is None else padding,
-            dilation=1 if dilation is None else dilation,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
             groups=groups,
             padding_mode=padding_mode,
         )

@@ -48,8 +48,8 @@ def maxpool(
             "0:1,2:2, which may be larger; or as in conv: valid, same (at stride 1), same-upper, "
             "same-lower. Padding is never the maximum. Default 0.",
         ),
-    ] = None,
-    dilation: options.Dilation = None,
+    ] = "0",
+    dilation: options.Dilation = "1",
     ceil_mode: Annotated[
         bool,
         options.geometry_option(
@@ -107,8 +107,8 @@ def maxpool(
             form.to_operator(image),
             per_axis(kernel_size, dims, "kernel", minimum=1),
             stride=stride,
-            padding=0 if padding is None else padding,
-            dilation=1 if dilation is None else dilation,
+            padding=padding,
+            dilation=dilation,
             ceil_mode=ceil_mode,
             return_indices=indices is not None,
         )
