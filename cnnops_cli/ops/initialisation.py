@@ -56,7 +56,7 @@ def default_layer(
     return weight, _uniform(twister, out_channels, 1 / math.sqrt(fan_in)) if bias else None
 
 
-def _uniform(twister: np.random.RandomState, count: int, bound: float) -> Array:
+def _uniform(twister: "np.random.RandomState", count: int, bound: float) -> Array:
     """Turn 24 bits a number into ``fma(bits / 2**24, 2 * bound, -bound)`` of float32."""
     bits = twister.randint(0, 2**32, count, dtype=np.uint32) & 0xFFFFFF
     limit = float(np.float32(bound))

@@ -11,7 +11,15 @@ ALLOWED = {
     "shellingham",
     "typer",
 }
-SLOW = {"rich", "pydantic", "importlib.metadata", "pygments", "click", "concurrent.futures"}
+SLOW = {
+    "rich",
+    "pydantic",
+    "importlib.metadata",
+    "pygments",
+    "click",
+    "concurrent.futures",
+    "numpy.random",
+}
 
 
 PROGRAM = """
