@@ -51,7 +51,7 @@ class Operators(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that the arguments begin with."""
-        if args[0] not in OPERATORS:
+        if args[0] not in OPERATORS and not ctx.resilient_parsing:
             raise CnnopsError(
                 f"no such command: {args[0]}; there are {', '.join(OPERATORS)}"
                 f"{suggest(args[0], OPERATORS)}"
@@ -100,10 +100,10 @@ def run(arguments: list[str]) -> int:
     # An ordinary exit removes what was staged for a file and is not yet whole.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     group: Any = typer.main.get_command(app)
-    if "_CNNOPS_COMPLETE" in os.environ:
-        group(prog_name="cnnops")
     command = "cnnops"
     try:
+        if "_CNNOPS_COMPLETE" in os.environ:
+            group(prog_name="cnnops")
         if not arguments:
             raise CnnopsError(f"no command; there are {', '.join(OPERATORS)} (see cnnops --help)")
         with group.make_context("cnnops", arguments) as context:
@@ -161,7 +161,7 @@ def _describe(error: typer.TyperException) -> str:
             hint = hint or "; options follow the command"
         return f"no such option: {option}{hint}"
     if option:
-        return f"{option} needs a value"
+        return f"{option} takes no value" if "not take" in text else f"{option} needs a value"
     text = text.rstrip(".")
     only = "; there is one INPUT" if "extra argument" in text else ""
     return text[0].lower() + text[1:] + only

@@ -12,7 +12,10 @@ _NOTES = (
         "JSON text, one number, or - for standard input, once in a call.",
     ),
     ("SIZE", "One integer for every spatial axis, or one an axis: 2 or 1,2."),
-    ("Exit status", "0 done, 2 anything wrong with the call or the data, 130 interrupted."),
+    (
+        "Exit status",
+        "0 done, 2 anything wrong with the call or the data, 130 interrupted, 143 terminated.",
+    ),
 )
 
 

@@ -248,8 +248,8 @@ class Settings:
         shared_option(
             metavar="N",
             parser=integer_from(0, _MOST_DECIMALS),
-            help="Decimals in JSON and in the view. Without it JSON carries every bit: the "
-            "shortest text that reads back equal.",
+            help="Decimals in JSON and in the view; .npy and .npz keep every bit. Without it JSON "
+            "does too, in the shortest text that reads back equal.",
         ),
     ] = None
     dtype: Annotated[
@@ -294,7 +294,8 @@ class Settings:
         bool,
         shared_option(
             "--no-color",
-            help="No colour in the view. NO_COLOR, FORCE_COLOR, TERM=dumb and COLUMNS are obeyed.",
+            help="No colour in the view. NO_COLOR, FORCE_COLOR, TERM=dumb, COLUMNS and LINES "
+            "are obeyed.",
         ),
     ] = False
 

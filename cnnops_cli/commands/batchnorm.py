@@ -114,7 +114,7 @@ def batchnorm(
     INPUT is (N, C) or (N, C, *spatial), as for PyTorch's batch_norm. The variance that normalises
     is the biased one; the running variance takes the unbiased one. Sums run in float64. An empty
     batch leaves the running statistics as they are, but counts in num_batches_tracked, as in
-    PyTorch.
+    PyTorch. Beside a float16 INPUT, parameters that are JSON are float32.
 
     For example:
 
@@ -134,7 +134,9 @@ def batchnorm(
     )
     form = Form(1, settings.layout)
     with computing(settings, tensors):
-        arrays = unify(_with_float32_parameters(tensors), settings.dtype)
+        if settings.dtype is None:
+            tensors = _with_float32_parameters(tensors)
+        arrays = unify(tensors, settings.dtype)
         image = form.to_operator(arrays.pop("input"))
         dtype = working_dtype(floating_dtype(image, *arrays.values()))
         channels = image.shape[1] if image.ndim > 1 else 0

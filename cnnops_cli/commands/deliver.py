@@ -80,7 +80,7 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
     Raises
     ------
     CnnopsError
-        If something cannot be written; then no file has changed.
+        If something cannot be written: no file has changed, but for devices and pipes.
     """
     to_file = None if settings.output == "-" else settings.output
     with StagedFiles() as staged:

@@ -101,6 +101,8 @@ def dropout(
             kept = _given_mask(form.to_operator(tensors["mask"].array), image)
         else:
             kept = draw_mask(image.shape, p if train else 0.0, drawn, channelwise)
+        if not train:
+            kept = np.ones(image.shape, bool)
         result = keep(image, kept, p) if train else image
     note = f"seed {drawn}" if train and mask is None else ""
     delivery = Delivery("dropout", result, form, note)

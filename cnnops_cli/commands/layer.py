@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import is_floating
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.ops.geometry import Size, per_axis
+from cnnops_cli.ops.geometry import Size, check_fits, per_axis
 from cnnops_cli.ops.initialisation import default_layer
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.ops.seeds import fresh_seed
@@ -40,7 +40,10 @@ class FreshLayer:
             raise CnnopsError(
                 f"groups must divide the {channels} channels of {INPUT}; {groups} does not"
             )
+        if channels == 0:
+            raise CnnopsError(f"{INPUT} has no channels, so a fresh layer has no weights")
         size = per_axis(self.kernel_size, dims, "--kernel-size", minimum=1)
+        check_fits((self.out_channels, channels // groups, *size))
         drawn = default_layer(
             self.out_channels, channels // groups, size, seed=self.seed, bias=self.bias
         )

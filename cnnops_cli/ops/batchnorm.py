@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnops_cli.dtypes import Array, as_array, floating_dtype
+from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import parallel
 from cnnops_cli.ops.scalars import real
@@ -82,7 +82,7 @@ def batchnorm(
         "running_var": running_var,
     }
     given = {
-        name: as_array(value, name, image.dtype)
+        name: as_array(value, name, working_dtype(image.dtype))
         for name, value in arguments.items()
         if value is not None
     }

@@ -10,7 +10,7 @@ from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import parallel
 from cnnops_cli.ops.exact import exact_integers
-from cnnops_cli.ops.geometry import Padding, Size, Windows, pad_with, plan_windows
+from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, pad_with, plan_windows
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.words import PADDING_MODES, check_word
 
@@ -177,7 +177,9 @@ def _convolve(
     offsets = None
     if bias is not None:
         offsets = np.broadcast_to(bias.astype(work), len(kernel)).reshape(groups, filters, 1)
-    result = np.empty((len(image), len(kernel), *windows.output), dtype)
+    shape = (len(image), len(kernel), *windows.output)
+    check_fits(shape)
+    result = np.empty(shape, dtype)
     row = weights.shape[2] * math.prod(windows.output[1:])
     tiles = [
         (item, group, rows)

@@ -4,6 +4,7 @@ Everything here is decided from shapes, before any data is touched. Lengths, pad
 dilation count cells along an axis; "begin" is the side of index 0.
 """
 
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ Padding: TypeAlias = int | str | Sequence[int] | Sequence[Sequence[int]]
 
 _LARGEST = 2**31 - 1
 """No size is larger, so that their sums and products keep to what an axis can have."""
+
+_MOST_VALUES = 2**48
 
 _AXES = {1: ("W",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
@@ -190,12 +193,14 @@ def _resolve_padding(
     padding: Padding, lengths: Sequence[int], reach: Sequence[int], stride: Sequence[int]
 ) -> tuple[Pair, ...]:
     dims = len(lengths)
-    padding = plain(padding)
     if isinstance(padding, str):
         return _padding_by_word(padding, lengths, reach, stride)
-    if isinstance(padding, Sequence) and any(isinstance(item, Sequence) for item in padding):
-        return _padding_pairs(padding, dims)
-    return tuple((size, size) for size in per_axis(padding, dims, "padding", minimum=0))  # type: ignore[arg-type]
+    padding = plain(padding)
+    if isinstance(padding, Sequence):
+        padding = [plain(item) for item in padding]
+        if any(isinstance(item, Sequence) for item in padding):
+            return _padding_pairs(padding, dims)
+    return tuple((size, size) for size in per_axis(padding, dims, "padding", minimum=0))
 
 
 def _padding_pairs(padding: Sequence[Any], dims: int) -> tuple[Pair, ...]:
@@ -247,6 +252,14 @@ def _output_length(
     return output
 
 
+def check_fits(shape: Sequence[int]) -> None:
+    """Refuse the shape of an array that no memory holds."""
+    if math.prod(shape) > _MOST_VALUES:
+        raise CnnopsError(
+            f"an array of shape {tuple(shape)} fits no memory: use smaller sizes or less padding"
+        )
+
+
 def pad_with(array: Array, pads: Sequence[Pair], fill: Any) -> Array:
     """Surround the last axes with one value.
 
@@ -268,7 +281,9 @@ def pad_with(array: Array, pads: Sequence[Pair], fill: Any) -> Array:
     lead = array.ndim - len(pads)
     lengths = array.shape[lead:]
     shape = [length + begin + end for length, (begin, end) in zip(lengths, pads, strict=True)]
-    padded = np.full((*array.shape[:lead], *shape), fill, array.dtype)
+    whole = (*array.shape[:lead], *shape)
+    check_fits(whole)
+    padded = np.full(whole, fill, array.dtype)
     inner = [slice(begin, begin + length) for length, (begin, _) in zip(lengths, pads, strict=True)]
     place: tuple[Any, ...] = (..., *inner)
     padded[place] = array

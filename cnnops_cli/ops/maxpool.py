@@ -16,6 +16,7 @@ from cnnops_cli.ops.geometry import (
     Padding,
     Size,
     Windows,
+    check_fits,
     extents,
     pad_with,
     per_axis,
@@ -88,7 +89,7 @@ def maxpool(
         Cells from one window to the next; by default the kernel size.
     padding : int, tuple of int, str or tuple of (begin, end)
         As in `cnnops_cli.conv`. Padding is never the maximum. An integer is at most half of the
-        dilated kernel; pairs may be larger.
+        dilated kernel (PyTorch: of the kernel without dilation); pairs may be larger.
     dilation : int or tuple of int
         Cells from one window cell to the next.
     ceil_mode : bool
@@ -216,6 +217,7 @@ def _clip(windows: Windows) -> Windows:
 
 def _pool(planes: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
     """Pool planes (P, *spatial), a group that fits the cache at a time."""
+    check_fits((len(planes), *windows.output))
     values = np.empty((len(planes), *windows.output), planes.dtype)
     indices = np.empty(values.shape, np.int64) if return_indices else None
     reached = [

@@ -33,4 +33,7 @@ def real(value: object, name: str) -> float:
     """
     if not isinstance(value, Real):
         raise CnnopsError(f"{name} must be a number, not {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise CnnopsError(f"{name} is beyond what a float holds") from None

@@ -43,8 +43,8 @@ def read_npy(stream: BinaryIO, size: int, name: str) -> Array:
     """
     shape, fortran_order, dtype = _read_header(stream, name)
     check_supported(dtype, name)
-    if min(shape, default=0) < 0:
-        raise CnnopsError(f"{name} has a negative length in its shape {shape}")
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise CnnopsError(f"{name} has a shape that is not one of lengths: {shape}")
     promised = math.prod(shape) * dtype.itemsize
     held = size - stream.tell()
     if promised != held:

@@ -100,9 +100,9 @@ class StagedFiles:
             if mode is not None and not stat.S_ISREG(mode):
                 self._direct.append((path, write))
                 return
-            temporary = place.with_name(f".cnnops-{os.getpid()}-{len(self._staged)}.tmp")
-            self._staged.append((temporary, place))
+            temporary = place.with_name(f".cnnops-{os.urandom(8).hex()}.tmp")
             with temporary.open("xb") as stream:
+                self._staged.append((temporary, place))
                 if mode is not None:
                     temporary.chmod(stat.S_IMODE(mode))
                 write(stream)

@@ -145,3 +145,12 @@ def test_refused_calls(cnnops, options, named):
     reason = cnnops.refusal("batchnorm", *options).replace("running-", "running_")
     for text in named:
         assert text in reason
+
+
+def test_typed_parameters_beside_float16_are_float32_and_dtype_wins(cnnops, tmp_path, same):
+    np.save(tmp_path / "x.npy", np.ones((1, 1), np.float16))
+    call = ["batchnorm", "--eval", "--eps", "0", "--weight", "0.1", "x.npy"]
+    assert cnnops.json(*call, "--dtype", "float64") == "[[0.1]]"
+    np.save(tmp_path / "x.npy", np.full((1, 1), 2048, np.float16))
+    call = ["batchnorm", "--eval", "--eps", "0", "--running-mean", "2047.75", "x.npy"]
+    same(cnnops.array(*call), np.array([[0.25]], np.float16))

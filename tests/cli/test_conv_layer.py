@@ -1,6 +1,7 @@
 """cnnops conv: a fresh layer instead of a kernel, and the kernel written out."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -108,3 +109,24 @@ def test_calls_that_name_no_layer(cnnops, image, options, named):
     reason = cnnops.refusal("conv", *options, "x.npy").replace("--kernel-size", "kernel size")
     for text in named:
         assert text in reason
+
+
+def test_the_seed_of_a_layer_is_named(cnnops):
+    call = ["conv", "--out-channels", "1", "--kernel-size", "1", "[[1]]", "-f", "table"]
+    assert "seed 5" in cnnops.text(*call, "--seed", "5")
+    first = cnnops.text(*call)
+    drawn = re.search(r"seed (\d+)", first).group(1)
+    assert cnnops.text(*call, "--seed", drawn) == first
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--dtype", "int32", "[[1]]"], ["--dtype int32", "fractions"]),
+        (["--dims", "1", "[[],[]]"], ["empty along W"]),
+        (["--seed", "1", "--kernel-size", "2147483647", "[[1]]"], ["fits no memory"]),
+    ],
+)
+def test_layers_that_cannot_be(cnnops, options, named):
+    reason = cnnops.refusal("conv", "--out-channels", "2", "--kernel-size", "1", *options)
+    assert all(text in reason for text in named)

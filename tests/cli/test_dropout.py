@@ -155,3 +155,17 @@ def test_refused_calls(cnnops, options, named):
     reason = cnnops.refusal("dropout", *options)
     for text in named:
         assert text in reason
+
+
+def test_the_mask_that_is_written_has_the_layout_of_the_input(cnnops, tmp_path):
+    call = ["dropout", "--seed", "2", "--layout", "channels-last", "--mask-output", "m.npy"]
+    dropped = cnnops.array(*call, stdin=np.ones((2, 3, 4, 5)))
+    mask = np.load(tmp_path / "m.npy")
+    assert mask.shape == (2, 3, 4, 5)
+    np.testing.assert_array_equal(mask, dropped > 0)
+
+
+def test_eval_keeps_everything_and_says_so(cnnops, tmp_path):
+    call = ["dropout", "--eval", "--mask", "[1,0]", "--mask-output", "m.json", "[5,6]"]
+    assert cnnops.json(*call) == "[5,6]"
+    assert (tmp_path / "m.json").read_text() == "[1,1]\n"

@@ -201,3 +201,8 @@ def test_an_unwritable_standard_error_keeps_the_status(cnnops):
     with cnnops.start("dropout", "gone", setup="exec 2>&-", stdout=subprocess.PIPE) as process:
         assert process.communicate(timeout=60)[0] == b""
         assert process.returncode == 2
+
+
+def test_an_option_and_its_value(cnnops):
+    refused(cnnops, ["conv", "--no-bias=1", PLANE], ["--no-bias takes no value"])
+    refused(cnnops, ["conv", PLANE, "--bias"], ["--bias needs a value"])

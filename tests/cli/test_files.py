@@ -153,3 +153,9 @@ def test_relative_paths_start_at_the_working_folder(cnnops, tmp_path):
     elsewhere.mkdir()
     cnnops.text(*AS_IT_IS, "../sub/x.npy", "-o", "y.npy", cwd=elsewhere)
     assert np.load(elsewhere / "y.npy").tolist() == [0, 1, 2]
+
+
+def test_two_results_cannot_share_a_file(cnnops, tmp_path, listing):
+    call = ["maxpool", "-k", "1", "[[1]]", "-o", "a.npz", "--indices", "./a.npz"]
+    assert "a.npz" in cnnops.refusal(*call)
+    assert listing() == []

@@ -208,3 +208,10 @@ def test_refused_calls(cnnops, options, named):
     reason = cnnops.refusal("maxpool", *options)
     for text in named:
         assert text in reason
+
+
+def test_indices_with_channels_last(cnnops, tmp_path, same):
+    image = np.arange(24).reshape(1, 2, 4, 3)[:, ::-1]
+    call = ["maxpool", "-k", "2", "--layout", "channels-last", "--indices", "i.npy"]
+    same(cnnops.array(*call, stdin=image), image[:, :1, 1::2])
+    same(np.load(tmp_path / "i.npy"), np.array([[[[1] * 3, [3] * 3]]]))

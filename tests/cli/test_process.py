@@ -167,3 +167,35 @@ def test_an_interrupt_of_the_start_is_silent(cnnops, module):
         [python, "-c", program, "conv", "-k", "1"], capture_output=True, check=False
     )
     assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")
+
+
+def test_completion_after_a_wrong_command_is_silent(cnnops):
+    words = {"COMP_WORDS": "cnnops cnov --k", "COMP_CWORD": "2"}
+    result = cnnops(env={**words, "_CNNOPS_COMPLETE": "complete_bash"})
+    assert (result.status, result.err) == (0, "")
+
+
+THREADS = """
+import sys
+from concurrent import futures
+
+class Pool(futures.ThreadPoolExecutor):
+    def __init__(self, threads):
+        print(threads, file=sys.stderr)
+        super().__init__(threads)
+
+futures.ThreadPoolExecutor = Pool
+from cnnops_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("threads", "pools"), [("1", b""), ("3", b"3\n")])
+def test_threads_are_those_that_were_asked_for(cnnops, tmp_path, threads, pools):
+    np.save(tmp_path / "x.npy", np.ones((5, 1, 8, 8)))
+    python = cnnops.executable.with_name("python")
+    call = ["conv", "-k", "[[1]]", "--threads", threads, "x.npy"]
+    run = subprocess.run(
+        [python, "-c", THREADS, *call], cwd=tmp_path, capture_output=True, check=True
+    )
+    assert run.stderr == pools

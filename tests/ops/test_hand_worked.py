@@ -183,3 +183,22 @@ def test_windows_mostly_in_padding_take_no_time(begin):
 def test_a_constant_channel_becomes_zero():
     constant = np.full((1_000_000, 1), 123456.7)
     assert not batchnorm(constant, training=True).any()
+
+
+def test_numbers_beside_a_float16_batch_are_float32():
+    image = np.full((1, 1), 2048, np.float16)
+    result = batchnorm(image, 2047.75, eps=0)
+    assert (result.dtype, result.tolist()) == (np.float16, [[0.25]])
+
+
+@pytest.mark.parametrize(
+    "call", [lambda huge: dropout(ROW, huge), lambda huge: batchnorm(ROW, eps=huge)]
+)
+def test_numbers_beyond_a_float_are_refused(call):
+    with pytest.raises(CnnopsError, match="beyond what a float holds"):
+        call(10**400)
+
+
+def test_results_that_fit_no_memory_are_refused_by_their_shape():
+    with pytest.raises(CnnopsError, match=r"4294967297, 4294967298\) fits no memory"):
+        conv(IMAGE, ones(1, 1, 1, 1), padding=2**31 - 1)

@@ -63,3 +63,12 @@ def test_npy_files_are_what_numpy_reads(tmp_path, array):
     assert (back.shape, back.dtype) == (np.shape(array), array.dtype)
     np.testing.assert_array_equal(back, array)
     assert back.flags.c_contiguous
+
+
+def test_what_another_process_left_is_not_touched(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.urandom", lambda count: bytes(count))
+    stranger = tmp_path / ".cnnops-0000000000000000.tmp"
+    stranger.write_bytes(b"theirs")
+    with pytest.raises(CnnopsError, match="File exists"), StagedFiles() as files:
+        files.add(str(tmp_path / "a.json"), write(b"1"))
+    assert stranger.read_bytes() == b"theirs"
