@@ -81,7 +81,7 @@ def test_how_numbers_are_taken_in(text, dtype, values):
     ("text", "reason"),
     [
         (b"[" * 100_000, "x is nested 100000 deep; an array has at most 64 axes"),
-        (b"[1, " + b"[" * 100_000, "x is not JSON: depth limit exceeded"),
+        (b"[1, " + b"[" * 100_000, "x is not JSON: .*depth"),
         (b"[18446744073709551616]", "x holds integers past 64 bits: 18446744073709551616"),
         (b"[-1, 9223372036854775808]", "x holds integers past 64 bits: 9223372036854775808"),
         (b"[[1, 2], [3]]", r"x is ragged: \[0\] holds 2 values, but \[1\] holds 1 value"),
