@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -13,6 +13,7 @@ FLOATS = (np.float16, np.float32, np.float64)
 INTEGERS = (np.int8, np.int64, np.uint8, np.uint64)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(FLOATS).flatmap(
         lambda dtype: arrays.arrays(dtype, arrays.array_shapes(max_dims=3, max_side=4))
@@ -26,6 +27,7 @@ def test_floats_come_back_bit_by_bit(array):
     np.testing.assert_array_equal(np.signbit(back)[number], np.signbit(array)[number])
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(INTEGERS).flatmap(
         lambda dtype: arrays.arrays(dtype, arrays.array_shapes(max_dims=3, max_side=4))
