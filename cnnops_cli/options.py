@@ -40,7 +40,7 @@ Input = Annotated[
 _MOST_DECIMALS = 400
 """More than the smallest double has."""
 
-_INTEGER = re.compile(r"[+-]?\d+")
+_INTEGER = re.compile(r"[+-]?\d{1,99}")
 
 
 def in_section(title: str) -> Callable[..., Any]:
@@ -108,10 +108,7 @@ def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, i
 @parser
 def parse_real(text: str) -> float:
     """Parse a number."""
-    try:
-        return float(text)
-    except ValueError:
-        raise CnnopsError(f"{text!r} is not a number, such as 0.5 or 1e-5") from None
+    return _number(text, "is not a number, such as 0.5 or 1e-5")
 
 
 @parser
@@ -119,12 +116,14 @@ def parse_momentum(text: str) -> float | None:
     """Parse ``--momentum``: a number, or ``none``."""
     if text == "none":
         return None
+    return _number(text, "is neither a number from 0 to 1 nor none", words=("none",))
+
+
+def _number(text: str, otherwise: str, words: tuple[str, ...] = ()) -> float:
     try:
         return float(text)
     except ValueError:
-        raise CnnopsError(
-            f"{text!r} is neither a number from 0 to 1 nor none{suggest(text, ['none'])}"
-        ) from None
+        raise CnnopsError(f"{text!r} {otherwise}{suggest(text, words)}") from None
 
 
 def integer_from(minimum: int, maximum: int | None = None) -> Callable[[str], int]:

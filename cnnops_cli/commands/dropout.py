@@ -9,7 +9,7 @@ from cnnops_cli.commands.deliver import Delivery, check_output, deliver
 from cnnops_cli.commands.operands import Form, computing, read_tensors
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.ops.dropout import check_chance, draw_mask, keep
+from cnnops_cli.ops.dropout import check_chance, draw_mask, keep, mask_shape
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.tensor import unify
@@ -99,11 +99,12 @@ def dropout(
         drawn = fresh_seed() if seed is None else seed
         if mask is not None:
             kept = _given_mask(form.to_operator(tensors["mask"].array), image)
+        elif train:
+            kept = draw_mask(image.shape, p, drawn, channelwise)
+        if train:
+            result = keep(image, kept, p)
         else:
-            kept = draw_mask(image.shape, p if train else 0.0, drawn, channelwise)
-        if not train:
-            kept = np.ones(image.shape, bool)
-        result = keep(image, kept, p) if train else image
+            result, kept = image, np.ones(mask_shape(image.shape, channelwise), bool)
     note = f"seed {drawn}" if train and mask is None else ""
     delivery = Delivery("dropout", result, form, note)
     if mask_output is not None:

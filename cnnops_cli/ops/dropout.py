@@ -117,12 +117,7 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
     array([ True, False,  True,  True,  True,  True])
     """
     seed = integer(seed, "seed", minimum=0)
-    if channelwise:
-        if len(shape) < 2:
-            raise CnnopsError(
-                f"channelwise dropout takes (N, C, ...), but {INPUT} has rank {len(shape)}"
-            )
-        shape = shape[:2] + (1,) * (len(shape) - 2)
+    shape = mask_shape(shape, channelwise)
     kept = np.empty(math.prod(shape), bool)
     threshold = math.floor(p * 65536)
     fraction = p * 65536 - threshold
@@ -137,6 +132,23 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
 
     parallel.for_each(draw, parallel.spans(kept.size, _BLOCK))
     return kept.reshape(shape)
+
+
+def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
+    """Tell the shape of a mask for an input: its own, or (N, C, 1, ...) where `channelwise`.
+
+    Raises
+    ------
+    CnnopsError
+        If the input has no channels to drop.
+    """
+    if not channelwise:
+        return shape
+    if len(shape) < 2:
+        raise CnnopsError(
+            f"channelwise dropout takes (N, C, ...), but {INPUT} has rank {len(shape)}"
+        )
+    return shape[:2] + (1,) * (len(shape) - 2)
 
 
 def _outputs(seed: int, start: int, count: int) -> Array:
