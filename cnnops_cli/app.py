@@ -13,18 +13,12 @@ from typer.core import TyperGroup
 from cnnops_cli import __version__
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.help import HelpfulCommand
+from cnnops_cli.ops.blas import limit_before_numpy
 from cnnops_cli.options import with_settings
 from cnnops_cli.words import suggest
 
 OPERATORS = ("conv", "maxpool", "batchnorm", "dropout")
 
-_BLAS_THREADS = (
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _STDOUT, _STDERR = 1, 2
 _BAD_CALL = 2
@@ -95,8 +89,7 @@ def run(arguments: list[str]) -> int:
     arguments : list of str
         What follows the command's name.
     """
-    # The threads are ours: BLAS's own would fight with them, and change the last bits.
-    os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
+    limit_before_numpy()
     # An ordinary exit removes what was staged for a file and is not yet whole.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     group: Any = typer.main.get_command(app)

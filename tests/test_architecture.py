@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "ops": BOTTOM,
     "views": BOTTOM,
     "commands": BOTTOM | ROOMS,
-    "app": {"errors", "words", "help", "options", "commands", ""},
+    "app": {"errors", "words", "help", "options", "commands", "ops", ""},
     "__init__": {"errors", "ops"},
     "__main__": {"app"},
 }

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
-from cnnops_cli.ops import parallel
+from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.exact import exact_integers
 from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, pad_with, plan_windows
 from cnnops_cli.ops.scalars import integer
@@ -200,7 +200,7 @@ def _convolve(
         outputs = slice(group * filters, (group + 1) * filters)
         result[item, outputs, rows] = sums.reshape(filters, *spatial)
 
-    with np.errstate(all="ignore"):
+    with blas.on_one_thread(), np.errstate(all="ignore"):
         parallel.for_each(fill, tiles)
     return result
 
