@@ -1,6 +1,5 @@
 """Convolution in one, two and three dimensions (cross-correlation: the kernel is not flipped)."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,14 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import blas, parallel
+from cnnops_cli.ops.convolution.bands import Bands
+from cnnops_cli.ops.convolution.plan import BANDS, SHIFTED, Layer, plan_convolution
+from cnnops_cli.ops.convolution.products import Products
+from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.exact import exact_integers
-from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, pad_with, plan_windows
+from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.words import PADDING_MODES, check_word
-
-_NUMPY_PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-_TILE_VALUES = 1 << 19
-"""How many window cells are laid out at once for one matrix product."""
 
 
 def conv(
@@ -102,15 +101,14 @@ def conv(
 
     dtype = common_dtype(*operands)
     batch = image if image.ndim == kernel.ndim else image[np.newaxis]
+
+    def convolve(work: np.dtype[Any], kept: np.dtype[Any]) -> Array:
+        return _convolve(batch, kernel, offset, windows, groups, padding_mode, work, kept)
+
     if dtype.kind == "f":
-        result = _convolve(batch, kernel, offset, windows, groups, padding_mode, dtype)
+        result = convolve(working_dtype(dtype), dtype)
     else:
-        result = exact_integers(
-            batch,
-            kernel,
-            offset,
-            lambda exact: _convolve(batch, kernel, offset, windows, groups, padding_mode, exact),
-        )
+        result = exact_integers(batch, kernel, offset, convolve)
     return result if image.ndim == kernel.ndim else result[0]
 
 
@@ -167,50 +165,25 @@ def _convolve(
     windows: Windows,
     groups: int,
     padding_mode: str,
+    work: np.dtype[Any],
     dtype: np.dtype[Any],
 ) -> Array:
-    """Convolve in `dtype`, tile by tile: windows laid out as columns, one matrix product each."""
-    work = working_dtype(dtype)
-    padded = _pad(image.astype(work, copy=False), windows, padding_mode)
-    weights = kernel.astype(work, copy=False).reshape(groups, -1, math.prod(kernel.shape[1:]))
-    channels, filters = kernel.shape[1], weights.shape[1]
+    """Compute in `work`, tile by tile, and give the result in `dtype`."""
+    filters = len(kernel) // groups
+    layer = Layer(len(image), groups, kernel.shape[1], filters, windows, work)
+    check_fits((len(image), len(kernel), *windows.output))
+    result = np.empty((len(image), groups, filters, *windows.output), dtype)
+    weights = kernel.astype(work, copy=False)
     offsets = None
     if bias is not None:
-        offsets = np.broadcast_to(bias.astype(work), len(kernel)).reshape(groups, filters, 1)
-    shape = (len(image), len(kernel), *windows.output)
-    check_fits(shape)
-    result = np.empty(shape, dtype)
-    row = weights.shape[2] * math.prod(windows.output[1:])
-    tiles = [
-        (item, group, rows)
-        for item in range(len(image))
-        for group in range(groups)
-        for rows in parallel.spans(windows.output[0], _TILE_VALUES // row)
-    ]
-
-    def fill(tile: tuple[int, int, slice]) -> None:
-        item, group, rows = tile
-        cells = windows.view(padded[item, group * channels : (group + 1) * channels])[:, rows]
-        spatial = cells.shape[1 : 1 + windows.dims]
-        kernel_last = tuple(range(1 + windows.dims, cells.ndim))
-        columns = cells.transpose(0, *kernel_last, *range(1, 1 + windows.dims))
-        sums = weights[group] @ columns.reshape(weights.shape[2], -1)
-        if offsets is not None:
-            sums += offsets[group]
-        outputs = slice(group * filters, (group + 1) * filters)
-        result[item, outputs, rows] = sums.reshape(filters, *spatial)
-
+        offsets = np.broadcast_to(bias.astype(work), len(kernel)).reshape(groups, filters)
+    plan = plan_convolution(layer)
+    engine: Bands | Products
+    if plan.algorithm == BANDS:
+        engine = Bands(layer, weights, plan.band)
+    else:
+        engine = Products(layer, weights, shifted=plan.algorithm == SHIFTED)
+    source = Source(image, windows, padding_mode)
     with blas.on_one_thread(), np.errstate(all="ignore"):
-        parallel.for_each(fill, tiles)
-    return result
-
-
-def _pad(image: Array, windows: Windows, mode: str) -> Array:
-    if mode == "zeros":
-        return pad_with(image, windows.padding, 0)
-    for axis, pads in enumerate(windows.padding, start=2):
-        if any(pads):
-            numbers = np.arange(image.shape[axis])
-            source = np.pad(numbers, pads, mode=_NUMPY_PAD_MODES[mode])  # type: ignore[call-overload]
-            image = image.take(source, axis)
-    return image
+        parallel.for_each(lambda tile: engine.compute(source, tile, offsets, result), plan.tiles)
+    return result.reshape(len(image), len(kernel), *windows.output)
