@@ -7,6 +7,7 @@ Most of the matrix is zero, but a matrix product outruns the sums that it saves.
 
 import math
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -14,7 +15,8 @@ from numpy.lib.stride_tricks import as_strided
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.plan import Layer, Tile, band_span, product_tiles
 from cnnops_cli.ops.convolution.products import Products
-from cnnops_cli.ops.convolution.source import Source, copy_cells
+from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.scratch import scratch
 
 
 class Bands:
@@ -40,25 +42,24 @@ class Bands:
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result, as `Products.compute` does."""
         lines = self._lines(source, tile)
-        if not np.isfinite(lines.sum()):
+        if not math.isfinite(lines.sum()):
             # The zeros of a banded matrix would spread what is not finite.
             for part in product_tiles(self._layer, tile, shifted=False):
                 self._products.compute(source, part, bias, result)
             return
-        pieces = self._pieces(lines, tile)
         matrices = self._matrices(tile.groups.start, tile.groups.stop)
-        sums = self._multiply(pieces, matrices)
-
-        rows = tile.sizes[-2:-1]
+        sums = self._multiply(self._pieces(lines, tile), matrices)
         by_output = sums.reshape(
-            *sums.shape[:-3], *rows, tile.count, sums.shape[-2], self._layer.filters, self._band
+            tile.count, len(matrices), *tile.sizes[:-1], -1, self._layer.filters, self._band
         )
         if bias is not None:
             offsets = bias[tile.groups]
-            by_output += offsets.reshape(
-                len(offsets), *(1,) * (by_output.ndim - 3), self._layer.filters, 1
-            )
-        self._store(np.moveaxis(by_output, (-4, 0, -2), (0, 1, 2)), result[tile.index])
+            alone = (1,) * (by_output.ndim - 4)
+            by_output += offsets.reshape(len(offsets), *alone, self._layer.filters, 1)
+        last = by_output.ndim - 1
+        self._store(
+            by_output.transpose(0, 1, last - 1, *range(2, last - 1), last), result[tile.index]
+        )
 
     def _build(self, first: int, last: int) -> Array:
         """The matrices (g, C, *outer kernel, span, O * band) of some groups."""
@@ -76,75 +77,74 @@ class Bands:
         return matrices.reshape(*lead, self._span, filters * self._band)
 
     def _lines(self, source: Source, tile: Tile) -> Array:
-        """Copy the lines that a tile sees: (g * C, *outer, n, length)."""
-        windows = self._layer.windows
+        """The lines (n, g * C, *outer, length) that a tile sees, as a matrix product takes them."""
         channels = self._layer.channels
-        part, starts = source.part(
-            tile.items,
-            slice(tile.groups.start * channels, tile.groups.stop * channels),
-            tile.box,
-        )
-        *outer, last = tile.sizes
-        reach = [
-            (outputs - 1) * stride + (size - 1) * dilation + 1
-            for outputs, stride, size, dilation in zip(
-                outer, windows.stride, windows.kernel, windows.dilation, strict=False
-            )
-        ]
-        bands = -(-last // self._band)
-        length = (bands - 1) * self._band * windows.stride[-1] + self._span
-        lines = np.empty((part.shape[1], *reach, tile.count, length), self._weights.dtype)
-        copy_cells(np.moveaxis(lines, -2, 0), part, starts, (1,) * windows.dims)
+        of_groups = slice(tile.groups.start * channels, tile.groups.stop * channels)
+        dtype = self._weights.dtype
+        part = source.part(tile.items, of_groups, tile.box, dtype)
+        if part.dtype == dtype and part.strides[-1] == dtype.itemsize:
+            return part
+        lines = scratch("lines", part.shape, dtype)
+        np.copyto(lines, part, casting="unsafe")
         return lines
 
     def _pieces(self, lines: Array, tile: Tile) -> Array:
-        """See the lines as (C, *outer kernel, g, [depth,] bands, rows * n, span)."""
+        """See the lines as (C, *outer kernel, n, g, [depth,] bands, rows, span)."""
         windows = self._layer.windows
         channels = self._layer.channels
-        groups = len(lines) // channels
+        of_item, of_channel, *of_outer, of_cell = lines.strides
         bands = -(-tile.sizes[-1] // self._band)
-        of_channel, *of_outer, of_item, of_cell = lines.strides
         of_band = self._band * windows.stride[-1] * of_cell
-        shape = (groups, bands, self._span)
-        strides = (channels * of_channel, of_band, of_cell)
-        if windows.dims == 1:
-            frames = as_strided(
-                lines,
-                (channels, groups, tile.count, *shape[1:]),
-                (of_channel, strides[0], of_item, *strides[1:]),
-            )
-            return frames.reshape(channels, groups, 1, tile.count * bands, self._span)
-        # Rows lie a stride apart, items one behind the other; the plan joins several items only
-        # where the stride is 1.
-        of_row = of_item if tile.count > 1 else windows.stride[-2] * of_outer[-1]
-        gaps = [gap * step for gap, step in zip(windows.dilation[:-1], of_outer, strict=True)]
-        depth = [windows.stride[0] * of_outer[0]] if windows.dims == 3 else []
-        return as_strided(
+        gaps = [gap * step for gap, step in zip(windows.dilation, of_outer, strict=False)]
+        *of_depth, of_row = [
+            gap * step for gap, step in zip(windows.stride, of_outer, strict=False)
+        ] or [of_cell]
+        *depth, rows = tile.sizes[:-1] or [1]
+        pieces = as_strided(
             lines,
             (
                 channels,
                 *windows.kernel[:-1],
-                groups,
-                *tile.sizes[:-2],
+                tile.count,
+                lines.shape[1] // channels,
+                *depth,
                 bands,
-                tile.sizes[-2] * tile.count,
+                rows,
                 self._span,
             ),
-            (of_channel, *gaps, strides[0], *depth, of_band, of_row, of_cell),
+            (
+                of_channel,
+                *gaps,
+                of_item,
+                channels * of_channel,
+                *of_depth,
+                of_band,
+                of_row,
+                of_cell,
+            ),
         )
+        if windows.dims > 1:
+            return pieces
+        # One line has one row a band: they are multiplied together, as rows of one matrix.
+        frames = scratch("frames", pieces.shape, pieces.dtype)
+        np.copyto(frames, pieces)
+        return frames.swapaxes(-2, -3)
 
     def _multiply(self, pieces: Array, matrices: Array) -> Array:
-        """Sum over channels and outer kernel: (g, [depth,] rows * n, bands, O * band)."""
+        """Sum over channels and outer kernel: (n, g, [depth,] rows, bands, O * band).
+
+        In one dimension the bands are the rows, (n, g, bands, 1, O * band).
+        """
         cells = pieces.shape[: self._layer.windows.dims]
-        groups, *depth, bands, rows, _ = pieces.shape[len(cells) :]
-        sums = np.empty((groups, *depth, rows, bands, matrices.shape[-1]), matrices.dtype)
-        more = np.empty_like(sums) if math.prod(cells) > 1 else sums
+        count, groups, *depth, bands, rows, _ = pieces.shape[len(cells) :]
+        shape = (count, groups, *depth, rows, bands, matrices.shape[-1])
+        sums = scratch("sums", shape, matrices.dtype)
         spread = matrices.reshape(groups, *cells, *(1,) * (1 + len(depth)), *matrices.shape[-2:])
-        for number, cell in enumerate(np.ndindex(*cells)):
-            target = more if number else sums
+        for number, cell in enumerate(product(*map(range, cells))):
+            target = scratch("more", shape, matrices.dtype) if number else sums
             np.matmul(pieces[cell], spread[(slice(None), *cell)], out=target.swapaxes(-2, -3))
             if number:
-                np.add(sums, more, out=sums)
+                np.add(sums, target, out=sums)
         return sums
 
     def _store(self, by_output: Array, target: Array) -> None:

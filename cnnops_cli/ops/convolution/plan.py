@@ -7,6 +7,7 @@ float32, measured with OpenBLAS on x86-64; only their ratios matter.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise, product
 from typing import Any
 
@@ -21,8 +22,8 @@ BANDS = "banded matrix products"
 _TILE_BYTES = 1 << 20
 """What is laid out for one tile, so that it stays in a core's cache."""
 
-_LEAST_WORTH = 300_000
-"""Nanoseconds of work that are worth a tile of their own: waking a thread takes a third of it."""
+_LEAST_WORTH = 600_000
+"""Nanoseconds of work that are worth a tile of their own: waking a thread takes a sixth of it."""
 
 _MOST_WANTED = 16
 _LEAST_CELLS = 96
@@ -105,6 +106,7 @@ class Plan:
     tiles: tuple[Tile, ...]
 
 
+@lru_cache(maxsize=64)
 def plan_convolution(layer: Layer) -> Plan:
     """Choose the algorithm whose estimate is the least, and cut the result into tiles.
 
@@ -145,7 +147,7 @@ def _cost_of_products(layer: Layer, *, shifted: bool) -> float:
     results = layer.groups * layer.filters * cells
     rate = 65 * _share(layer.filters, 10) * _share(depth, 12) * _share(cells, 16)
     multiply = results * depth * first / rate
-    reorder = layer.groups * layer.filters * depth * first if shifted and first > 1 else 0
+    reorder = 1.4 * layer.groups * layer.filters * depth * first if shifted and first > 1 else 0
     values = layer.groups * depth * cells * (1 + (first - 1) / windows.output[0])
     copy = 0.0 if _lies_in_place(layer, shifted) else values * _copy_cost(windows)
     add = 0.2 * (first - 1) * results
@@ -199,6 +201,11 @@ def band_span(windows: Windows, band: int) -> int:
     return (band - 1) * windows.stride[-1] + (windows.kernel[-1] - 1) * windows.dilation[-1] + 1
 
 
+def beyond_the_end(windows: Windows, band: int) -> int:
+    """Cells behind the last window that the last band sees."""
+    return -windows.output[-1] % band * windows.stride[-1]
+
+
 def _band_width(layer: Layer) -> int:
     """Outputs a band: about 16 where lines lie one above the other, else a share of the kernel."""
     length = layer.windows.output[-1]
@@ -221,7 +228,7 @@ def _band_tiles(layer: Layer, band: int, wanted: int) -> tuple[Tile, ...]:
         sizes.insert(0, min(length, left))
         left = max(1, left // sizes[0])
     fits = sizes[:-1] == outer and wide == bands
-    items = min(layer.items, left) if fits and windows.stride[-2:-1] in ((), (1,)) else 1
+    items = min(layer.items, left) if fits else 1
     groups = min(layer.groups, max(1, left // items)) if fits and items == layer.items else 1
     cells = layer.items * layer.cells
     return _cut(whole(layer), items, groups, sizes, wanted, cells)

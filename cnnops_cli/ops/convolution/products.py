@@ -9,10 +9,12 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.plan import Layer, Tile
-from cnnops_cli.ops.convolution.source import Source, copy_cells
+from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.scratch import scratch
 
 
 class Products:
@@ -28,14 +30,17 @@ class Products:
     """
 
     def __init__(self, layer: Layer, weights: Array, *, shifted: bool) -> None:
-        kernel = layer.windows.kernel
-        self._windows = layer.windows
+        windows = layer.windows
+        self._windows = windows
         self._channels = layer.channels
-        self._steps = kernel[0] if shifted else 1
-        self._unfolded = (1, *kernel[1:]) if shifted else kernel
-        split = weights.reshape(layer.groups, layer.filters, layer.channels, self._steps, -1)
+        steps = windows.kernel[0] if shifted else 1
+        self._unfolded = (1, *windows.kernel[1:]) if shifted else windows.kernel
+        self._shifts = [
+            divmod(step * windows.dilation[0], windows.stride[0]) for step in range(steps)
+        ]
+        split = weights.reshape(layer.groups, layer.filters, layer.channels, steps, -1)
         self._weights = split.transpose(0, 3, 1, 2, 4).reshape(
-            layer.groups, self._steps, layer.filters, -1
+            layer.groups, steps, layer.filters, -1
         )
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
@@ -52,23 +57,22 @@ class Products:
         weights = self._weights[tile.groups, :, tile.filters]
         groups, steps, filters, _ = weights.shape
         rows, *inner = tile.sizes
-        width = rows * tile.count * math.prod(inner)
+        shape = (groups, filters, rows * tile.count * math.prod(inner))
         straight = steps == 1 and bias is None and self._is_flat(tile, target)
-        if straight:
-            sums = target[0].reshape(groups, filters, width)
-        else:
-            sums = np.empty((groups, filters, width), weights.dtype)
+        sums = target[0].reshape(shape) if straight else scratch("sums", shape, weights.dtype)
         for step, matrix in enumerate(self._matrices(source, tile)):
             if step == 0:
                 np.matmul(weights[:, step], matrix, out=sums)
             else:
-                sums += weights[:, step] @ matrix
+                more = scratch("more", shape, weights.dtype)
+                np.matmul(weights[:, step], matrix, out=more)
+                np.add(sums, more, out=sums)
         if straight:
             return
         if bias is not None:
             sums += bias[tile.groups, tile.filters, np.newaxis]
-        by_item = sums.reshape(groups, filters, rows, tile.count, *inner)
-        target[...] = np.moveaxis(by_item, 3, 0)
+        by_output = sums.reshape(groups, filters, rows, tile.count, *inner)
+        target[...] = by_output.transpose(3, 0, 1, 2, *range(4, by_output.ndim))
 
     def _is_flat(self, tile: Tile, target: Array) -> bool:
         """Whether a product can be written into the target as it lies in memory."""
@@ -77,50 +81,32 @@ class Products:
 
     def _matrices(self, source: Source, tile: Tile) -> Iterator[Array]:
         """The matrix (g, depth, width) for each of the products."""
-        windows = self._windows
         groups = tile.groups.stop - tile.groups.start
         channels = slice(tile.groups.start * self._channels, tile.groups.stop * self._channels)
-        part, starts = source.part(tile.items, channels, tile.box)
+        part = source.part(tile.items, channels, tile.box, self._weights.dtype)
         rows, *inner = tile.sizes
         line = tile.count * math.prod(inner)
-        shifts = [
-            divmod(step * windows.dilation[0], windows.stride[0]) for step in range(self._steps)
-        ]
         matrices: dict[int, Array] = {}
-        for shift, phase in shifts:
+        for shift, phase in self._shifts:
             if phase not in matrices:
-                reach = rows + max(far for far, near in shifts if near == phase)
-                cells = self._lay_out(part, (starts[0] + phase, *starts[1:]), (reach, *inner))
+                reach = rows + max(far for far, near in self._shifts if near == phase)
+                cells = self._lay_out(part, phase, (reach, *inner))
                 matrices[phase] = cells.reshape(groups, -1, reach * line)
             yield matrices[phase][..., shift * line : (shift + rows) * line]
 
-    def _lay_out(self, part: Array, starts: tuple[int, ...], sizes: tuple[int, ...]) -> Array:
-        """Copy cells to (g * C, *unfolded, rows, n, *inner), or look at them where they are."""
-        if self._lies_there(part, starts, sizes):
-            rows = slice(starts[0], starts[0] + sizes[0])
-            return part[0, :, rows]
-        cells = np.empty(
-            (part.shape[1], *self._unfolded, sizes[0], len(part), *sizes[1:]), self._weights.dtype
+    def _lay_out(self, part: Array, phase: int, sizes: tuple[int, ...]) -> Array:
+        """Lay out the cells as (g * C, *unfolded, rows, n, *inner); in place where they lie so."""
+        windows = self._windows
+        of_item, of_channel, *of_axis = part.strides
+        of_cell = [gap * step for gap, step in zip(windows.dilation, of_axis, strict=True)]
+        row, *inner = [gap * step for gap, step in zip(windows.stride, of_axis, strict=True)]
+        seen = as_strided(
+            part[:, :, phase:],
+            (part.shape[1], *self._unfolded, sizes[0], len(part), *sizes[1:]),
+            (of_channel, *of_cell, row, of_item, *inner),
         )
-        for position in np.ndindex(*self._unfolded):
-            offsets = [
-                start + cell * gap
-                for start, cell, gap in zip(starts, position, self._windows.dilation, strict=True)
-            ]
-            target = np.moveaxis(cells[(slice(None), *position)], 2, 0)
-            copy_cells(target, part, offsets, self._windows.stride)
+        if seen.dtype == self._weights.dtype and seen[0].flags.c_contiguous:
+            return seen
+        cells = scratch(f"cells {phase}", seen.shape, self._weights.dtype)
+        np.copyto(cells, seen, casting="unsafe")
         return cells
-
-    def _lies_there(self, part: Array, starts: tuple[int, ...], sizes: tuple[int, ...]) -> bool:
-        """Whether these cells are rows of the part that lie one behind the other."""
-        lengths = part.shape[2:]
-        steps = {*self._unfolded, *self._windows.stride, len(part)}
-        inside = starts[0] >= 0 and starts[0] + sizes[0] <= lengths[0]
-        whole_rows = not any(starts[1:]) and sizes[1:] == lengths[1:]
-        return (
-            steps == {1}
-            and inside
-            and whole_rows
-            and part.dtype == self._weights.dtype
-            and part[0, 0].flags.c_contiguous
-        )

@@ -1,5 +1,6 @@
-"""The padded input of a convolution, of which parts are copied; it never exists as a whole."""
+"""The padded input of a convolution, of which parts are taken."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,13 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.geometry import Windows, extents
+from cnnops_cli.ops.scratch import scratch
 
 _NUMPY_PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+_PADDED_BYTES = 1 << 21
+"""An input that is no larger with its padding is padded as a whole: few long calls of NumPy share
+the interpreter between threads better than many short ones."""
 
 
 class Source:
@@ -20,72 +26,85 @@ class Source:
     windows : Windows
     mode : str
         A padding mode of `cnnops_cli.conv`.
+    dtype : numpy.dtype
+        What is computed in.
+    beyond : int
+        Zeros to add behind the end of the last axis.
     """
 
-    def __init__(self, image: Array, windows: Windows, mode: str) -> None:
+    def __init__(
+        self, image: Array, windows: Windows, mode: str, dtype: np.dtype[Any], beyond: int = 0
+    ) -> None:
         self._image = image
-        self._windows = windows
+        self._stride = windows.stride
+        self._reach = extents(windows.kernel, windows.dilation)
+        self._begins = [begin for begin, _ in windows.padding]
+        self._beyond = beyond
         self._cells: list[Array] | None = None
         if mode != "zeros":
             self._cells = [
                 np.pad(np.arange(length), pads, mode=_NUMPY_PAD_MODES[mode])  # type: ignore[call-overload]
                 for length, pads in zip(windows.lengths, windows.padding, strict=True)
             ]
+        whole = [slice(0, outputs) for outputs in windows.output]
+        everything = slice(0, len(image)), slice(0, image.shape[1])
+        sizes = self._sizes(whole)
+        if math.prod(image.shape[:2]) * math.prod(sizes) * dtype.itemsize <= _PADDED_BYTES:
+            self._image = self.part(*everything, whole, dtype)
+            self._begins = [0] * windows.dims
+            self._cells = None
 
     def part(
-        self, items: slice, channels: slice, box: Sequence[slice]
-    ) -> tuple[Array, tuple[int, ...]]:
-        """Take what a box of windows sees.
+        self, items: slice, channels: slice, box: Sequence[slice], dtype: np.dtype[Any]
+    ) -> Array:
+        """Take what a box of windows sees, from the first window's first cell on.
 
         Returns
         -------
-        part : numpy.ndarray, shape (n, c, *spatial)
-            A view of the input where padding is zero, else a copy of what the windows see.
-        starts : tuple of int
-            Where the first window of the box begins in it, by axis; negative in the padding.
+        numpy.ndarray, shape (n, c, *spatial)
+            A view of the input, of any dtype; or, where padding is seen, a copy in `dtype` that the
+            thread's next one overwrites.
         """
         part = self._image[items, channels]
-        firsts = [
-            outputs.start * step for outputs, step in zip(box, self._windows.stride, strict=True)
+        firsts = [span.start * step for span, step in zip(box, self._stride, strict=True)]
+        sizes = self._sizes(box)
+        starts = [first - begin for first, begin in zip(firsts, self._begins, strict=True)]
+        if self._cells is not None:
+            for axis, cells in enumerate(self._cells):
+                seen = cells[firsts[axis] : firsts[axis] + sizes[axis]]
+                part = part.take(seen, axis + 2)
+            starts = [0] * len(box)
+        ends = [start + size for start, size in zip(starts, sizes, strict=True)]
+        if min(starts) >= 0 and not any(map(int.__gt__, ends, part.shape[2:])):
+            place: tuple[Any, ...] = (..., *map(slice, starts, ends))
+            seen_part: Array = part[place]
+            return seen_part
+        copy = scratch("part", (*part.shape[:2], *sizes), dtype)
+        _copy_cells(copy, part, starts)
+        return copy
+
+    def _sizes(self, box: Sequence[slice]) -> list[int]:
+        """How many cells a box of windows sees, by axis."""
+        sizes = [
+            (span.stop - span.start - 1) * step + reach
+            for span, step, reach in zip(box, self._stride, self._reach, strict=True)
         ]
-        if self._cells is None:
-            pads = self._windows.padding
-            return part, tuple(
-                first - begin for first, (begin, _) in zip(firsts, pads, strict=True)
-            )
-        reach = extents(self._windows.kernel, self._windows.dilation)
-        for axis, first in enumerate(firsts):
-            outputs, step = box[axis], self._windows.stride[axis]
-            last = (outputs.stop - 1) * step + reach[axis]
-            part = part.take(self._cells[axis][first:last], axis + 2)
-        return part, (0,) * len(box)
+        sizes[-1] += self._beyond
+        return sizes
 
 
-def copy_cells(target: Array, part: Array, starts: Sequence[int], steps: Sequence[int]) -> None:
-    """Copy cells at regular distances; those outside of `part` are zero.
-
-    Parameters
-    ----------
-    target : numpy.ndarray, shape (..., *box)
-    part : numpy.ndarray, shape (..., *spatial)
-        With the same leading axes.
-    starts, steps : sequence of int
-        By spatial axis, where the first cell is and how far the next.
-    """
-    lead = target.ndim - len(starts)
-    inside: list[Any] = [slice(None)] * lead
-    taken: list[Any] = [slice(None)] * lead
-    axes = zip(target.shape[lead:], part.shape[lead:], starts, steps, strict=True)
-    for axis, (count, length, start, step) in enumerate(axes, start=lead):
-        first = min(count, max(0, -(start // step)))
-        last = max(first, min(count, (length - 1 - start) // step + 1))
-        before: tuple[Any, ...] = (*[slice(None)] * axis, slice(0, first))
-        after: tuple[Any, ...] = (*[slice(None)] * axis, slice(last, count))
+def _copy_cells(target: Array, part: Array, starts: Sequence[int]) -> None:
+    """Copy the cells from `starts` on to (n, c, *box); those outside of `part` are zero."""
+    inside: list[Any] = [slice(None)] * 2
+    taken: list[Any] = [slice(None)] * 2
+    axes = zip(target.shape[2:], part.shape[2:], starts, strict=True)
+    for count, length, start in axes:
+        first = min(count, max(0, -start))
+        last = max(first, min(count, length - start))
         if first > 0:
-            target[before] = 0
+            target[(*inside, slice(first))] = 0
         if last < count:
-            target[after] = 0
+            target[(*inside, slice(last, None))] = 0
         inside.append(slice(first, last))
-        begin = start + first * step
-        taken.append(slice(begin, max(begin, begin + (last - first - 1) * step + 1), step))
-    target[tuple(inside)] = part[tuple(taken)]
+        taken.append(slice(start + first, start + last))
+    np.copyto(target[tuple(inside)], part[tuple(taken)], casting="unsafe")

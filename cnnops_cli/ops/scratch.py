@@ -1,0 +1,45 @@
+"""Arrays that a thread fills again and again: fresh memory costs more than many a small layer."""
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+
+_MOST_KEPT = 1 << 24
+"""Bytes; a larger array is not kept for the next call."""
+
+
+class _Kept(threading.local):
+    def __init__(self) -> None:
+        self.bytes: dict[str, Array] = {}
+
+
+_kept = _Kept()
+
+
+def scratch(use: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Give an array of this thread's that holds anything.
+
+    Parameters
+    ----------
+    use : str
+        What it is for; the next request of this thread for the same use overwrites it.
+    shape : tuple of int
+    dtype : numpy.dtype
+
+    Returns
+    -------
+    numpy.ndarray
+    """
+    if dtype.hasobject:
+        return np.empty(shape, dtype)
+    size = math.prod(shape) * dtype.itemsize
+    kept = _kept.bytes.get(use)
+    if kept is None or kept.size < size:
+        kept = np.empty(size, np.uint8)
+        if size <= _MOST_KEPT:
+            _kept.bytes[use] = kept
+    return kept[:size].view(dtype).reshape(shape)
