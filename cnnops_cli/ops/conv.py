@@ -9,7 +9,7 @@ from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.convolution.bands import Bands
-from cnnops_cli.ops.convolution.plan import BANDS, SHIFTED, Layer, beyond_the_end, plan_convolution
+from cnnops_cli.ops.convolution.plan import BANDS, STACKED, Layer, plan_convolution
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.exact import exact_integers
@@ -182,9 +182,8 @@ def _convolve(
     if plan.algorithm == BANDS:
         engine = Bands(layer, weights, plan.band)
     else:
-        engine = Products(layer, weights, shifted=plan.algorithm == SHIFTED)
-    beyond = beyond_the_end(windows, plan.band) if plan.algorithm == BANDS else 0
-    source = Source(image, windows, padding_mode, work, beyond)
+        engine = Products(layer, weights, stacked=plan.algorithm == STACKED)
+    source = Source(image, windows, padding_mode, work, engine.beyond)
     with blas.on_one_thread(), np.errstate(all="ignore"):
         parallel.for_each(lambda tile: engine.compute(source, tile, offsets, result), plan.tiles)
     return result.reshape(len(image), len(kernel), *windows.output)

@@ -6,8 +6,8 @@ Most of the matrix is zero, but a matrix product outruns the sums that it saves.
 """
 
 import math
-from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -17,6 +17,9 @@ from cnnops_cli.ops.convolution.plan import Layer, Tile, band_span, product_tile
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
+
+_KEPT_BYTES = 1 << 22
+"""Matrices of all groups together that are no larger are built once, else for each tile."""
 
 
 class Bands:
@@ -32,22 +35,28 @@ class Bands:
     """
 
     def __init__(self, layer: Layer, weights: Array, band: int) -> None:
+        self.beyond = (band - 1) * layer.windows.stride[-1]
         self._layer = layer
         self._band = band
         self._span = band_span(layer.windows, band)
         self._weights = weights.reshape(layer.groups, layer.filters, *weights.shape[1:])
-        self._matrices = lru_cache(maxsize=4)(self._build)
-        self._products = Products(layer, weights, shifted=False)
+        every = (layer.groups, *weights.shape[1:-1], self._span, layer.filters * band)
+        kept = math.prod(every) * weights.itemsize <= _KEPT_BYTES
+        self._matrices = self._build(slice(0, layer.groups)) if kept else None
+        self._products = Products(layer, weights, stacked=False)
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result, as `Products.compute` does."""
         lines = self._lines(source, tile)
-        if not math.isfinite(lines.sum()):
+        if not math.isfinite(np.vdot(lines, lines)):
             # The zeros of a banded matrix would spread what is not finite.
-            for part in product_tiles(self._layer, tile, shifted=False):
+            for part in product_tiles(self._layer, tile, stacked=False):
                 self._products.compute(source, part, bias, result)
             return
-        matrices = self._matrices(tile.groups.start, tile.groups.stop)
+        if self._matrices is None:
+            matrices = self._build(tile.groups)
+        else:
+            matrices = self._matrices[tile.groups]
         sums = self._multiply(self._pieces(lines, tile), matrices)
         by_output = sums.reshape(
             tile.count, len(matrices), *tile.sizes[:-1], -1, self._layer.filters, self._band
@@ -61,19 +70,25 @@ class Bands:
             by_output.transpose(0, 1, last - 1, *range(2, last - 1), last), result[tile.index]
         )
 
-    def _build(self, first: int, last: int) -> Array:
+    def _build(self, groups: slice) -> Array:
         """The matrices (g, C, *outer kernel, span, O * band) of some groups."""
-        windows = self._layer.windows
-        weights = np.moveaxis(self._weights[first:last], 1, -2)  # g, C, *outer, O, k
+        stride, dilation = self._layer.windows.stride[-1], self._layer.windows.dilation[-1]
+        weights = np.moveaxis(self._weights[groups], 1, -2)  # g, C, *outer, O, k
         *lead, filters, size = weights.shape
-        matrices = np.zeros((*lead, self._span, filters, self._band), weights.dtype)
+        matrices = scratch("matrices", (*lead, self._span, filters, self._band), weights.dtype)
+        matrices.fill(0)
         *steps, row, of_filter, column = matrices.strides
-        diagonals = as_strided(
-            matrices,
-            (*lead, filters, self._band, size),
-            (*steps, of_filter, windows.stride[-1] * row + column, windows.dilation[-1] * row),
-        )
-        diagonals[...] = weights[..., np.newaxis, :]
+        if size <= self._band:
+            shape = (*lead, filters, self._band)
+            strides = (*steps, of_filter, stride * row + column)
+            for cell in range(size):
+                diagonal = as_strided(matrices[..., cell * dilation :, :, :], shape, strides)
+                diagonal[...] = weights[..., cell, np.newaxis]
+        else:
+            reach = (size - 1) * dilation + 1
+            for output in range(self._band):
+                rows = slice(output * stride, output * stride + reach, dilation)
+                matrices[..., rows, :, output] = weights.swapaxes(-1, -2)
         return matrices.reshape(*lead, self._span, filters * self._band)
 
     def _lines(self, source: Source, tile: Tile) -> Array:
@@ -81,7 +96,8 @@ class Bands:
         channels = self._layer.channels
         of_groups = slice(tile.groups.start * channels, tile.groups.stop * channels)
         dtype = self._weights.dtype
-        part = source.part(tile.items, of_groups, tile.box, dtype)
+        beyond = -tile.sizes[-1] % self._band * self._layer.windows.stride[-1]
+        part = source.part(tile.items, of_groups, tile.box, dtype, beyond)
         if part.dtype == dtype and part.strides[-1] == dtype.itemsize:
             return part
         lines = scratch("lines", part.shape, dtype)
@@ -142,7 +158,8 @@ class Bands:
         spread = matrices.reshape(groups, *cells, *(1,) * (1 + len(depth)), *matrices.shape[-2:])
         for number, cell in enumerate(product(*map(range, cells))):
             target = scratch("more", shape, matrices.dtype) if number else sums
-            np.matmul(pieces[cell], spread[(slice(None), *cell)], out=target.swapaxes(-2, -3))
+            matrix: tuple[Any, ...] = (slice(None), *cell)
+            np.matmul(pieces[cell], spread[matrix], out=target.swapaxes(-2, -3))
             if number:
                 np.add(sums, target, out=sums)
         return sums

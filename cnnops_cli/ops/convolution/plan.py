@@ -16,13 +16,14 @@ import numpy as np
 from cnnops_cli.ops.geometry import Windows
 
 COLUMNS = "matrix product"
-SHIFTED = "shifted matrix products"
+STACKED = "stacked matrix products"
 BANDS = "banded matrix products"
 
-_TILE_BYTES = 1 << 20
-"""What is laid out for one tile, so that it stays in a core's cache."""
+_TILE_BYTES = 1 << 22
+"""What is laid out for one tile. A core's cache holds less, but threads that make many short calls
+wait for the interpreter more than for memory."""
 
-_LEAST_WORTH = 600_000
+_LEAST_WORTH = 800_000
 """Nanoseconds of work that are worth a tile of their own: waking a thread takes a sixth of it."""
 
 _MOST_WANTED = 16
@@ -31,8 +32,6 @@ _LEAST_CELLS = 96
 
 _LEAST_FILTERS = 256
 """Filters are only shared out by as many: each share lays out the cells again."""
-
-_ROWS_OF_A_BAND = 64
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class Plan:
     Attributes
     ----------
     algorithm : str
-        `COLUMNS`, `SHIFTED` or `BANDS`.
+        `COLUMNS`, `STACKED` or `BANDS`.
     band : int
         Outputs along the last axis that one banded matrix gives.
     tiles : tuple of Tile
@@ -115,18 +114,24 @@ def plan_convolution(layer: Layer) -> Plan:
     """
     if layer.items == 0:
         return Plan(COLUMNS, 0, ())
-    band = _band_width(layer)
-    estimates = {
-        COLUMNS: _cost_of_products(layer, shifted=False),
-        SHIFTED: _cost_of_products(layer, shifted=True),
-    }
-    if layer.dtype.kind == "f":
-        estimates[BANDS] = _cost_of_bands(layer, band)
-    algorithm = min(estimates, key=lambda name: estimates[name])
-    wanted = int(min(_MOST_WANTED, max(1, estimates[algorithm] // _LEAST_WORTH)))
+    costs = estimate_costs(layer)
+    algorithm, band = min(costs, key=lambda choice: costs[choice])
+    wanted = int(min(_MOST_WANTED, max(1, costs[algorithm, band] // _LEAST_WORTH)))
     if algorithm == BANDS:
         return Plan(BANDS, band, _band_tiles(layer, band, wanted))
-    return Plan(algorithm, 0, product_tiles(layer, whole(layer), algorithm == SHIFTED, wanted))
+    return Plan(algorithm, 0, product_tiles(layer, whole(layer), algorithm == STACKED, wanted))
+
+
+def estimate_costs(layer: Layer) -> dict[tuple[str, int], float]:
+    """Estimate every algorithm that can compute the layer, by name and width of band."""
+    costs = {
+        (COLUMNS, 0): _cost_of_products(layer, stacked=False),
+        (STACKED, 0): _cost_of_products(layer, stacked=True),
+    }
+    if layer.dtype.kind == "f":
+        for band in _band_widths(layer.windows):
+            costs[BANDS, band] = _cost_of_bands(layer, band)
+    return costs
 
 
 def whole(layer: Layer) -> Tile:
@@ -139,38 +144,37 @@ def whole(layer: Layer) -> Tile:
     )
 
 
-def _cost_of_products(layer: Layer, *, shifted: bool) -> float:
+def _cost_of_products(layer: Layer, *, stacked: bool) -> float:
     windows = layer.windows
-    depth = _depth(layer, shifted)
-    first = windows.kernel[0] if shifted else 1
+    depth = _depth(layer, stacked)
+    steps = windows.kernel[0] if stacked else 1
     cells = layer.items * layer.cells
     results = layer.groups * layer.filters * cells
-    rate = 65 * _share(layer.filters, 10) * _share(depth, 12) * _share(cells, 16)
-    multiply = results * depth * first / rate
-    reorder = 1.4 * layer.groups * layer.filters * depth * first if shifted and first > 1 else 0
-    values = layer.groups * depth * cells * (1 + (first - 1) / windows.output[0])
-    copy = 0.0 if _lies_in_place(layer, shifted) else values * _copy_cost(windows)
-    add = 0.2 * (first - 1) * results
-    return multiply + reorder + copy + add + 500 * layer.groups * first
+    halo = 1 + _halo(layer, stacked) / windows.output[0]
+    rate = 65 * _share(layer.filters * steps, 4) * _share(depth, 4) * _share(cells, 16)
+    multiply = results * depth * steps * halo / rate
+    reorder = 1.4 * layer.groups * layer.filters * depth * steps if steps > 1 else 0
+    values = layer.groups * depth * cells * halo
+    copy = 0.0 if _lies_in_place(layer, stacked) else values * _copy_cost(windows)
+    add = 0.3 * steps * results if steps > 1 else 0
+    return multiply + reorder + copy + add + 200 * layer.groups
 
 
 def _cost_of_bands(layer: Layer, band: int) -> float:
     windows = layer.windows
     span = band_span(windows, band)
-    outer = math.prod(windows.kernel[:-1])
     bands = -(-windows.output[-1] // band)
-    lines = layer.items * math.prod(windows.output[:-1])
-    rows = min(_ROWS_OF_A_BAND, lines) if windows.dims > 1 else lines * bands
-    rate = 50 * _share(rows, 8) * min(1, layer.filters * band / 16)
-    results = layer.groups * layer.filters * lines * bands * band
-    products = layer.groups * layer.channels * outer
-    multiply = results * layer.channels * outer * span / rate
-    build = 0.35 * products * span * layer.filters * band
-    add = 0.2 * results * layer.channels * outer
+    lines = layer.items * layer.groups * math.prod(windows.output[:-1])
+    rows = windows.output[-2] if windows.dims > 1 else bands
+    taps = layer.channels * math.prod(windows.kernel[:-1])
+    results = lines * bands * band * layer.filters
+    registers = -(-layer.filters * band // 16)
+    multiply = lines * bands * taps * ((1.6 + 0.2 * span) * registers + 60 / rows)
+    build = layer.groups * taps * span * layer.filters * band * 0.6
+    add = 0.3 * results * (taps - 1)
     frames = span / band if windows.dims == 1 else 1
-    copy = layer.groups * layer.channels * lines * bands * band * frames + results
-    calls = 150 * products * bands * max(1, lines // rows)
-    return multiply + build + add + copy * _copy_cost(windows) + calls
+    copy = lines * bands * band * (layer.channels * frames + layer.filters)
+    return multiply + build + add + copy * _copy_cost(windows)
 
 
 def _share(size: int, half: int) -> float:
@@ -179,19 +183,25 @@ def _share(size: int, half: int) -> float:
 
 
 def _copy_cost(windows: Windows) -> float:
-    strided = 0.4 if windows.stride[-1] > 1 else 0.0
-    return 0.15 + strided + 8 / windows.output[-1]
+    strided = 0.3 if windows.stride[-1] > 1 else 0.0
+    return 0.3 + strided + 8 / windows.output[-1]
 
 
-def _depth(layer: Layer, shifted: bool) -> int:
+def _depth(layer: Layer, stacked: bool) -> int:
     """Rows of the matrix for one group."""
-    return layer.channels * math.prod(layer.windows.kernel[1:] if shifted else layer.windows.kernel)
+    return layer.channels * math.prod(layer.windows.kernel[1:] if stacked else layer.windows.kernel)
 
 
-def _lies_in_place(layer: Layer, shifted: bool) -> bool:
+def _halo(layer: Layer, stacked: bool) -> int:
+    """Rows that a tile sees beside as many as it has of its own."""
+    windows = layer.windows
+    return (windows.kernel[0] - 1) * windows.dilation[0] // windows.stride[0] if stacked else 0
+
+
+def _lies_in_place(layer: Layer, stacked: bool) -> bool:
     """Whether the input is that matrix as it lies in memory, but for what is added at its ends."""
     windows = layer.windows
-    unfolded = windows.kernel[1:] if shifted else windows.kernel
+    unfolded = windows.kernel[1:] if stacked else windows.kernel
     inner = windows.padding[1:]
     return set(unfolded) | set(windows.stride) <= {1} and not any(map(any, inner))
 
@@ -201,21 +211,16 @@ def band_span(windows: Windows, band: int) -> int:
     return (band - 1) * windows.stride[-1] + (windows.kernel[-1] - 1) * windows.dilation[-1] + 1
 
 
-def beyond_the_end(windows: Windows, band: int) -> int:
-    """Cells behind the last window that the last band sees."""
-    return -windows.output[-1] % band * windows.stride[-1]
-
-
-def _band_width(layer: Layer) -> int:
-    """Outputs a band: about 16 where lines lie one above the other, else a share of the kernel."""
-    length = layer.windows.output[-1]
-    wish = 16 if layer.windows.dims > 1 else min(256, max(16, layer.windows.kernel[-1] // 4))
-    return -(-length // -(-length // wish))
+def _band_widths(windows: Windows) -> list[int]:
+    """Outputs that a band may have: so many that bands of one width fill the line."""
+    length = windows.output[-1]
+    wishes = (8, 16, 32) if windows.dims > 1 else (16, 64, 256)
+    return sorted({-(-length // -(-length // wish)) for wish in wishes})
 
 
 def _band_tiles(layer: Layer, band: int, wanted: int) -> tuple[Tile, ...]:
     windows = layer.windows
-    values = _TILE_BYTES // layer.dtype.itemsize // 2
+    values = _TILE_BYTES // layer.dtype.itemsize
     *outer, last = windows.output
     bands = -(-last // band)
     each = layer.channels + 2 * layer.filters
@@ -228,43 +233,49 @@ def _band_tiles(layer: Layer, band: int, wanted: int) -> tuple[Tile, ...]:
         sizes.insert(0, min(length, left))
         left = max(1, left // sizes[0])
     fits = sizes[:-1] == outer and wide == bands
-    items = min(layer.items, left) if fits else 1
-    groups = min(layer.groups, max(1, left // items)) if fits and items == layer.items else 1
-    cells = layer.items * layer.cells
-    return _cut(whole(layer), items, groups, sizes, wanted, cells)
+    groups = min(layer.groups, left) if fits else 1
+    items = min(layer.items, max(1, left // groups)) if groups == layer.groups else 1
+    return _cut(whole(layer), items, groups, sizes, wanted, 0)
 
 
-def product_tiles(layer: Layer, part: Tile, shifted: bool, wanted: int = 1) -> tuple[Tile, ...]:
+def product_tiles(layer: Layer, part: Tile, stacked: bool, wanted: int = 1) -> tuple[Tile, ...]:
     """Cut a part of the result into tiles whose matrix of cells stays in cache."""
-    values = max(1, _TILE_BYTES // layer.dtype.itemsize // _depth(layer, shifted))
+    each = _depth(layer, stacked) + layer.filters * (layer.windows.kernel[0] if stacked else 1)
+    values = max(1, _TILE_BYTES // layer.dtype.itemsize // each)
     rows, *inner = part.sizes
-    cells = part.count * math.prod(part.sizes)
+    axis = 0 if rows > 8 * _halo(layer, stacked) else len(inner)
     if rows * math.prod(inner) <= values:
         left = values // (rows * math.prod(inner))
         items = min(part.count, left)
         groups = min(layer.groups, max(1, left // items)) if items == part.count else 1
-        return _cut(part, items, groups, part.sizes, wanted, cells)
+        return _cut(part, items, groups, part.sizes, wanted, axis)
     sizes: list[int] = []
-    left = max(1, values // min(4, rows))
+    left = max(1, values // min(rows, max(16, 3 * _halo(layer, stacked))))
     for length in reversed(inner):
         sizes.insert(0, min(length, left))
         left = max(1, left // sizes[0])
     sizes.insert(0, max(1, min(rows, values // math.prod(sizes))))
-    return _cut(part, 1, 1, sizes, wanted, cells)
+    return _cut(part, 1, 1, sizes, wanted, axis)
 
 
 def _cut(
-    part: Tile, items: int, groups: int, sizes: Sequence[int], wanted: int, cells: int
+    part: Tile, items: int, groups: int, sizes: Sequence[int], wanted: int, axis: int
 ) -> tuple[Tile, ...]:
     """Cut into tiles of at most these sizes, and into as many as are wanted where that is worth it.
 
-    Where a group has too few output cells to cut, its filters are.
+    Groups are shared out first, then items, then the outputs along `axis`; and where these have too
+    few cells, the filters.
     """
     axes = [part.groups, part.items, *part.box]
     counts = [
-        -(-_length(axis) // size) for axis, size in zip(axes, (groups, items, *sizes), strict=True)
+        -(-_length(span) // size) for span, size in zip(axes, (groups, items, *sizes), strict=True)
     ]
-    for number, most in enumerate((_length(part.groups), part.count, cells // _LEAST_CELLS)):
+    cells = part.count * math.prod(part.sizes)
+    for number, most in (
+        (0, _length(part.groups)),
+        (1, part.count),
+        (2 + axis, cells // _LEAST_CELLS),
+    ):
         have = math.prod(counts)
         if have < wanted:
             more = -(-wanted // have) * counts[number]
@@ -272,8 +283,8 @@ def _cut(
     few = math.prod(counts) < min(wanted, 2)
     shares = min(2, _length(part.filters) // _LEAST_FILTERS) if few else 1
     spans = [
-        _spans(axis, count + (count % 2 if 1 < count < 8 else 0))
-        for axis, count in zip(axes, counts, strict=True)
+        _spans(span, count + (count % 2 if 1 < count < 8 else 0))
+        for span, count in zip(axes, counts, strict=True)
     ]
     return tuple(
         Tile(items, groups, filters, tuple(box))

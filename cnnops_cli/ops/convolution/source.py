@@ -29,7 +29,7 @@ class Source:
     dtype : numpy.dtype
         What is computed in.
     beyond : int
-        Zeros to add behind the end of the last axis.
+        The most cells behind the last window, along the last axis, that a part will be asked for.
     """
 
     def __init__(
@@ -39,7 +39,6 @@ class Source:
         self._stride = windows.stride
         self._reach = extents(windows.kernel, windows.dilation)
         self._begins = [begin for begin, _ in windows.padding]
-        self._beyond = beyond
         self._cells: list[Array] | None = None
         if mode != "zeros":
             self._cells = [
@@ -48,16 +47,24 @@ class Source:
             ]
         whole = [slice(0, outputs) for outputs in windows.output]
         everything = slice(0, len(image)), slice(0, image.shape[1])
-        sizes = self._sizes(whole)
+        sizes = self._sizes(whole, beyond)
         if math.prod(image.shape[:2]) * math.prod(sizes) * dtype.itemsize <= _PADDED_BYTES:
-            self._image = self.part(*everything, whole, dtype)
+            self._image = self.part(*everything, whole, dtype, beyond)
             self._begins = [0] * windows.dims
             self._cells = None
 
     def part(
-        self, items: slice, channels: slice, box: Sequence[slice], dtype: np.dtype[Any]
+        self,
+        items: slice,
+        channels: slice,
+        box: Sequence[slice],
+        dtype: np.dtype[Any],
+        beyond: int = 0,
     ) -> Array:
         """Take what a box of windows sees, from the first window's first cell on.
+
+        Behind the last window, `beyond` cells more of the last axis are taken, which may hold
+        anything that is finite where the input is.
 
         Returns
         -------
@@ -67,7 +74,7 @@ class Source:
         """
         part = self._image[items, channels]
         firsts = [span.start * step for span, step in zip(box, self._stride, strict=True)]
-        sizes = self._sizes(box)
+        sizes = self._sizes(box, beyond)
         starts = [first - begin for first, begin in zip(firsts, self._begins, strict=True)]
         if self._cells is not None:
             for axis, cells in enumerate(self._cells):
@@ -83,13 +90,13 @@ class Source:
         _copy_cells(copy, part, starts)
         return copy
 
-    def _sizes(self, box: Sequence[slice]) -> list[int]:
-        """How many cells a box of windows sees, by axis."""
+    def _sizes(self, box: Sequence[slice], beyond: int) -> list[int]:
+        """How many cells to take for a box of windows, by axis."""
         sizes = [
             (span.stop - span.start - 1) * step + reach
             for span, step, reach in zip(box, self._stride, self._reach, strict=True)
         ]
-        sizes[-1] += self._beyond
+        sizes[-1] += beyond
         return sizes
 
 
