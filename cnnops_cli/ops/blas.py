@@ -44,26 +44,29 @@ class _Limit:
     def __init__(self) -> None:
         self._lock = Lock()
         self._users = 0
-        self._limiter: Any = None
+        self._before: list[int] = []
 
     def enter(self) -> None:
         with self._lock:
             if self._users == 0:
-                self._limiter = _libraries().limit(limits=1)
+                self._before = [library.get_num_threads() for library in _libraries()]
+                for library in _libraries():
+                    library.set_num_threads(1)
             self._users += 1
 
     def leave(self) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0:
-                self._limiter.restore_original_limits()
+                for library, count in zip(_libraries(), self._before, strict=True):
+                    library.set_num_threads(count)
 
 
 _limit = _Limit()
 
 
 @cache
-def _libraries() -> Any:
+def _libraries() -> list[Any]:
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController().select(user_api="blas")
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)

@@ -183,7 +183,7 @@ def _convolve(
         engine = Bands(layer, weights, plan.band)
     else:
         engine = Products(layer, weights, stacked=plan.algorithm == STACKED)
-    source = Source(image, windows, padding_mode, work, engine.beyond)
+    source = Source(image, windows, padding_mode, work)
     with blas.on_one_thread(), np.errstate(all="ignore"):
         parallel.for_each(lambda tile: engine.compute(source, tile, offsets, result), plan.tiles)
     return result.reshape(len(image), len(kernel), *windows.output)

@@ -35,29 +35,24 @@ class Bands:
     """
 
     def __init__(self, layer: Layer, weights: Array, band: int) -> None:
-        self.beyond = (band - 1) * layer.windows.stride[-1]
         self._layer = layer
         self._band = band
         self._span = band_span(layer.windows, band)
         self._weights = weights.reshape(layer.groups, layer.filters, *weights.shape[1:])
         every = (layer.groups, *weights.shape[1:-1], self._span, layer.filters * band)
         kept = math.prod(every) * weights.itemsize <= _KEPT_BYTES
-        self._matrices = self._build(slice(0, layer.groups)) if kept else None
+        self._kept = self._build(slice(0, layer.groups)) if kept else None
         self._products = Products(layer, weights, stacked=False)
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result, as `Products.compute` does."""
-        lines = self._lines(source, tile)
-        if not math.isfinite(np.vdot(lines, lines)):
-            # The zeros of a banded matrix would spread what is not finite.
+        matrices = self._build(tile.groups) if self._kept is None else self._kept[tile.groups]
+        sums = self._multiply(self._pieces(self._lines(source, tile), tile), matrices)
+        if not math.isfinite(np.vdot(sums, sums)):
+            # What is not finite, the zeros of the matrices have spread.
             for part in product_tiles(self._layer, tile, stacked=False):
                 self._products.compute(source, part, bias, result)
             return
-        if self._matrices is None:
-            matrices = self._build(tile.groups)
-        else:
-            matrices = self._matrices[tile.groups]
-        sums = self._multiply(self._pieces(lines, tile), matrices)
         by_output = sums.reshape(
             tile.count, len(matrices), *tile.sizes[:-1], -1, self._layer.filters, self._band
         )
@@ -97,7 +92,7 @@ class Bands:
         of_groups = slice(tile.groups.start * channels, tile.groups.stop * channels)
         dtype = self._weights.dtype
         beyond = -tile.sizes[-1] % self._band * self._layer.windows.stride[-1]
-        part = source.part(tile.items, of_groups, tile.box, dtype, beyond)
+        part = source.part(tile.items, of_groups, tile.box, beyond)
         if part.dtype == dtype and part.strides[-1] == dtype.itemsize:
             return part
         lines = scratch("lines", part.shape, dtype)

@@ -35,8 +35,6 @@ class Products:
         Leave the first axis of the kernel out of the matrix.
     """
 
-    beyond = 0
-
     def __init__(self, layer: Layer, weights: Array, *, stacked: bool) -> None:
         windows = layer.windows
         self._windows = windows
@@ -98,7 +96,7 @@ class Products:
         """What each step along the first axis of the kernel adds: (g, o, cells)."""
         groups = tile.groups.stop - tile.groups.start
         channels = slice(tile.groups.start * self._channels, tile.groups.stop * self._channels)
-        part = source.part(tile.items, channels, tile.box, self._dtype)
+        part = source.part(tile.items, channels, tile.box)
         rows, *inner = tile.sizes
         line = tile.count * math.prod(inner)
         for phase, (shifts, weights) in self._phases.items():

@@ -1,6 +1,5 @@
 """The padded input of a convolution, of which parts are taken."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +10,6 @@ from cnnops_cli.ops.geometry import Windows, extents
 from cnnops_cli.ops.scratch import scratch
 
 _NUMPY_PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-
-_PADDED_BYTES = 1 << 21
-"""An input that is no larger with its padding is padded as a whole: few long calls of NumPy share
-the interpreter between threads better than many short ones."""
 
 
 class Source:
@@ -28,13 +23,10 @@ class Source:
         A padding mode of `cnnops_cli.conv`.
     dtype : numpy.dtype
         What is computed in.
-    beyond : int
-        The most cells behind the last window, along the last axis, that a part will be asked for.
     """
 
-    def __init__(
-        self, image: Array, windows: Windows, mode: str, dtype: np.dtype[Any], beyond: int = 0
-    ) -> None:
+    def __init__(self, image: Array, windows: Windows, mode: str, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
         self._image = image
         self._stride = windows.stride
         self._reach = extents(windows.kernel, windows.dilation)
@@ -45,36 +37,31 @@ class Source:
                 np.pad(np.arange(length), pads, mode=_NUMPY_PAD_MODES[mode])  # type: ignore[call-overload]
                 for length, pads in zip(windows.lengths, windows.padding, strict=True)
             ]
-        whole = [slice(0, outputs) for outputs in windows.output]
-        everything = slice(0, len(image)), slice(0, image.shape[1])
-        sizes = self._sizes(whole, beyond)
-        if math.prod(image.shape[:2]) * math.prod(sizes) * dtype.itemsize <= _PADDED_BYTES:
-            self._image = self.part(*everything, whole, dtype, beyond)
-            self._begins = [0] * windows.dims
-            self._cells = None
 
     def part(
         self,
         items: slice,
         channels: slice,
         box: Sequence[slice],
-        dtype: np.dtype[Any],
         beyond: int = 0,
     ) -> Array:
         """Take what a box of windows sees, from the first window's first cell on.
 
-        Behind the last window, `beyond` cells more of the last axis are taken, which may hold
-        anything that is finite where the input is.
+        Behind the last window, `beyond` cells more of the last axis are taken.
 
         Returns
         -------
         numpy.ndarray, shape (n, c, *spatial)
-            A view of the input, of any dtype; or, where padding is seen, a copy in `dtype` that the
-            thread's next one overwrites.
+            A view of the input in its own dtype; or, where padding is seen, a copy in the dtype that
+            is computed in, which the thread's next one overwrites.
         """
         part = self._image[items, channels]
         firsts = [span.start * step for span, step in zip(box, self._stride, strict=True)]
-        sizes = self._sizes(box, beyond)
+        sizes = [
+            (span.stop - span.start - 1) * step + reach
+            for span, step, reach in zip(box, self._stride, self._reach, strict=True)
+        ]
+        sizes[-1] += beyond
         starts = [first - begin for first, begin in zip(firsts, self._begins, strict=True)]
         if self._cells is not None:
             for axis, cells in enumerate(self._cells):
@@ -86,18 +73,9 @@ class Source:
             place: tuple[Any, ...] = (..., *map(slice, starts, ends))
             seen_part: Array = part[place]
             return seen_part
-        copy = scratch("part", (*part.shape[:2], *sizes), dtype)
+        copy = scratch("part", (*part.shape[:2], *sizes), self._dtype)
         _copy_cells(copy, part, starts)
         return copy
-
-    def _sizes(self, box: Sequence[slice], beyond: int) -> list[int]:
-        """How many cells to take for a box of windows, by axis."""
-        sizes = [
-            (span.stop - span.start - 1) * step + reach
-            for span, step, reach in zip(box, self._stride, self._reach, strict=True)
-        ]
-        sizes[-1] += beyond
-        return sizes
 
 
 def _copy_cells(target: Array, part: Array, starts: Sequence[int]) -> None:
