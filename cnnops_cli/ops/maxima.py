@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.ops.pool_buffers import scratch
 from cnnops_cli.ops.tiles import Reach
 
 _ROW = 150

@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.ops.maxima import largest, largest_and_offsets
-from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.ops.pool_buffers import scratch
 from cnnops_cli.ops.tiles import Reach, Tile
 
 _HALF_INFINITY = 0x7C00
