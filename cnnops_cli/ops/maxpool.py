@@ -1,15 +1,14 @@
 """Max pooling in one, two and three dimensions."""
 
-import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, overload
+from functools import lru_cache
+from typing import Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from cnnops_cli.dtypes import Array, as_array, is_floating
+from cnnops_cli.dtypes import Array, as_array
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import parallel
 from cnnops_cli.ops.geometry import (
@@ -18,14 +17,19 @@ from cnnops_cli.ops.geometry import (
     Windows,
     check_fits,
     extents,
-    pad_with,
     per_axis,
     plain,
     plan_windows,
 )
+from cnnops_cli.ops.pooling import Pooling
+from cnnops_cli.ops.tiles import Tile, plan_tiles
 
-_TILE_VALUES = 1 << 18
-"""How many input cells are pooled at once: what stays in a core's cache."""
+_TILE_BYTES = 1 << 22
+"""How much of the input is pooled at once.
+
+Less would stay in a core's cache, but threads wait for each other between NumPy's calls, so that
+these had better take long.
+"""
 
 
 @overload
@@ -175,6 +179,7 @@ def _check_padding(padding: Padding, windows: Windows) -> None:
             )
 
 
+@lru_cache(maxsize=16)
 def _windows_in_padding(windows: Windows) -> list[int | None]:
     """By axis: a window that sees no cell of the input, if there is one."""
     found = []
@@ -196,6 +201,7 @@ def _first_cells(windows: Windows, axis: int, numbers: Array) -> tuple[Array, Ar
     return firsts, (firsts <= lasts) & (firsts < windows.lengths[axis])
 
 
+@lru_cache(maxsize=16)
 def _clip(windows: Windows) -> Windows:
     """Leave out the cells of the kernel that lie in padding in every window."""
     kernel, padding = [], []
@@ -215,71 +221,30 @@ def _clip(windows: Windows) -> Windows:
     return replace(windows, kernel=tuple(kernel), padding=tuple(padding))
 
 
-def _pool(planes: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
-    """Pool planes (P, *spatial), a group that fits the cache at a time."""
-    check_fits((len(planes), *windows.output))
-    values = np.empty((len(planes), *windows.output), planes.dtype)
+def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
+    """Pool an image (..., *spatial), a tile that fits the cache at a time."""
+    lead = image.shape[: -windows.dims]
+    check_fits((*lead, *windows.output))
+    values = np.empty((*lead, *windows.output), image.dtype)
     indices = np.empty(values.shape, np.int64) if return_indices else None
-    reached = [
-        max((out - 1) * step + extent, length + begin)
-        for out, step, extent, length, (begin, _) in zip(
-            windows.output,
-            windows.stride,
-            extents(windows.kernel, windows.dilation),
-            windows.lengths,
-            windows.padding,
-            strict=True,
-        )
+    if not image.flags.c_contiguous and len(lead) == 2:
+        samples = range(len(image))
+        results = [(image[n], values[n], None if indices is None else indices[n]) for n in samples]
+    else:
+        flat = values.reshape(-1, *windows.output)
+        planes = image.reshape(-1, *windows.lengths)
+        results = [(planes, flat, None if indices is None else indices.reshape(flat.shape))]
+    pools = [Pooling(*result) for result in results]
+    cells = _TILE_BYTES // max(4, image.itemsize)
+    parts = [
+        (pool, tiles) for pool in pools for tiles in plan_tiles(len(pool.planes), windows, cells)
     ]
-    pads = [
-        (begin, total - length - begin)
-        for total, length, (begin, _) in zip(reached, windows.lengths, windows.padding, strict=True)
-    ]
-    lowest = _lowest(planes.dtype)
-    positions = _positions(windows, pads) if return_indices else None
 
-    def fill(group: slice) -> None:
-        cells = windows.view(pad_with(planes[group], pads, lowest))
-        _largest(
-            cells, windows, values[group], positions, None if indices is None else indices[group]
-        )
+    def fill(part: tuple[Pooling, Sequence[Tile]]) -> None:
+        pool, tiles = part
+        for tile in tiles:
+            pool.fill(tile)
 
-    parallel.for_each(fill, parallel.spans(len(planes), _TILE_VALUES // math.prod(reached)))
+    with np.errstate(invalid="ignore"):
+        parallel.for_each(fill, parts)
     return values, indices
-
-
-def _lowest(dtype: np.dtype[Any]) -> Any:
-    """The identity of the maximum: what padding holds."""
-    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
-
-
-def _positions(windows: Windows, pads: Sequence[tuple[int, int]]) -> tuple[Array, Array]:
-    """Number the cells of a plane, padded alike: seen through the windows, and each one's first."""
-    plane = np.arange(math.prod(windows.lengths)).reshape(windows.lengths)
-    firsts = [
-        _first_cells(windows, axis, np.arange(output))[0]
-        for axis, output in enumerate(windows.output)
-    ]
-    return windows.view(pad_with(plane, pads, -1)), plane[np.ix_(*firsts)]
-
-
-def _largest(
-    cells: Array,
-    windows: Windows,
-    values: Array,
-    positions: tuple[Array, Array] | None,
-    indices: Array | None,
-) -> None:
-    """Go through the cells of all windows at once, in row-major order, and keep the largest."""
-    values[...] = _lowest(values.dtype)
-    if positions is not None and indices is not None:
-        indices[...] = positions[1]
-    for position in itertools.product(*map(range, windows.kernel)):
-        cell: tuple[Any, ...] = (..., *position)
-        candidate = cells[cell]
-        wins = candidate > values
-        if is_floating(candidate):
-            wins |= np.isnan(candidate)
-        np.copyto(values, candidate, where=wins)
-        if positions is not None and indices is not None:
-            np.copyto(indices, positions[0][cell], where=wins)

@@ -1,0 +1,208 @@
+"""Maxpool cut into tiles: the cuts, their neighbours, long rows, large kernels, every path."""
+
+import math
+
+import numpy as np
+import oracle
+import pytest
+from comparing import assert_identical
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_maxpool_against_oracle import (
+    FLOATS,
+    INTEGERS,
+    SPECIAL,
+    agree_or_refuse,
+    pool_both_ways,
+    pool_calls,
+)
+
+from cnnops_cli import maxpool
+from cnnops_cli.ops.geometry import plan_windows
+from cnnops_cli.ops.maxima import largest_and_offsets
+from cnnops_cli.ops.tiles import plan_tiles
+
+ORDINARY = np.array([-np.inf, -2, -1, 0.0, 1, 2, 3])
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    def shrink(cells):
+        monkeypatch.setattr("cnnops_cli.ops.maxpool._TILE_BYTES", 8 * cells)
+
+    return shrink
+
+
+def agree(x, **options):
+    """Compare a call, all of whose options are tuples, with the oracle."""
+    dims = len(options["kernel"])
+    geometry = {"stride": (1,) * dims, "pairs": [(0, 0)] * dims, "dilation": (1,) * dims} | options
+    names = {"kernel": "kernel_size", "pairs": "padding"}
+    call = {names.get(name, name): value for name, value in geometry.items()}
+    call["padding"] = tuple(call["padding"])
+    expected = oracle.maxpool(x, **geometry)
+    for got, wanted in zip(pool_both_ways(x, call), expected, strict=True):
+        assert_identical(got, wanted)
+
+
+def drawn(shape, dtype, seed=0, values=ORDINARY):
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype).kind in "iu":
+        low = np.iinfo(dtype).min
+        return rng.choice(np.array([low, low, low + 1, low + 2], dtype), shape)
+    return rng.choice(values, shape).astype(dtype)
+
+
+@given(
+    pool_calls(),
+    st.sampled_from((4, 12, 60)),
+    st.sampled_from((*FLOATS, "uint8", "int64")),
+    st.booleans(),
+    st.integers(0, 2**32),
+)
+@settings(
+    deadline=None,
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_cuts_show_nowhere(small_tiles, call, cells, dtype, special, seed):
+    shape, options, geometry = call
+    small_tiles(cells)
+    x = drawn(shape, dtype, seed, SPECIAL if special else ORDINARY)
+    agree_or_refuse(x, options, geometry)
+
+
+@pytest.mark.parametrize("values", [ORDINARY, SPECIAL, np.array([0.0, -0.0, -0.0, -1])])
+@pytest.mark.parametrize("cells", [16, 50, 1 << 18])
+@pytest.mark.parametrize(
+    ("lengths", "kernel"), [((400,), (5,)), ((19, 23), (4, 3)), ((7, 9, 8), (3, 2, 4))]
+)
+def test_many_tiles_along_every_axis(small_tiles, lengths, kernel, cells, values):
+    small_tiles(cells)
+    dims = len(lengths)
+    for seed, stride in enumerate(((1,) * dims, (2,) * dims, (7,) * dims, kernel)):
+        pairs = [(1, 1)] * dims
+        x = drawn((1, 3, *lengths), "float32", seed, values)
+        agree(x, kernel=kernel, stride=stride, pairs=pairs, ceil_mode=True)
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS])
+@pytest.mark.parametrize("stride", [1, 2, 3, 11])
+def test_every_dtype_along_long_and_short_rows(dtype, stride):
+    for shape, kernel in (
+        ((1, 2, 300), (6,)),
+        ((2, 1, 17, 12), (4, 3)),
+        ((1, 1, 6, 5, 8), (2,) * 3),
+    ):
+        dims = len(kernel)
+        x = drawn(shape, dtype, stride)
+        agree(x, kernel=kernel, stride=(stride,) * dims, pairs=[(1, 1)] * dims)
+        agree(x, kernel=kernel, stride=(stride,) * dims)
+
+
+@pytest.mark.parametrize("kernel", [*range(1, 18), 31, 32, 33, 40])
+@pytest.mark.parametrize("dilation", [1, 3])
+def test_kernels_of_every_size(kernel, dilation):
+    extent = dilation * (kernel - 1) + 1
+    row = drawn((1, 2, extent + 30), "float32", kernel, np.arange(-500.0, 500))
+    for stride in (1, 2, 5):
+        options = {
+            "stride": (stride,),
+            "dilation": (dilation,),
+            "pairs": [(extent // 2, min(3, extent - 1))],
+        }
+        agree(row, kernel=(kernel,), **options)
+    plane = row[:, :1, :, None].repeat(3, 3) + drawn((1, 1, extent + 30, 3), "float32")
+    agree(plane, kernel=(kernel, 2), stride=(3, 1), dilation=(dilation, 1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (9, 1), (8, 2), (4, 4)])
+def test_long_rows_are_cut_at_the_padding(dtype, kernel, stride):
+    x = drawn((2, 2, 4500), dtype, kernel, np.arange(-500.0, 500))
+    x[0, :, :4] = x[0, :, -4:] = x.min()
+    for pairs in ([(kernel // 2, kernel // 2)], [(1, 1)], [(0, kernel - 1)], [(kernel - 1, 0)]):
+        agree(x, kernel=(kernel,), stride=(stride,), pairs=pairs)
+
+
+def test_planes_of_many_tiles_in_full_size():
+    x = np.random.default_rng(0).standard_normal((3, 1100, 1030)).astype(np.float32)
+    blocks = x[:, :1100, :1030].reshape(3, 550, 2, 515, 2)
+    assert_identical(maxpool(x, 2), blocks.max((2, 4)))
+    values, indices = maxpool(x, 2, return_indices=True)
+    assert_identical(values, blocks.max((2, 4)))
+    taken = np.take_along_axis(x.reshape(3, -1), indices.reshape(3, -1), 1)
+    assert_identical(taken.reshape(values.shape), values)
+    row, column = np.divmod(indices, 1030)
+    rows, columns = np.indices((550, 515))
+    assert_identical(row // 2, np.broadcast_to(rows, row.shape))
+    assert_identical(column // 2, np.broadcast_to(columns, row.shape))
+
+
+@pytest.mark.parametrize("kernel", [(300, 40), (41, 700)])
+def test_one_window_of_many_tiles(small_tiles, kernel):
+    small_tiles(128)
+    for values in (np.arange(-9000.0, 9000), ORDINARY, SPECIAL):
+        agree(drawn((1, 1, 310, 720), "float32", 0, values), kernel=kernel, stride=(200, 300))
+
+
+@pytest.mark.parametrize("width", [60, 300, 30_000])
+def test_offsets_of_every_size(width):
+    x = drawn((1, 1, 5, width), "float32", 0, np.arange(-500.0, 500))
+    agree(x, kernel=(4, 3), stride=(1, width // 50))
+
+
+def test_offsets_beyond_32_bits():
+    cells = np.array([[[1, 2], [3, 4]]], np.int8)
+    windows = plan_windows((2, 2), (2, 2), stride=1, padding=0, dilation=1)
+    piece = plan_tiles(1, windows, 100)[0][0].pieces[0]
+    values, offsets = largest_and_offsets(cells, piece, (2**33, 1), nan_wins=False)
+    assert (values.tolist(), offsets.tolist()) == ([[[4]]], [[[2**33 + 1]]])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_bits_of_the_last_nan_stay(dtype):
+    kind = np.dtype(dtype)
+    bits = np.full((1, 9), np.nan, kind).view(f"u{kind.itemsize}")
+    bits += np.arange(9, dtype=bits.dtype)
+    x = bits.view(kind)
+    expected = bits[:, 2:].tolist()
+    values, indices = maxpool(x, (3,), stride=1, return_indices=True)
+    assert values.view(bits.dtype).tolist() == expected
+    assert maxpool(x, (3,), stride=1).view(bits.dtype).tolist() == expected
+    assert indices.tolist() == [list(range(2, 9))]
+
+
+@pytest.mark.parametrize("values", [ORDINARY, SPECIAL])
+def test_a_transposed_batch_is_pooled_where_it_is(values):
+    x = drawn((2, 9, 8, 3), "float32", 1, values).transpose(0, 3, 1, 2)
+    agree(x, kernel=(3, 2), stride=(2, 2), pairs=[(1, 0), (0, 1)])
+    agree(x, kernel=(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "kernel", "stride", "dilation", "padding"),
+    [
+        ((50_000,), (3,), 2, 1, 1),
+        ((700, 900), (3, 3), 1, 1, 1),
+        ((700, 900), (31, 31), 1, 1, 15),
+        ((700, 900), (700, 900), 700, 1, 0),
+        ((40, 50, 60), (5, 1, 9), 3, 2, 0),
+        ((50_000,), (3,), 1, 20_000, 0),
+    ],
+)
+def test_the_plan_covers_every_window_once_in_little_memory(
+    lengths, kernel, stride, dilation, padding
+):
+    windows = plan_windows(lengths, kernel, stride=stride, padding=padding, dilation=dilation)
+    seen = np.zeros((5, *windows.output), int)
+    for tiles in plan_tiles(5, windows, 4096):
+        for tile in tiles:
+            taps = np.zeros(kernel, int)
+            seen[tile.place] += 1
+            for piece in tile.pieces:
+                assert math.prod(reach.cells for reach in piece) <= 4096
+                assert [reach.windows for reach in piece] == list(tile.place[1:])
+                taps.reshape(-1)[0] += math.prod(reach.taps for reach in piece)
+            assert taps.sum() <= math.prod(kernel)
+    assert (seen == 1).all()
