@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as functional
 from suite import Case
 
 
 def torch_call(case: Case, operands: list[np.ndarray]) -> Callable[[], object]:
     """PyTorch's function on the same data, without gradients."""
+    import torch
+    import torch.nn.functional as functional
+
     tensors = [torch.from_numpy(operand) for operand in operands]
     dims = len(case.shape) - 2
     function: Callable[..., Any]

@@ -1,0 +1,43 @@
+"""Tables in plain text, printed row by row as the figures come in."""
+
+from collections.abc import Sequence
+
+
+class Table:
+    """A heading, then one line a row.
+
+    Parameters
+    ----------
+    columns : sequence of (str, int)
+        Heading and width of each. A cell that is wider than its column is kept whole.
+    left : int
+        How many columns are set to the left; the others are set to the right.
+    """
+
+    def __init__(self, *columns: tuple[str, int], left: int = 1) -> None:
+        self._left = left
+        self._widths = [max(width, len(heading)) for heading, width in columns]
+        self.row(*(heading for heading, _ in columns))
+        print("-" * (sum(self._widths) + 2 * len(columns) - 2), flush=True)
+
+    def row(self, *cells: str, note: str = "") -> None:
+        """Print one row, and a note behind it."""
+        set_cells = [
+            cell.ljust(width) if column < self._left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(cells, self._widths, strict=True))
+        ]
+        print("  ".join([*set_cells, note]).rstrip(), flush=True)
+
+    def skipped(self, name: str, missing: Sequence[str]) -> None:
+        """Say in one line that a row's peer is not installed."""
+        print(f"{name.ljust(self._widths[0])}  skipped: no {', no '.join(missing)}", flush=True)
+
+
+def milliseconds(seconds: float) -> str:
+    """A time, to three decimals where it is short."""
+    return f"{seconds * 1e3:.3f} ms" if seconds < 1 else f"{seconds * 1e3:.0f} ms"
+
+
+def spread(low: float, high: float) -> str:
+    """The least and the greatest."""
+    return f"({low:.2f} to {high:.2f})"
