@@ -1,16 +1,18 @@
 """Time the operators against PyTorch's, call by call, in one process.
 
-    python tests/benchmarks/kernels.py [--only conv] [--match 3x3] [--rounds 5] [--json FILE]
+    python tests/benchmarks/kernels.py [--only conv] [--match 3x3] [--rounds 5] [--json FILE] [--missing]
 
 Ratios are ours / theirs: below 1, ours is faster. Integer convolutions have NumPy's own int64
 matrix product on the other side, since PyTorch computes them in another way. `--json` keeps the
-results for picture.py; the cases of a file that are not measured again stay as they are.
+results for picture.py, but for the rows that other processes disturbed; the cases of a file that
+are not measured again stay as they are. `--missing` measures only those that the file lacks.
 """
 
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import machine
 import results
@@ -28,44 +30,62 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--match", default="", help="cases whose line holds this text")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="where to keep the results")
+    parser.add_argument("--missing", action="store_true", help="only cases that --json lacks")
     arguments = parser.parse_args(argv)
+    if arguments.missing and not arguments.json:
+        parser.error("--missing needs --json")
     chosen = [
         case
         for case in SUITE
         if arguments.only in (None, case.operator) and arguments.match in case.description
     ]
+    if arguments.missing and arguments.json.exists():
+        there = {(result.operator, result.case) for result in results.read(arguments.json)[1]}
+        chosen = [case for case in chosen if (case.operator, case.description) not in there]
     machine.print_header("torch")
-    measured = measure(chosen, arguments.rounds)
+    rows = measure(chosen, arguments.rounds)
     print()
-    for group in results.grouped(measured):
+    for group in results.grouped([row.result for row in rows]):
         peer = results.NAMES[group.peer]
         print(f"{group.name}: geometric mean {group.mean:.2f} against {peer}")
+    disturbed = sum(row.disturbed for row in rows)
+    if disturbed:
+        print(f"{disturbed} of {len(rows)} rows were disturbed; measure them again")
     if arguments.json:
-        results.write(arguments.json, machine.facts("torch"), measured)
+        kept = [row.result for row in rows if not row.disturbed]
+        results.write(arguments.json, machine.facts("torch"), kept)
 
 
-def measure(cases: Sequence[Case], rounds: int) -> list[results.Result]:
+class Row(NamedTuple):
+    """A result, and whether other processes had a part in it."""
+
+    result: results.Result
+    disturbed: bool
+
+
+def measure(cases: Sequence[Case], rounds: int) -> list[Row]:
     """Print a table of the cases whose peer is installed."""
     table = Table(("case", 64), ("ours", 11), ("theirs", 11), ("ratio", 6), ("least to most", 16))
-    measured = []
+    rows = []
     for case in cases:
         name = f"{case.operator:<9}  {case.description}"
         if machine.version(case.peer) is None:
             table.skipped(name, [case.peer])
             continue
+        others = machine.OtherWork()
         timing = compare(our_call(case), their_call(case), rounds)
-        measured.append(
-            results.Result(case.operator, case.description, case.peer, **asdict(timing))
-        )
+        disturbance = others.note()
+        result = results.Result(case.operator, case.description, case.peer, **asdict(timing))
+        rows.append(Row(result, bool(disturbance)))
         table.row(
             name,
             milliseconds(timing.ours),
             milliseconds(timing.theirs),
             f"{timing.ratio:.2f}",
             spread(timing.low, timing.high),
-            note="over the limit" if timing.ratio > case.limit else "",
+            notes=["over the limit" * (timing.ratio > case.limit), disturbance],
         )
-    return measured
+    return rows
 
 
 def their_call(case: Case) -> Callable[[], object]:

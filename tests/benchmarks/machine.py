@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from datetime import date
 from functools import cache
 from importlib import metadata
@@ -12,6 +13,10 @@ from threadpoolctl import threadpool_info
 
 DISTORTING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that make OpenBLAS run code that was not made for this processor."""
+
+STATISTICS = Path("/proc/stat")
+MUCH = 0.15
+"""Cores in use by others from which on a figure is not to be trusted."""
 
 
 @cache
@@ -61,6 +66,36 @@ def measured_environment() -> dict[str, str]:
     """
     distorting = (*DISTORTING, "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in os.environ.items() if name not in distorting}
+
+
+class OtherWork:
+    """Watch what other processes take of the machine, from when it is made.
+
+    A library that cuts its work into equal parts waits for the slowest: one busy core can make a
+    call of 1 ms take 20, and so flatter who is compared with it.
+    """
+
+    def __init__(self) -> None:
+        self._start = self._now()
+
+    def note(self) -> str:
+        """Say so where others took much; nothing where the system does not tell."""
+        all_work, own_work, wall = (
+            now - start for now, start in zip(self._now(), self._start, strict=True)
+        )
+        cores = (all_work - own_work) / max(wall, 1e-3)
+        return f"disturbed: others used {cores:.1f} cores" if cores > MUCH else ""
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        """Seconds that all processes, and this one with its children, have worked; and now."""
+        wall = time.perf_counter()
+        if not STATISTICS.exists():
+            return 0.0, 0.0, wall
+        fields = [int(field) for field in STATISTICS.read_text().split("\n")[0].split()[1:9]]
+        user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = fields
+        ticks = user + nice + system + interrupts + soft_interrupts + stolen
+        return ticks / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4]), wall
 
 
 def _processor() -> str:

@@ -57,7 +57,7 @@ def _print(table: Table, load: Load, measured: tuple[int, int], bare: int) -> No
         load.description,
         *(f"{size / MEBI:.1f} MiB" for size in (files, peak, bare, working)),
         f"{load.limit // MEBI} MiB",
-        note="over the limit" if working > load.limit else "",
+        notes=["over the limit" * (working > load.limit)],
     )
 
 

@@ -20,13 +20,13 @@ class Table:
         self.row(*(heading for heading, _ in columns))
         print("-" * (sum(self._widths) + 2 * len(columns) - 2), flush=True)
 
-    def row(self, *cells: str, note: str = "") -> None:
-        """Print one row, and a note behind it."""
+    def row(self, *cells: str, notes: Sequence[str] = ()) -> None:
+        """Print one row, and behind it the notes that say anything."""
         set_cells = [
             cell.ljust(width) if column < self._left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(cells, self._widths, strict=True))
         ]
-        print("  ".join([*set_cells, note]).rstrip(), flush=True)
+        print("  ".join([*set_cells, "; ".join(filter(None, notes))]).rstrip(), flush=True)
 
     def skipped(self, name: str, missing: Sequence[str]) -> None:
         """Say in one line that a row's peer is not installed."""
