@@ -1,6 +1,7 @@
 """Time whole commands against the scripts that a user would write instead.
 
     python tests/benchmarks/commands.py [--match dropout] [--rounds 9] [--command cnnops]
+                                        [--markdown]
 
 Each pair runs in turn, on the same files, as whole processes: starting, importing, reading,
 computing and writing. Ratios are ours / theirs; the goal is the largest that the project accepts.
@@ -96,16 +97,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--match", default="", help="pairs whose line holds this text")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--command", help="default: the cnnops of this Python's environment")
+    parser.add_argument("--markdown", action="store_true", help="print README's table")
     arguments = parser.parse_args(argv)
     chosen = [pair for pair in PAIRS if arguments.match in f"{pair.label}  {pair.against}"]
     machine.print_header("torch", "onnxruntime", children=True)
     with TemporaryDirectory() as folder:
-        measure(chosen, Path(folder), our_command(arguments.command), arguments.rounds)
+        command = our_command(arguments.command)
+        measure(_table(arguments.markdown), chosen, Path(folder), command, arguments.rounds)
 
 
-def measure(pairs: Sequence[Pair], folder: Path, command: str, rounds: int) -> None:
-    """Print a table of the pairs whose other side is installed."""
-    table = Table(
+def _table(markdown: bool) -> Table:
+    return Table(
         ("command", 29),
         ("against", 20),
         ("ours", 11),
@@ -114,7 +116,12 @@ def measure(pairs: Sequence[Pair], folder: Path, command: str, rounds: int) -> N
         ("least to most", 16),
         ("goal", 5),
         left=2,
+        markdown=markdown,
     )
+
+
+def measure(table: Table, pairs: Sequence[Pair], folder: Path, command: str, rounds: int) -> None:
+    """Print the pairs whose other side is installed."""
     for pair in pairs:
         missing = [name for name in pair.packages if machine.version(name) is None]
         if missing:

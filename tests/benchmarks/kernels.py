@@ -1,6 +1,7 @@
 """Time the operators against PyTorch's, call by call, in one process.
 
-    python tests/benchmarks/kernels.py [--only conv] [--match 3x3] [--rounds 5] [--json FILE] [--missing]
+    python tests/benchmarks/kernels.py [--only conv] [--match 3x3] [--rounds 5]
+                                       [--json FILE [--missing]]
 
 Ratios are ours / theirs: below 1, ours is faster. Integer convolutions have NumPy's own int64
 matrix product on the other side, since PyTorch computes them in another way. `--json` keeps the
@@ -9,7 +10,7 @@ are not measured again stay as they are. `--missing` measures only those that th
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -43,7 +44,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         there = {(result.operator, result.case) for result in results.read(arguments.json)[1]}
         chosen = [case for case in chosen if (case.operator, case.description) not in there]
     machine.print_header("torch")
-    rows = measure(chosen, arguments.rounds)
+    facts, rows = machine.facts("torch"), []
+    if arguments.json:
+        results.check_machine(arguments.json, facts)
+    for row in measure(chosen, arguments.rounds):
+        rows.append(row)
+        if arguments.json and not row.disturbed:
+            results.write(arguments.json, facts, [row.result])
     print()
     for group in results.grouped([row.result for row in rows]):
         peer = results.NAMES[group.peer]
@@ -51,9 +58,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     disturbed = sum(row.disturbed for row in rows)
     if disturbed:
         print(f"{disturbed} of {len(rows)} rows were disturbed; measure them again")
-    if arguments.json:
-        kept = [row.result for row in rows if not row.disturbed]
-        results.write(arguments.json, machine.facts("torch"), kept)
 
 
 class Row(NamedTuple):
@@ -63,10 +67,9 @@ class Row(NamedTuple):
     disturbed: bool
 
 
-def measure(cases: Sequence[Case], rounds: int) -> list[Row]:
-    """Print a table of the cases whose peer is installed."""
+def measure(cases: Sequence[Case], rounds: int) -> Iterator[Row]:
+    """Print a table of the cases whose peer is installed, row by row."""
     table = Table(("case", 64), ("ours", 11), ("theirs", 11), ("ratio", 6), ("least to most", 16))
-    rows = []
     for case in cases:
         name = f"{case.operator:<9}  {case.description}"
         if machine.version(case.peer) is None:
@@ -76,7 +79,6 @@ def measure(cases: Sequence[Case], rounds: int) -> list[Row]:
         timing = compare(our_call(case), their_call(case), rounds)
         disturbance = others.note()
         result = results.Result(case.operator, case.description, case.peer, **asdict(timing))
-        rows.append(Row(result, bool(disturbance)))
         table.row(
             name,
             milliseconds(timing.ours),
@@ -85,7 +87,7 @@ def measure(cases: Sequence[Case], rounds: int) -> list[Row]:
             spread(timing.low, timing.high),
             notes=["over the limit" * (timing.ratio > case.limit), disturbance],
         )
-    return rows
+        yield Row(result, bool(disturbance))
 
 
 def their_call(case: Case) -> Callable[[], object]:

@@ -101,7 +101,7 @@ def svg(machine: dict[str, str], measured: Sequence[Result]) -> str:
     axis = Axis.around([result.ratio for result in measured])
     boxes, marks, bottom = [], [], float(TOP)
     for number, group in enumerate(results.grouped(measured)):
-        dots = _spread_out([axis(result.ratio) for result in group.results])
+        dots = spread_out([axis(result.ratio) for result in group.results])
         half = max(BAND, max(abs(y) for _, y in dots) + RADIUS + 6)
         if number % 2 == 0:
             boxes.append(_box("band", 1, bottom, WIDTH - 2, 2 * half))
@@ -172,7 +172,7 @@ def _dot(x: float, y: float, result: Result) -> str:
     )
 
 
-def _spread_out(places: Sequence[float]) -> list[tuple[float, float]]:
+def spread_out(places: Sequence[float]) -> list[tuple[float, float]]:
     """Move dots up and down, each as little as it takes, until none touches another."""
     placed: list[tuple[float, float]] = []
     apart = 2 * RADIUS + GAP

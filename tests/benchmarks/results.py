@@ -62,37 +62,44 @@ def geometric_mean(ratios: Sequence[float]) -> float:
 
 
 def grouped(results: Sequence[Result]) -> list[Group]:
-    """Results by operator and peer, in the order in which they come first."""
-    names = list(dict.fromkeys(result.group for result in results))
-    ordered = sorted(results, key=lambda result: (names.index(result.group), result.ratio))
-    groups = ((name, list(members)) for name, members in groupby(ordered, lambda one: one.group))
-    return [Group(name, members[0].peer, members) for name, members in groups]
+    """Results by operator and peer, the operators in the order in which they come first."""
+    operators = list(dict.fromkeys(result.operator for result in results))
+
+    def place(result: Result) -> tuple[int, bool]:
+        return operators.index(result.operator), result.peer != "torch"
+
+    ordered = sorted(results, key=lambda result: (*place(result), result.ratio))
+    groups = [list(members) for _, members in groupby(ordered, place)]
+    return [Group(members[0].group, members[0].peer, members) for members in groups]
 
 
 def write(path: Path, machine: dict[str, str], results: Sequence[Result]) -> None:
     """Write results; of a file that is there, the cases that were not measured again are kept.
 
     So a long suite can be measured in several parts.
+    """
+    if path.exists():
+        check_machine(path, machine)
+        now = {(result.operator, result.case): result for result in results}
+        kept = [now.pop((result.operator, result.case), result) for result in read(path)[1]]
+        results = [*kept, *now.values()]
+    content = {"machine": machine, "results": [asdict(result) for result in results]}
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def check_machine(path: Path, machine: dict[str, str]) -> None:
+    """Refuse to mix figures of two machines, or of two versions of anything, in one file.
 
     Raises
     ------
     SystemExit
-        If the file holds figures of another machine or of other versions.
+        If the file is there and does.
     """
-    if path.exists():
-        machine_before, before = read(path)
-        changed = {
-            name
-            for name in {*machine, *machine_before} - {"date"}
-            if machine.get(name) != machine_before.get(name)
-        }
-        if changed:
-            raise SystemExit(f"{path} was measured with another {', '.join(sorted(changed))}")
-        now = {(result.operator, result.case): result for result in results}
-        kept = [now.pop((result.operator, result.case), result) for result in before]
-        results = [*kept, *now.values()]
-    content = {"machine": machine, "results": [asdict(result) for result in results]}
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    before = read(path)[0] if path.exists() else machine
+    names = {*machine, *before} - {"date"}
+    changed = sorted(name for name in names if machine.get(name) != before.get(name))
+    if changed:
+        raise SystemExit(f"{path} was measured with another {', '.join(changed)}")
 
 
 def read(path: Path) -> tuple[dict[str, str], list[Result]]:
