@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     machine.print_header("torch")
     facts, rows = machine.facts("torch"), []
     if arguments.json:
-        results.check_machine(arguments.json, facts)
+        results.begin(arguments.json, facts)
     for row in measure(chosen, arguments.rounds):
         rows.append(row)
         if arguments.json and not row.disturbed:

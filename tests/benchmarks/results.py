@@ -73,33 +73,34 @@ def grouped(results: Sequence[Result]) -> list[Group]:
     return [Group(members[0].group, members[0].peer, members) for members in groups]
 
 
+def begin(path: Path, machine: dict[str, str]) -> None:
+    """Make a file of no results, or refuse one of another machine before anything is measured.
+
+    Raises
+    ------
+    SystemExit
+        If the file holds figures of another machine, or of other versions.
+    """
+    if not path.exists():
+        write(path, machine, [])
+    before = read(path)[0]
+    names = {*machine, *before} - {"date"}
+    changed = sorted(name for name in names if machine.get(name) != before.get(name))
+    if changed:
+        raise SystemExit(f"{path} was measured with another {', '.join(changed)}")
+
+
 def write(path: Path, machine: dict[str, str], results: Sequence[Result]) -> None:
     """Write results; of a file that is there, the cases that were not measured again are kept.
 
     So a long suite can be measured in several parts.
     """
     if path.exists():
-        check_machine(path, machine)
         now = {(result.operator, result.case): result for result in results}
         kept = [now.pop((result.operator, result.case), result) for result in read(path)[1]]
         results = [*kept, *now.values()]
     content = {"machine": machine, "results": [asdict(result) for result in results]}
     path.write_text(json.dumps(content, indent=1) + "\n")
-
-
-def check_machine(path: Path, machine: dict[str, str]) -> None:
-    """Refuse to mix figures of two machines, or of two versions of anything, in one file.
-
-    Raises
-    ------
-    SystemExit
-        If the file is there and does.
-    """
-    before = read(path)[0] if path.exists() else machine
-    names = {*machine, *before} - {"date"}
-    changed = sorted(name for name in names if machine.get(name) != before.get(name))
-    if changed:
-        raise SystemExit(f"{path} was measured with another {', '.join(changed)}")
 
 
 def read(path: Path) -> tuple[dict[str, str], list[Result]]:
