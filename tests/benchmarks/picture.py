@@ -1,6 +1,6 @@
 """Draw the ratios that kernels.py kept, and print README's table of them.
 
-    python tests/benchmarks/picture.py results.json tests/benchmarks/ratios.svg
+    python tests/benchmarks/picture.py tests/benchmarks/ratios.json tests/benchmarks/ratios.svg
 
 One dot a case on a logarithmic axis, one band an operator, a stroke at its geometric mean. The same
 results give the same bytes.

@@ -1,5 +1,6 @@
 """Tables in plain text, printed row by row as the figures come in."""
 
+import sys
 from collections.abc import Sequence
 
 
@@ -13,7 +14,7 @@ class Table:
     left : int
         How many columns are set to the left; the others are set to the right.
     markdown : bool
-        Print a table for README, without notes.
+        Print a table for README; notes go to standard error.
     """
 
     def __init__(self, *columns: tuple[str, int], left: int = 1, markdown: bool = False) -> None:
@@ -26,14 +27,16 @@ class Table:
 
     def row(self, *cells: str, notes: Sequence[str] = ()) -> None:
         """Print one row, and behind it the notes that say anything."""
+        note = "; ".join(filter(None, notes))
         if self._markdown:
             print(f"| {' | '.join(cells)} |", flush=True)
+            print(f"{cells[0]}: {note}\n" * bool(note), end="", file=sys.stderr)
             return
         set_cells = [
             cell.ljust(width) if column < self._left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(cells, self._widths, strict=True))
         ]
-        print("  ".join([*set_cells, "; ".join(filter(None, notes))]).rstrip(), flush=True)
+        print("  ".join([*set_cells, note]).rstrip(), flush=True)
 
     def skipped(self, name: str, missing: Sequence[str]) -> None:
         """Say in one line that a row's peer is not installed."""

@@ -14,6 +14,7 @@ import picture
 import processes
 import pytest
 import results
+from tables import Table
 
 FOLDER = Path(__file__).parent
 README = (FOLDER.parent.parent / "README.md").read_text()
@@ -100,6 +101,24 @@ def test_what_distorts_is_named_and_kept_from_commands(monkeypatch, capsys):
     machine.print_header()
     assert "*** WARNING: OPENBLAS_CORETYPE is set." in capsys.readouterr().out
     assert "OPENBLAS_CORETYPE" not in machine.measured_environment()
+
+
+def test_work_of_other_processes_is_noted(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "STATISTICS", tmp_path / "stat")
+    assert machine.OtherWork().note() == ""
+    (tmp_path / "stat").write_text("cpu 0 0 0 0 0 0 0 0 0 0\n")
+    others = machine.OtherWork()
+    (tmp_path / "stat").write_text("cpu 100 0 0 1000000 0 0 0 100000 0 0\n")
+    assert others.note().startswith("disturbed: others used ")
+
+
+def test_markdown_leaves_notes_out_of_the_table(capsys):
+    table = Table(("a", 5), ("b", 5), markdown=True)
+    table.row("1", "2", notes=["", "mind"])
+    table.skipped("3", ["torch"])
+    captured = capsys.readouterr()
+    assert captured.out == "| a | b |\n|---|---|\n| 1 | 2 |\n"
+    assert captured.err == "1: mind\n"
 
 
 def some(operator, ratio, peer="torch"):
