@@ -1,32 +1,29 @@
 """The same call on the other side: PyTorch, or NumPy's int64 matrix product."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as functional
 from suite import Case
 
 
 def torch_call(case: Case, operands: list[np.ndarray]) -> Callable[[], object]:
     """PyTorch's function on the same data, without gradients."""
+    import torch
+    import torch.nn.functional as functional
+
     tensors = [torch.from_numpy(operand) for operand in operands]
     dims = len(case.shape) - 2
-    function: Callable[..., Any]
-    arguments = dict(case.arguments)
-    if case.operator == "conv":
-        function = getattr(functional, f"conv{dims}d")
-    elif case.operator == "maxpool":
-        function = getattr(functional, f"max_pool{dims}d")
-    elif case.operator == "batchnorm":
-        function = functional.batch_norm
-    else:
-        function = functional.dropout
+    names = {
+        "conv": f"conv{dims}d",
+        "maxpool": f"max_pool{dims}d",
+        "batchnorm": "batch_norm",
+        "dropout": "dropout",
+    }
+    function = getattr(functional, names[case.operator])
 
     def call() -> object:
         with torch.inference_mode():
-            return function(*tensors, **arguments)
+            return function(*tensors, **case.arguments)
 
     return call
 

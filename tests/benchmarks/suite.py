@@ -1,7 +1,6 @@
 """The layers that the kernel benchmark times: those of known networks, photographs and audio."""
 
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 
@@ -31,9 +30,15 @@ class Case:
     dtype: str = "float32"
 
     @property
-    def values(self) -> int:
-        """How many values the input has."""
-        return prod(self.shape)
+    def description(self) -> str:
+        """The case in one line, without its operator."""
+        dtype = "" if self.dtype == "float32" else f" {self.dtype}"
+        return f"{self.label}  {'x'.join(map(str, self.shape))}{dtype}"
+
+    @property
+    def peer(self) -> str:
+        """The package on the other side; PyTorch computes integers in another way."""
+        return "numpy" if self.dtype.startswith(("int", "uint")) else "torch"
 
     @property
     def limit(self) -> float:

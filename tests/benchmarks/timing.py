@@ -1,7 +1,7 @@
 """Time two ways of doing one thing, side by side, on a machine that others use too."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -30,27 +30,34 @@ class Timing:
     low: float
     high: float
 
+    @classmethod
+    def of_rounds(cls, rounds: Sequence[tuple[float, float]]) -> "Timing":
+        """From the seconds of both sides in each round."""
+        ratios = [ours / theirs for ours, theirs in rounds]
+        return cls(
+            median(ours for ours, _ in rounds),
+            median(theirs for _, theirs in rounds),
+            median(ratios),
+            min(ratios),
+            max(ratios),
+        )
+
 
 def compare(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> Timing:
     """Time blocks of calls in turn: ours, theirs, ours, theirs."""
-    calls = [(call, _calls_in_a_block(call)) for call in (ours, theirs)]
-    blocks = [[_block(call, count) for call, count in calls] for _ in range(rounds)]
-    ratios = [mine / other for mine, other in blocks]
-    return Timing(
-        median(mine for mine, _ in blocks),
-        median(other for _, other in blocks),
-        median(ratios),
-        min(ratios),
-        max(ratios),
+    counts = [calls_in_a_block(call) for call in (ours, theirs)]
+    return Timing.of_rounds(
+        [(block_seconds(ours, counts[0]), block_seconds(theirs, counts[1])) for _ in range(rounds)]
     )
 
 
-def _calls_in_a_block(call: Callable[[], object]) -> int:
+def calls_in_a_block(call: Callable[[], object]) -> int:
+    """How often to call it for one block; two calls find out."""
     call()
     return max(3, min(200, int(BLOCK / max(_seconds(call), 1e-6))))
 
 
-def _block(call: Callable[[], object], count: int) -> float:
+def block_seconds(call: Callable[[], object], count: int) -> float:
     """Median seconds of a call, after a pause and one call that is not counted."""
     time.sleep(PAUSE)
     call()

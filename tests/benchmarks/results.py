@@ -1,0 +1,140 @@
+"""The ratios that kernels.py measured: kept as JSON, summed up by operator."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from math import exp, log
+from pathlib import Path
+
+NAMES = {"torch": "PyTorch", "numpy": "NumPy"}
+"""What readers call the packages on the other side."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One case as it was measured.
+
+    Attributes
+    ----------
+    operator, case : str
+        What was called, and how.
+    peer : str
+        The package on the other side.
+    ours, theirs : float
+        Median seconds of a call.
+    ratio, low, high : float
+        The median, least and greatest of ours / theirs over the rounds.
+    """
+
+    operator: str
+    case: str
+    peer: str
+    ours: float
+    theirs: float
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def group(self) -> str:
+        """Ratios of one operator to one peer can be averaged."""
+        return self.operator if self.peer == "torch" else f"{self.operator}, integers"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The ratios of one operator to one peer, put in order from the least."""
+
+    name: str
+    peer: str
+    results: Sequence[Result]
+
+    @property
+    def mean(self) -> float:
+        """The geometric mean."""
+        return geometric_mean([result.ratio for result in self.results])
+
+
+def geometric_mean(ratios: Sequence[float]) -> float:
+    """The mean of ratios."""
+    return exp(sum(map(log, ratios)) / len(ratios))
+
+
+def grouped(results: Sequence[Result]) -> list[Group]:
+    """Results by operator and peer, the operators in the order in which they come first."""
+    operators = list(dict.fromkeys(result.operator for result in results))
+
+    def place(result: Result) -> tuple[int, bool]:
+        return operators.index(result.operator), result.peer != "torch"
+
+    ordered = sorted(results, key=lambda result: (*place(result), result.ratio))
+    groups = [list(members) for _, members in groupby(ordered, place)]
+    return [Group(members[0].group, members[0].peer, members) for members in groups]
+
+
+def begin(path: Path, machine: dict[str, str]) -> None:
+    """Make a file of no results, or refuse one of another machine before anything is measured.
+
+    Raises
+    ------
+    SystemExit
+        If the file holds figures of another machine, or of other versions.
+    """
+    if not path.exists():
+        write(path, machine, [])
+    before = read(path)[0]
+    names = {*machine, *before} - {"date"}
+    changed = sorted(name for name in names if machine.get(name) != before.get(name))
+    if changed:
+        raise SystemExit(f"{path} was measured with another {', '.join(changed)}")
+
+
+def write(path: Path, machine: dict[str, str], results: Sequence[Result]) -> None:
+    """Write results; of a file that is there, the cases that were not measured again are kept.
+
+    So a long suite can be measured in several parts.
+    """
+    if path.exists():
+        now = {(result.operator, result.case): result for result in results}
+        kept = [now.pop((result.operator, result.case), result) for result in read(path)[1]]
+        results = [*kept, *now.values()]
+    content = {"machine": machine, "results": [asdict(result) for result in results]}
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def read(path: Path) -> tuple[dict[str, str], list[Result]]:
+    """The machine's facts, and the results."""
+    content = json.loads(path.read_text())
+    return content["machine"], [Result(**result) for result in content["results"]]
+
+
+def machine_lines(machine: dict[str, str]) -> list[str]:
+    """What was measured on, in two lines of text."""
+    versions = [f"{name} {machine[name]}" for name in ("Python", "NumPy")]
+    peers = [f"{name} {machine[key]}" for key, name in NAMES.items() if key in machine]
+    cores = f"{machine['cores']} core{'s' * (machine['cores'] != '1')}"
+    return [
+        f"{machine['CPU']}, {cores}, {machine['system']}, {machine['date']}",
+        f"cnnops-cli {machine['cnnops-cli']}, {', '.join(versions)} with {machine['BLAS']}, "
+        f"{', '.join(peers)}",
+    ]
+
+
+def markdown(machine: dict[str, str], results: Sequence[Result]) -> str:
+    """README's table: one line an operator, and what was measured on below it."""
+    lines = [
+        "| operator | against | geometric mean | least | most | cases |",
+        "|---|---|---|---|---|---|",
+    ]
+    for group in grouped(results):
+        least, most = group.results[0], group.results[-1]
+        lines.append(
+            f"| {group.name} | {NAMES[group.peer]} | **{group.mean:.2f}** "
+            f"| {_cell(least)} | {_cell(most)} | {len(group.results)} |"
+        )
+    return "\n".join([*lines, "", *machine_lines(machine)])
+
+
+def _cell(result: Result) -> str:
+    return f"{result.ratio:.2f} ({' '.join(result.case.split())})"

@@ -1,0 +1,184 @@
+"""The benchmarks run and print what they promise; how long anything takes is not looked at."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import commands
+import kernels
+import machine
+import numpy as np
+import picture
+import processes
+import pytest
+import results
+from tables import Table
+
+FOLDER = Path(__file__).parent
+README = (FOLDER.parent.parent / "README.md").read_text()
+KEPT = FOLDER / "ratios.json"
+
+TIME = r"\d+(\.\d+)? ms"
+RATIO = r"\d+\.\d\d"
+SPREAD = rf"\({RATIO} to {RATIO}\)"
+MEMORY = r"-?\d+\.\d MiB"
+
+
+def run(program, *arguments):
+    """Standard output of a program, below its header and the heading of its table."""
+    result = subprocess.run(
+        [sys.executable, FOLDER / program, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    header, table = result.stdout.split("\n\n", 1)
+    assert {"CPU", "cores", "Python", "NumPy", "BLAS", "date"} <= {
+        line.split()[0] for line in header.splitlines()
+    }
+    _heading, rule, *rows = table.splitlines()
+    assert set(rule) == {"-"}
+    return rows
+
+
+@pytest.fixture
+def without_peers(monkeypatch):
+    """No package on the other side is installed, but NumPy."""
+    monkeypatch.setattr(machine, "version", lambda name: "2.0" if name == "numpy" else None)
+
+
+def test_kernels(tmp_path):
+    kept = tmp_path / "kept.json"
+    row, _, mean, *_ = run("kernels.py", "--rounds", "1", "--match", "uint8", "--json", kept)
+    assert re.match(rf"conv +photograph .* uint8 +{TIME} +{TIME} +{RATIO} +{SPREAD}", row)
+    assert re.fullmatch(rf"conv, integers: geometric mean {RATIO} against NumPy", mean)
+    machine_then, _ = results.read(kept)
+    assert machine_then["NumPy"]
+
+
+def test_commands():
+    (row,) = run("commands.py", "--rounds", "1", "--match", "import numpy")
+    assert re.match(rf"small conv, .npy +import numpy +{TIME} +{TIME} +{RATIO} +{SPREAD} +1.5", row)
+
+
+def test_memory():
+    (row,) = run("memory.py", "--match", "train  4x3x1024x2048 uint8")
+    assert re.match(rf"batchnorm +train .* uint8( +{MEMORY}){{4}} +64 MiB", row)
+
+
+def test_a_peak_is_the_command_s_own(tmp_path):
+    held = np.ones(1 << 24)
+    small, large = (
+        processes.peak_bytes([sys.executable, "-S", "-c", code], tmp_path)
+        for code in ("pass", "b'x' * (1 << 27)")
+    )
+    assert small < held.nbytes / 2
+    assert large > 1 << 27
+
+
+def test_growth():
+    (row,) = run("growth.py", "--rounds", "1", "--match", "batchnorm eval, rows of 512")
+    points = ", ".join(rf"{size}: {TIME}" for size in (1, 4, 16, 64))
+    assert re.match(rf"batchnorm eval, rows of 512 +batch +-?{RATIO} +1 +{points}", row)
+
+
+@pytest.mark.parametrize("program", [kernels, commands], ids=lambda module: module.__name__)
+def test_rows_without_their_peer_are_skipped(without_peers, capsys, program):
+    match = "1x512x7x7" if program is kernels else "PyTorch"
+    program.main(["--match", match, "--rounds", "1"])
+    rows = capsys.readouterr().out.split("---\n")[1].split("\n\n")[0].splitlines()
+    assert rows
+    assert all(row.endswith("  skipped: no torch") for row in rows)
+
+
+def test_what_distorts_is_named_and_kept_from_commands(monkeypatch, capsys):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    machine.print_header()
+    assert "*** WARNING: OPENBLAS_CORETYPE is set." in capsys.readouterr().out
+    assert "OPENBLAS_CORETYPE" not in machine.measured_environment()
+
+
+def test_work_of_other_processes_is_noted(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "STATISTICS", tmp_path / "stat")
+    assert machine.OtherWork().note() == ""
+    (tmp_path / "stat").write_text("cpu 0 0 0 0 0 0 0 0 0 0\n")
+    others = machine.OtherWork()
+    (tmp_path / "stat").write_text("cpu 100 0 0 1000000 0 0 0 100000 0 0\n")
+    assert others.note().startswith("disturbed: others used ")
+
+
+def test_markdown_leaves_notes_out_of_the_table(capsys):
+    table = Table(("a", 5), ("b", 5), markdown=True)
+    table.row("1", "2", notes=["", "mind"])
+    table.skipped("3", ["torch"])
+    captured = capsys.readouterr()
+    assert captured.out == "| a | b |\n|---|---|\n| 1 | 2 |\n"
+    assert captured.err == "1: mind\n"
+
+
+def some(operator, ratio, peer="torch"):
+    return results.Result(operator, f"<{ratio}>  1x2", peer, ratio, 1.0, ratio, ratio, ratio)
+
+
+MEASURED = [some("conv", 0.5), some("conv", 2.0), some("conv", 0.1, "numpy"), some("dropout", 0.3)]
+MACHINE = machine.facts("torch")
+
+
+def test_the_cases_of_a_file_that_were_not_measured_again_stay(tmp_path):
+    path = tmp_path / "results.json"
+    results.write(path, MACHINE, MEASURED)
+    again = [some("dropout", 0.3, "numpy"), some("maxpool", 1.0)]
+    results.write(path, MACHINE, again)
+    assert results.read(path)[1] == [*MEASURED[:3], *again]
+
+
+def test_figures_of_two_machines_are_not_mixed(tmp_path):
+    path = tmp_path / "results.json"
+    results.write(path, MACHINE | {"cores": "2000", "date": "2001-01-01"}, MEASURED)
+    with pytest.raises(SystemExit, match=r"results\.json was measured with another cores$"):
+        results.begin(path, MACHINE)
+
+
+def test_table():
+    *rows, _, where, versions = results.markdown(MACHINE, MEASURED).splitlines()
+    assert rows[2:] == [
+        "| conv | PyTorch | **1.00** | 0.50 (<0.5> 1x2) | 2.00 (<2.0> 1x2) | 2 |",
+        "| conv, integers | NumPy | **0.10** | 0.10 (<0.1> 1x2) | 0.10 (<0.1> 1x2) | 1 |",
+        "| dropout | PyTorch | **0.30** | 0.30 (<0.3> 1x2) | 0.30 (<0.3> 1x2) | 1 |",
+    ]
+    assert MACHINE["CPU"] in where
+    assert f"NumPy {MACHINE['NumPy']}" in versions
+
+
+def test_picture():
+    text = picture.svg(MACHINE, MEASURED)
+    assert text == picture.svg(MACHINE, MEASURED)
+    root = ElementTree.fromstring(text)
+    tags = [element.tag.rpartition("}")[2] for element in root.iter()]
+    assert tags.count("circle") == len(MEASURED)
+    assert not {"image", "script", "use", "foreignObject"} & set(tags)
+    assert "url(" not in text
+    drawn = {element.text for element in root.iter() if element.tag.endswith("}text")}
+    assert {"conv", "conv, integers", "dropout", "1.00", "0.10", "0.30", "1"} <= drawn
+
+
+def test_dots_keep_apart():
+    dots = picture.spread_out([100.0] * 5 + [101.0, 103.0])
+    gaps = [
+        (x - other_x) ** 2 + (y - other_y) ** 2
+        for number, (x, y) in enumerate(dots)
+        for other_x, other_y in dots[:number]
+    ]
+    assert min(gaps) >= (2 * picture.RADIUS) ** 2
+
+
+def test_readme_shows_the_ratios_that_are_kept():
+    machine_then, measured = results.read(KEPT)
+    assert (FOLDER / "ratios.svg").read_text() == picture.svg(machine_then, measured)
+    for line in results.markdown(machine_then, measured).splitlines():
+        assert line in README
