@@ -177,25 +177,26 @@ def test_completion_after_a_wrong_command_is_silent(cnnops):
 
 THREADS = """
 import sys
-from concurrent import futures
+import threading
 
-class Pool(futures.ThreadPoolExecutor):
-    def __init__(self, threads):
-        print(threads, file=sys.stderr)
-        super().__init__(threads)
+class Thread(threading.Thread):
+    def start(self):
+        print("started", file=sys.stderr)
+        super().start()
 
-futures.ThreadPoolExecutor = Pool
+threading.Thread = Thread
 from cnnops_cli.__main__ import main
 main()
 """
 
 
-@pytest.mark.parametrize(("threads", "pools"), [("1", b""), ("3", b"3\n")])
-def test_threads_are_those_that_were_asked_for(cnnops, tmp_path, threads, pools):
-    np.save(tmp_path / "x.npy", np.ones((5, 1, 8, 8)))
+@pytest.mark.parametrize(("threads", "started"), [("1", 0), ("3", 2)])
+def test_threads_are_those_that_were_asked_for(cnnops, tmp_path, threads, started):
+    np.save(tmp_path / "x.npy", np.ones((6, 16, 128, 128), np.float32))
     python = cnnops.executable.with_name("python")
-    call = ["conv", "-k", "[[1]]", "--threads", threads, "x.npy"]
+    layer = ["--out-channels", "32", "--kernel-size", "3", "--seed", "0"]
+    call = ["conv", *layer, "--threads", threads, "x.npy", "-o", "y.npy"]
     run = subprocess.run(
         [python, "-c", THREADS, *call], cwd=tmp_path, capture_output=True, check=True
     )
-    assert run.stderr == pools
+    assert run.stderr == b"started\n" * started

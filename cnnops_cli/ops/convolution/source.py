@@ -52,8 +52,8 @@ class Source:
         Returns
         -------
         numpy.ndarray, shape (n, c, *spatial)
-            A view of the input in its own dtype; or, where padding is seen, a copy in the dtype that
-            is computed in, which the thread's next one overwrites.
+            A view of the input in its own dtype; or, where padding is seen, a copy in the dtype
+            that is computed in, which the thread's next one overwrites.
         """
         part = self._image[items, channels]
         firsts = [span.start * step for span, step in zip(box, self._stride, strict=True)]
