@@ -1,0 +1,98 @@
+"""Mean and variance of each channel, summed in float64."""
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.ops import blas, buffers
+from cnnops_cli.ops.channel_blocks import BLOCK, Block, Sheet, for_each_group, sheets
+
+_FAR = 2.0**16
+"""Squares of values are summed as they are unless mean**2 is this much larger than the variance."""
+
+
+def moments(image: Array) -> tuple[Array, Array, Array]:
+    """Compute the mean and the biased variance of each channel.
+
+    Parameters
+    ----------
+    image : numpy.ndarray, shape (N, C, run)
+        C-contiguous, with one value or more a channel.
+
+    Returns
+    -------
+    mean, rest, variance : numpy.ndarray of float64, shape (C,)
+        The mean is ``mean + rest``, to more digits than one float64 holds.
+
+    Notes
+    -----
+    For float16 and float32, whose squares are exact in float64, one pass sums values and squares.
+    It loses at most ``1 + mean**2 / variance`` times what float64 sums lose: below `_FAR` that is
+    far less than an epsilon of float32. Otherwise, and for all other dtypes, a second pass sums
+    the distances to the first mean and their squares. A channel of one value has distances that
+    are the same small multiple of an epsilon, so that their mean is exact, and the variance 0.
+    """
+    count = image.size // image.shape[1]
+    nowhere = np.zeros(image.shape[1])
+    with blas.on_one_thread():
+        total, squares = _sums(image, nowhere)
+        mean = total / count
+        variance = squares / count - mean * mean
+        far = image.dtype.itemsize > 4 or image.dtype.kind != "f"
+        if not (far or np.any(mean * mean > _FAR * variance)):
+            return mean, nowhere, variance
+        total, squares = _sums(image, mean)
+    rest = total / count
+    variance = squares / count - rest * rest
+    rest[~np.isfinite(rest)] = 0
+    return mean + rest, mean - (mean + rest) + rest, np.maximum(variance, 0)
+
+
+def _sums(image: Array, shift: Array) -> tuple[Array, Array]:
+    """Sums over each channel of ``x - shift`` and of its square."""
+    channels = image.shape[1]
+    totals = np.zeros((2, channels))
+    for piece in sheets(image):
+        fold = piece.shape[1] // channels
+        totals += _sheet_sums(piece, np.tile(shift, fold)).reshape(2, fold, channels).sum(axis=1)
+    return totals[0], totals[1]
+
+
+def _sheet_sums(piece: Array, shift: Array) -> Array:
+    sheet = Sheet(piece.shape)
+    shifted = bool(shift.any())
+
+    def sum_group(blocks: list[Block]) -> list[tuple[slice, Array]]:
+        found: list[tuple[slice, Array]] = []
+        scratch = buffers.empty((min(BLOCK, piece.size),), np.float64)
+        for block in blocks:
+            values = sheet.view(piece, block)
+            distances = scratch[: values.size].reshape(values.shape)
+            np.copyto(distances, values)
+            if shifted:
+                distances -= sheet.along(shift, block.channels)
+            sums = _block_sums(distances, block, sheet)
+            if found and found[-1][0] == block.channels:
+                found[-1][1][...] += sums
+            else:
+                found.append((block.channels, sums))
+        return found
+
+    totals = np.zeros((2, piece.shape[1]))
+    for found in for_each_group(sum_group, sheet):
+        for channels, sums in found:
+            totals[:, channels] += sums
+    return totals
+
+
+def _block_sums(distances: Array, block: Block, sheet: Sheet) -> Array:
+    """Sums of a block's values and squares by channel; the block is overwritten."""
+    channels = block.channels.stop - block.channels.start
+    if sheet.has_planes:
+        runs = distances.reshape(-1, distances.shape[-1])
+        sums: Array = np.stack((runs @ np.ones(runs.shape[1]), np.vecdot(runs, runs)))
+        return np.add.reduce(sums.reshape(2, -1, channels), axis=1)
+    ones = np.ones(len(distances))
+    total = ones @ distances
+    np.multiply(distances, distances, out=distances)
+    sums = np.stack((total, ones @ distances))
+    return np.add.reduce(sums.reshape(2, channels, -1), axis=2)
