@@ -1,5 +1,6 @@
 """Which dtypes are supported, which an operator computes in, and which it returns."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def as_array(value: npt.ArrayLike, name: str, beside: np.dtype[Any] | None = Non
 
 def check_supported(dtype: np.dtype[Any], name: str) -> None:
     """Refuse a dtype that no operator computes with."""
-    if dtype.name not in DTYPES:
+    if not _is_supported(dtype):
         kind = _KINDS.get(dtype.kind, dtype.name)
         raise CnnopsError(
             f"{name} has dtype {kind}; accepted are float16, float32, float64, bool and all sizes "
@@ -56,6 +57,12 @@ def check_supported(dtype: np.dtype[Any], name: str) -> None:
         )
 
 
+@cache
+def _is_supported(dtype: np.dtype[Any]) -> bool:
+    return dtype.name in DTYPES
+
+
+@cache
 def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Tell what an array of a supported dtype is taken in as: this machine's order, no bool."""
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")

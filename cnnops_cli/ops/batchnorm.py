@@ -13,6 +13,7 @@ from cnnops_cli.ops.channel_blocks import (
     BLOCK,
     Block,
     Sheet,
+    beside_itself,
     for_each_group,
     quiet_arithmetic,
     sheets,
@@ -129,12 +130,13 @@ def batchnorm(
 
 def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     """The input and the output as (N, C, run), and the output in the input's shape."""
-    last = np.moveaxis(image, 1, -1)
-    if last.flags.c_contiguous and not image.flags.c_contiguous:
-        flat = (-1, image.shape[1], 1)
-        result = buffers.empty(last.shape, dtype)
-        return last.reshape(flat), result.reshape(flat), np.moveaxis(result, -1, 1)
     flat = (*image.shape[:2], -1)
+    if not image.flags.c_contiguous:
+        last = np.moveaxis(image, 1, -1)
+        if last.flags.c_contiguous:
+            flat = (-1, image.shape[1], 1)
+            result = buffers.empty(last.shape, dtype)
+            return last.reshape(flat), result.reshape(flat), np.moveaxis(result, -1, 1)
     result = buffers.empty(image.shape, dtype)
     if not image.flags.c_contiguous and image.dtype == dtype:
         np.copyto(result, image)
@@ -163,9 +165,10 @@ def _coefficients(
 def _fits_float32(near: Array, scale: Array, offset: Array) -> bool:
     """Whether float32 holds the coefficients and what they make; NaN spoils its channel anyway."""
     smallest, largest = _FLOAT32_RANGE
-    size = np.abs(scale)
-    beyond = (size > largest) | ((size < smallest) & (size > 0))
-    beyond |= (np.abs(near) > largest) | (np.abs(offset) > largest)
+    sizes = np.abs((scale, near, offset))
+    if np.maximum.reduce(sizes, axis=None) <= largest and np.minimum.reduce(sizes[0]) >= smallest:
+        return True
+    beyond = np.any(sizes > largest, axis=0) | ((sizes[0] < smallest) & (scale != 0))
     return not np.any(beyond & ~np.isnan(scale))
 
 
@@ -174,7 +177,7 @@ def _normalise(values: Array, output: Array, coefficients: tuple[Array, Array, A
     channels = values.shape[1]
     for piece, into in zip(sheets(values), sheets(output), strict=True):
         fold = piece.shape[1] // channels
-        near, scale, offset = (np.tile(vector, fold) for vector in coefficients)
+        near, scale, offset = (beside_itself(vector, fold) for vector in coefficients)
         _normalise_sheet(piece, into, near, scale, offset)
 
 

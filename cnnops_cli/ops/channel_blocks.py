@@ -113,11 +113,18 @@ def sheets(array: Array) -> list[Array]:
     return pieces
 
 
+def beside_itself(values: Array, times: int) -> Array:
+    """Repeat one value a channel for a sheet that `sheets` has folded."""
+    return values if times == 1 else np.tile(values, times)
+
+
 def for_each_group(work: Callable[[list[Block]], Result], sheet: Sheet) -> list[Result]:
     """Call `work` on groups of neighbouring blocks, on several threads where it is worth it."""
     blocks = sheet.blocks()
     values = sheet.shape[0] * sheet.shape[1] * sheet.shape[2]
-    groups = 1 if values <= _WORTH_A_THREAD else min(-(-values // _GROUP), _MOST_GROUPS)
+    if values <= _WORTH_A_THREAD:
+        return [work(blocks)]
+    groups = min(-(-values // _GROUP), _MOST_GROUPS)
     cuts = parallel.spans(len(blocks), -(-len(blocks) // groups))
     results: list[Result | None] = [None] * len(cuts)
 

@@ -4,7 +4,14 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops import blas, buffers
-from cnnops_cli.ops.channel_blocks import BLOCK, Block, Sheet, for_each_group, sheets
+from cnnops_cli.ops.channel_blocks import (
+    BLOCK,
+    Block,
+    Sheet,
+    beside_itself,
+    for_each_group,
+    sheets,
+)
 
 _FAR = 2.0**16
 """Squares of values are summed as they are unless mean**2 is this much larger than the variance."""
@@ -53,7 +60,9 @@ def _sums(image: Array, shift: Array) -> tuple[Array, Array]:
     totals = np.zeros((2, channels))
     for piece in sheets(image):
         fold = piece.shape[1] // channels
-        totals += _sheet_sums(piece, np.tile(shift, fold)).reshape(2, fold, channels).sum(axis=1)
+        totals += (
+            _sheet_sums(piece, beside_itself(shift, fold)).reshape(2, fold, channels).sum(axis=1)
+        )
     return totals[0], totals[1]
 
 
@@ -86,13 +95,17 @@ def _sheet_sums(piece: Array, shift: Array) -> Array:
 
 def _block_sums(distances: Array, block: Block, sheet: Sheet) -> Array:
     """Sums of a block's values and squares by channel; the block is overwritten."""
-    channels = block.channels.stop - block.channels.start
+    sums: Array = np.empty((2, block.channels.stop - block.channels.start))
     if sheet.has_planes:
-        runs = distances.reshape(-1, distances.shape[-1])
-        sums: Array = np.stack((runs @ np.ones(runs.shape[1]), np.vecdot(runs, runs)))
-        return np.add.reduce(sums.reshape(2, -1, channels), axis=1)
-    ones = np.ones(len(distances))
-    total = ones @ distances
-    np.multiply(distances, distances, out=distances)
-    sums = np.stack((total, ones @ distances))
-    return np.add.reduce(sums.reshape(2, channels, -1), axis=2)
+        ones = np.ones(distances.shape[-1])
+        runs = distances.reshape(-1, len(ones))
+        pair = (runs @ ones, np.vecdot(runs, runs))
+        shape, axis = (-1, sums.shape[1]), 0
+    else:
+        ones = np.ones(len(distances))
+        total = ones @ distances
+        pair = (total, ones @ np.multiply(distances, distances, out=distances))
+        shape, axis = (sums.shape[1], -1), 1
+    for of_blocks, into in zip(pair, sums, strict=True):
+        np.add.reduce(of_blocks.reshape(shape), axis=axis, out=into)
+    return sums
