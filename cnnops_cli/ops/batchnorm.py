@@ -146,8 +146,8 @@ def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
 
 def _coefficients(
     values: Array, output: Array, mean: Array, rest: Array, scale: Array, shift: Array
-) -> tuple[Array, Array, Array]:
-    """Round to ``(x - near) * scale + offset``, in the dtype that it is computed in.
+) -> Array:
+    """Round to ``(x - near) * scale + offset``, in the dtype that it is computed in: (3, C).
 
     What `near` leaves of the mean goes into `offset`.
     """
@@ -155,36 +155,40 @@ def _coefficients(
     for dtype in (np.float32, np.float64) if narrow else (np.float64,):
         near = mean.astype(dtype)
         left = mean - near + rest
-        left[~np.isfinite(left)] = 0
-        offset = np.where(left == 0, shift, shift - left * scale)
-        if dtype == np.float64 or _fits_float32(near, scale, offset):
+        if not left.any():
+            offset = shift
+        else:
+            left[~np.isfinite(left)] = 0
+            offset = np.where(left == 0, shift, shift - left * scale)
+        exact = np.array((near, scale, offset))
+        if dtype == np.float64 or _fits_float32(exact):
             break
-    return near, scale.astype(dtype), offset.astype(dtype)
+    return exact.astype(dtype)
 
 
-def _fits_float32(near: Array, scale: Array, offset: Array) -> bool:
+def _fits_float32(coefficients: Array) -> bool:
     """Whether float32 holds the coefficients and what they make; NaN spoils its channel anyway."""
     smallest, largest = _FLOAT32_RANGE
-    sizes = np.abs((scale, near, offset))
-    if np.maximum.reduce(sizes, axis=None) <= largest and np.minimum.reduce(sizes[0]) >= smallest:
+    sizes = np.abs(coefficients)
+    scale = sizes[1]
+    if np.maximum.reduce(sizes, axis=None) <= largest and np.minimum.reduce(scale) >= smallest:
         return True
-    beyond = np.any(sizes > largest, axis=0) | ((sizes[0] < smallest) & (scale != 0))
+    beyond = np.any(sizes > largest, axis=0) | ((scale < smallest) & (scale > 0))
     return not np.any(beyond & ~np.isnan(scale))
 
 
-def _normalise(values: Array, output: Array, coefficients: tuple[Array, Array, Array]) -> None:
+def _normalise(values: Array, output: Array, coefficients: Array) -> None:
     """Write ``(values - near) * scale + offset``."""
-    channels = values.shape[1]
     for piece, into in zip(sheets(values), sheets(output), strict=True):
-        fold = piece.shape[1] // channels
-        near, scale, offset = (beside_itself(vector, fold) for vector in coefficients)
-        _normalise_sheet(piece, into, near, scale, offset)
+        _normalise_sheet(
+            piece, into, beside_itself(coefficients, piece.shape[1] // values.shape[1])
+        )
 
 
-def _normalise_sheet(piece: Array, into: Array, near: Array, scale: Array, offset: Array) -> None:
+def _normalise_sheet(piece: Array, into: Array, coefficients: Array) -> None:
     sheet = Sheet(piece.shape)
-    dtype = scale.dtype
-    centred = not near.any()
+    dtype = coefficients.dtype
+    centred = not coefficients[0].any()
 
     def normalise(blocks: list[Block]) -> None:
         direct = into.dtype == dtype
@@ -193,16 +197,16 @@ def _normalise_sheet(piece: Array, into: Array, near: Array, scale: Array, offse
         for block in blocks:
             if block.channels != channels:
                 channels = block.channels
-                terms = [sheet.along(vector, channels) for vector in (near, scale, offset)]
+                near, scale, offset = sheet.along(coefficients, channels)
             source, target = sheet.view(piece, block), sheet.view(into, block)
             work = target if direct else scratch[: source.size].reshape(source.shape)
             if source.dtype != dtype:
                 np.copyto(work, source)
                 source = work
             if not centred:
-                source = np.subtract(source, terms[0], out=work)
-            np.multiply(source, terms[1], out=work)
-            work += terms[2]
+                source = np.subtract(source, near, out=work)
+            np.multiply(source, scale, out=work)
+            work += offset
             if not direct:
                 np.copyto(target, work, casting="same_kind")
 

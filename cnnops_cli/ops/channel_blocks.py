@@ -91,10 +91,11 @@ class Sheet:
         return array.reshape(samples, channels * run)[block.samples, columns]
 
     def along(self, values: Array, channels: slice) -> Array:
-        """One value a channel, to broadcast against a block of these channels."""
+        """Values by channel, in the last axis, as they broadcast against these channels' blocks."""
         if self.has_planes:
-            return values[channels, np.newaxis]
-        return values[channels] if self.shape[2] == 1 else values[channels].repeat(self.shape[2])
+            return values[..., channels, np.newaxis]
+        run = self.shape[2]
+        return values[..., channels] if run == 1 else values[..., channels].repeat(run, axis=-1)
 
 
 def sheets(array: Array) -> list[Array]:
@@ -114,8 +115,8 @@ def sheets(array: Array) -> list[Array]:
 
 
 def beside_itself(values: Array, times: int) -> Array:
-    """Repeat one value a channel for a sheet that `sheets` has folded."""
-    return values if times == 1 else np.tile(values, times)
+    """Repeat values by channel, in the last axis, for a sheet that `sheets` has folded."""
+    return values if times == 1 else np.concatenate((values,) * times, axis=-1)
 
 
 def for_each_group(work: Callable[[list[Block]], Result], sheet: Sheet) -> list[Result]:
