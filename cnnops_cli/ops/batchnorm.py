@@ -10,7 +10,6 @@ from cnnops_cli.dtypes import Array, as_array, floating_dtype, is_floating, work
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import buffers
 from cnnops_cli.ops.channel_blocks import (
-    BLOCK,
     Block,
     Sheet,
     beside_itself,
@@ -186,13 +185,13 @@ def _normalise(values: Array, output: Array, coefficients: Array) -> None:
 
 
 def _normalise_sheet(piece: Array, into: Array, coefficients: Array) -> None:
-    sheet = Sheet(piece.shape)
     dtype = coefficients.dtype
+    direct = into.dtype == dtype
+    sheet = Sheet(piece.shape, with_scratch=not direct)
     centred = not coefficients[0].any()
 
     def normalise(blocks: list[Block]) -> None:
-        direct = into.dtype == dtype
-        scratch = into if direct else buffers.empty((min(BLOCK, piece.size),), dtype)
+        scratch = into if direct else buffers.empty((sheet.most,), dtype)
         channels = slice(0)
         for block in blocks:
             if block.channels != channels:

@@ -18,13 +18,16 @@ from cnnops_cli.ops import parallel
 
 Result = TypeVar("Result")
 
-BLOCK = 1 << 17
-"""Values in a block. Two threads that make shorter calls mostly wait for the interpreter."""
+_BLOCK = 1 << 17
+"""Values in a block: with the results, what a core's own cache holds."""
 
-_WORTH_A_THREAD = 1 << 19
-"""Up to here one thread is done before a second one is awake."""
+_LONG_BLOCK = 1 << 20
+"""Values in a block of several threads: those that make short calls wait for each other's."""
 
-_GROUP = 1 << 18
+_WORTH_A_THREAD = 1 << 22
+"""Up to here one thread is done before two are that wait for each other."""
+
+_GROUP = 1 << 20
 """Values that a thread takes at a time."""
 
 _MOST_GROUPS = 32
@@ -57,9 +60,28 @@ class Sheet:
     ----------
     shape : tuple of int
         (N, C, run); all positive.
+    with_scratch : bool
+        Whether each block needs memory of its own: it then stays short.
     """
 
     shape: tuple[int, int, int]
+    with_scratch: bool
+
+    @property
+    def values(self) -> int:
+        """How many values there are."""
+        return self.shape[0] * self.shape[1] * self.shape[2]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several threads go through it."""
+        return self.values > _WORTH_A_THREAD
+
+    @property
+    def most(self) -> int:
+        """The number of values that no block exceeds."""
+        long = self.is_shared and not self.with_scratch
+        return min(self.values, _LONG_BLOCK if long else _BLOCK)
 
     @property
     def has_planes(self) -> bool:
@@ -69,16 +91,17 @@ class Sheet:
     def blocks(self) -> list[Block]:
         """All blocks; neighbours have the same channels where they can."""
         samples, channels, run = self.shape
+        most = self.most
         if self.has_planes:
-            run = min(run, BLOCK)
-            channels = min(channels, BLOCK // run)
+            run = min(run, most)
+            channels = min(channels, most // run)
         else:
-            width = max(_ROW, BLOCK // samples)
+            width = max(_ROW, most // samples)
             channels = min(channels, max(1, width // run))
         cuts = (
             parallel.spans(self.shape[1], channels),
             parallel.spans(self.shape[2], run),
-            parallel.spans(samples, BLOCK // (channels * run)),
+            parallel.spans(samples, most // (channels * run)),
         )
         return [Block(n, c, s) for c, s, n in product(*cuts)]
 
@@ -122,10 +145,9 @@ def beside_itself(values: Array, times: int) -> Array:
 def for_each_group(work: Callable[[list[Block]], Result], sheet: Sheet) -> list[Result]:
     """Call `work` on groups of neighbouring blocks, on several threads where it is worth it."""
     blocks = sheet.blocks()
-    values = sheet.shape[0] * sheet.shape[1] * sheet.shape[2]
-    if values <= _WORTH_A_THREAD:
+    if not sheet.is_shared:
         return [work(blocks)]
-    groups = min(-(-values // _GROUP), _MOST_GROUPS)
+    groups = min(-(-sheet.values // _GROUP), _MOST_GROUPS)
     cuts = parallel.spans(len(blocks), -(-len(blocks) // groups))
     results: list[Result | None] = [None] * len(cuts)
 

@@ -5,7 +5,6 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops import blas, buffers
 from cnnops_cli.ops.channel_blocks import (
-    BLOCK,
     Block,
     Sheet,
     beside_itself,
@@ -67,12 +66,12 @@ def _sums(image: Array, shift: Array) -> tuple[Array, Array]:
 
 
 def _sheet_sums(piece: Array, shift: Array) -> Array:
-    sheet = Sheet(piece.shape)
+    sheet = Sheet(piece.shape, with_scratch=True)
     shifted = bool(shift.any())
 
     def sum_group(blocks: list[Block]) -> list[tuple[slice, Array]]:
         found: list[tuple[slice, Array]] = []
-        scratch = buffers.empty((min(BLOCK, piece.size),), np.float64)
+        scratch = buffers.empty((sheet.most,), np.float64)
         for block in blocks:
             values = sheet.view(piece, block)
             distances = scratch[: values.size].reshape(values.shape)
