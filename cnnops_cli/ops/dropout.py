@@ -81,7 +81,7 @@ def dropout(
         return values
     first = fresh_seed() if seed is None else integer(seed, "seed", minimum=0)
     units = math.prod(mask_shape(values.shape, channelwise))
-    return _scaled(values, p, units, lambda: _Draws(first, p).mask)
+    return _scaled(values, p, units, lambda part: _Draws(first, p, part).mask)
 
 
 def check_chance(p: float) -> None:
@@ -134,7 +134,7 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
     kept = np.empty(math.prod(shape), bool)
 
     def draw(part: slice) -> None:
-        draws = _Draws(seed, p)
+        draws = _Draws(seed, p, part)
         for block in _blocks(part, _BLOCK):
             draws.mask(block, kept[block])
 
@@ -160,19 +160,20 @@ def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
 
 
 class _Draws:
-    """The mask of a seed, of any values; fastest where they are asked for in order."""
+    """The mask of a seed for some values, drawn in one call: others compute in the meantime."""
 
-    def __init__(self, seed: int, p: float) -> None:
+    def __init__(self, seed: int, p: float, values: slice) -> None:
         self._generator = np.random.PCG64(seed)
         self._position = 0
         self._threshold = math.floor(p * 65536)
         self._fraction = p * 65536 - self._threshold
+        self._start = values.start
+        words = self._outputs(values.start // 4, -(-(values.stop - values.start) // 4))
+        self._bits = words.astype("<u8", copy=False).view("<u2")
 
     def mask(self, values: slice, kept: Array) -> None:
-        """Write which of these values are kept; the first one is a multiple of four."""
-        count = values.stop - values.start
-        words = self._outputs(values.start // 4, -(-count // 4))
-        bits = words.astype("<u8", copy=False).view("<u2")[:count]
+        """Write which of these values are kept."""
+        bits = self._bits[values.start - self._start : values.stop - self._start]
         np.greater_equal(bits, self._threshold, out=kept)
         if self._fraction:
             for tie in np.flatnonzero(bits == self._threshold).tolist():
@@ -203,11 +204,11 @@ def keep(values: Array, mask: Array, p: float) -> Array:
         In their dtype where that is floating, else float64.
     """
     kept = mask.reshape(-1)
-    return _scaled(values, p, kept.size, lambda: lambda units, out: np.copyto(out, kept[units]))
+    return _scaled(values, p, kept.size, lambda _: lambda units, out: np.copyto(out, kept[units]))
 
 
-def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[], _MaskOf]) -> Array:
-    """Keep or drop each of `units` runs of equal length; every thread has its own reader."""
+def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[slice], _MaskOf]) -> Array:
+    """Keep or drop each of `units` runs of equal length; each part has a reader of its own."""
     dtype = values.dtype if is_floating(values) else np.dtype(np.float64)
     if p == 1 or values.size == 0:
         return np.zeros(values.shape, dtype)
@@ -224,7 +225,7 @@ def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[], _Mask
 
     def scale_part(part: tuple[slice, slice]) -> None:
         rows, columns = part
-        mask_of = mask_reader()
+        mask_of = mask_reader(rows)
         blocks = _blocks(rows, _BLOCK // length)
         most = blocks[0].stop - blocks[0].start
         mask, factors = buffers.empty((most,), bool), buffers.empty((most, 1), integers)

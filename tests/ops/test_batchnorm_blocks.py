@@ -169,3 +169,20 @@ def test_working_memory_is_bounded(dtype, training):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak - got.nbytes < 12 << 20
+
+
+@pytest.mark.parametrize("count", [3, 1000, 300_001])
+def test_float64_where_neighbours_are_a_few_epsilons_apart(count):
+    steps = np.random.default_rng(8).integers(0, 3, (count, 1)) if count > 3 else [[0], [1], [1]]
+    steps = np.array(steps, np.float64)
+    expected, _ = truth(steps, 0, 1, np.ones(1), np.zeros(1), training=True, eps=1e-9)
+    mean, variance = np.zeros(1), np.zeros(1)
+    got = batchnorm(1e16 + 2 * steps, mean, variance, training=True, eps=4e-9, momentum=1.0)
+    np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(variance, 4 * steps.var(ddof=1), rtol=1e-11)
+
+
+def test_no_variance_beside_a_mean_that_float32_does_not_hold():
+    x, mean = np.ones((1, 2), np.float32), np.array([16777217, 0])
+    got = batchnorm(x, mean, np.zeros(2, np.float32), eps=0)
+    assert got.tolist() == [[-np.inf, np.inf]]
