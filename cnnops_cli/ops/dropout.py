@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import product
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array, as_array, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops import buffers, parallel
+from cnnops_cli.ops.parallel import Part
 from cnnops_cli.ops.scalars import integer, real
 from cnnops_cli.ops.seeds import fresh_seed
 
@@ -17,10 +19,10 @@ _BLOCK = 1 << 16
 """Values that are drawn at once, so that they stay in a core's cache; whole words of four."""
 
 _PART = 1 << 19
-"""Values that one thread takes at a time."""
+"""Values that a thread takes at a time."""
 
-_WORTH_A_THREAD = 1 << 20
-"""Up to here one thread is done before a second one is awake."""
+_WORTH_A_THREAD = 1 << 22
+"""Up to here one thread is done before two are that wait for each other."""
 
 _JUMP = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """How far `jumped()` takes PCG64."""
@@ -138,7 +140,7 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
         for block in _blocks(part, _BLOCK):
             draws.mask(block, kept[block])
 
-    parallel.for_each(draw, _parts(kept.size))
+    _for_each(draw, _parts(kept.size), kept.size)
     return kept.reshape(shape)
 
 
@@ -240,14 +242,18 @@ def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[slice], 
             bits *= factors[:count]
 
     with np.errstate(all="ignore"):
-        parallel.for_each(scale_part, list(product(_parts(units, length), _parts(length))))
+        _for_each(scale_part, list(product(_parts(units, length), _parts(length))), values.size)
     return result
 
 
 def _parts(count: int, length: int = 1) -> list[slice]:
-    """Cut `count` runs of `length` values among the threads."""
-    size = _PART if count * length > _WORTH_A_THREAD else _WORTH_A_THREAD
-    return parallel.spans(count, _whole_words(size // length))
+    """Cut `count` runs of `length` values."""
+    return parallel.spans(count, _whole_words(_PART // length))
+
+
+def _for_each(work: Callable[[Part], None], parts: list[Part], values: int) -> None:
+    with parallel.using_threads(1) if values <= _WORTH_A_THREAD else nullcontext():
+        parallel.for_each(work, parts)
 
 
 def _blocks(part: slice, size: int) -> list[slice]:
