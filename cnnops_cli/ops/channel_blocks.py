@@ -21,6 +21,9 @@ Result = TypeVar("Result")
 _BLOCK = 1 << 17
 """Values in a block: with the results, what a core's own cache holds."""
 
+_SCRATCH_BLOCK = 1 << 16
+"""Values in a block that has as much scratch beside it, in float64."""
+
 _LONG_BLOCK = 1 << 20
 """Values in a block of several threads: those that make short calls wait for each other's."""
 
@@ -80,8 +83,9 @@ class Sheet:
     @property
     def most(self) -> int:
         """The number of values that no block exceeds."""
-        long = self.is_shared and not self.with_scratch
-        return min(self.values, _LONG_BLOCK if long else _BLOCK)
+        if self.with_scratch:
+            return min(self.values, _SCRATCH_BLOCK)
+        return min(self.values, _LONG_BLOCK if self.is_shared else _BLOCK)
 
     @property
     def has_planes(self) -> bool:

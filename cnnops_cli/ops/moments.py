@@ -1,5 +1,7 @@
 """Mean and variance of each channel, summed in float64."""
 
+from contextlib import nullcontext
+
 import numpy as np
 
 from cnnops_cli.dtypes import Array
@@ -14,6 +16,9 @@ from cnnops_cli.ops.channel_blocks import (
 
 _FAR = 2.0**16
 """Squares of values are summed as they are unless mean**2 is this much larger than the variance."""
+
+_WORTH_BLAS = 1 << 17
+"""Up to here keeping BLAS to one thread takes longer than what its products gain."""
 
 
 def moments(image: Array) -> tuple[Array, Array, Array]:
@@ -39,7 +44,7 @@ def moments(image: Array) -> tuple[Array, Array, Array]:
     """
     count = image.size // image.shape[1]
     nowhere = np.zeros(image.shape[1])
-    with blas.on_one_thread():
+    with blas.on_one_thread() if image.size > _WORTH_BLAS else nullcontext():
         total, squares = _sums(image, nowhere)
         mean = total / count
         variance = squares / count - mean * mean
@@ -94,17 +99,26 @@ def _sheet_sums(piece: Array, shift: Array) -> Array:
 
 def _block_sums(distances: Array, block: Block, sheet: Sheet) -> Array:
     """Sums of a block's values and squares by channel; the block is overwritten."""
-    sums: Array = np.empty((2, block.channels.stop - block.channels.start))
+    channels = block.channels.stop - block.channels.start
     if sheet.has_planes:
-        ones = np.ones(distances.shape[-1])
-        runs = distances.reshape(-1, len(ones))
-        pair = (runs @ ones, np.vecdot(runs, runs))
-        shape, axis = (-1, sums.shape[1]), 0
+        runs = distances.reshape(-1, distances.shape[-1])
+        if sheet.values > _WORTH_BLAS:
+            pair = (runs @ np.ones(runs.shape[1]), np.vecdot(runs, runs))
+        else:
+            pair = (np.add.reduce(runs, axis=1), np.einsum("ij,ij->i", runs, runs))
+        shape, axis = (-1, channels), 0
     else:
-        ones = np.ones(len(distances))
-        total = ones @ distances
-        pair = (total, ones @ np.multiply(distances, distances, out=distances))
-        shape, axis = (sums.shape[1], -1), 1
-    for of_blocks, into in zip(pair, sums, strict=True):
-        np.add.reduce(of_blocks.reshape(shape), axis=axis, out=into)
+        if sheet.values > _WORTH_BLAS:
+            ones = np.ones(len(distances))
+            total = ones @ distances
+            pair = (total, ones @ np.multiply(distances, distances, out=distances))
+        else:
+            pair = (
+                np.add.reduce(distances, axis=0),
+                np.einsum("ij,ij->j", distances, distances),
+            )
+        shape, axis = (channels, -1), 1
+    sums: Array = np.empty((2, channels))
+    for of_runs, into in zip(pair, sums, strict=True):
+        np.add.reduce(of_runs.reshape(shape), axis=axis, out=into)
     return sums

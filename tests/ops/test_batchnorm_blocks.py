@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnops_cli import batchnorm
-from cnnops_cli.ops import channel_blocks, parallel
+from cnnops_cli.ops import channel_blocks, moments, parallel
 
 CUTS = {
     "folded samples": (7, 3),
@@ -20,7 +20,7 @@ CUTS = {
     "one channel": (3, 1, 150_001),
 }
 SMALL = {"_BLOCK": 24, "_LONG_BLOCK": 48, "_WORTH_A_THREAD": 96, "_GROUP": 48}
-SMALL |= {"_MOST_GROUPS": 5, "_PLANE": 6, "_ROW": 12}
+SMALL |= {"_SCRATCH_BLOCK": 18, "_MOST_GROUPS": 5, "_PLANE": 6, "_ROW": 12}
 SMALL_CUTS = [(50, 1), (50, 5), (51, 3, 2), (2, 9, 5), (7, 11, 3), (3, 4, 6), (5, 3, 30)]
 SMALL_CUTS += [(1, 2, 99), (9, 1, 5, 5, 5)]
 
@@ -96,7 +96,9 @@ def test_every_range(name, affine, training):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", SMALL_CUTS, ids=str)
-def test_small_blocks(shape, dtype, training, monkeypatch):
+@pytest.mark.parametrize("worth_blas", [0, 1 << 30])
+def test_small_blocks(shape, dtype, training, worth_blas, monkeypatch):
+    monkeypatch.setattr(moments, "_WORTH_BLAS", worth_blas)
     for name, value in SMALL.items():
         monkeypatch.setattr(channel_blocks, name, value)
     x = np.random.default_rng(4).normal(3, 2, shape).astype(dtype)
