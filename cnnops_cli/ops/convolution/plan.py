@@ -23,7 +23,7 @@ _TILE_BYTES = 1 << 22
 """What is laid out for one tile. A core's cache holds less, but threads that make many short calls
 wait for the interpreter more than for memory."""
 
-_LEAST_WORTH = 1_200_000
+_LEAST_WORTH = 1_000_000
 """Nanoseconds of work that are worth a tile of their own: waking a thread takes a tenth of it."""
 
 _MOST_WANTED = 16
