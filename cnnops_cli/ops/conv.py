@@ -9,7 +9,14 @@ from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.convolution.bands import Bands
-from cnnops_cli.ops.convolution.plan import BANDS, STACKED, Layer, Plan, plan_convolution
+from cnnops_cli.ops.convolution.plan import (
+    BANDS,
+    STACKED,
+    TILE_BYTES,
+    Layer,
+    Plan,
+    plan_convolution,
+)
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.exact import exact_integers
@@ -214,5 +221,9 @@ def _compute(
     else:
         engine = Products(layer, weights, stacked=plan.algorithm == STACKED)
     with blas.on_one_thread(), np.errstate(all="ignore"):
-        parallel.for_each(lambda tile: engine.compute(source, tile, offsets, by_group), plan.tiles)
+        parallel.for_each(
+            lambda tile: engine.compute(source, tile, offsets, by_group),
+            plan.tiles,
+            bytes_of_a_part=TILE_BYTES + TILE_BYTES // 4,
+        )
     return result
