@@ -9,14 +9,10 @@ from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.convolution.bands import Bands
-from cnnops_cli.ops.convolution.plan import (
-    BANDS,
-    STACKED,
-    TILE_BYTES,
-    Layer,
-    Plan,
-    plan_convolution,
-)
+from cnnops_cli.ops.convolution.costs import BANDS, FOURIER, STACKED
+from cnnops_cli.ops.convolution.fourier import Fourier
+from cnnops_cli.ops.convolution.layer import Layer
+from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.exact import exact_integers
@@ -215,15 +211,17 @@ def _compute(
         offsets = np.broadcast_to(bias.astype(layer.dtype), len(kernel))
         offsets = offsets.reshape(layer.groups, layer.filters)
     weights = kernel.astype(layer.dtype, copy=False)
-    engine: Bands | Products
-    if plan.algorithm == BANDS:
-        engine = Bands(layer, weights, plan.band)
+    engine: Bands | Fourier | Products
+    if plan.algorithm == FOURIER:
+        engine = Fourier(layer, weights, plan.sizes)
+    elif plan.algorithm == BANDS:
+        engine = Bands(layer, weights, *plan.sizes)
     else:
         engine = Products(layer, weights, stacked=plan.algorithm == STACKED)
     with blas.on_one_thread(), np.errstate(all="ignore"):
         parallel.for_each(
             lambda tile: engine.compute(source, tile, offsets, by_group),
             plan.tiles,
-            bytes_of_a_part=TILE_BYTES + TILE_BYTES // 4,
+            bytes_of_a_part=plan.bytes_of_a_tile,
         )
     return result

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.convolution.plan import Layer, Tile, band_span, product_tiles
+from cnnops_cli.ops.convolution.costs import band_span
+from cnnops_cli.ops.convolution.layer import Layer, Tile
+from cnnops_cli.ops.convolution.plan import product_tiles
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch

@@ -1,0 +1,105 @@
+"""Convolution as products of Fourier transforms, for large kernels.
+
+A transform of n values carries rounding errors of every value to every other. In float64 they are
+far below an epsilon of float32, except in results that are far smaller than the values around them;
+those are summed directly.
+"""
+
+import math
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.convolution.layer import Layer, Tile
+from cnnops_cli.ops.convolution.plan import product_tiles
+from cnnops_cli.ops.convolution.products import Products
+from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.scratch import scratch
+
+_DOUBLE = np.dtype(np.float64)
+
+_FAINT = 2.0**25
+"""A result is summed directly if it is less than this many times the error of the transforms: all
+others are exact to a quarter of an epsilon of float32."""
+
+_MOST_SUMMED = 1 << 21
+"""Cells of windows that are summed directly in one tile; with more the tile is not transformed."""
+
+
+class Fourier:
+    """Products of Fourier transforms, tile by tile.
+
+    Parameters
+    ----------
+    layer : Layer
+    weights : numpy.ndarray of float32, shape (G * O, C, *kernel)
+    lengths : tuple of int
+        Of the transforms, by spatial axis.
+    """
+
+    def __init__(self, layer: Layer, weights: Array, lengths: tuple[int, ...]) -> None:
+        windows = layer.windows
+        self._layer = layer
+        self._lengths = lengths
+        self._axes = tuple(range(-windows.dims, 0))
+        self._weights = weights.reshape(layer.groups, layer.filters, *weights.shape[1:])
+        spread = np.zeros((*self._weights.shape[:3], *lengths))
+        cells = zip(windows.kernel, windows.dilation, strict=True)
+        place = tuple(slice(0, (size - 1) * gap + 1, gap) for size, gap in cells)
+        spread[(slice(None),) * 3 + place] = self._weights
+        self._spectra = np.conj(np.fft.rfftn(spread, axes=self._axes))
+        self._norms = np.sqrt(np.square(self._weights, dtype=_DOUBLE).sum(axis=self._axes))
+        self._products = Products(layer, weights, stacked=False)
+
+    def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
+        """Fill a tile of one item and one group, as `Products.compute` does."""
+        group, channels = tile.groups.start, self._layer.channels
+        of_group = slice(group * channels, (group + 1) * channels)
+        part = source.part(tile.items, of_group, tile.box)[0]
+        values = scratch("values", (channels, *self._lengths), _DOUBLE)
+        values.fill(0)
+        values[(slice(None), *map(slice, part.shape[1:]))] = part
+        norms = np.sqrt(np.square(values).sum(axis=self._axes))
+        error = float(np.finfo(_DOUBLE).eps) * math.log2(values[0].size)
+        spectrum = np.fft.rfftn(values, axes=self._axes)
+        for number in range(self._layer.filters):
+            total = np.einsum("c...,c...->...", spectrum, self._spectra[group, number])
+            sums = np.fft.irfftn(total, s=self._lengths, axes=self._axes)
+            steps = zip(tile.sizes, self._layer.windows.stride, strict=True)
+            sums = sums[tuple(slice(0, (size - 1) * step + 1, step) for size, step in steps)]
+            noise = error * float(norms @ self._norms[group, number])
+            if not self._settle(sums, noise, part, self._weights[group, number], result.dtype):
+                for piece in product_tiles(self._layer, tile, stacked=False):
+                    self._products.compute(source, piece, bias, result)
+                return
+            if bias is not None:
+                sums += bias[group, number]
+            result[tile.index][0, 0, number] = sums
+
+    def _settle(
+        self, sums: Array, noise: float, part: Array, weights: Array, dtype: np.dtype
+    ) -> bool:
+        """Make sums as exact as float32 is, or tell that it takes too long."""
+        if dtype.kind != "f":
+            np.rint(sums, out=sums)
+            return noise < 0.25
+        faint = np.flatnonzero(~(np.abs(sums) >= noise * _FAINT))
+        if faint.size * weights.size > _MOST_SUMMED:
+            return False
+        if faint.size:
+            windows = self._layer.windows
+            of_channel, *of_axis = part.strides
+            cells = as_strided(
+                part,
+                (*sums.shape, *weights.shape),
+                (
+                    *(step * gap for step, gap in zip(of_axis, windows.stride, strict=True)),
+                    of_channel,
+                    *(step * gap for step, gap in zip(of_axis, windows.dilation, strict=True)),
+                ),
+            )
+            places = np.unravel_index(faint, sums.shape)
+            seen = cells[places].reshape(faint.size, -1).astype(_DOUBLE)
+            sums[places] = seen @ weights.reshape(-1).astype(_DOUBLE)
+        return True
