@@ -88,7 +88,7 @@ def _runs(
     while piece := stream.read(_PIECE):
         body += piece
         end = body.rfind(comma)
-        while body[end - 1 : end] == b"]":  # more than a unit ends there
+        while end > 0 and body[end - 1 : end] == b"]":  # more than a unit ends there
             end = body.rfind(comma, 0, end)
         if end >= 0:
             yield from _between_walls(body[: end + unit_axes], unit_axes, outer_axes)
