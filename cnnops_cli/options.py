@@ -6,10 +6,9 @@ Every word, size and path is checked here, before anything is read.
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
@@ -217,8 +216,7 @@ Dilation = Annotated[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The options that every command has."""
 
     output: Annotated[

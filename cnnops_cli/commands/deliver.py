@@ -1,22 +1,31 @@
 """What every command does after its operator: write files, standard output and the summary."""
 
+import io
 import os
 import sys
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from cnnops_cli.commands.operands import Form
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.json_text import format_array
-from cnnops_cli.tensors.write import StagedFiles, Writer, array_writer, npy_bytes
+from cnnops_cli.tensors.write import (
+    StagedFiles,
+    Writer,
+    array_writer,
+    bytes_writer,
+    json_writer,
+    npy_writer,
+)
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
-@dataclass(frozen=True)
 class Delivery:
     """A result, and what else was asked for.
 
-    Attributes
+    Parameters
     ----------
     operator : str
         The name of the command.
@@ -29,16 +38,22 @@ class Delivery:
     algorithm : str
         How it was computed. A terminal alone is told: elsewhere the view is compared byte by byte,
         and a faster way to the same numbers is no change.
+
+    Attributes
+    ----------
     files : dict of str to callable
         What other files hold, by path.
     """
 
-    operator: str
-    result: Array
-    form: Form
-    note: str = ""
-    algorithm: str = ""
-    files: dict[str, Writer] = field(default_factory=dict)
+    def __init__(
+        self, operator: str, result: Array, form: Form, note: str = "", algorithm: str = ""
+    ) -> None:
+        self.operator = operator
+        self.result = result
+        self.form = form
+        self.note = note
+        self.algorithm = algorithm
+        self.files: dict[str, Writer] = {}
 
     @property
     def terminal_note(self) -> str:
@@ -101,7 +116,7 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
         closed_pipe = None
         if _to_stdout(settings):
             try:
-                _write_stdout(_text(delivery, settings))
+                _write_stdout(_stdout_writer(delivery, settings))
             except BrokenPipeError as error:
                 closed_pipe = error
         staged.commit()
@@ -118,15 +133,15 @@ def _to_stdout(settings: Settings) -> bool:
     return settings.output in (None, "-") or settings.format != "auto"
 
 
-def _text(delivery: Delivery, settings: Settings) -> bytes:
-    """The bytes for standard output."""
+def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:
+    """Tell how standard output is written."""
     kind = settings.format
     if kind == "auto":
         kind = "table" if sys.stdout.isatty() and not settings.quiet else "json"
     if kind == "npy":
-        return npy_bytes(delivery.output)
+        return npy_writer(delivery.output)
     if kind == "json":
-        return format_array(delivery.output, settings.precision) + b"\n"
+        return json_writer(delivery.output, settings.precision)
     # Rich takes longer to import than a small convolution to run.
     from cnnops_cli.views.table import render
     from cnnops_cli.views.terminal import Terminal
@@ -139,15 +154,24 @@ def _text(delivery: Delivery, settings: Settings) -> bytes:
         precision=settings.precision,
         terminal=Terminal.of(sys.stdout, color=not settings.no_color),
     )
-    return view.encode(sys.stdout.encoding or "utf-8", errors="replace")
+    return bytes_writer(view.encode(sys.stdout.encoding or "utf-8", errors="replace"))
 
 
-def _write_stdout(data: bytes) -> None:
-    """Write without a buffer, so that nothing is left to fail when the process ends."""
-    view = memoryview(data)
-    try:
+class _Unbuffered(io.RawIOBase):
+    """Standard output without a buffer, so that nothing is left to fail when the process ends."""
+
+    def write(self, data: "ReadableBuffer") -> int:
+        """Write all of it, where a write may take only a part."""
+        view = memoryview(data)
+        size = len(view)
         while view:
             view = view[os.write(sys.stdout.fileno(), view) :]
+        return size
+
+
+def _write_stdout(write: Writer) -> None:
+    try:
+        write(cast(BinaryIO, _Unbuffered()))
     except BrokenPipeError:
         raise
     except OSError as error:

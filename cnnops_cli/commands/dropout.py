@@ -111,7 +111,7 @@ def dropout(
     note = f"seed {drawn}" if train and mask is None else ""
     delivery = Delivery("dropout", result, form, note)
     if mask_output is not None:
-        used = np.broadcast_to(kept, image.shape).astype(np.uint8)
+        used = np.broadcast_to(kept.view(np.uint8), image.shape)
         delivery.files[mask_output] = array_writer(mask_output, "mask", form.from_operator(used))
     deliver(delivery, settings)
 

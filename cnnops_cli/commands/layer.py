@@ -1,6 +1,6 @@
 """A fresh layer in place of a kernel that was given."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ from cnnops_cli.options import dims_of
 from cnnops_cli.tensors.tensor import Tensor
 
 
-@dataclass(frozen=True)
-class FreshLayer:
+class FreshLayer(NamedTuple):
     """What --out-channels, --kernel-size, --seed and --no-bias ask for."""
 
     out_channels: int

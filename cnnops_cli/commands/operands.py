@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,8 +55,7 @@ def computing(settings: Settings, tensors: dict[str, Tensor]) -> Iterator[None]:
         raise
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """Which axes INPUT has, and where its channels are.
 
     Attributes

@@ -10,6 +10,7 @@ from numpy.lib import format as npy_format
 
 from cnnops_cli.dtypes import Array, check_supported, native
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.slabs import slabs
 
 NPY_MAGIC = b"\x93NUMPY"
 
@@ -52,13 +53,16 @@ def read_npy(stream: BinaryIO, size: int, name: str) -> Array:
             f"{name} is {'cut short' if promised > held else 'too long'}: its header promises "
             f"{dtype.name} {shape}, {promised} bytes, but {held} follow"
         )
-    data = np.empty(promised, np.uint8)
-    _fill(stream, data, name)
     try:
-        array = data.view(dtype).reshape(shape, order="F" if fortran_order else "C")
+        array = np.empty(math.prod(shape), native(dtype)).reshape(shape)
     except ValueError as error:
         raise CnnopsError(f"{name} has a shape that NumPy cannot hold: {shape}") from error
-    return np.ascontiguousarray(array.astype(native(dtype), copy=False)).reshape(shape)
+    in_file_order = array.T if fortran_order else array
+    if in_file_order.flags.c_contiguous and dtype == array.dtype:
+        _fill(stream, array.reshape(-1).view(np.uint8), name)
+    else:
+        _convert(stream, dtype, in_file_order, name)
+    return array
 
 
 def _read_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -82,6 +86,14 @@ def _read_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np
         raise CnnopsError(f"{name} has no .npy header that can be read") from error
 
 
+def _convert(stream: BinaryIO, dtype: np.dtype[Any], array: Array, name: str) -> None:
+    """Fill an array of any memory order with values in another byte or memory order."""
+    for slab in slabs(array):
+        data = np.empty(slab.shape, dtype)
+        _fill(stream, data.reshape(-1).view(np.uint8), name)
+        slab[...] = data
+
+
 def _fill(stream: BinaryIO, data: Array, name: str) -> None:
     """Fill bytes from a stream that may hand out fewer than were asked for."""
     view = memoryview(data)  # type: ignore[arg-type]
@@ -94,9 +106,11 @@ def _fill(stream: BinaryIO, data: Array, name: str) -> None:
 
 def write_npy(stream: BinaryIO, array: Array) -> None:
     """Write one array: little-endian, row-major, format version 1.0."""
-    array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).reshape(
-        array.shape
-    )
-    header = npy_format.header_data_from_array_1_0(array)
+    dtype = array.dtype.newbyteorder("<")
+    header = {"descr": dtype.str, "fortran_order": False, "shape": array.shape}
     npy_format.write_array_header_1_0(stream, header)
-    stream.write(array.reshape(-1).view(np.uint8).data)
+    if array.flags.c_contiguous and dtype == array.dtype:
+        stream.write(array.reshape(-1).view(np.uint8).data)
+        return
+    for slab in slabs(array):
+        stream.write(np.ascontiguousarray(slab, dtype).reshape(-1).view(np.uint8).data)

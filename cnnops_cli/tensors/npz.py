@@ -10,8 +10,6 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.npy import read_npy, write_npy
 
-ZIP_MAGIC = b"PK"
-
 _SUFFIX = ".npy"
 _DEFLATE_MOST = 1032
 """Deflate makes at most this many bytes of one."""

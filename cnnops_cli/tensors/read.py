@@ -1,4 +1,7 @@
-"""From a TENSOR argument, as the user wrote it, to an array."""
+"""From a TENSOR argument, as the user wrote it, to an array.
+
+What reads JSON and archives is imported where there is some: a small call is mostly its start.
+"""
 
 import io
 import os
@@ -7,19 +10,18 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.json_text import parse_array, parse_object
 from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy
-from cnnops_cli.tensors.npz import ZIP_MAGIC, Archive
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.words import check_word
 
 INPUT_ARGUMENT = "INPUT"
 STDIN = "-"
+
+ZIP_MAGIC = b"PK"
 
 _MOST_SHOWN = 40
 _PIECE = 1 << 20
@@ -58,6 +60,8 @@ def read_tensor(text: str, argument: str) -> Tensor:
     option = "" if argument == INPUT_ARGUMENT else f"{argument} "
     with _open(path, argument) as (stream, size):
         if _starts_with(stream, ZIP_MAGIC) or path.endswith(".npz"):
+            from cnnops_cli.tensors.npz import Archive
+
             array = Archive(stream, size, option + path).read(member)
             return Tensor(array, option + text, weak=False)
         return _read_plain(stream, size, option + text)
@@ -80,9 +84,13 @@ def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, T
     name = f"{argument} {path}"
     with _open(path, argument) as (stream, size):
         if _starts_with(stream, ZIP_MAGIC):
+            from cnnops_cli.tensors.npz import Archive
+
             archive = Archive(stream, size, name)
             weak, arrays = False, {key: archive.read(key) for key in archive.names}
         else:
+            from cnnops_cli.tensors.json_text import parse_object
+
             weak, arrays = True, parse_object(stream.read(), name, accepted)
     for key in arrays:
         check_word(f"{name} holds a name that is not known:", key, accepted)
@@ -90,6 +98,8 @@ def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, T
 
 
 def _read_inline(text: str, argument: str) -> Tensor:
+    from cnnops_cli.tensors.json_text import parse_array
+
     try:
         return Tensor(parse_array(os.fsencode(text), argument), argument, weak=True)
     except CnnopsError as error:
@@ -108,14 +118,16 @@ def _read_stdin(argument: str) -> Tensor:
         raise CnnopsError(f"{name} cannot be read: {error.strerror}") from error
     if _starts_with(stream, ZIP_MAGIC):
         raise CnnopsError(f"{name} is an archive; name the .npz file instead")
-    return replace(_read_plain(stream, size, name), name=argument)
+    return _read_plain(stream, size, name)._replace(name=argument)
 
 
 def _read_plain(stream: BinaryIO, size: int, name: str) -> Tensor:
     """Read .npy or JSON, told apart by the first bytes, or by the suffix where there is one."""
     if name.endswith(".npy") or (_starts_with(stream, NPY_MAGIC) and not name.endswith(".json")):
         return Tensor(read_npy(stream, size, name), name, weak=False)
-    return Tensor(parse_array(stream.read(), name), name, weak=True)
+    from cnnops_cli.tensors.json_pieces import read_array
+
+    return Tensor(read_array(stream, name), name, weak=True)
 
 
 def _split_member(text: str) -> tuple[str, str | None]:
@@ -144,8 +156,12 @@ def _open(path: str, argument: str) -> Iterator[tuple[BinaryIO, int]]:
 
 def _read_whole(pipe: io.BufferedReader) -> tuple[BinaryIO, int]:
     """Read a pipe to its end, piece by piece, so that an interrupt is heard between two of them."""
-    stream = io.BytesIO(b"".join(iter(lambda: pipe.read1(_PIECE), b"")))
-    return stream, stream.getbuffer().nbytes
+    stream = io.BytesIO()
+    while piece := pipe.read1(_PIECE):
+        stream.write(piece)
+    size = stream.tell()
+    stream.seek(0)
+    return stream, size
 
 
 def _starts_with(stream: BinaryIO, magic: bytes) -> bool:

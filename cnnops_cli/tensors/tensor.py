@@ -1,7 +1,6 @@
 """A tensor that was read, and the dtype that several of them meet in."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,9 +8,11 @@ from cnnops_cli.dtypes import Array, common_dtype, is_floating, native
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.words import DTYPES, check_word
 
+_PIECE = 1 << 16
+"""Values that are checked at a time."""
 
-@dataclass(frozen=True)
-class Tensor:
+
+class Tensor(NamedTuple):
     """An array, where it came from, and how firm its dtype is.
 
     Attributes
@@ -74,8 +75,28 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
         would become infinite.
     """
     array = tensor.array
-    with np.errstate(over="ignore", invalid="ignore"):
-        converted = array.astype(dtype, copy=False)
+    if array.dtype == dtype:
+        return array
+    converted = np.empty(array.shape, dtype)
+    source, target = array.reshape(-1), converted.reshape(-1)
+    for start in range(0, array.size, _PIECE):
+        piece = slice(start, start + _PIECE)
+        with np.errstate(over="ignore", invalid="ignore"):
+            target[piece] = source[piece]
+        fits = _fits(source[piece], target[piece])
+        if not fits.all():
+            takes = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+            raise CnnopsError(
+                f"{tensor.name} holds {source[piece][~fits][0]}, which {dtype} cannot: "
+                f"it takes {takes.min} to {takes.max}"
+            )
+    return converted
+
+
+def _fits(array: Array, converted: Array) -> Array:
+    """Tell which values an array's conversion holds, up to fractions."""
+    dtype = converted.dtype
+    fits: Array
     if dtype.kind == "f":
         fits = np.isfinite(converted) | ~np.isfinite(array)
     elif is_floating(array):
@@ -86,10 +107,4 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
         fits |= cut == float(limits.min)
     else:
         fits = (converted == array) & ((converted < 0) == (array < 0))
-    if not fits.all():
-        takes = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-        raise CnnopsError(
-            f"{tensor.name} holds {array[~fits].flat[0]}, which {dtype} cannot: "
-            f"it takes {takes.min} to {takes.max}"
-        )
-    return converted
+    return fits

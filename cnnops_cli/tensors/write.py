@@ -1,6 +1,8 @@
-"""From arrays to files, each of which appears whole or not at all."""
+"""From arrays to files, each of which appears whole or not at all.
 
-import io
+What writes JSON and archives is imported where there is some: a small call is mostly its start.
+"""
+
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -11,9 +13,7 @@ from typing import BinaryIO
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.json_text import format_array
 from cnnops_cli.tensors.npy import write_npy
-from cnnops_cli.tensors.npz import write_npz
 
 Writer = Callable[[BinaryIO], None]
 
@@ -33,29 +33,47 @@ def array_writer(path: str, name: str, array: Array, precision: int | None = Non
     """
     suffix = Path(path).suffix
     if suffix == ".npy":
-        return lambda stream: write_npy(stream, array)
+        return npy_writer(array)
     if suffix == ".npz":
-        return lambda stream: write_npz(stream, {name: array})
-    return lambda stream: _write(stream, format_array(array, precision) + b"\n")
+        return _npz_writer({name: array})
+    return json_writer(array, precision)
 
 
-def npy_bytes(array: Array) -> bytes:
-    """Lay one array out as the bytes of a .npy file."""
-    stream = io.BytesIO()
-    write_npy(stream, array)
-    return stream.getvalue()
+def npy_writer(array: Array) -> Writer:
+    """Tell how one array is written as .npy."""
+    return lambda stream: write_npy(stream, array)
+
+
+def json_writer(array: Array, precision: int | None = None) -> Writer:
+    """Tell how one array is written as a line of JSON."""
+    from cnnops_cli.tensors.json_text import write_json
+
+    return lambda stream: write_json(stream, array, precision)
+
+
+def _npz_writer(arrays: dict[str, Array]) -> Writer:
+    from cnnops_cli.tensors.npz import write_npz
+
+    return lambda stream: write_npz(stream, arrays)
 
 
 def named_writer(path: str, arrays: dict[str, Array]) -> Writer:
     """Tell how several arrays are written to a path: an archive, or a JSON object."""
     if Path(path).suffix == ".npz":
-        return lambda stream: write_npz(stream, arrays)
+        return _npz_writer(arrays)
+    from cnnops_cli.tensors.json_text import format_array
+
     members = b",".join(b'"%s":%s' % (k.encode(), format_array(v)) for k, v in arrays.items())
-    return lambda stream: _write(stream, b"{%s}\n" % members)
+    return bytes_writer(b"{%s}\n" % members)
 
 
-def _write(stream: BinaryIO, data: bytes) -> None:
-    stream.write(data)
+def bytes_writer(data: bytes) -> Writer:
+    """Tell how bytes are written as they are."""
+
+    def write(stream: BinaryIO) -> None:
+        stream.write(data)
+
+    return write
 
 
 class StagedFiles:

@@ -2,6 +2,8 @@
 
 import subprocess
 
+import numpy as np
+
 ALLOWED = {
     "annotated_doc",
     "cnnops_cli",
@@ -19,7 +21,12 @@ SLOW = {
     "click",
     "concurrent.futures",
     "numpy.random",
+    "threadpoolctl",
+    "scipy",
+    "zipfile",
+    "tempfile",
 }
+NOT_FOR_NPY = {"json", "orjson", "cnnops_cli.tensors.json_text"}
 
 
 PROGRAM = """
@@ -50,6 +57,14 @@ def test_a_small_conv_in_a_pipe(executable):
     assert not modules & SLOW
     assert {name for name in packages if not name.startswith("_")} <= ALLOWED
     assert not {"cnnops_cli.commands.maxpool", "cnnops_cli.commands.batchnorm"} & modules
+
+
+def test_a_small_conv_of_files_needs_no_json(executable, tmp_path):
+    paths = [str(tmp_path / name) for name in ("x.npy", "k.npy", "y.npy")]
+    for path in paths[:2]:
+        np.save(path, np.ones((2, 2)))
+    modules, _ = imported(executable, "conv", "-k", paths[1], paths[0], "-o", paths[2])
+    assert not modules & (SLOW | NOT_FOR_NPY)
 
 
 def test_the_version_needs_no_numpy(executable):

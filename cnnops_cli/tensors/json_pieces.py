@@ -1,0 +1,142 @@
+"""Large JSON text, parsed piece by piece while it is read.
+
+A piece's numbers become an array before the next piece is read: they stay in the processor's cache,
+and neither the text nor its numbers as Python objects are ever in memory as a whole.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, parse_array
+
+_PIECE = 1 << 18
+_MOST_HELD = 16 * _PIECE
+_FEWEST_COMMAS = 8
+"""So many must be between units in the first piece, for later units may be longer than these."""
+_WALL = re.compile(rb"(\]+)\s*,\s*(\[+)")
+
+
+class _IrregularError(Exception):
+    """The text is no array in one of the usual layouts, or wrong; the whole of it will tell."""
+
+
+def read_array(stream: BinaryIO, name: str) -> Array:
+    """Read one number or nested arrays of numbers.
+
+    Parameters
+    ----------
+    stream : binary stream
+        Seekable, at its start.
+    name : str
+        What the user calls it, for errors.
+
+    Returns
+    -------
+    numpy.ndarray
+        As `parse_array` of the whole text.
+
+    Raises
+    ------
+    CnnopsError
+        As `parse_array`, which is given the whole text wherever pieces do not do.
+    """
+    first = stream.read(_PIECE)
+    if len(first) == _PIECE:
+        try:
+            return _read_regular(first.removeprefix(BYTE_ORDER_MARK), stream)
+        except (_IrregularError, CnnopsError):
+            stream.seek(0)
+            first = b""
+    return parse_array(first + stream.read(), name)
+
+
+def _read_regular(first: bytes, stream: BinaryIO) -> Array:
+    """Read an array in runs of units, which are the largest items that a piece holds many of."""
+    opening = re.match(rb"[\s\[]*", first).group()  # type: ignore[union-attr]
+    axes = opening.count(b"[")
+    for unit_axes in range(axes - 1, -1, -1):
+        if first.count(b"]" * unit_axes + b",") >= _FEWEST_COMMAS:
+            break
+    else:
+        raise _IrregularError
+    if axes > MOST_AXES:
+        raise _IrregularError
+    lengths = _Lengths(axes - unit_axes)
+    arrays: list[Array] = []
+    body = b"[" * unit_axes + first[len(opening) :]
+    for run, closed in _runs(body, stream, unit_axes, axes - unit_axes):
+        array = parse_array(b"[%b]" % run, "")
+        if array.size == 0 or array.shape[1:] != (arrays or [array])[0].shape[1:]:
+            raise _IrregularError
+        arrays.append(array)
+        lengths.add(len(array), closed)
+    if any(array.dtype == np.uint64 for array in arrays):
+        raise _IrregularError  # whether such integers stay exact depends on all the others
+    return np.concatenate(arrays).reshape(*lengths.found, *arrays[0].shape[1:])
+
+
+def _runs(
+    body: bytes, stream: BinaryIO, unit_axes: int, outer_axes: int
+) -> Iterator[tuple[bytes, int]]:
+    """Yield units with commas between, as many as a piece has, and how many arrays end there."""
+    comma = b"]" * unit_axes + b","
+    while piece := stream.read(_PIECE):
+        body += piece
+        end = body.rfind(comma)
+        while end > 0 and body[end - 1 : end] == b"]":  # more than a unit ends there
+            end = body.rfind(comma, 0, end)
+        if end >= 0:
+            yield from _between_walls(body[: end + unit_axes], unit_axes, outer_axes)
+            body = body[end + len(comma) :]
+        elif len(body) > _MOST_HELD:
+            raise _IrregularError
+    body = body.rstrip()
+    if not body.endswith(b"]" * outer_axes):
+        raise _IrregularError
+    *inside, (last, _) = _between_walls(body[:-outer_axes], unit_axes, outer_axes)
+    yield from inside
+    yield last, outer_axes
+
+
+def _between_walls(text: bytes, unit_axes: int, outer_axes: int) -> Iterator[tuple[bytes, int]]:
+    """Cut units apart where arrays around them end and others begin."""
+    start, end = 0, b"]" * (unit_axes + 1)
+    while outer_axes > 1 and (at := text.find(end, start)) >= 0:
+        wall = _WALL.match(text, at)
+        closed = len(wall[1]) - unit_axes if wall else outer_axes
+        if wall is None or closed >= outer_axes or closed != len(wall[2]) - unit_axes:
+            raise _IrregularError
+        yield text[start : at + unit_axes], closed
+        start = wall.end() - unit_axes
+    yield text[start:], 0
+
+
+class _Lengths:
+    """Counts the items along the axes around the units.
+
+    Attributes
+    ----------
+    found : list of int
+        The length of each axis, once an array along it has ended.
+    """
+
+    def __init__(self, axes: int) -> None:
+        self.found = [0] * axes
+        self._counts = [0] * axes
+
+    def add(self, units: int, closed: int) -> None:
+        """Count units, and the arrays that end behind them."""
+        last = len(self._counts) - 1
+        self._counts[last] += units
+        for axis in range(last, last - closed, -1):
+            if self.found[axis] not in (0, self._counts[axis]):
+                raise _IrregularError
+            self.found[axis] = self._counts[axis]
+            self._counts[axis] = 0
+            if axis:
+                self._counts[axis - 1] += 1
