@@ -21,15 +21,14 @@ from cnnops_cli.ops.geometry import (
     plain,
     plan_windows,
 )
-from cnnops_cli.ops.pooling import Pooling
-from cnnops_cli.ops.tiles import Tile, plan_tiles
+from cnnops_cli.ops.pooling.block import Pooling
+from cnnops_cli.ops.pooling.tiles import Tile, plan_tiles
 
-_TILE_BYTES = 1 << 22
-"""How much of the input is pooled at once.
+_TILE_BYTES = 1 << 20
+"""How much of the input is pooled at once: with what is found from it, it stays in L2."""
 
-Less would stay in a core's cache, but threads wait for each other between NumPy's calls, so that
-these had better take long.
-"""
+_BUFFERED = 1024
+"""NumPy copies short rows to buffers of so many values; by default these do not stay in L1."""
 
 
 @overload
@@ -246,5 +245,6 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
             pool.fill(tile)
 
     with np.errstate(invalid="ignore"):
+        np.setbufsize(_BUFFERED)
         parallel.for_each(fill, parts)
     return values, indices

@@ -19,8 +19,9 @@ from test_maxpool_against_oracle import (
 
 from cnnops_cli import maxpool
 from cnnops_cli.ops.geometry import plan_windows
-from cnnops_cli.ops.maxima import largest_and_offsets
-from cnnops_cli.ops.tiles import plan_tiles
+from cnnops_cli.ops.pooling.maxima import largest_and_offsets
+from cnnops_cli.ops.pooling.steps import Along, plan_steps
+from cnnops_cli.ops.pooling.tiles import plan_tiles
 
 ORDINARY = np.array([-np.inf, -2, -1, 0.0, 1, 2, 3])
 
@@ -153,11 +154,10 @@ def test_offsets_of_every_size(width):
 
 
 def test_offsets_beyond_32_bits():
-    cells = np.array([[[1, 2], [3, 4]]], np.int8)
-    windows = plan_windows((2, 2), (2, 2), stride=1, padding=0, dilation=1)
-    piece = plan_tiles(1, windows, 100)[0][0].pieces[0]
-    values, offsets = largest_and_offsets(cells, piece, (2**33, 1), nan_wins=False)
-    assert (values.tolist(), offsets.tolist()) == ([[[4]]], [[[2**33 + 1]]])
+    cells, out = np.array([[[1, 2], [3, 4]]], np.int8), np.empty((1, 1, 1), np.int8)
+    plan = plan_steps(1, (Along(2, 0, 1, 1, 2, 1),) * 2, (2**33, 1), True)
+    offsets = largest_and_offsets(cells, plan, out, -128, furthest=2**33 + 1, nan_wins=False)
+    assert (out.tolist(), offsets.tolist()) == ([[[4]]], [[[2**33 + 1]]])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 
 from cnnops_cli.ops.geometry import Windows, extents
 from cnnops_cli.ops.parallel import spans
+from cnnops_cli.ops.pooling.steps import Along
 
 _LONG = 1024
 """From how many windows on an axis is worth cutting at the padding."""
@@ -63,6 +64,19 @@ class Reach:
     def pads(self) -> tuple[int, int]:
         """Cells of padding at the begin and at the end, where not all cells are padding."""
         return self.inside.start - self.first, self.first + self.cells - self.inside.stop
+
+    @cached_property
+    def along(self) -> Along:
+        """What the windows see of the cells inside."""
+        inside = self.inside
+        return Along(
+            inside.stop - inside.start,
+            self.first - inside.start,
+            self.count,
+            self.stride,
+            self.taps,
+            self.dilation,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,275 @@
+"""Max pooling of one tile: cells are taken in, pooled, and checked for what has no plain order.
+
+The steps neither tell 0.0 from -0.0 nor one NaN from another. Where a tile's results hold a zero
+or a NaN this is made good: by signs that are pooled alike, and by positions.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.ops.pooling.maxima import largest, largest_and_offsets
+from cnnops_cli.ops.pooling.steps import Plan, plan_steps
+from cnnops_cli.ops.pooling.tiles import Reach, Tile
+from cnnops_cli.ops.scratch import scratch
+
+_HALF_INFINITY = 0x7C00
+"""The bits of infinity in float16, and the key that stands for it."""
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Planes and where the results of their pooling go.
+
+    Attributes
+    ----------
+    planes : numpy.ndarray, shape (P, *spatial)
+    values : numpy.ndarray, shape (P, *output)
+    indices : numpy.ndarray of int64, same shape, or None
+    """
+
+    planes: Array
+    values: Array
+    indices: Array | None
+
+    def fill(self, tile: Tile) -> None:
+        """Write the results of one tile."""
+        if self.indices is None and self._fill_values(tile):
+            return
+        positions = self._fill_positions(tile, as_keys=self._has_keys and len(tile.pieces) == 1)
+        if positions is not None:
+            self._gather(tile, positions)
+
+    @cached_property
+    def _has_keys(self) -> bool:
+        return self.planes.dtype == np.float16
+
+    @cached_property
+    def _pitches(self) -> tuple[int, ...]:
+        shape = self.planes.shape
+        return tuple(math.prod(shape[axis + 1 :]) for axis in range(1, len(shape)))
+
+    def _region(self, tile: Tile, piece: Sequence[Reach]) -> Array:
+        return self.planes[(tile.planes, *(reach.inside for reach in piece))]
+
+    def _plan(self, cells: Array, piece: Sequence[Reach], out: Array, *, ordered: bool) -> Plan:
+        return plan_steps(
+            len(cells),
+            tuple(reach.along for reach in piece),
+            self._pitches if ordered else None,
+            cells.flags.c_contiguous and out.flags.c_contiguous,
+        )
+
+    def _fill_values(self, tile: Tile) -> bool:
+        """Write the values, or tell that they are not certain."""
+        values = self.values[tile.place]
+        out = values.view(np.int16) if self._has_keys else values
+        for piece in tile.pieces:
+            cells = self._region(tile, piece)
+            if self._has_keys:
+                cells, has_nan = _bits_to_keys(cells.view(np.int16))
+                if has_nan:
+                    return False
+            more = out if piece is tile.pieces[0] else scratch("piece", out.shape, out.dtype)
+            plan = self._plan(cells, piece, more, ordered=False)
+            largest(cells, plan, more, lowest(cells.dtype))
+            if more is not out:
+                np.maximum(out, more, out=out)
+        if self._has_keys:
+            _keys_to_bits(out)
+        return not is_floating(values) or self._settle(tile, values)
+
+    def _settle(self, tile: Tile, values: Array) -> bool:
+        """Give zeros their sign and NaNs their bits, or tell that positions are needed."""
+        has_nan = not self._has_keys and bool(np.isnan(values.max()))
+        is_zero = scratch("is zero", values.shape, np.dtype(np.bool_))
+        if np.equal(_bits(values) if self._has_keys else values, 0, out=is_zero).any():
+            if len(tile.pieces) > 1:
+                return not self._has_negative_zero(tile)
+            self._sign_zeros(tile, values, is_zero)
+        return not has_nan or self._settle_nan(tile, values)
+
+    def _has_negative_zero(self, tile: Tile) -> bool:
+        """Whether -0.0 is among the cells: of all bits the least integer."""
+        return any(
+            bits.min() == np.iinfo(bits.dtype).min
+            for bits in (_bits(self._region(tile, piece)) for piece in tile.pieces)
+        )
+
+    def _sign_zeros(self, tile: Tile, values: Array, is_zero: Array) -> None:
+        """Let the first zero of a window decide, where both are in the tile."""
+        (piece,) = tile.pieces
+        bits = _bits(self._region(tile, piece))
+        least = np.iinfo(bits.dtype).min
+        if bits.min() > least:
+            return
+        signs = scratch("signs", bits.shape, np.dtype(np.int8))
+        negative = scratch("negative", bits.shape, np.dtype(np.bool_))
+        np.equal(bits, 0, out=signs.view(np.bool_))
+        np.subtract(signs, np.equal(bits, least, out=negative).view(np.int8), out=signs)
+        firsts = scratch("first signs", values.shape, signs.dtype)
+        plan = self._plan(signs, piece, firsts, ordered=True)
+        largest(signs, plan, firsts, 0, _first_sign)
+        is_negative = np.less(firsts, 0, out=firsts.view(np.bool_))
+        np.logical_and(is_negative, is_zero, out=is_negative)
+        np.copyto(_bits(values), 0, where=is_zero)
+        np.copyto(_bits(values), least, where=is_negative)
+
+    def _settle_nan(self, tile: Tile, values: Array) -> bool:
+        """Write the bits of NaN where all of the tile are alike; or tell that they are not."""
+        if len(tile.pieces) > 1:
+            return False
+        cells = self._region(tile, tile.pieces[0])
+        kinds = _bits(cells)[np.isnan(cells)]
+        if kinds.min() != kinds.max():
+            return False
+        np.copyto(_bits(values), kinds[0], where=np.isnan(values))
+        return True
+
+    def _fill_positions(self, tile: Tile, *, as_keys: bool) -> Array | None:
+        """Write the indices, and the values where they are certain; else return the positions."""
+        place = tile.place
+        values = self.values[place]
+        positions = (
+            scratch("positions", values.shape, np.dtype(np.int64))
+            if self.indices is None
+            else self.indices[place]
+        )
+        has_nan = False
+        best: Array | None = None
+        for piece in tile.pieces:
+            cells, dtype = self._region(tile, piece), values.dtype
+            if as_keys:
+                cells, has_piece_nan = _bits_to_keys(cells.view(np.int16))
+                if has_piece_nan:
+                    return self._fill_positions(tile, as_keys=False)
+                dtype = cells.dtype
+            elif self._has_keys:
+                cells = cells.astype(np.float32)
+                dtype = cells.dtype
+            has_piece_nan = is_floating(cells) and bool(np.isnan(cells.max()))
+            has_nan |= has_piece_nan
+            found = scratch("best" if best is None else "more", values.shape, dtype)
+            offsets = largest_and_offsets(
+                cells,
+                self._plan(cells, piece, found, ordered=True),
+                found,
+                lowest(dtype),
+                furthest=_furthest(piece, self._pitches),
+                nan_wins=has_piece_nan,
+            )
+            if best is None:
+                best = found
+                np.copyto(positions, offsets)
+                positions += _starts(piece, self._pitches)
+            else:
+                _merge((best, positions), (found, offsets + _starts(piece, self._pitches)))
+        assert best is not None
+        self._leave_padding(tile, best, positions)
+        if has_nan or self._has_mixed_zeros(tile, best):
+            return positions
+        np.copyto(values.view(np.int16) if as_keys else values, best, casting="same_kind")
+        if as_keys:
+            _keys_to_bits(values.view(np.int16))
+        return None
+
+    def _has_mixed_zeros(self, tile: Tile, best: Array) -> bool:
+        is_zero = scratch("is zero", best.shape, np.dtype(np.bool_))
+        return (
+            is_floating(self.values)
+            and bool(np.equal(best, 0, out=is_zero).any())
+            and self._has_negative_zero(tile)
+        )
+
+    def _leave_padding(self, tile: Tile, best: Array, positions: Array) -> None:
+        """Where padding is as large as the maximum, point to the window's first cell instead."""
+        if not any(any(reach.pads) for piece in tile.pieces for reach in piece):
+            return
+        least = -_HALF_INFINITY if best.dtype == np.int16 and self._has_keys else lowest(best.dtype)
+        ties = best == least
+        if not ties.any():
+            return
+        firsts = np.zeros((), np.int64)
+        for reach, length in zip(tile.pieces[0], self.planes.shape[1:], strict=True):
+            starts = reach.first + np.arange(reach.count) * reach.stride
+            starts += np.maximum(0, -(starts // reach.dilation)) * reach.dilation
+            firsts = firsts[..., None] * length + starts
+        np.copyto(positions, firsts, where=ties)
+
+    def _gather(self, tile: Tile, positions: Array) -> None:
+        """Take the values from where they stand."""
+        planes = self.planes[tile.planes]
+        numbers = np.arange(len(planes)).reshape(-1, *(1,) * (planes.ndim - 1))
+        if planes.flags.c_contiguous:
+            places = positions + numbers * planes[0].size
+            self.values[tile.place] = planes.reshape(-1).take(places)
+        else:
+            cells = np.unravel_index(positions, planes.shape[1:])
+            self.values[tile.place] = planes[(numbers, *cells)]
+
+
+def lowest(dtype: np.dtype[Any]) -> Any:
+    """The identity of the maximum: what padding holds."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def _bits(cells: Array) -> Array:
+    return cells.view(f"i{cells.dtype.itemsize}")
+
+
+def _first_sign(earlier: Array, later: Array, *, out: Array) -> None:
+    """Keep the earlier of two signs, the later where the earlier is 0."""
+    sums = scratch("sums of signs", out.shape, out.dtype)
+    np.add(earlier, earlier, out=sums)
+    np.add(sums, later, out=sums)
+    np.minimum(np.maximum(sums, -1, out=sums), 1, out=out)
+
+
+def _furthest(piece: Sequence[Reach], pitches: Sequence[int]) -> int:
+    return sum(
+        (reach.taps - 1) * reach.dilation * pitch
+        for reach, pitch in zip(piece, pitches, strict=True)
+    )
+
+
+def _starts(piece: Sequence[Reach], pitches: Sequence[int]) -> Array:
+    """The position of each window's first tap, were there no padding."""
+    starts = np.zeros((), np.int64)
+    for reach, pitch in zip(piece, pitches, strict=True):
+        along = (reach.first + np.arange(reach.count) * reach.stride) * pitch
+        starts = starts[..., None] + along
+    return starts
+
+
+def _merge(best: tuple[Array, Array], more: tuple[Array, Array]) -> None:
+    """Keep the larger values; of equal ones that at the first position, of NaNs at the last."""
+    is_first = more[1] < best[1]
+    wins = (more[0] > best[0]) | ((more[0] == best[0]) & is_first)
+    if is_floating(best[0]):
+        wins |= np.isnan(more[0]) & ~(np.isnan(best[0]) & is_first)
+    for kept, other in zip(best, more, strict=True):
+        np.copyto(kept, other, where=wins)
+
+
+def _bits_to_keys(bits: Array) -> tuple[Array, bool]:
+    """Turn float16's bits into integers of their order, and tell whether one is a NaN's."""
+    signs = np.right_shift(bits, 15, out=scratch("signs of keys", bits.shape, bits.dtype))
+    keys = np.bitwise_and(bits, 0x7FFF, out=scratch("keys", bits.shape, bits.dtype))
+    has_nan = bool(keys.max() > _HALF_INFINITY)
+    keys ^= signs
+    keys -= signs
+    return keys, has_nan
+
+
+def _keys_to_bits(keys: Array) -> None:
+    """Turn keys back, in place; the key of both zeros into 0.0."""
+    signs = np.right_shift(keys, 15, out=scratch("signs of keys", keys.shape, keys.dtype))
+    keys ^= signs
+    keys -= signs
+    signs <<= 15
+    keys |= signs

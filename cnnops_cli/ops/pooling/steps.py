@@ -1,0 +1,407 @@
+"""The steps that pool the cells of a tile, one axis after the other: by the shapes alone.
+
+Along an axis there are two ways. Long steps: the maximum of two neighbours, of two such pairs, and
+so on, over a contiguous array as over one row; what they compare across the end of a row belongs
+to no window, and is left behind. Taken steps: one tap of all windows against another, at their
+stride, where those windows that have this tap in the padding are left out.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+Shape: TypeAlias = tuple[int, ...]
+
+CELLS, RESULT = 0, 1
+"""The first two arrays of every plan."""
+
+_LONG_CELL = 0.11
+_ROW_CELL, _ROW = 0.15, 12.0
+_STRIDED_CELL = 0.37
+_COPIED_CELL, _COPIED_ROW = 0.09, 4.0
+"""What NumPy takes, in ns: for a cell in one long row, in many short ones, at a stride, copied."""
+
+_LONG_ROW = 512
+"""From how many cells on a row is worth a start of its own."""
+
+
+class Along(NamedTuple):
+    """What windows see along one axis of a block of cells.
+
+    Attributes
+    ----------
+    length : int
+        How many cells there are.
+    first : int
+        Where the first window's first tap stands, below 0 in the padding.
+    count, stride, taps, dilation : int
+        Windows and their steps; taps of each and their steps.
+    """
+
+    length: int
+    first: int
+    count: int
+    stride: int
+    taps: int
+    dilation: int
+
+    @property
+    def reached(self) -> int:
+        """Cells from the first tap to the last, padding included."""
+        return (self.count - 1) * self.stride + (self.taps - 1) * self.dilation + 1
+
+    @property
+    def is_done(self) -> bool:
+        """Whether each cell is a window."""
+        return self.reached == self.count == self.length
+
+    def seeing(self, tap: int) -> tuple[int, int]:
+        """The first window with this tap among the cells, and the one behind the last."""
+        start = self.first + tap * self.dilation
+        begin = min(self.count, max(0, -(start // self.stride)))
+        return begin, max(begin, min(self.count, (self.length - 1 - start) // self.stride + 1))
+
+    @property
+    def central(self) -> int | None:
+        """A tap that no window has in the padding, if there is one."""
+        taps = range(self.taps)
+        return next((tap for tap in taps if self.seeing(tap) == (0, self.count)), None)
+
+
+class Place(NamedTuple):
+    """Cells of an array: a slice is of its flat view."""
+
+    array: int
+    index: slice | tuple[slice, ...]
+
+
+class Step(NamedTuple):
+    """Write the larger of two cells, or a copy of one; and at how many positions' distance.
+
+    Attributes
+    ----------
+    earlier, later : Place
+        In row-major order of each window. No later one: a copy.
+    target : Place
+    earlier_offset, later_offset : int
+        To be added to what is known of the two.
+    """
+
+    earlier: Place
+    later: Place | None
+    target: Place
+    earlier_offset: int = 0
+    later_offset: int = 0
+
+
+class Plan(NamedTuple):
+    """Steps, and the arrays that they write.
+
+    Attributes
+    ----------
+    shapes : tuple of tuple of int
+        By array; `CELLS` and `RESULT` are given.
+    uses : tuple of str
+        What each array is kept as.
+    margins : tuple of (int, int), or None
+        By axis: around what is written to the array that is kept as padded.
+    steps : tuple of Step
+    """
+
+    shapes: tuple[Shape, ...]
+    uses: tuple[str, ...]
+    margins: tuple[tuple[int, int], ...] | None
+    steps: tuple[Step, ...]
+
+
+@lru_cache(maxsize=128)
+def plan_steps(
+    lead: int,
+    piece: tuple[Along, ...],
+    pitches: tuple[int, ...] | None,
+    contiguous: bool,
+) -> Plan:
+    """Plan the steps that pool planes (P, *spatial).
+
+    Parameters
+    ----------
+    lead : int
+        How many planes there are.
+    piece : tuple of Along
+        By axis.
+    pitches : tuple of int, or None
+        By axis: how many positions apart neighbours are. Where they are given, the last axis comes
+        first and each step has the earlier cells first, so that the first of equal cells in
+        row-major order can be kept.
+    contiguous : bool
+        Whether the cells are, and the results.
+    """
+    work = [axis for axis, along in enumerate(piece, 1) if not along.is_done]
+    builder = _Builder(lead, piece, pitches, contiguous)
+    covered = {axis: _covered(piece, axis) for axis in work}
+    last = len(piece)
+    is_flat = _is_flat(piece, lead)
+    clipped = [
+        axis
+        for axis in work
+        if covered[axis] == 1
+        and piece[axis - 1].central is not None
+        and not (axis == last and is_flat)
+    ]
+    margins = builder.margins_of([axis for axis in work if axis not in clipped], is_flat)
+    if pitches is None:
+        early = [axis for axis in clipped if axis < last]
+        order = early + [axis for axis in work if axis not in early]
+    else:
+        early, order = [], work[::-1]
+    has_margins = any(map(any, margins))
+    has_long_rows = contiguous or clipped == work
+    if work and not early and (has_margins or not has_long_rows):
+        builder.copy_with(margins)
+    for axis in order:
+        is_final = axis == order[-1]
+        around = margins if has_margins and early[-1:] == [axis] else None
+        builder.go_along(axis, covered[axis], is_final, around, is_flat and axis == last)
+    if not work:
+        whole = (slice(None),) * (last + 1)
+        builder.steps.append(Step(Place(CELLS, whole), None, Place(RESULT, whole)))
+    return builder.plan()
+
+
+def _is_flat(piece: Sequence[Along], lead: int) -> bool:
+    """Whether the rows of the last axis, made as long as so many strides, become one row."""
+    along = piece[-1]
+    rows = lead * math.prod(other.count for other in piece[:-1])
+    return along.stride > 1 and rows > 1 and along.length <= _LONG_ROW
+
+
+def _covered(piece: Sequence[Along], axis: int) -> int:
+    """How many taps long steps cover before the windows are taken, at their stride."""
+    along = piece[axis - 1]
+    inner = math.prod(other.length for other in piece[axis:])
+    is_last = axis == len(piece)
+    if is_last:
+        cell = _STRIDED_CELL if along.stride > 1 else _ROW_CELL
+        row = 30.0 if along.length > _LONG_ROW else _ROW * (along.stride == 1)
+        copied_cell = {1: _COPIED_CELL, 2: 0.14}.get(along.stride, 0.3)
+    else:
+        cell, row, copied_cell = _ROW_CELL, _ROW, _COPIED_CELL
+
+    def price(covered: int) -> float:
+        steps = (covered - 1).bit_length()
+        taken = -(-along.taps // covered) - 1
+        windows = along.count if not is_last else 1
+        cells = along.count * inner
+        total = steps * along.reached * inner * _LONG_CELL
+        total += taken * (cells * cell + windows * row)
+        if not taken:
+            total += cells * copied_cell + windows * _COPIED_ROW
+        if steps and along.reached != along.length:
+            total += along.length * inner * _COPIED_CELL + windows * _COPIED_ROW
+        return total
+
+    return min([*(1 << power for power in range(along.taps.bit_length())), along.taps], key=price)
+
+
+class _Builder:
+    """Collects steps; `at` is the array that holds what was found so far."""
+
+    def __init__(
+        self,
+        lead: int,
+        piece: Sequence[Along],
+        pitches: Sequence[int] | None,
+        contiguous: bool,
+    ) -> None:
+        self.contiguous = contiguous
+        self.piece = list(piece)
+        self.pitches = [0] * len(piece) if pitches is None else list(pitches)
+        cells = (lead, *(along.length for along in piece))
+        result = (lead, *(along.count for along in piece))
+        self.shapes: list[Shape] = [cells, result]
+        self.uses = ["cells", "result"]
+        self.margins: tuple[tuple[int, int], ...] | None = None
+        self.steps: list[Step] = []
+        self.at = CELLS
+        self.columns = slice(None)
+
+    def plan(self) -> Plan:
+        return Plan(tuple(self.shapes), tuple(self.uses), self.margins, tuple(self.steps))
+
+    def margins_of(self, axes: Sequence[int], is_flat: bool) -> list[tuple[int, int]]:
+        """What has to be around the cells along each axis; the first is that of the planes."""
+        margins = [(0, 0)] * (len(self.piece) + 1)
+        for axis in axes:
+            along = self.piece[axis - 1]
+            reached = along.reached
+            if is_flat and axis == len(self.piece):
+                reached = -(-reached // along.stride) * along.stride
+            begin = -along.first
+            margins[axis] = (begin, max(0, reached - begin - along.length))
+        return margins
+
+    def new(self, shape: Shape, margins: Sequence[tuple[int, int]] | None = None) -> int:
+        """Another array than the one that holds what was found."""
+        if margins is not None and any(map(any, margins)):
+            use = "padded"
+            self.margins = tuple(margins)
+        else:
+            use = "found 2" if self.uses[self.at] == "found 1" else "found 1"
+        self.shapes.append(shape)
+        self.uses.append(use)
+        return len(self.shapes) - 1
+
+    def with_margins(self, shape: Shape, margins: Sequence[tuple[int, int]]) -> int:
+        grown = tuple(size + sum(pads) for size, pads in zip(shape, margins, strict=True))
+        for axis, (begin, _) in enumerate(margins[1:], 1):
+            along = self.piece[axis - 1]
+            if any(margins[axis]):
+                self.piece[axis - 1] = along._replace(first=along.first + begin, length=grown[axis])
+        return self.new(grown, margins)
+
+    def copy_with(self, margins: Sequence[tuple[int, int]]) -> None:
+        shape = self.shapes[CELLS]
+        target = self.with_margins(shape, margins)
+        inner = tuple(
+            slice(begin, begin + size) for size, (begin, _) in zip(shape, margins, strict=True)
+        )
+        whole = (slice(None),) * len(shape)
+        self.steps.append(Step(Place(CELLS, whole), None, Place(target, inner)))
+        self.at = target
+
+    def go_along(
+        self,
+        axis: int,
+        covered: int,
+        is_final: bool,
+        margins: Sequence[tuple[int, int]] | None,
+        is_flat: bool,
+    ) -> None:
+        self._cover(axis, covered)
+        along = self.piece[axis - 1]
+        starts = [*range(0, along.taps - covered, covered), along.taps - covered]
+        if is_flat:
+            self._take_flat(along, starts, is_final)
+        else:
+            self._take(axis, starts, is_final, margins)
+        self.piece[axis - 1] = Along(along.count, 0, along.count, 1, 1, 1)
+
+    def _cover(self, axis: int, covered: int) -> None:
+        """Take the maximum of so many taps, in long steps."""
+        along, shape = self.piece[axis - 1], self.shapes[self.at]
+        pitch, size = math.prod(shape[axis + 1 :]), math.prod(shape)
+        have = 1
+        while have < covered:
+            more = min(have, covered - have)
+            shift = more * along.dilation * pitch
+            target = self.new(shape)
+            before, behind = slice(0, size - shift), slice(shift, size)
+            self.steps.append(
+                Step(
+                    Place(self.at, before),
+                    Place(self.at, behind),
+                    Place(target, before),
+                    0,
+                    more * along.dilation * self.pitches[axis - 1],
+                )
+            )
+            self.at = target
+            have += more
+
+    def _take_flat(self, along: Along, starts: Sequence[int], is_final: bool) -> None:
+        """Take taps along the last axis, whose rows are one row of so many strides."""
+        shape = self.shapes[self.at]
+        columns = shape[-1] // along.stride
+        rows = math.prod(shape[:-1])
+        size = (rows - 1) * columns + along.count
+        is_direct = is_final and columns == along.count and self.contiguous
+        target = RESULT if is_direct else self.new((*shape[:-1], columns))
+
+        def taken(start: int) -> Place:
+            first = along.first + start * along.dilation
+            index = slice(first, first + (size - 1) * along.stride + 1, along.stride)
+            return Place(self.at, index)
+
+        into = Place(target, slice(0, size))
+        self._combine(
+            [(start, taken(start), into) for start in starts],
+            along.dilation * self.pitches[-1],
+        )
+        self.at = target
+        if columns != along.count:
+            self.columns = slice(0, along.count)
+        if is_final and not is_direct:
+            kept = (*(slice(None),) * (len(shape) - 1), slice(0, along.count))
+            whole = (slice(None),) * len(shape)
+            self.steps.append(Step(Place(target, kept), None, Place(RESULT, whole)))
+
+    def _combine(self, taken: Sequence[tuple[int, Place, Place]], offset: int) -> None:
+        """Keep the larger of taps in their order, each of which every window has."""
+        (first, best, _), *others = taken
+        if not others:
+            self.steps.append(Step(best, None, taken[0][2], first * offset))
+        base = first * offset
+        for start, place, into in others:
+            self.steps.append(Step(best, place, into, base, start * offset))
+            best, base = into, 0
+
+    def _take(
+        self,
+        axis: int,
+        starts: Sequence[int],
+        is_final: bool,
+        margins: Sequence[tuple[int, int]] | None,
+    ) -> None:
+        """Take taps of all windows along an axis, but where they stand in the padding."""
+        along, shape = self.piece[axis - 1], self.shapes[self.at]
+        source = self.at
+        counted = (*shape[:axis], along.count, *shape[axis + 1 :])
+        begins = [0] * len(shape)
+        if margins is not None:
+            begins = [begin for begin, _ in margins]
+            target = self.with_margins(counted, margins)
+        else:
+            target = RESULT if is_final else self.new(counted)
+        columns = slice(None) if axis == len(shape) - 1 else self.columns
+        offset = along.dilation * self.pitches[axis - 1]
+
+        def taken(tap: int, begin: int, end: int) -> Place:
+            start = along.first + tap * along.dilation + begin * along.stride
+            index = [slice(None)] * (len(shape) - 1) + [columns]
+            index[axis] = slice(start, start + (end - begin - 1) * along.stride + 1, along.stride)
+            return Place(source, tuple(index))
+
+        def into(begin: int, end: int) -> Place:
+            index = [slice(low, low + size) for low, size in zip(begins, counted, strict=True)]
+            if columns.stop is not None:
+                index[-1] = slice(0, columns.stop)
+            index[axis] = slice(begins[axis] + begin, begins[axis] + end)
+            return Place(target, tuple(index))
+
+        seen = {tap: along.seeing(tap) for tap in starts}
+        whole = (0, along.count)
+        number = next(n for n, tap in enumerate(starts) if seen[tap] == whole)
+        central = starts[number]
+        later, earlier = list(starts[number + 1 :]), list(starts[:number])[::-1]
+        is_up = bool(later) and (not earlier or seen[later[0]] == whole)
+        order = later + earlier if is_up else earlier + later
+        best: Place | None = None
+        if not order:
+            self.steps.append(Step(taken(central, *whole), None, into(*whole), central * offset))
+        for tap in order:
+            begin, end = seen[tap]
+            if best is None:
+                for low, high in ((0, begin), (end, along.count)):
+                    if low < high:
+                        copied = taken(central, low, high)
+                        self.steps.append(Step(copied, None, into(low, high), central * offset))
+            if begin < end:
+                known = (taken(central, begin, end), central * offset)
+                if best is not None:
+                    known = (into(begin, end), 0)
+                found = (taken(tap, begin, end), tap * offset)
+                (one, at_one), (two, at_two) = (known, found) if tap > central else (found, known)
+                self.steps.append(Step(one, two, into(begin, end), at_one, at_two))
+            best = into(begin, end)
+        self.at = target
