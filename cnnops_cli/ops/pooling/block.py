@@ -7,14 +7,14 @@ or a NaN this is made good: by signs that are pooled alike, and by positions.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.ops.pooling.maxima import largest, largest_and_offsets
-from cnnops_cli.ops.pooling.steps import Plan, plan_steps
+from cnnops_cli.ops.pooling.steps import Along, Plan, plan_steps
 from cnnops_cli.ops.pooling.tiles import Reach, Tile
 from cnnops_cli.ops.scratch import scratch
 
@@ -54,31 +54,24 @@ class Pooling:
         shape = self.planes.shape
         return tuple(math.prod(shape[axis + 1 :]) for axis in range(1, len(shape)))
 
-    def _region(self, tile: Tile, piece: Sequence[Reach]) -> Array:
-        return self.planes[(tile.planes, *(reach.inside for reach in piece))]
-
-    def _plan(self, cells: Array, piece: Sequence[Reach], out: Array, *, ordered: bool) -> Plan:
-        return plan_steps(
-            len(cells),
-            tuple(reach.along for reach in piece),
-            self._pitches if ordered else None,
-            cells.flags.c_contiguous and out.flags.c_contiguous,
-        )
+    def _plan(self, cells: Array, along: tuple[Along, ...], out: Array, *, ordered: bool) -> Plan:
+        contiguous = cells.flags.c_contiguous and out.flags.c_contiguous
+        return plan_steps(len(cells), along, self._pitches if ordered else None, contiguous)
 
     def _fill_values(self, tile: Tile) -> bool:
         """Write the values, or tell that they are not certain."""
         values = self.values[tile.place]
         out = values.view(np.int16) if self._has_keys else values
-        for piece in tile.pieces:
-            cells = self._region(tile, piece)
+        for number, region in enumerate(tile.regions):
+            cells = self.planes[region]
             if self._has_keys:
                 cells, has_nan = _bits_to_keys(cells.view(np.int16))
                 if has_nan:
                     return False
-            more = out if piece is tile.pieces[0] else scratch("piece", out.shape, out.dtype)
-            plan = self._plan(cells, piece, more, ordered=False)
+            more = scratch("piece", out.shape, out.dtype) if number else out
+            plan = self._plan(cells, tile.along[number], more, ordered=False)
             largest(cells, plan, more, lowest(cells.dtype))
-            if more is not out:
+            if number:
                 np.maximum(out, more, out=out)
         if self._has_keys:
             _keys_to_bits(out)
@@ -86,9 +79,9 @@ class Pooling:
 
     def _settle(self, tile: Tile, values: Array) -> bool:
         """Give zeros their sign and NaNs their bits, or tell that positions are needed."""
-        has_nan = not self._has_keys and bool(np.isnan(values.max()))
-        is_zero = scratch("is zero", values.shape, np.dtype(np.bool_))
-        if np.equal(_bits(values) if self._has_keys else values, 0, out=is_zero).any():
+        has_nan = not self._has_keys and _has_nan(values)
+        is_zero = _zeros_among(_bits(values) if self._has_keys else values)
+        if is_zero is not None:
             if len(tile.pieces) > 1:
                 return not self._has_negative_zero(tile)
             self._sign_zeros(tile, values, is_zero)
@@ -98,13 +91,13 @@ class Pooling:
         """Whether -0.0 is among the cells: of all bits the least integer."""
         return any(
             bits.min() == np.iinfo(bits.dtype).min
-            for bits in (_bits(self._region(tile, piece)) for piece in tile.pieces)
+            for bits in (_bits(self.planes[region]) for region in tile.regions)
         )
 
     def _sign_zeros(self, tile: Tile, values: Array, is_zero: Array) -> None:
         """Let the first zero of a window decide, where both are in the tile."""
-        (piece,) = tile.pieces
-        bits = _bits(self._region(tile, piece))
+        (region,), (along,) = tile.regions, tile.along
+        bits = _bits(self.planes[region])
         least = np.iinfo(bits.dtype).min
         if bits.min() > least:
             return
@@ -113,7 +106,7 @@ class Pooling:
         np.equal(bits, 0, out=signs.view(np.bool_))
         np.subtract(signs, np.equal(bits, least, out=negative).view(np.int8), out=signs)
         firsts = scratch("first signs", values.shape, signs.dtype)
-        plan = self._plan(signs, piece, firsts, ordered=True)
+        plan = self._plan(signs, along, firsts, ordered=True)
         largest(signs, plan, firsts, 0, _first_sign)
         is_negative = np.less(firsts, 0, out=firsts.view(np.bool_))
         np.logical_and(is_negative, is_zero, out=is_negative)
@@ -124,7 +117,7 @@ class Pooling:
         """Write the bits of NaN where all of the tile are alike; or tell that they are not."""
         if len(tile.pieces) > 1:
             return False
-        cells = self._region(tile, tile.pieces[0])
+        cells = self.planes[tile.regions[0]]
         kinds = _bits(cells)[np.isnan(cells)]
         if kinds.min() != kinds.max():
             return False
@@ -133,63 +126,61 @@ class Pooling:
 
     def _fill_positions(self, tile: Tile, *, as_keys: bool) -> Array | None:
         """Write the indices, and the values where they are certain; else return the positions."""
-        place = tile.place
-        values = self.values[place]
+        values = self.values[tile.place]
         positions = (
             scratch("positions", values.shape, np.dtype(np.int64))
             if self.indices is None
-            else self.indices[place]
+            else self.indices[tile.place]
         )
         has_nan = False
         best: Array | None = None
-        for piece in tile.pieces:
-            cells, dtype = self._region(tile, piece), values.dtype
+        for number, piece in enumerate(tile.pieces):
+            cells = self.planes[tile.regions[number]]
             if as_keys:
                 cells, has_piece_nan = _bits_to_keys(cells.view(np.int16))
                 if has_piece_nan:
                     return self._fill_positions(tile, as_keys=False)
-                dtype = cells.dtype
             elif self._has_keys:
                 cells = cells.astype(np.float32)
-                dtype = cells.dtype
-            has_piece_nan = is_floating(cells) and bool(np.isnan(cells.max()))
+            has_piece_nan = is_floating(cells) and _has_nan(cells)
             has_nan |= has_piece_nan
-            found = scratch("best" if best is None else "more", values.shape, dtype)
+            found = values.view(np.int16) if as_keys else values
+            if number or found.dtype != cells.dtype:
+                found = scratch("more" if number else "best", values.shape, cells.dtype)
             offsets = largest_and_offsets(
                 cells,
-                self._plan(cells, piece, found, ordered=True),
+                self._plan(cells, tile.along[number], found, ordered=True),
                 found,
-                lowest(dtype),
+                lowest(cells.dtype),
                 furthest=_furthest(piece, self._pitches),
                 nan_wins=has_piece_nan,
             )
+            starts = _starts(tile.along[number], tile.regions[number][1:], self._pitches)
             if best is None:
                 best = found
-                np.copyto(positions, offsets)
-                positions += _starts(piece, self._pitches)
+                np.add(offsets, starts, out=positions, casting="unsafe")
             else:
-                _merge((best, positions), (found, offsets + _starts(piece, self._pitches)))
+                _merge((best, positions), (found, offsets + starts))
         assert best is not None
-        self._leave_padding(tile, best, positions)
+        if tile.has_padding:
+            self._leave_padding(tile, best, positions)
         if has_nan or self._has_mixed_zeros(tile, best):
             return positions
-        np.copyto(values.view(np.int16) if as_keys else values, best, casting="same_kind")
         if as_keys:
             _keys_to_bits(values.view(np.int16))
+        elif best.dtype != values.dtype:
+            np.copyto(values, best, casting="same_kind")
         return None
 
     def _has_mixed_zeros(self, tile: Tile, best: Array) -> bool:
-        is_zero = scratch("is zero", best.shape, np.dtype(np.bool_))
         return (
             is_floating(self.values)
-            and bool(np.equal(best, 0, out=is_zero).any())
+            and _zeros_among(best) is not None
             and self._has_negative_zero(tile)
         )
 
     def _leave_padding(self, tile: Tile, best: Array, positions: Array) -> None:
         """Where padding is as large as the maximum, point to the window's first cell instead."""
-        if not any(any(reach.pads) for piece in tile.pieces for reach in piece):
-            return
         least = -_HALF_INFINITY if best.dtype == np.int16 and self._has_keys else lowest(best.dtype)
         ties = best == least
         if not ties.any():
@@ -218,6 +209,16 @@ def lowest(dtype: np.dtype[Any]) -> Any:
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
+def _has_nan(values: Array) -> bool:
+    return bool(np.isnan(np.maximum.reduce(values, axis=None)))
+
+
+def _zeros_among(values: Array) -> Array | None:
+    """Tell where zeros are, or nothing where there are none."""
+    is_zero = scratch("is zero", values.shape, np.dtype(np.bool_))
+    return is_zero if np.count_nonzero(np.equal(values, 0, out=is_zero)) else None
+
+
 def _bits(cells: Array) -> Array:
     return cells.view(f"i{cells.dtype.itemsize}")
 
@@ -237,13 +238,19 @@ def _furthest(piece: Sequence[Reach], pitches: Sequence[int]) -> int:
     )
 
 
-def _starts(piece: Sequence[Reach], pitches: Sequence[int]) -> Array:
-    """The position of each window's first tap, were there no padding."""
-    starts = np.zeros((), np.int64)
-    for reach, pitch in zip(piece, pitches, strict=True):
-        along = (reach.first + np.arange(reach.count) * reach.stride) * pitch
-        starts = starts[..., None] + along
+@lru_cache(maxsize=16)
+def _starts_along(piece: tuple[Along, ...], origin: int, pitches: tuple[int, ...]) -> Array:
+    starts = np.array(origin)
+    for along, pitch in zip(piece, pitches, strict=True):
+        places = (along.first + np.arange(along.count) * along.stride) * pitch
+        starts = starts[..., None] + places
     return starts
+
+
+def _starts(piece: tuple[Along, ...], inside: Sequence[slice], pitches: tuple[int, ...]) -> Array:
+    """The position of each window's first tap, were there no padding."""
+    origin = sum(part.start * pitch for part, pitch in zip(inside, pitches, strict=True))
+    return _starts_along(piece, origin, pitches)
 
 
 def _merge(best: tuple[Array, Array], more: tuple[Array, Array]) -> None:

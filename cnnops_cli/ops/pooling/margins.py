@@ -11,7 +11,7 @@ from cnnops_cli.ops.scratch import scratch
 
 class _Margins(threading.local):
     def __init__(self) -> None:
-        self.kept: dict[str, tuple[Any, ...]] = {}
+        self.kept: dict[str, tuple[Any, int]] = {}
 
 
 _margins = _Margins()
@@ -34,7 +34,7 @@ def with_margins(
         Margins included.
     dtype : numpy.dtype
     pads : tuple of (int, int)
-        By axis.
+        By axis; none along the first.
     fill : scalar
 
     Returns
@@ -42,8 +42,9 @@ def with_margins(
     numpy.ndarray
     """
     array = scratch(use, shape, dtype)
-    margins = (array.ctypes.data, shape, dtype, pads, fill)
-    if margins != _margins.kept.get(use):
+    layout = (array.__array_interface__["data"][0], shape[1:], dtype, pads, fill)
+    kept, planes = _margins.kept.get(use, (None, 0))
+    if layout != kept or planes < len(array):
         array.fill(fill)
-        _margins.kept[use] = margins
+        _margins.kept[use] = layout, len(array)
     return array
