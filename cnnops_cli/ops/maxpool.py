@@ -24,8 +24,12 @@ from cnnops_cli.ops.geometry import (
 from cnnops_cli.ops.pooling.block import Pooling
 from cnnops_cli.ops.pooling.tiles import Tile, plan_tiles
 
-_TILE_BYTES = 1 << 20
-"""How much of the input is pooled at once: with what is found from it, it stays in L2."""
+_TILE_BYTES = 1 << 21
+"""How much of the input is pooled at once.
+
+Less would stay in a core's cache, but threads wait for each other between NumPy's calls, so that
+these had better take long.
+"""
 
 _BUFFERED = 1024
 """NumPy copies short rows to buffers of so many values; by default these do not stay in L1."""
