@@ -242,7 +242,7 @@ def _furthest(piece: Sequence[Reach], pitches: Sequence[int]) -> int:
 def _starts_along(piece: tuple[Along, ...], origin: int, pitches: tuple[int, ...]) -> Array:
     starts = np.array(origin)
     for along, pitch in zip(piece, pitches, strict=True):
-        places = (along.first + np.arange(along.count) * along.stride) * pitch
+        places = (along.first + np.arange(along.windows) * along.stride) * pitch
         starts = starts[..., None] + places
     return starts
 

@@ -38,7 +38,7 @@ def largest(
     for earlier, later, target, _, _ in plan.steps:
         into = _seen(arrays, target)
         if later is None:
-            _copy(arrays[earlier.array], earlier.index, into)
+            _copy(arrays[earlier.array], earlier.part, into)
         else:
             larger(_seen(arrays, earlier), _seen(arrays, later), out=into)
 
@@ -94,7 +94,7 @@ def _arrays(cells: Array, plan: Plan, out: Array, lowest: Any) -> list[Array]:
 
 
 def _seen(arrays: Sequence[Array], place: Place) -> Array:
-    array, index = arrays[place.array], place.index
+    array, index = arrays[place.array], place.part
     if isinstance(index, slice):
         return array.reshape(-1)[index]
     return array[index]
@@ -111,9 +111,9 @@ def _keep_larger(
     into, offsets_into = _seen(arrays, target), _seen(offsets, target)
     kind = offsets_into.dtype
     if later is None:
-        _copy(arrays[earlier.array], earlier.index, into)
+        _copy(arrays[earlier.array], earlier.part, into)
         if earlier.array in known:
-            _copy(offsets[earlier.array], earlier.index, offsets_into)
+            _copy(offsets[earlier.array], earlier.part, offsets_into)
             if earlier_offset:
                 offsets_into += kind.type(earlier_offset)
         else:
@@ -136,10 +136,10 @@ def _keep_larger(
         return
     difference = scratch("difference", into.shape, kind)
     step_between = np.array(later_offset - earlier_offset).astype(kind)[()]
-    if first is None:
-        np.add(second, step_between, out=difference)
-    elif second is None:
+    if second is None:
         np.subtract(step_between, first, out=difference)
+    elif first is None:
+        np.add(second, step_between, out=difference)
     else:
         np.subtract(second, first, out=difference)
         difference += step_between

@@ -35,13 +35,13 @@ class Along(NamedTuple):
         How many cells there are.
     first : int
         Where the first window's first tap stands, below 0 in the padding.
-    count, stride, taps, dilation : int
+    windows, stride, taps, dilation : int
         Windows and their steps; taps of each and their steps.
     """
 
     length: int
     first: int
-    count: int
+    windows: int
     stride: int
     taps: int
     dilation: int
@@ -49,31 +49,31 @@ class Along(NamedTuple):
     @property
     def reached(self) -> int:
         """Cells from the first tap to the last, padding included."""
-        return (self.count - 1) * self.stride + (self.taps - 1) * self.dilation + 1
+        return (self.windows - 1) * self.stride + (self.taps - 1) * self.dilation + 1
 
     @property
     def is_done(self) -> bool:
         """Whether each cell is a window."""
-        return self.reached == self.count == self.length
+        return self.reached == self.windows == self.length
 
     def seeing(self, tap: int) -> tuple[int, int]:
         """The first window with this tap among the cells, and the one behind the last."""
         start = self.first + tap * self.dilation
-        begin = min(self.count, max(0, -(start // self.stride)))
-        return begin, max(begin, min(self.count, (self.length - 1 - start) // self.stride + 1))
+        begin = min(self.windows, max(0, -(start // self.stride)))
+        return begin, max(begin, min(self.windows, (self.length - 1 - start) // self.stride + 1))
 
     @property
     def central(self) -> int | None:
         """A tap that no window has in the padding, if there is one."""
         taps = range(self.taps)
-        return next((tap for tap in taps if self.seeing(tap) == (0, self.count)), None)
+        return next((tap for tap in taps if self.seeing(tap) == (0, self.windows)), None)
 
 
 class Place(NamedTuple):
     """Cells of an array: a slice is of its flat view."""
 
     array: int
-    index: slice | tuple[slice, ...]
+    part: slice | tuple[slice, ...]
 
 
 class Step(NamedTuple):
@@ -172,7 +172,7 @@ def plan_steps(
 def _is_flat(piece: Sequence[Along], lead: int) -> bool:
     """Whether the rows of the last axis, made as long as so many strides, become one row."""
     along = piece[-1]
-    rows = lead * math.prod(other.count for other in piece[:-1])
+    rows = lead * math.prod(other.windows for other in piece[:-1])
     return along.stride > 1 and rows > 1 and along.length <= _LONG_ROW
 
 
@@ -191,8 +191,8 @@ def _covered(piece: Sequence[Along], axis: int) -> int:
     def price(covered: int) -> float:
         steps = (covered - 1).bit_length()
         taken = -(-along.taps // covered) - 1
-        windows = along.count if not is_last else 1
-        cells = along.count * inner
+        windows = along.windows if not is_last else 1
+        cells = along.windows * inner
         total = steps * along.reached * inner * _LONG_CELL
         total += taken * (cells * cell + windows * row)
         if not taken:
@@ -218,7 +218,7 @@ class _Builder:
         self.piece = list(piece)
         self.pitches = [0] * len(piece) if pitches is None else list(pitches)
         cells = (lead, *(along.length for along in piece))
-        result = (lead, *(along.count for along in piece))
+        result = (lead, *(along.windows for along in piece))
         self.shapes: list[Shape] = [cells, result]
         self.uses = ["cells", "result"]
         self.margins: tuple[tuple[int, int], ...] | None = None
@@ -285,7 +285,7 @@ class _Builder:
             self._take_flat(along, starts, is_final)
         else:
             self._take(axis, starts, is_final, margins)
-        self.piece[axis - 1] = Along(along.count, 0, along.count, 1, 1, 1)
+        self.piece[axis - 1] = Along(along.windows, 0, along.windows, 1, 1, 1)
 
     def _cover(self, axis: int, covered: int) -> None:
         """Take the maximum of so many taps, in long steps."""
@@ -314,8 +314,8 @@ class _Builder:
         shape = self.shapes[self.at]
         columns = shape[-1] // along.stride
         rows = math.prod(shape[:-1])
-        size = (rows - 1) * columns + along.count
-        is_direct = is_final and columns == along.count and self.contiguous
+        size = (rows - 1) * columns + along.windows
+        is_direct = is_final and columns == along.windows and self.contiguous
         target = RESULT if is_direct else self.new((*shape[:-1], columns))
 
         def taken(start: int) -> Place:
@@ -329,10 +329,10 @@ class _Builder:
             along.dilation * self.pitches[-1],
         )
         self.at = target
-        if columns != along.count:
-            self.columns = slice(0, along.count)
+        if columns != along.windows:
+            self.columns = slice(0, along.windows)
         if is_final and not is_direct:
-            kept = (*(slice(None),) * (len(shape) - 1), slice(0, along.count))
+            kept = (*(slice(None),) * (len(shape) - 1), slice(0, along.windows))
             whole = (slice(None),) * len(shape)
             self.steps.append(Step(Place(target, kept), None, Place(RESULT, whole)))
 
@@ -356,7 +356,7 @@ class _Builder:
         """Take taps of all windows along an axis, but where they stand in the padding."""
         along, shape = self.piece[axis - 1], self.shapes[self.at]
         source = self.at
-        counted = (*shape[:axis], along.count, *shape[axis + 1 :])
+        counted = (*shape[:axis], along.windows, *shape[axis + 1 :])
         begins = [0] * len(shape)
         if margins is not None:
             begins = [begin for begin, _ in margins]
@@ -380,7 +380,7 @@ class _Builder:
             return Place(target, tuple(index))
 
         seen = {tap: along.seeing(tap) for tap in starts}
-        whole = (0, along.count)
+        whole = (0, along.windows)
         number = next(n for n, tap in enumerate(starts) if seen[tap] == whole)
         central = starts[number]
         later, earlier = list(starts[number + 1 :]), list(starts[:number])[::-1]
@@ -392,7 +392,7 @@ class _Builder:
         for tap in order:
             begin, end = seen[tap]
             if best is None:
-                for low, high in ((0, begin), (end, along.count)):
+                for low, high in ((0, begin), (end, along.windows)):
                     if low < high:
                         copied = taken(central, low, high)
                         self.steps.append(Step(copied, None, into(low, high), central * offset))
