@@ -135,14 +135,14 @@ def _keep_larger(
             offsets_into += kind.type(earlier_offset)
         return
     difference = scratch("difference", into.shape, kind)
-    step_between = np.array(later_offset - earlier_offset).astype(kind)[()]
-    if second is None:
-        np.subtract(step_between, first, out=difference)
-    elif first is None:
-        np.add(second, step_between, out=difference)
-    else:
+    between = np.array(later_offset - earlier_offset).astype(kind)[()]
+    if first is not None and second is not None:
         np.subtract(second, first, out=difference)
-        difference += step_between
+        np.add(difference, between, out=difference)
+    elif first is not None:
+        np.subtract(between, first, out=difference)
+    elif second is not None:
+        np.add(second, between, out=difference)
     np.multiply(difference, chosen, out=difference)
     if first is None:
         np.add(difference, kind.type(earlier_offset), out=offsets_into)
