@@ -1,7 +1,7 @@
 """Max pooling of one tile: cells are taken in, pooled, and checked for what has no plain order.
 
 The steps neither tell 0.0 from -0.0 nor one NaN from another. Where a tile's results hold a zero
-or a NaN this is made good: by signs that are pooled alike, and by positions.
+or a NaN this is made good: window by window, by pooling once more, or by positions.
 """
 
 import math
@@ -13,6 +13,13 @@ from typing import Any
 import numpy as np
 
 from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.ops.pooling.exact import (
+    bits_of,
+    choose_first,
+    choose_last,
+    write_signs,
+    zeros_by_position,
+)
 from cnnops_cli.ops.pooling.maxima import largest, largest_and_offsets
 from cnnops_cli.ops.pooling.steps import Along, Plan, plan_steps
 from cnnops_cli.ops.pooling.tiles import Reach, Tile
@@ -20,6 +27,9 @@ from cnnops_cli.ops.scratch import scratch
 
 _HALF_INFINITY = 0x7C00
 """The bits of infinity in float16, and the key that stands for it."""
+
+_ONE_BY_ONE = 32
+"""How much longer a tap takes where its windows are looked at one by one."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class Pooling:
     def _settle(self, tile: Tile, values: Array) -> bool:
         """Give zeros their sign and NaNs their bits, or tell that positions are needed."""
         has_nan = not self._has_keys and _has_nan(values)
-        is_zero = _zeros_among(_bits(values) if self._has_keys else values)
+        is_zero = _zeros_among(bits_of(values) if self._has_keys else values)
         if is_zero is not None:
             if len(tile.pieces) > 1:
                 return not self._has_negative_zero(tile)
@@ -91,37 +101,37 @@ class Pooling:
         """Whether -0.0 is among the cells: of all bits the least integer."""
         return any(
             bits.min() == np.iinfo(bits.dtype).min
-            for bits in (_bits(self.planes[region]) for region in tile.regions)
+            for bits in (bits_of(self.planes[region]) for region in tile.regions)
         )
 
     def _sign_zeros(self, tile: Tile, values: Array, is_zero: Array) -> None:
         """Let the first zero of a window decide, where both are in the tile."""
         (region,), (along,) = tile.regions, tile.along
-        bits = _bits(self.planes[region])
-        least = np.iinfo(bits.dtype).min
-        if bits.min() > least:
+        cells = self.planes[region]
+        bits = bits_of(cells)
+        if bits.min() > np.iinfo(bits.dtype).min:
             return
-        signs = scratch("signs", bits.shape, np.dtype(np.int8))
-        negative = scratch("negative", bits.shape, np.dtype(np.bool_))
-        np.equal(bits, 0, out=signs.view(np.bool_))
-        np.subtract(signs, np.equal(bits, least, out=negative).view(np.int8), out=signs)
-        firsts = scratch("first signs", values.shape, signs.dtype)
-        plan = self._plan(signs, along, firsts, ordered=True)
-        largest(signs, plan, firsts, 0, _first_sign)
-        is_negative = np.less(firsts, 0, out=firsts.view(np.bool_))
-        np.logical_and(is_negative, is_zero, out=is_negative)
-        np.copyto(_bits(values), 0, where=is_zero)
-        np.copyto(_bits(values), least, where=is_negative)
+        if _are_few(is_zero, along, cells.size):
+            choose_first(bits, along, is_zero, bits_of(values))
+            return
+        firsts = scratch("first zeros", values.shape, np.dtype(np.int32))
+        keys = zeros_by_position(cells)
+        largest(keys, self._plan(keys, along, firsts, ordered=False), firsts, 0)
+        write_signs(values, is_zero, firsts)
 
     def _settle_nan(self, tile: Tile, values: Array) -> bool:
-        """Write the bits of NaN where all of the tile are alike; or tell that they are not."""
+        """Write the bits of NaN, or tell that it is left to positions."""
         if len(tile.pieces) > 1:
             return False
-        cells = self.planes[tile.regions[0]]
-        kinds = _bits(cells)[np.isnan(cells)]
-        if kinds.min() != kinds.max():
+        cells, along = self.planes[tile.regions[0]], tile.along[0]
+        is_nan = np.isnan(values)
+        if _are_few(is_nan, along, cells.size):
+            choose_last(bits_of(cells), along, is_nan, bits_of(values))
+            return True
+        kind = bits_of(values)[is_nan][0]
+        if np.count_nonzero(bits_of(cells) == kind) < np.count_nonzero(np.isnan(cells)):
             return False
-        np.copyto(_bits(values), kinds[0], where=np.isnan(values))
+        np.copyto(bits_of(values), kind, where=is_nan)
         return True
 
     def _fill_positions(self, tile: Tile, *, as_keys: bool) -> Array | None:
@@ -209,6 +219,12 @@ def lowest(dtype: np.dtype[Any]) -> Any:
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
+def _are_few(chosen: Array, along: tuple[Along, ...], cells: int) -> bool:
+    """Whether to look at these windows one by one is less work than to pool again."""
+    taps = math.prod(axis.taps for axis in along)
+    return int(np.count_nonzero(chosen)) * taps * _ONE_BY_ONE < cells
+
+
 def _has_nan(values: Array) -> bool:
     return bool(np.isnan(np.maximum.reduce(values, axis=None)))
 
@@ -217,18 +233,6 @@ def _zeros_among(values: Array) -> Array | None:
     """Tell where zeros are, or nothing where there are none."""
     is_zero = scratch("is zero", values.shape, np.dtype(np.bool_))
     return is_zero if np.count_nonzero(np.equal(values, 0, out=is_zero)) else None
-
-
-def _bits(cells: Array) -> Array:
-    return cells.view(f"i{cells.dtype.itemsize}")
-
-
-def _first_sign(earlier: Array, later: Array, *, out: Array) -> None:
-    """Keep the earlier of two signs, the later where the earlier is 0."""
-    sums = scratch("sums of signs", out.shape, out.dtype)
-    np.add(earlier, earlier, out=sums)
-    np.add(sums, later, out=sums)
-    np.minimum(np.maximum(sums, -1, out=sums), 1, out=out)
 
 
 def _furthest(piece: Sequence[Reach], pitches: Sequence[int]) -> int:

@@ -1,6 +1,6 @@
 """The arithmetic of pooling's steps: the largest cell of each window, and where it stands."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ def largest(
     plan: Plan,
     out: Array,
     lowest: Any,
-    larger: Callable[..., Any] = np.maximum,
 ) -> None:
     """Write the maximum of each window.
 
@@ -31,8 +30,6 @@ def largest(
         Which NaN, and which of 0.0 and -0.0, is not certain.
     lowest : scalar
         What padding holds.
-    larger : callable
-        Takes the earlier and the later of two arrays and `out`, which may be one of them.
     """
     arrays = _arrays(cells, plan, out, lowest)
     for earlier, later, target, _, _ in plan.steps:
@@ -40,7 +37,7 @@ def largest(
         if later is None:
             _copy(arrays[earlier.array], earlier.part, into)
         else:
-            larger(_seen(arrays, earlier), _seen(arrays, later), out=into)
+            np.maximum(_seen(arrays, earlier), _seen(arrays, later), out=into)
 
 
 def largest_and_offsets(
