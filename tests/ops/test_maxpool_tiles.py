@@ -19,7 +19,7 @@ from test_maxpool_against_oracle import (
 
 from cnnops_cli import maxpool
 from cnnops_cli.ops.geometry import plan_windows
-from cnnops_cli.ops.pooling.maxima import largest_and_offsets
+from cnnops_cli.ops.pooling.maxima import copy_cells, largest_and_offsets
 from cnnops_cli.ops.pooling.steps import Along, plan_steps
 from cnnops_cli.ops.pooling.tiles import plan_tiles
 
@@ -206,3 +206,44 @@ def test_the_plan_covers_every_window_once_in_little_memory(
                 taps.reshape(-1)[0] += math.prod(reach.taps for reach in piece)
             assert taps.sum() <= math.prod(kernel)
     assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("length", [9, 10])
+@pytest.mark.parametrize("begin", [0, 1, 2])
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "int64"])
+def test_every_second_cell_is_taken_from_any_begin(length, begin, dtype):
+    cells = np.arange(3 * length).reshape(3, length).astype(dtype)
+    part = (slice(None), slice(begin, length - 1, 2))
+    out = np.zeros_like(cells[part])
+    copy_cells(cells, part, out)
+    assert_identical(out, cells[:, begin : length - 1 : 2])
+    row = slice(begin, 3 * length, 2)
+    out = np.zeros_like(cells.reshape(-1)[row])
+    copy_cells(cells, row, out)
+    assert_identical(out, cells.reshape(-1)[row])
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.02, 1])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_few_and_many_zeros_and_nans_of_all_kinds(share, dtype):
+    kind = np.dtype(dtype)
+    rng = np.random.default_rng(0)
+    nans = np.full(2, np.nan, kind).view(f"u{kind.itemsize}") + np.arange(
+        2, dtype=f"u{kind.itemsize}"
+    )
+    for special in (np.array([0.0, -0.0], kind), nans.view(kind), nans[:1].view(kind)):
+        x = -1 - rng.random((1, 2, 60, 70)).astype(kind)
+        chosen = rng.random(x.shape) < share
+        x[chosen] = rng.choice(special, chosen.sum())
+        for kernel, stride in (((2, 2), (2, 2)), ((3, 2), (2, 1))):
+            options = {"kernel_size": kernel, "stride": stride, "padding": 1}
+            values, indices = maxpool(x, **options, return_indices=True)
+            taken = np.take_along_axis(x.reshape(2, -1), indices.reshape(2, -1), 1)
+            assert_identical(values.view(bits), taken.reshape(values.shape).view(bits))
+            assert_identical(maxpool(x, **options).view(bits), values.view(bits))
+
+
+def test_the_callers_buffer_size_stays():
+    before = np.getbufsize()
+    maxpool(np.zeros((1, 1, 4, 4)), 2)
+    assert np.getbufsize() == before

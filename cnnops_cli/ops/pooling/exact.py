@@ -47,7 +47,8 @@ def _choose(
     is_wanted: Callable[[Array], Array],
 ) -> None:
     """Go through the taps, each of which overwrites what was found before."""
-    plane, *numbers = np.nonzero(chosen)
+    where = np.unravel_index(np.flatnonzero(chosen), chosen.shape)
+    plane, *numbers = where
     found = np.zeros(len(plane), bits.dtype)
     for taps in order(list(itertools.product(*(range(axis.taps) for axis in along)))):
         places, is_inside = [], np.ones(len(plane), np.bool_)
@@ -57,7 +58,7 @@ def _choose(
             places.append(place.clip(0, axis.length - 1))
         seen = bits[(plane, *places)]
         np.copyto(found, seen, where=is_inside & is_wanted(seen))
-    out[chosen] = found
+    out[where] = found
 
 
 def zeros_by_position(cells: Array) -> Array:
@@ -75,7 +76,8 @@ def zeros_by_position(cells: Array) -> Array:
     bits = bits_of(cells)
     flags = scratch("flags", cells.shape, np.dtype(np.bool_))
     keys = scratch("keys of zeros", cells.shape, np.dtype(np.int32))
-    np.equal(bits << 1, 0, out=flags)
+    doubled = scratch("doubled bits", bits.shape, bits.dtype)
+    np.equal(np.left_shift(bits, 1, out=doubled), 0, out=flags)
     np.multiply(flags.view(np.int8), _earliness(cells.shape[1:]), out=keys)
     np.equal(bits, np.iinfo(bits.dtype).min, out=flags)
     return np.add(keys, flags.view(np.int8), out=keys)

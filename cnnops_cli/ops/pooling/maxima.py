@@ -35,7 +35,7 @@ def largest(
     for earlier, later, target, _, _ in plan.steps:
         into = _seen(arrays, target)
         if later is None:
-            _copy(arrays[earlier.array], earlier.part, into)
+            copy_cells(arrays[earlier.array], earlier.part, into)
         else:
             np.maximum(_seen(arrays, earlier), _seen(arrays, later), out=into)
 
@@ -69,7 +69,7 @@ def largest_and_offsets(
     kinds = (kind for kind in (np.uint8, np.uint16, np.uint32) if furthest <= np.iinfo(kind).max)
     kind = np.dtype(next(kinds, np.int64))
     offsets = [
-        scratch(f"offsets of {use}", shape, kind)
+        scratch(f"offsets of {use}", shape if use != "cells" else (0,), kind)
         for use, shape in zip(plan.uses, plan.shapes, strict=True)
     ]
     known: set[int] = set()
@@ -108,9 +108,9 @@ def _keep_larger(
     into, offsets_into = _seen(arrays, target), _seen(offsets, target)
     kind = offsets_into.dtype
     if later is None:
-        _copy(arrays[earlier.array], earlier.part, into)
+        copy_cells(arrays[earlier.array], earlier.part, into)
         if earlier.array in known:
-            _copy(offsets[earlier.array], earlier.part, offsets_into)
+            copy_cells(offsets[earlier.array], earlier.part, offsets_into)
             if earlier_offset:
                 offsets_into += kind.type(earlier_offset)
         else:
@@ -149,7 +149,7 @@ def _keep_larger(
         offsets_into += kind.type(earlier_offset)
 
 
-def _copy(cells: Array, index: slice | tuple[slice, ...], out: Array) -> None:
+def copy_cells(cells: Array, index: slice | tuple[slice, ...], out: Array) -> None:
     """Take cells out, for which every second one of a row is first in a pair."""
     if isinstance(index, slice):
         cells, index = cells.reshape(-1), (index,)

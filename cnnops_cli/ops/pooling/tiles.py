@@ -10,7 +10,7 @@ from cnnops_cli.ops.geometry import Windows, extents
 from cnnops_cli.ops.parallel import spans
 from cnnops_cli.ops.pooling.steps import Along
 
-_ALONE = 1 << 20
+_ALONE = 1 << 21
 """Up to so many cells one thread is as fast as two, which wait for each other."""
 
 _CACHED = 1 << 17
