@@ -266,5 +266,6 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
 
     with np.errstate(invalid="ignore"):
         np.setbufsize(_BUFFERED)
-        parallel.for_each(fill, parts)
+        arrays = 8 if return_indices else 6
+        parallel.for_each(fill, parts, bytes_of_a_part=arrays * _TILE_BYTES)
     return values, indices

@@ -228,9 +228,8 @@ def test_every_second_cell_is_taken_from_any_begin(length, begin, dtype):
 def test_few_and_many_zeros_and_nans_of_all_kinds(share, dtype):
     kind = np.dtype(dtype)
     rng = np.random.default_rng(0)
-    nans = np.full(2, np.nan, kind).view(f"u{kind.itemsize}") + np.arange(
-        2, dtype=f"u{kind.itemsize}"
-    )
+    bits = np.dtype(f"u{kind.itemsize}")
+    nans = np.full(2, np.nan, kind).view(bits) + np.arange(2, dtype=bits)
     for special in (np.array([0.0, -0.0], kind), nans.view(kind), nans[:1].view(kind)):
         x = -1 - rng.random((1, 2, 60, 70)).astype(kind)
         chosen = rng.random(x.shape) < share
