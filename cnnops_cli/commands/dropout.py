@@ -10,6 +10,7 @@ from cnnops_cli.commands.operands import Form, computing, read_tensors
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.dropout import check_chance, draw_mask, keep, mask_shape
+from cnnops_cli.ops.dropout import dropout as drop
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.tensor import unify
@@ -97,14 +98,16 @@ def dropout(
     with computing(settings, tensors):
         image = form.to_operator(unify({"input": tensors["input"]}, settings.dtype)["input"])
         drawn = fresh_seed() if seed is None else seed
+        kept = np.broadcast_to(np.True_, mask_shape(image.shape, channelwise))
         if mask is not None:
-            kept = _given_mask(form.to_operator(tensors["mask"].array), image)
-        elif train:
-            kept = draw_mask(image.shape, p, drawn, channelwise)
-        if train:
-            result = keep(image, kept, p)
+            given = _given_mask(form.to_operator(tensors["mask"].array), image)
+        if not train:
+            result = image
+        elif mask is None and mask_output is None:
+            result = drop(image, p, seed=drawn, channelwise=channelwise)
         else:
-            result, kept = image, np.ones(mask_shape(image.shape, channelwise), bool)
+            kept = draw_mask(image.shape, p, drawn, channelwise) if mask is None else given
+            result = keep(image, kept, p)
     note = f"seed {drawn}" if train and mask is None else ""
     delivery = Delivery("dropout", result, form, note)
     if mask_output is not None:

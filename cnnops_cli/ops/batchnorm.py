@@ -6,13 +6,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
+from cnnops_cli.dtypes import Array, as_array, floating_dtype, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
-from cnnops_cli.ops import parallel
+from cnnops_cli.ops import buffers
+from cnnops_cli.ops.channel_blocks import (
+    Block,
+    Sheet,
+    beside_itself,
+    for_each_group,
+    quiet_arithmetic,
+    sheets,
+)
+from cnnops_cli.ops.moments import moments
 from cnnops_cli.ops.scalars import real
 
-_TILE_VALUES = 1 << 18
-"""How many values are normalised at once, in float64."""
+_FLOAT32_RANGE = (2.0**-102, 2.0**102)
+"""Coefficients of this size neither overflow nor lose digits in float32 on the way."""
 
 
 def batchnorm(
@@ -59,8 +68,11 @@ def batchnorm(
     Notes
     -----
     The variance that normalises is the biased one; the running variance takes the unbiased one.
-    Sums run in float64, and the result is rounded once. An empty batch leaves the running
-    statistics as they are.
+    Sums run in float64. For float32 the mean is then taken off in two parts, so that nothing
+    cancels, and each value goes through four float32 roundings: the error stays below four epsilons
+    of ``|(x - mean) / sqrt(var + eps) * weight| + |bias|``, however far from zero the values are.
+    Where float32 would overflow or lose digits on the way, all runs in float64. float16 is rounded
+    once from float32. An empty batch leaves the running statistics as they are.
 
     References
     ----------
@@ -101,33 +113,106 @@ def batchnorm(
             ("bias", 0),
         )
     )
-    result = np.empty(image.shape, _result_dtype(image, *given.values()))
-    others = (0, *range(2, image.ndim))
-
-    def normalise(block: slice) -> None:
-        values = image[:, block].astype(np.float64)
+    dtype = _result_dtype(image, *given.values())
+    if image.size == 0:
+        return np.empty(image.shape, dtype)
+    values, output, result = _laid_out(image, dtype)
+    rest = np.zeros(channels)
+    with quiet_arithmetic():
         if training:
-            mean[block] = values.mean(axis=others)
-        values -= _along_channels(mean[block], image.ndim)
-        if training:
-            # What rounding left of the mean: a channel of one value is then exactly 0.
-            rest = values.mean(axis=others)
-            rest[~np.isfinite(rest)] = 0
-            values -= _along_channels(rest, image.ndim)
-            mean[block] += rest
-            variance[block] = np.square(values).mean(axis=others)
-        values *= _along_channels(scale[block] / np.sqrt(variance[block] + eps), image.ndim)
-        values += _along_channels(shift[block], image.ndim)
-        result[:, block] = values
-
-    count = image.size // channels if channels else 0
-    if count:
-        with np.errstate(all="ignore"):
-            parallel.for_each(normalise, parallel.spans(channels, _TILE_VALUES // count))
-    if training and count:
+            mean, rest, variance = moments(values)
+        scale /= np.sqrt(variance + eps)
+        _normalise(values, output, _coefficients(values, output, mean, rest, scale, shift))
+    if training:
+        count = image.size // channels
         _update(running_mean, mean, momentum)
         _update(running_var, variance * (count / (count - 1)), momentum)
     return result
+
+
+def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
+    """The input and the output as (N, C, run), and the output in the input's shape."""
+    flat = (*image.shape[:2], -1)
+    if not image.flags.c_contiguous:
+        last = np.moveaxis(image, 1, -1)
+        if last.flags.c_contiguous:
+            flat = (-1, image.shape[1], 1)
+            result = buffers.empty(last.shape, dtype)
+            return last.reshape(flat), result.reshape(flat), np.moveaxis(result, -1, 1)
+    result = buffers.empty(image.shape, dtype)
+    if not image.flags.c_contiguous and image.dtype == dtype:
+        np.copyto(result, image)
+        image = result
+    return image.reshape(flat), result.reshape(flat), result
+
+
+def _coefficients(
+    values: Array, output: Array, mean: Array, rest: Array, scale: Array, shift: Array
+) -> Array:
+    """Round to ``(x - near) * scale + offset``, in the dtype that it is computed in: (3, C).
+
+    What `near` leaves of the mean goes into `offset`.
+    """
+    narrow = all(array.dtype.itemsize <= 4 and is_floating(array) for array in (values, output))
+    for dtype in (np.float32, np.float64) if narrow else (np.float64,):
+        near = mean.astype(dtype)
+        left = mean - near + rest
+        if not left.any():
+            offset = shift
+        else:
+            left[~np.isfinite(left)] = 0
+            offset = np.where(left == 0, shift, shift - left * scale)
+        exact = np.array((near, scale, offset))
+        if dtype == np.float64 or _fits_float32(exact):
+            break
+    return exact.astype(dtype)
+
+
+def _fits_float32(coefficients: Array) -> bool:
+    """Whether float32 holds the coefficients and what they make; NaN spoils its channel anyway."""
+    smallest, largest = _FLOAT32_RANGE
+    sizes = np.abs(coefficients)
+    scale = sizes[1]
+    if np.maximum.reduce(sizes, axis=None) <= largest and np.minimum.reduce(scale) >= smallest:
+        return True
+    beyond = np.any(sizes > largest, axis=0) | ((scale < smallest) & (scale > 0))
+    return not np.any(beyond & ~np.isnan(scale))
+
+
+def _normalise(values: Array, output: Array, coefficients: Array) -> None:
+    """Write ``(values - near) * scale + offset``."""
+    for piece, into in zip(sheets(values), sheets(output), strict=True):
+        _normalise_sheet(
+            piece, into, beside_itself(coefficients, piece.shape[1] // values.shape[1])
+        )
+
+
+def _normalise_sheet(piece: Array, into: Array, coefficients: Array) -> None:
+    dtype = coefficients.dtype
+    direct = into.dtype == dtype
+    sheet = Sheet(piece.shape, with_scratch=not direct)
+    centred = not coefficients[0].any()
+
+    def normalise(blocks: list[Block]) -> None:
+        scratch = into if direct else buffers.empty((sheet.most,), dtype)
+        channels = slice(0)
+        for block in blocks:
+            if block.channels != channels:
+                channels = block.channels
+                near, scale, offset = sheet.along(coefficients, channels)
+            source, target = sheet.view(piece, block), sheet.view(into, block)
+            work = target if direct else scratch[: source.size].reshape(source.shape)
+            if source.dtype != dtype:
+                np.copyto(work, source)
+                source = work
+            if not centred:
+                source = np.subtract(source, near, out=work)
+            np.multiply(source, scale, out=work)
+            work += offset
+            if not direct:
+                np.copyto(target, work, casting="same_kind")
+
+    for_each_group(normalise, sheet)
 
 
 def _check(
@@ -176,10 +261,6 @@ def _result_dtype(image: Array, *parameters: Array) -> np.dtype[Any]:
     dtype = floating_dtype(image, *parameters)
     mixed_precision = image.dtype == np.float16 and dtype == np.float32
     return image.dtype if mixed_precision else dtype
-
-
-def _along_channels(values: Array, rank: int) -> Array:
-    return values.reshape(-1, *(1,) * (rank - 2))
 
 
 def _update(running: npt.ArrayLike | None, batch: Array, momentum: float) -> None:

@@ -1,19 +1,33 @@
 """Dropout, with a mask that a seed fixes for good."""
 
 import math
-from typing import Any
+from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.ops import parallel
+from cnnops_cli.ops import buffers, parallel
+from cnnops_cli.ops.parallel import Part
 from cnnops_cli.ops.scalars import integer, real
 from cnnops_cli.ops.seeds import fresh_seed
 
-_BLOCK = 1 << 18
-"""How many values are drawn at once; a multiple of the four that share a word."""
+_BLOCK = 1 << 16
+"""Values that are drawn at once, so that they stay in a core's cache; whole words of four."""
+
+_PART = 1 << 19
+"""Values that a thread takes at a time."""
+
+_WORTH_A_THREAD = 1 << 22
+"""Up to here one thread is done before two are that wait for each other."""
+
+_JUMP = 0x9E3779B97F4A7C15F39CC0605CEDC835
+"""How far `jumped()` takes PCG64."""
+
+_MaskOf = Callable[[slice, Array], object]
 
 
 def dropout(
@@ -67,8 +81,9 @@ def dropout(
     check_chance(p)
     if not training:
         return values
-    mask = draw_mask(values.shape, p, fresh_seed() if seed is None else seed, channelwise)
-    return keep(values, mask, p)
+    first = fresh_seed() if seed is None else integer(seed, "seed", minimum=0)
+    units = math.prod(mask_shape(values.shape, channelwise))
+    return _scaled(values, p, units, lambda part: _Draws(first, p, part).mask)
 
 
 def check_chance(p: float) -> None:
@@ -119,18 +134,13 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
     seed = integer(seed, "seed", minimum=0)
     shape = mask_shape(shape, channelwise)
     kept = np.empty(math.prod(shape), bool)
-    threshold = math.floor(p * 65536)
-    fraction = p * 65536 - threshold
 
-    def draw(block: slice) -> None:
-        words = _outputs(seed, block.start // 4, -(-(block.stop - block.start) // 4))
-        bits = words.astype("<u8", copy=False).view("<u2")[: block.stop - block.start]
-        kept[block] = bits >= threshold
-        if fraction:
-            for tie in np.flatnonzero(bits == threshold) + block.start:
-                kept[tie] = _tie_breaker(seed, int(tie)) >= fraction
+    def draw(part: slice) -> None:
+        draws = _Draws(seed, p, part)
+        for block in _blocks(part, _BLOCK):
+            draws.mask(block, kept[block])
 
-    parallel.for_each(draw, parallel.spans(kept.size, _BLOCK))
+    _for_each(draw, _parts(kept.size), kept.size)
     return kept.reshape(shape)
 
 
@@ -151,17 +161,32 @@ def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
     return shape[:2] + (1,) * (len(shape) - 2)
 
 
-def _outputs(seed: int, start: int, count: int) -> Array:
-    """Outputs `start` to ``start + count`` of PCG64."""
-    generator = np.random.PCG64(seed)
-    generator.advance(start)
-    return generator.random_raw(count)
+class _Draws:
+    """The mask of a seed for some values, drawn in one call: others compute in the meantime."""
 
+    def __init__(self, seed: int, p: float, values: slice) -> None:
+        self._generator = np.random.PCG64(seed)
+        self._position = 0
+        self._threshold = math.floor(p * 65536)
+        self._fraction = p * 65536 - self._threshold
+        self._start = values.start
+        words = self._outputs(values.start // 4, -(-(values.stop - values.start) // 4))
+        self._bits = words.astype("<u8", copy=False).view("<u2")
 
-def _tie_breaker(seed: int, index: int) -> float:
-    generator = np.random.PCG64(seed).jumped()
-    generator.advance(index)
-    return (generator.random_raw() >> 11) * 2.0**-53
+    def mask(self, values: slice, kept: Array) -> None:
+        """Write which of these values are kept."""
+        bits = self._bits[values.start - self._start : values.stop - self._start]
+        np.greater_equal(bits, self._threshold, out=kept)
+        if self._fraction:
+            for tie in np.flatnonzero(bits == self._threshold).tolist():
+                decider = int(self._outputs(_JUMP + values.start + tie, 1)[0]) >> 11
+                kept[tie] = decider * 2.0**-53 >= self._fraction
+
+    def _outputs(self, start: int, count: int) -> Array:
+        if start != self._position:
+            self._generator.advance(start - self._position)
+        self._position = start + count
+        return self._generator.random_raw(count)
 
 
 def keep(values: Array, mask: Array, p: float) -> Array:
@@ -171,7 +196,7 @@ def keep(values: Array, mask: Array, p: float) -> Array:
     ----------
     values : numpy.ndarray
     mask : numpy.ndarray of bool
-        Broadcasts to the shape of `values`.
+        Of the shape of `values`, or what `mask_shape` tells for whole channels.
     p : float
         From 0 to 1; at 1 everything is zero.
 
@@ -180,11 +205,61 @@ def keep(values: Array, mask: Array, p: float) -> Array:
     numpy.ndarray, shape of `values`
         In their dtype where that is floating, else float64.
     """
-    dtype: np.dtype[Any] = values.dtype if is_floating(values) else np.dtype(np.float64)
-    result = np.zeros(values.shape, dtype)
-    if p < 1:
-        work = working_dtype(dtype).type
-        with np.errstate(all="ignore"):
-            scaled = values.astype(work, copy=False) * (work(1) / work(1 - p))
-            np.copyto(result, scaled, where=mask, casting="same_kind")
+    kept = mask.reshape(-1)
+    return _scaled(values, p, kept.size, lambda _: lambda units, out: np.copyto(out, kept[units]))
+
+
+def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[slice], _MaskOf]) -> Array:
+    """Keep or drop each of `units` runs of equal length; each part has a reader of its own."""
+    dtype = values.dtype if is_floating(values) else np.dtype(np.float64)
+    if p == 1 or values.size == 0:
+        return np.zeros(values.shape, dtype)
+    result = buffers.empty(values.shape, dtype)
+    source = values
+    if values.dtype != dtype or not values.flags.c_contiguous:
+        np.copyto(result, values)
+        source = result
+    source, into = source.reshape(units, -1), result.reshape(units, -1)
+    length = into.shape[1]
+    work = working_dtype(dtype).type
+    scale = work(1) / work(1 - p)
+    integers = np.dtype(f"i{dtype.itemsize}")
+
+    def scale_part(part: tuple[slice, slice]) -> None:
+        rows, columns = part
+        mask_of = mask_reader(rows)
+        blocks = _blocks(rows, _BLOCK // length)
+        most = blocks[0].stop - blocks[0].start
+        mask, factors = buffers.empty((most,), bool), buffers.empty((most, 1), integers)
+        for block in blocks:
+            count = block.stop - block.start
+            mask_of(block, mask[:count])
+            np.copyto(factors[:count, 0], mask[:count])
+            scaled = into[block, columns]
+            np.multiply(source[block, columns], scale, out=scaled, casting="same_kind")
+            # 0 or 1 times the bits, for 0 times infinity is not 0, nor 0 times -1 without a sign.
+            bits = scaled.view(integers)
+            bits *= factors[:count]
+
+    with np.errstate(all="ignore"):
+        _for_each(scale_part, list(product(_parts(units, length), _parts(length))), values.size)
     return result
+
+
+def _parts(count: int, length: int = 1) -> list[slice]:
+    """Cut `count` runs of `length` values."""
+    return parallel.spans(count, _whole_words(_PART // length))
+
+
+def _for_each(work: Callable[[Part], None], parts: list[Part], values: int) -> None:
+    with parallel.using_threads(1) if values <= _WORTH_A_THREAD else nullcontext():
+        parallel.for_each(work, parts)
+
+
+def _blocks(part: slice, size: int) -> list[slice]:
+    blocks = parallel.spans(part.stop - part.start, _whole_words(size))
+    return [slice(part.start + block.start, part.start + block.stop) for block in blocks]
+
+
+def _whole_words(size: int) -> int:
+    return max(4, size // 4 * 4)

@@ -7,16 +7,19 @@ depend on it. NumPy lets other threads run while it computes on an array.
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
-from functools import cache
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from contextvars import Context, ContextVar, copy_context
+from functools import cache, partial
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import TypeVar
 
 Part = TypeVar("Part")
 
-_MOST_THREADS = 1024
+WORKING_BYTES = 60 << 20
+"""What an operator may hold for a while beside its input and its result."""
 
-_threads: ContextVar[int | None] = ContextVar("threads", default=None)
+_count: ContextVar[int | None] = ContextVar("count", default=None)
 
 
 def available_cores() -> int:
@@ -29,14 +32,14 @@ def available_cores() -> int:
 @contextmanager
 def using_threads(count: int | None) -> Iterator[None]:
     """Compute on this many threads; None stands for `available_cores`."""
-    token = _threads.set(count)
+    token = _count.set(count)
     try:
         yield
     finally:
-        _threads.reset(token)
+        _count.reset(token)
 
 
-def for_each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
+def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_part: int = 0) -> None:
     """Call `work` on every part, on several threads where there are several parts.
 
     Parameters
@@ -46,13 +49,18 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
     parts : sequence
         What the work was cut into. Waking a thread takes about 0.1 ms, so a part should be worth
         more than that.
+    bytes_of_a_part : int
+        What a part needs of memory for itself. No more threads run than `WORKING_BYTES` has room
+        for.
 
     Raises
     ------
     Exception
         What `work` raised, on the first of the parts where it did.
     """
-    threads = min(_threads.get() or available_cores(), len(parts))
+    threads = min(_count.get() or available_cores(), len(parts))
+    if bytes_of_a_part:
+        threads = min(threads, max(1, WORKING_BYTES // bytes_of_a_part))
     if threads <= 1:
         for part in parts:
             work(part)
@@ -72,26 +80,72 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
                 failed.append((number, error))
                 waiting.clear()
 
-    # Each thread runs in a copy of this context, which holds NumPy's error state.
-    helpers = [_pool().submit(copy_context().run, take) for _ in range(threads - 1)]
+    finished = _threads().help(take, threads - 1)
     take()
-    for helper in helpers:
-        if not helper.cancel():
-            helper.result()
+    finished()
     if failed:
         raise min(failed, key=lambda failure: failure[0])[1]
 
 
-@cache
-def _pool() -> Any:
-    """The threads beside the caller's own, each started when it is first needed."""
-    from concurrent.futures import ThreadPoolExecutor
+class _Threads:
+    """The threads beside the caller's own: started when first needed, waiting from then on."""
 
-    return ThreadPoolExecutor(_MOST_THREADS, "cnnops")
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._started = 0
+        self._lock = Lock()
+
+    def help(self, take: Callable[[], None], count: int) -> Callable[[], None]:
+        """Have so many threads call `take`.
+
+        Returns
+        -------
+        callable
+            Waits for those that have begun, and keeps the others from it.
+        """
+        with self._lock:
+            for _ in range(count - self._started):
+                Thread(target=self._serve, name="cnnops", daemon=True).start()
+                self._started += 1
+        tickets = deque(range(count))
+        done: SimpleQueue[None] = SimpleQueue()
+
+        def job(context: Context) -> None:
+            try:
+                tickets.pop()
+            except IndexError:  # the caller no longer waits
+                return
+            context.run(take)
+            done.put(None)
+
+        # Each thread runs in a copy of this context, which holds NumPy's error state.
+        for _ in range(count):
+            self._jobs.put(partial(job, copy_context()))
+
+        def finished() -> None:
+            begun = count
+            while tickets:
+                with suppress(IndexError):
+                    tickets.pop()
+                    begun -= 1
+            for _ in range(begun):
+                done.get()
+
+        return finished
+
+    def _serve(self) -> None:
+        while True:
+            self._jobs.get()()
+
+
+@cache
+def _threads() -> _Threads:
+    return _Threads()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    # In a child the threads are missing: they are the parent's.
+    os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 def spans(length: int, size: int) -> list[slice]:

@@ -19,12 +19,13 @@ COLUMNS = "matrix product"
 STACKED = "stacked matrix products"
 BANDS = "banded matrix products"
 
-_TILE_BYTES = 1 << 22
+TILE_BYTES = 1 << 23
 """What is laid out for one tile. A core's cache holds less, but threads that make many short calls
 wait for the interpreter more than for memory."""
 
-_LEAST_WORTH = 1_200_000
-"""Nanoseconds of work that are worth a tile of their own: waking a thread takes a tenth of it."""
+_LEAST_WORTH, _WORTH = 600_000, 2_000_000
+"""Nanoseconds of work from which on two tiles are better than one, and that each further tile
+should have: a thread takes a tenth of a millisecond to wake, and the last tiles end apart."""
 
 _MOST_WANTED = 16
 _LEAST_CELLS = 96
@@ -116,7 +117,8 @@ def plan_convolution(layer: Layer) -> Plan:
         return Plan(COLUMNS, 0, ())
     costs = estimate_costs(layer)
     algorithm, band = min(costs, key=lambda choice: costs[choice])
-    wanted = int(min(_MOST_WANTED, max(1, costs[algorithm, band] // _LEAST_WORTH)))
+    cost = costs[algorithm, band]
+    wanted = 1 if cost < _LEAST_WORTH else min(_MOST_WANTED, max(2, int(cost // _WORTH)))
     if algorithm == BANDS:
         return Plan(BANDS, band, _band_tiles(layer, band, wanted))
     return Plan(algorithm, 0, product_tiles(layer, whole(layer), algorithm == STACKED, wanted))
@@ -220,7 +222,7 @@ def _band_widths(windows: Windows) -> list[int]:
 
 def _band_tiles(layer: Layer, band: int, wanted: int) -> tuple[Tile, ...]:
     windows = layer.windows
-    values = _TILE_BYTES // layer.dtype.itemsize
+    values = TILE_BYTES // layer.dtype.itemsize
     *outer, last = windows.output
     bands = -(-last // band)
     each = layer.channels + 2 * layer.filters
@@ -241,7 +243,7 @@ def _band_tiles(layer: Layer, band: int, wanted: int) -> tuple[Tile, ...]:
 def product_tiles(layer: Layer, part: Tile, stacked: bool, wanted: int = 1) -> tuple[Tile, ...]:
     """Cut a part of the result into tiles whose matrix of cells stays in cache."""
     each = _depth(layer, stacked) + layer.filters * (layer.windows.kernel[0] if stacked else 1)
-    values = max(1, _TILE_BYTES // layer.dtype.itemsize // each)
+    values = max(1, TILE_BYTES // layer.dtype.itemsize // each)
     rows, *inner = part.sizes
     axis = 0 if rows > 8 * _halo(layer, stacked) else len(inner)
     if rows * math.prod(inner) <= values:
