@@ -165,12 +165,13 @@ class Pooling:
                 furthest=_furthest(piece, self._pitches),
                 nan_wins=has_piece_nan,
             )
-            starts = _starts(tile.along[number], tile.regions[number][1:], self._pitches)
             if best is None:
                 best = found
-                np.add(offsets, starts, out=positions, casting="unsafe")
+                _write_starts(offsets, piece, self._pitches, positions)
             else:
-                _merge((best, positions), (found, offsets + starts))
+                places = np.empty(positions.shape, np.int64)
+                _write_starts(offsets, piece, self._pitches, places)
+                _merge((best, positions), (found, places))
         assert best is not None
         if tile.has_padding:
             self._leave_padding(tile, best, positions)
@@ -242,19 +243,27 @@ def _furthest(piece: Sequence[Reach], pitches: Sequence[int]) -> int:
     )
 
 
-@lru_cache(maxsize=16)
-def _starts_along(piece: tuple[Along, ...], origin: int, pitches: tuple[int, ...]) -> Array:
-    starts = np.array(origin)
-    for along, pitch in zip(piece, pitches, strict=True):
-        places = (along.first + np.arange(along.windows) * along.stride) * pitch
-        starts = starts[..., None] + places
-    return starts
+@lru_cache(maxsize=2)
+def _steps_between(
+    windows: tuple[int, ...], strides: tuple[int, ...], pitches: tuple[int, ...]
+) -> Array:
+    """How many positions each window is from the first."""
+    steps = np.zeros((), np.int64)
+    for count, stride, pitch in zip(windows, strides, pitches, strict=True):
+        steps = steps[..., None] + np.arange(count) * (stride * pitch)
+    return steps
 
 
-def _starts(piece: tuple[Along, ...], inside: Sequence[slice], pitches: tuple[int, ...]) -> Array:
-    """The position of each window's first tap, were there no padding."""
-    origin = sum(part.start * pitch for part, pitch in zip(inside, pitches, strict=True))
-    return _starts_along(piece, origin, pitches)
+def _write_starts(
+    offsets: Array, piece: Sequence[Reach], pitches: tuple[int, ...], out: Array
+) -> None:
+    """Add the position of each window's first tap, were there no padding."""
+    windows = tuple(reach.count for reach in piece)
+    strides = tuple(reach.stride for reach in piece)
+    np.add(offsets, _steps_between(windows, strides, pitches), out=out, casting="unsafe")
+    origin = sum(reach.first * pitch for reach, pitch in zip(piece, pitches, strict=True))
+    if origin:
+        np.add(out, origin, out=out)
 
 
 def _merge(best: tuple[Array, Array], more: tuple[Array, Array]) -> None:
