@@ -20,7 +20,8 @@ from test_maxpool_against_oracle import (
 from cnnops_cli import maxpool
 from cnnops_cli.ops.geometry import plan_windows
 from cnnops_cli.ops.pooling.maxima import copy_cells, largest_and_offsets
-from cnnops_cli.ops.pooling.steps import Along, plan_steps
+from cnnops_cli.ops.pooling.plan import plan_steps
+from cnnops_cli.ops.pooling.steps import Along
 from cnnops_cli.ops.pooling.tiles import plan_tiles
 
 ORDINARY = np.array([-np.inf, -2, -1, 0.0, 1, 2, 3])

@@ -21,7 +21,8 @@ from cnnops_cli.ops.pooling.exact import (
     zeros_by_position,
 )
 from cnnops_cli.ops.pooling.maxima import largest, largest_and_offsets
-from cnnops_cli.ops.pooling.steps import Along, Plan, plan_steps
+from cnnops_cli.ops.pooling.plan import plan_steps
+from cnnops_cli.ops.pooling.steps import Along, Plan
 from cnnops_cli.ops.pooling.tiles import Reach, Tile
 from cnnops_cli.ops.scratch import scratch
 
