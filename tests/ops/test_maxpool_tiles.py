@@ -247,3 +247,24 @@ def test_the_callers_buffer_size_stays():
     before = np.getbufsize()
     maxpool(np.zeros((1, 1, 4, 4)), 2)
     assert np.getbufsize() == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_last_of_two_nans_among_many_cells(dtype):
+    kind = np.dtype(dtype)
+    bits = np.dtype(f"u{kind.itemsize}")
+    x = np.zeros((1, 60, 70), kind)
+    x[0, 20, 30] = x[0, 20, 31] = x[0, 21, 30] = np.nan
+    x.view(bits)[0, 20, 31] += 1
+    x.view(bits)[0, 21, 30] += 2
+    values = maxpool(x, 2, stride=1).view(bits) - x.view(bits)[0, 20, 30]
+    assert values[0, 19:22, 29:32].tolist()[0][:2] == [0, 1]
+    assert values[0, 20, 29:31].tolist() == [2, 2]
+    assert values[0, 20, 31] == 1
+
+
+def test_sizes_are_checked_after_a_call_with_equal_ones():
+    x = np.zeros((1, 4, 4))
+    assert maxpool(x, 2, stride=(2, 2)).shape == (1, 2, 2)
+    with pytest.raises(ValueError, match="stride takes integers"):
+        maxpool(x, 2, stride=(2.0, 2))
