@@ -21,15 +21,18 @@ from cnnops_cli.ops.geometry import (
     plain,
     plan_windows,
 )
-from cnnops_cli.ops.pooling import Pooling
-from cnnops_cli.ops.tiles import Tile, plan_tiles
+from cnnops_cli.ops.pooling.block import Pooling
+from cnnops_cli.ops.pooling.tiles import Tile, plan_tiles
 
-_TILE_BYTES = 1 << 22
+_TILE_BYTES = 1 << 21
 """How much of the input is pooled at once.
 
 Less would stay in a core's cache, but threads wait for each other between NumPy's calls, so that
 these had better take long.
 """
+
+_BUFFERED = 1024
+"""NumPy copies short rows to buffers of so many values; by default these do not stay in L1."""
 
 
 @overload
@@ -145,21 +148,39 @@ def maxpool(
             )
         if image.shape[-dims - 1] == 0:
             raise CnnopsError(f"{INPUT} has no channels; only the batch may be empty")
-        windows = plan_windows(
-            image.shape[-dims:],
-            kernel,
-            stride=kernel if stride is None else stride,
-            padding=padding,
-            dilation=dilation,
-            ceil_mode=ceil_mode,
-        )
-        _check_padding(padding, windows)
+        sizes = (kernel if stride is None else stride, padding, dilation)
+        plan = _plan if all(map(_is_hashable, sizes)) else _plan.__wrapped__
+        windows = plan(image.shape[-dims:], kernel, *sizes, bool(ceil_mode))
     planes = image.reshape(-1, *windows.lengths)
-    values, indices = _pool(planes, _clip(windows), return_indices)
+    values, indices = _pool(planes, windows, return_indices)
     shape = (*image.shape[:-dims], *windows.output)
     if indices is None:
         return values.reshape(shape)
     return values.reshape(shape), indices.reshape(shape)
+
+
+def _is_hashable(value: object) -> bool:
+    """Whether these are integers or a word: what is equal to them, as 2.0 is, may be refused."""
+    if type(value) is tuple:
+        return all(map(_is_hashable, value))
+    return type(value) is int or type(value) is str
+
+
+@lru_cache(maxsize=64)
+def _plan(
+    lengths: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: Size,
+    padding: Padding,
+    dilation: Size,
+    ceil_mode: bool,
+) -> Windows:
+    """Place the windows, and check that each sees a cell of the input."""
+    windows = plan_windows(
+        lengths, kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+    )
+    _check_padding(padding, windows)
+    return _clip(windows)
 
 
 def _check_padding(padding: Padding, windows: Windows) -> None:
@@ -179,7 +200,6 @@ def _check_padding(padding: Padding, windows: Windows) -> None:
             )
 
 
-@lru_cache(maxsize=16)
 def _windows_in_padding(windows: Windows) -> list[int | None]:
     """By axis: a window that sees no cell of the input, if there is one."""
     found = []
@@ -201,7 +221,6 @@ def _first_cells(windows: Windows, axis: int, numbers: Array) -> tuple[Array, Ar
     return firsts, (firsts <= lasts) & (firsts < windows.lengths[axis])
 
 
-@lru_cache(maxsize=16)
 def _clip(windows: Windows) -> Windows:
     """Leave out the cells of the kernel that lie in padding in every window."""
     kernel, padding = [], []
@@ -246,5 +265,7 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
             pool.fill(tile)
 
     with np.errstate(invalid="ignore"):
-        parallel.for_each(fill, parts)
+        np.setbufsize(_BUFFERED)
+        arrays = 8 if return_indices else 6
+        parallel.for_each(fill, parts, bytes_of_a_part=arrays * _TILE_BYTES)
     return values, indices

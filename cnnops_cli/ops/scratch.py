@@ -11,6 +11,9 @@ from cnnops_cli.dtypes import Array
 _MOST_KEPT = 1 << 24
 """Bytes; a larger array is not kept for the next call."""
 
+_LINE = 64
+"""Bytes of a cache line: what is written from its beginning takes two thirds of the time."""
+
 
 class _Kept(threading.local):
     def __init__(self) -> None:
@@ -39,7 +42,10 @@ def scratch(use: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     size = math.prod(shape) * dtype.itemsize
     kept = _kept.bytes.get(use)
     if kept is None or kept.size < size:
-        kept = np.empty(size, np.uint8)
+        fresh = np.empty(size + _LINE, np.uint8)
+        begin = -fresh.ctypes.data % _LINE
+        kept = fresh[begin : begin + size]
         if size <= _MOST_KEPT:
             _kept.bytes[use] = kept
-    return kept[:size].view(dtype).reshape(shape)
+    array: Array = np.ndarray(shape, dtype, kept)
+    return array

@@ -19,8 +19,10 @@ from test_maxpool_against_oracle import (
 
 from cnnops_cli import maxpool
 from cnnops_cli.ops.geometry import plan_windows
-from cnnops_cli.ops.maxima import largest_and_offsets
-from cnnops_cli.ops.tiles import plan_tiles
+from cnnops_cli.ops.pooling.maxima import copy_cells, largest_and_offsets
+from cnnops_cli.ops.pooling.plan import plan_steps
+from cnnops_cli.ops.pooling.steps import Along
+from cnnops_cli.ops.pooling.tiles import plan_tiles
 
 ORDINARY = np.array([-np.inf, -2, -1, 0.0, 1, 2, 3])
 
@@ -153,11 +155,10 @@ def test_offsets_of_every_size(width):
 
 
 def test_offsets_beyond_32_bits():
-    cells = np.array([[[1, 2], [3, 4]]], np.int8)
-    windows = plan_windows((2, 2), (2, 2), stride=1, padding=0, dilation=1)
-    piece = plan_tiles(1, windows, 100)[0][0].pieces[0]
-    values, offsets = largest_and_offsets(cells, piece, (2**33, 1), nan_wins=False)
-    assert (values.tolist(), offsets.tolist()) == ([[[4]]], [[[2**33 + 1]]])
+    cells, out = np.array([[[1, 2], [3, 4]]], np.int8), np.empty((1, 1, 1), np.int8)
+    plan = plan_steps(1, (Along(2, 0, 1, 1, 2, 1),) * 2, (2**33, 1), True)
+    offsets = largest_and_offsets(cells, plan, out, -128, furthest=2**33 + 1, nan_wins=False)
+    assert (out.tolist(), offsets.tolist()) == ([[[4]]], [[[2**33 + 1]]])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -206,3 +207,64 @@ def test_the_plan_covers_every_window_once_in_little_memory(
                 taps.reshape(-1)[0] += math.prod(reach.taps for reach in piece)
             assert taps.sum() <= math.prod(kernel)
     assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("length", [9, 10])
+@pytest.mark.parametrize("begin", [0, 1, 2])
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "int64"])
+def test_every_second_cell_is_taken_from_any_begin(length, begin, dtype):
+    cells = np.arange(3 * length).reshape(3, length).astype(dtype)
+    part = (slice(None), slice(begin, length - 1, 2))
+    out = np.zeros_like(cells[part])
+    copy_cells(cells, part, out)
+    assert_identical(out, cells[:, begin : length - 1 : 2])
+    row = slice(begin, 3 * length, 2)
+    out = np.zeros_like(cells.reshape(-1)[row])
+    copy_cells(cells, row, out)
+    assert_identical(out, cells.reshape(-1)[row])
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.02, 1])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_few_and_many_zeros_and_nans_of_all_kinds(share, dtype):
+    kind = np.dtype(dtype)
+    rng = np.random.default_rng(0)
+    bits = np.dtype(f"u{kind.itemsize}")
+    nans = np.full(2, np.nan, kind).view(bits) + np.arange(2, dtype=bits)
+    for special in (np.array([0.0, -0.0], kind), nans.view(kind), nans[:1].view(kind)):
+        x = -1 - rng.random((1, 2, 60, 70)).astype(kind)
+        chosen = rng.random(x.shape) < share
+        x[chosen] = rng.choice(special, chosen.sum())
+        for kernel, stride in (((2, 2), (2, 2)), ((3, 2), (2, 1))):
+            options = {"kernel_size": kernel, "stride": stride, "padding": 1}
+            values, indices = maxpool(x, **options, return_indices=True)
+            taken = np.take_along_axis(x.reshape(2, -1), indices.reshape(2, -1), 1)
+            assert_identical(values.view(bits), taken.reshape(values.shape).view(bits))
+            assert_identical(maxpool(x, **options).view(bits), values.view(bits))
+
+
+def test_the_callers_buffer_size_stays():
+    before = np.getbufsize()
+    maxpool(np.zeros((1, 1, 4, 4)), 2)
+    assert np.getbufsize() == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_last_of_two_nans_among_many_cells(dtype):
+    kind = np.dtype(dtype)
+    bits = np.dtype(f"u{kind.itemsize}")
+    x = np.zeros((1, 60, 70), kind)
+    x[0, 20, 30] = x[0, 20, 31] = x[0, 21, 30] = np.nan
+    x.view(bits)[0, 20, 31] += 1
+    x.view(bits)[0, 21, 30] += 2
+    values = maxpool(x, 2, stride=1).view(bits) - x.view(bits)[0, 20, 30]
+    assert values[0, 19:22, 29:32].tolist()[0][:2] == [0, 1]
+    assert values[0, 20, 29:31].tolist() == [2, 2]
+    assert values[0, 20, 31] == 1
+
+
+def test_sizes_are_checked_after_a_call_with_equal_ones():
+    x = np.zeros((1, 4, 4))
+    assert maxpool(x, 2, stride=(2, 2)).shape == (1, 2, 2)
+    with pytest.raises(ValueError, match="stride takes integers"):
+        maxpool(x, 2, stride=(2.0, 2))

@@ -8,11 +8,9 @@ from functools import cached_property, lru_cache
 
 from cnnops_cli.ops.geometry import Windows, extents
 from cnnops_cli.ops.parallel import spans
+from cnnops_cli.ops.pooling.steps import Along
 
-_LONG = 1024
-"""From how many windows on an axis is worth cutting at the padding."""
-
-_ALONE = 1 << 20
+_ALONE = 1 << 21
 """Up to so many cells one thread is as fast as two, which wait for each other."""
 
 _CACHED = 1 << 17
@@ -64,6 +62,19 @@ class Reach:
         """Cells of padding at the begin and at the end, where not all cells are padding."""
         return self.inside.start - self.first, self.first + self.cells - self.inside.stop
 
+    @cached_property
+    def along(self) -> Along:
+        """What the windows see of the cells inside."""
+        inside = self.inside
+        return Along(
+            inside.stop - inside.start,
+            self.first - inside.start,
+            self.count,
+            self.stride,
+            self.taps,
+            self.dilation,
+        )
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -79,6 +90,21 @@ class Tile:
 
     planes: slice
     pieces: tuple[tuple[Reach, ...], ...]
+
+    @cached_property
+    def regions(self) -> tuple[tuple[slice, ...], ...]:
+        """By piece: where the cells stand among all cells."""
+        return tuple((self.planes, *(reach.inside for reach in piece)) for piece in self.pieces)
+
+    @cached_property
+    def along(self) -> tuple[tuple[Along, ...], ...]:
+        """By piece: what the windows see of its cells along each axis."""
+        return tuple(tuple(reach.along for reach in piece) for piece in self.pieces)
+
+    @cached_property
+    def has_padding(self) -> bool:
+        """Whether a window reaches into the padding."""
+        return any(any(reach.pads) for piece in self.pieces for reach in piece)
 
     @cached_property
     def place(self) -> tuple[slice, ...]:
@@ -159,7 +185,7 @@ def _cut(windows: Windows, axis: int, length: int) -> Iterator[list[Reach]]:
     fits = extent <= length // 2 or (output - 1) * stride + extent <= length
     taps = kernel if fits else max(1, (length // 2 - 1) // dilation + 1)
     count = max(1, (length - (taps - 1) * dilation - 1) // stride + 1)
-    for run in _runs(windows, axis, count):
+    for run in spans(output, _even(output, count)):
         start = run.start * stride - windows.padding[axis][0]
         pieces = [
             Reach(
@@ -173,26 +199,6 @@ def _cut(windows: Windows, axis: int, length: int) -> Iterator[list[Reach]]:
             for span in spans(kernel, taps)
         ]
         yield [piece for piece in pieces if piece.inside.start < piece.inside.stop]
-
-
-def _runs(windows: Windows, axis: int, count: int) -> list[slice]:
-    """Cut the windows of an axis into runs of at most `count`.
-
-    Along one long axis those that see padding are kept apart, since only they need a padded copy;
-    the larger runs are first, so that threads end together.
-    """
-    output, stride = windows.output[axis], windows.stride[axis]
-    begin = windows.padding[axis][0]
-    extent = _extents(windows)[axis]
-    first = min(output, -(-begin // stride))
-    stop = max(first, min(output, (windows.lengths[axis] + begin - extent) // stride + 1))
-    if windows.dims > 1 or stop - first < _LONG or (stop - first) * stride < 8 * extent:
-        first, stop = 0, output
-    return [
-        slice(start + run.start, start + run.stop)
-        for start, end in ((first, stop), (0, first), (stop, output))
-        for run in spans(end - start, _even(end - start, count))
-    ]
 
 
 def _even(length: int, most: int) -> int:
