@@ -11,7 +11,7 @@ from cnnops_cli.commands.layer import fresh_layer
 from cnnops_cli.commands.operands import Form, computing, read_tensors
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.ops.conv import conv as convolve
+from cnnops_cli.ops.conv import convolve
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.tensor import Tensor, unify
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
@@ -189,7 +189,7 @@ def conv(
             tensors |= layer.draw(tensors["input"], channels, groups, dims)
         arrays = unify(tensors, settings.dtype)
         weight = _full_kernel(arrays["kernel"], dims, channels, depthwise)
-        result = convolve(
+        result, algorithm = convolve(
             form.to_operator(arrays["input"]),
             weight,
             arrays.get("bias"),
@@ -200,7 +200,7 @@ def conv(
             padding_mode=padding_mode,
         )
     note = f"seed {layer.seed}" if layer else ""
-    delivery = Delivery("conv", result, form, note)
+    delivery = Delivery("conv", result, form, note, algorithm)
     if save_kernel is not None:
         delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
     deliver(delivery, settings)

@@ -9,7 +9,14 @@ from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.convolution.bands import Bands
-from cnnops_cli.ops.convolution.plan import BANDS, STACKED, Layer, plan_convolution
+from cnnops_cli.ops.convolution.plan import (
+    BANDS,
+    STACKED,
+    TILE_BYTES,
+    Layer,
+    Plan,
+    plan_convolution,
+)
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.exact import exact_integers
@@ -83,6 +90,31 @@ def conv(
     array([[[ 6521,  8743],
             [10965, 13187]]])
     """
+    result, _ = convolve(
+        input,
+        weight,
+        bias,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        padding_mode=padding_mode,
+    )
+    return result
+
+
+def convolve(
+    input: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None,
+    *,
+    stride: Size,
+    padding: Padding,
+    dilation: Size,
+    groups: int,
+    padding_mode: str,
+) -> tuple[Array, str]:
+    """Convolve as `conv`, and name the algorithm that `plan_convolution` chose."""
     image, kernel = as_array(input, "input"), as_array(weight, "kernel")
     beside = common_dtype(image, kernel)
     offset = None if bias is None else as_array(bias, "bias", beside)
@@ -99,17 +131,26 @@ def conv(
         )
         _check_padding_mode(padding_mode, windows)
 
-    dtype = common_dtype(*operands)
+    check_fits((*image.shape[: image.ndim - kernel.ndim + 1], len(kernel), *windows.output))
     batch = image if image.ndim == kernel.ndim else image[np.newaxis]
+    filters = len(kernel) // groups
+    algorithm = ""
 
-    def convolve(work: np.dtype[Any], kept: np.dtype[Any]) -> Array:
-        return _convolve(batch, kernel, offset, windows, groups, padding_mode, work, kept)
+    def compute(work: np.dtype[Any], kept: np.dtype[Any]) -> Array:
+        nonlocal algorithm
+        layer = Layer(len(batch), groups, kernel.shape[1], filters, windows, work)
+        plan = plan_convolution(layer)
+        algorithm = plan.algorithm
+        return _compute(
+            layer, plan, Source(batch, windows, padding_mode, work), kernel, offset, kept
+        )
 
+    dtype = common_dtype(*operands)
     if dtype.kind == "f":
-        result = convolve(working_dtype(dtype), dtype)
+        result = compute(working_dtype(dtype), dtype)
     else:
-        result = exact_integers(batch, kernel, offset, convolve)
-    return result if image.ndim == kernel.ndim else result[0]
+        result = exact_integers(batch, kernel, offset, compute)
+    return result if image.ndim == kernel.ndim else result[0], algorithm
 
 
 def _shapes(operands: tuple[Array, ...]) -> dict[str, tuple[int, ...]]:
@@ -158,32 +199,31 @@ def _check_padding_mode(mode: str, windows: Windows) -> None:
             )
 
 
-def _convolve(
-    image: Array,
+def _compute(
+    layer: Layer,
+    plan: Plan,
+    source: Source,
     kernel: Array,
     bias: Array | None,
-    windows: Windows,
-    groups: int,
-    padding_mode: str,
-    work: np.dtype[Any],
     dtype: np.dtype[Any],
 ) -> Array:
-    """Compute in `work`, tile by tile, and give the result in `dtype`."""
-    filters = len(kernel) // groups
-    layer = Layer(len(image), groups, kernel.shape[1], filters, windows, work)
-    check_fits((len(image), len(kernel), *windows.output))
-    result = np.empty((len(image), groups, filters, *windows.output), dtype)
-    weights = kernel.astype(work, copy=False)
+    """Compute tile by tile, and give the result in `dtype`."""
+    result = np.empty((layer.items, len(kernel), *layer.windows.output), dtype)
+    by_group = result.reshape(layer.items, layer.groups, layer.filters, *layer.windows.output)
     offsets = None
     if bias is not None:
-        offsets = np.broadcast_to(bias.astype(work), len(kernel)).reshape(groups, filters)
-    plan = plan_convolution(layer)
+        offsets = np.broadcast_to(bias.astype(layer.dtype), len(kernel))
+        offsets = offsets.reshape(layer.groups, layer.filters)
+    weights = kernel.astype(layer.dtype, copy=False)
     engine: Bands | Products
     if plan.algorithm == BANDS:
         engine = Bands(layer, weights, plan.band)
     else:
         engine = Products(layer, weights, stacked=plan.algorithm == STACKED)
-    source = Source(image, windows, padding_mode, work)
     with blas.on_one_thread(), np.errstate(all="ignore"):
-        parallel.for_each(lambda tile: engine.compute(source, tile, offsets, result), plan.tiles)
-    return result.reshape(len(image), len(kernel), *windows.output)
+        parallel.for_each(
+            lambda tile: engine.compute(source, tile, offsets, by_group),
+            plan.tiles,
+            bytes_of_a_part=TILE_BYTES + TILE_BYTES // 4,
+        )
+    return result

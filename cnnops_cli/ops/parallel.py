@@ -16,6 +16,9 @@ from typing import TypeVar
 
 Part = TypeVar("Part")
 
+WORKING_BYTES = 60 << 20
+"""What an operator may hold for a while beside its input and its result."""
+
 _count: ContextVar[int | None] = ContextVar("count", default=None)
 
 
@@ -36,7 +39,7 @@ def using_threads(count: int | None) -> Iterator[None]:
         _count.reset(token)
 
 
-def for_each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
+def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_part: int = 0) -> None:
     """Call `work` on every part, on several threads where there are several parts.
 
     Parameters
@@ -46,6 +49,9 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
     parts : sequence
         What the work was cut into. Waking a thread takes about 0.1 ms, so a part should be worth
         more than that.
+    bytes_of_a_part : int
+        What a part needs of memory for itself. No more threads run than `WORKING_BYTES` has room
+        for.
 
     Raises
     ------
@@ -53,6 +59,8 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
         What `work` raised, on the first of the parts where it did.
     """
     threads = min(_count.get() or available_cores(), len(parts))
+    if bytes_of_a_part:
+        threads = min(threads, max(1, WORKING_BYTES // bytes_of_a_part))
     if threads <= 1:
         for part in parts:
             work(part)

@@ -94,6 +94,17 @@ def test_a_table_in_a_pipe_is_plain_and_stable(cnnops, terminal):
     assert terminal(*call, on=("stdin", "stderr")).out.decode() == first
 
 
+ALGORITHMS = "matrix product|stacked matrix products|banded matrix products"
+
+
+def test_the_algorithm_is_named_on_a_terminal_and_nowhere_else(cnnops, terminal):
+    call = ["conv", "-k", "[[1,2],[3,4]]", "[[1,2,3],[4,5,6]]"]
+    assert re.search(f"  ({ALGORITHMS})$", terminal(*call, columns=120).lines[0])
+    assert "product" not in cnnops(*call, "-f", "table").out.decode()
+    written = terminal(*call, "-o", "y.npy", on=("stderr",))
+    assert re.search(ALGORITHMS, written.shown)
+
+
 def test_only_the_streams_that_are_terminals_count(cnnops, terminal):
     piped = terminal(*AS_IT_IS, "[[1,2]]", on=("stdin", "stderr"))
     assert (piped.status, piped.out, piped.raw) == (0, b"[[1,2]]\n", "")

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from cnnops_cli import batchnorm, conv, dropout, maxpool
-from cnnops_cli.ops.parallel import available_cores, for_each, spans, using_threads
+from cnnops_cli.ops.parallel import WORKING_BYTES, available_cores, for_each, spans, using_threads
 
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.standard_normal((3, 6, 40, 300)).astype(np.float32)
 KERNEL = RANDOM.standard_normal((4, 3, 3, 3)).astype(np.float32)
 
 
-def threads_used(count):
+def threads_used(count, asked_for=None, bytes_of_a_part=0):
     """Let `count` parts wait for each other, which they only can on `count` threads."""
     used = set()
     meeting = threading.Barrier(count, timeout=10)
@@ -22,8 +22,8 @@ def threads_used(count):
         used.add(threading.get_ident())
         meeting.wait()
 
-    with using_threads(count):
-        for_each(work, range(count))
+    with using_threads(asked_for or count):
+        for_each(work, range(2 * count if asked_for else count), bytes_of_a_part)
     return used
 
 
@@ -34,6 +34,11 @@ def test_as_many_threads_as_asked_for(count):
 
 def test_one_thread_is_the_callers_own():
     assert threads_used(1) == {threading.get_ident()}
+
+
+def test_no_more_threads_than_have_room():
+    assert len(threads_used(2, asked_for=5, bytes_of_a_part=WORKING_BYTES // 2)) == 2
+    assert len(threads_used(1, asked_for=5, bytes_of_a_part=WORKING_BYTES * 2)) == 1
 
 
 def test_what_a_part_raises_comes_back():

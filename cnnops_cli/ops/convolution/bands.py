@@ -46,9 +46,12 @@ class Bands:
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result, as `Products.compute` does."""
+        target = result[tile.index]
         matrices = self._build(tile.groups) if self._kept is None else self._kept[tile.groups]
-        sums = self._multiply(self._pieces(self._lines(source, tile), tile), matrices)
-        if not math.isfinite(np.vdot(sums, sums)):
+        pieces = self._pieces(self._lines(source, tile), tile)
+        direct = self._is_laid_out(target)
+        sums = self._multiply(pieces, matrices, target if direct else None)
+        if not _is_finite(sums):
             # What is not finite, the zeros of the matrices have spread.
             for part in product_tiles(self._layer, tile, stacked=False):
                 self._products.compute(source, part, bias, result)
@@ -60,10 +63,15 @@ class Bands:
             offsets = bias[tile.groups]
             alone = (1,) * (by_output.ndim - 4)
             by_output += offsets.reshape(len(offsets), *alone, self._layer.filters, 1)
-        last = by_output.ndim - 1
-        self._store(
-            by_output.transpose(0, 1, last - 1, *range(2, last - 1), last), result[tile.index]
-        )
+        if not direct:
+            last = by_output.ndim - 1
+            by_filter = by_output.transpose(0, 1, last - 1, *range(2, last - 1), last)
+            self._store(by_filter, target)
+
+    def _is_laid_out(self, target: Array) -> bool:
+        """Whether bands can be written where they belong: one filter, and no band too many."""
+        whole = self._layer.filters == 1 and target.shape[-1] % self._band == 0
+        return whole and target.dtype == self._weights.dtype
 
     def _build(self, groups: slice) -> Array:
         """The matrices (g, C, *outer kernel, span, O * band) of some groups."""
@@ -141,7 +149,7 @@ class Bands:
         np.copyto(frames, pieces)
         return frames.swapaxes(-2, -3)
 
-    def _multiply(self, pieces: Array, matrices: Array) -> Array:
+    def _multiply(self, pieces: Array, matrices: Array, target: Array | None) -> Array:
         """Sum over channels and outer kernel: (n, g, [depth,] rows, bands, O * band).
 
         In one dimension the bands are the rows, (n, g, bands, 1, O * band).
@@ -149,14 +157,16 @@ class Bands:
         cells = pieces.shape[: self._layer.windows.dims]
         count, groups, *depth, bands, rows, _ = pieces.shape[len(cells) :]
         shape = (count, groups, *depth, rows, bands, matrices.shape[-1])
-        sums = scratch("sums", shape, matrices.dtype)
+        sums = (
+            target.reshape(shape) if target is not None else scratch("sums", shape, matrices.dtype)
+        )
         spread = matrices.reshape(groups, *cells, *(1,) * (1 + len(depth)), *matrices.shape[-2:])
         for number, cell in enumerate(product(*map(range, cells))):
-            target = scratch("more", shape, matrices.dtype) if number else sums
+            share = scratch("more", shape, matrices.dtype) if number else sums
             matrix: tuple[Any, ...] = (slice(None), *cell)
-            np.matmul(pieces[cell], spread[matrix], out=target.swapaxes(-2, -3))
+            np.matmul(pieces[cell], spread[matrix], out=share.swapaxes(-2, -3))
             if number:
-                np.add(sums, target, out=sums)
+                np.add(sums, share, out=sums)
         return sums
 
     def _store(self, by_output: Array, target: Array) -> None:
@@ -167,3 +177,9 @@ class Bands:
         lines.reshape(*lines.shape[:-1], full, self._band)[...] = by_output[..., :full, :]
         if rest:
             target[..., length - rest :] = by_output[..., full, :rest]
+
+
+def _is_finite(sums: Array) -> bool:
+    """Whether all are; of finite sums whose squares overflow it may be denied."""
+    one_number = np.vdot(sums, sums) if sums.flags.c_contiguous else sums.sum()
+    return math.isfinite(one_number)

@@ -19,7 +19,7 @@ COLUMNS = "matrix product"
 STACKED = "stacked matrix products"
 BANDS = "banded matrix products"
 
-_TILE_BYTES = 1 << 22
+TILE_BYTES = 1 << 23
 """What is laid out for one tile. A core's cache holds less, but threads that make many short calls
 wait for the interpreter more than for memory."""
 
@@ -222,7 +222,7 @@ def _band_widths(windows: Windows) -> list[int]:
 
 def _band_tiles(layer: Layer, band: int, wanted: int) -> tuple[Tile, ...]:
     windows = layer.windows
-    values = _TILE_BYTES // layer.dtype.itemsize
+    values = TILE_BYTES // layer.dtype.itemsize
     *outer, last = windows.output
     bands = -(-last // band)
     each = layer.channels + 2 * layer.filters
@@ -243,7 +243,7 @@ def _band_tiles(layer: Layer, band: int, wanted: int) -> tuple[Tile, ...]:
 def product_tiles(layer: Layer, part: Tile, stacked: bool, wanted: int = 1) -> tuple[Tile, ...]:
     """Cut a part of the result into tiles whose matrix of cells stays in cache."""
     each = _depth(layer, stacked) + layer.filters * (layer.windows.kernel[0] if stacked else 1)
-    values = max(1, _TILE_BYTES // layer.dtype.itemsize // each)
+    values = max(1, TILE_BYTES // layer.dtype.itemsize // each)
     rows, *inner = part.sizes
     axis = 0 if rows > 8 * _halo(layer, stacked) else len(inner)
     if rows * math.prod(inner) <= values:
