@@ -63,7 +63,7 @@ def forced(
         # The estimate is the number of tiles, from 2 on.
         patch.setattr(plan, "_LEAST_WORTH", 2)
         patch.setattr(plan, "_WORTH", 1)
-        patch.setattr(plan, "_TILE_BYTES", tile_bytes)
+        patch.setattr(plan, "TILE_BYTES", tile_bytes)
         patch.setattr(plan, "_LEAST_CELLS", 1 << 40 if share_filters else 1)
         shared = share_filters and algorithm != plan.BANDS
         patch.setattr(plan, "_LEAST_FILTERS", 1 if shared else 1 << 40)
