@@ -1,0 +1,67 @@
+"""What a tile of a convolution lays out, counted from the shapes: a second opinion on plans."""
+
+from math import prod
+
+from cnnops_cli.ops.convolution.plan import BANDS, STACKED
+
+
+def bytes_by_use(layer, plan, tile, *, copied=True):
+    """The bytes of each array that a tile needs beside input and result.
+
+    `copied` is whether what it sees is padded or converted, which it may be in any call.
+    """
+    windows = layer.windows
+    groups, filters = (span.stop - span.start for span in (tile.groups, tile.filters))
+    sizes = [span.stop - span.start for span in tile.box]
+    seen = [
+        (size - 1) * step + (taps - 1) * gap + 1
+        for size, step, taps, gap in zip(
+            sizes, windows.stride, windows.kernel, windows.dilation, strict=True
+        )
+    ]
+    lines = tile.count * groups * layer.channels
+    if plan.algorithm == BANDS:
+        values = _values_of_bands(layer, plan.band, groups, lines, sizes, seen)
+    else:
+        stacked = plan.algorithm == STACKED
+        values = _values_of_products(layer, stacked, groups, filters, tile.count, sizes)
+    if copied:
+        values["part"] = lines * prod(seen)
+    return {use: count * layer.dtype.itemsize for use, count in values.items()}
+
+
+def _values_of_products(layer, stacked, groups, filters, count, sizes):
+    windows = layer.windows
+    steps = windows.kernel[0] if stacked else 1
+    unfolded = prod(windows.kernel) // steps
+    line = count * prod(sizes[1:])
+    values = {"cells": 0}
+    for phase in range(windows.stride[0]):
+        steps_here = [
+            step * windows.dilation[0]
+            for step in range(steps)
+            if step * windows.dilation[0] % windows.stride[0] == phase
+        ]
+        if steps_here:
+            rows = sizes[0] + steps_here[-1] // windows.stride[0]
+            cells = groups * layer.channels * unfolded * rows * line
+            values["cells"] = max(values["cells"], cells)
+            values[f"shares {phase}"] = groups * len(steps_here) * filters * rows * line
+    return values
+
+
+def _values_of_bands(layer, band, groups, lines, sizes, seen):
+    windows = layer.windows
+    width = (band - 1) * windows.stride[-1] + (windows.kernel[-1] - 1) * windows.dilation[-1] + 1
+    bands = -(-sizes[-1] // band)
+    seen[-1] += (bands * band - sizes[-1]) * windows.stride[-1]
+    items = lines // (groups * layer.channels)
+    values = {"sums": items * groups * layer.filters * prod(sizes[:-1]) * bands * band}
+    values["matrices"] = (
+        groups * layer.channels * prod(windows.kernel[:-1]) * width * layer.filters * band
+    )
+    if layer.channels * prod(windows.kernel[:-1]) > 1:
+        values["more"] = values["sums"]
+    if windows.dims == 1:
+        values["frames"] = lines * bands * width
+    return values

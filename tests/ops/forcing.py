@@ -1,0 +1,78 @@
+"""Convolutions by a chosen algorithm, on tiles as small as a test wants them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from cnnops_cli.ops.convolution import bands, plan, products
+from cnnops_cli.ops.geometry import plan_windows
+
+_ESTIMATE = plan.estimate_costs
+
+
+def layer_of(
+    shape, weight, dtype="float32", *, stride=1, padding=0, dilation=1, groups=1, **_others
+):
+    """The layer that `conv` makes of an input's and a kernel's shape."""
+    windows = plan_windows(shape[2:], weight[2:], stride=stride, padding=padding, dilation=dilation)
+    return plan.Layer(shape[0], groups, weight[1], weight[0] // groups, windows, np.dtype(dtype))
+
+
+ALGORITHMS = tuple(dict.fromkeys(name for name, _ in _ESTIMATE(layer_of((1, 1, 9), (1, 1, 3)))))
+"""Every algorithm that the estimates know for floats; a new one is tested as soon as it is here."""
+
+
+@contextmanager
+def forced(
+    algorithm: str,
+    *,
+    band: int | None = None,
+    tile_bytes: int = 1 << 22,
+    tiles: int = 1,
+    share_filters: bool = False,
+) -> Iterator[None]:
+    """Compute by one algorithm what it can compute, on at least so many tiles where there are cuts.
+
+    Parameters
+    ----------
+    algorithm : str
+    band : int, optional
+        The width to use, where the algorithm has one; the least that it estimates by default.
+    tile_bytes : int
+        What a tile may lay out.
+    tiles : int
+        How many to cut the result into, even where that leaves a cell to each.
+    share_filters : bool
+        Whether to cut filters where there are two, and outputs only as `tile_bytes` wants it.
+        Bands never share them.
+    """
+
+    def estimate_costs(layer: plan.Layer) -> dict[tuple[str, int], float]:
+        known = [choice for choice in _ESTIMATE(layer) if choice[0] == algorithm]
+        if not known:
+            return dict.fromkeys(_ESTIMATE(layer), tiles)
+        width = min(number for _, number in known)
+        if width and band:
+            width = min(band, layer.windows.output[-1])
+        return {(algorithm, width): tiles}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "estimate_costs", estimate_costs)
+        # The estimate is the number of tiles, from 2 on.
+        patch.setattr(plan, "_LEAST_WORTH", 2)
+        patch.setattr(plan, "_WORTH", 1)
+        patch.setattr(plan, "TILE_BYTES", tile_bytes)
+        patch.setattr(plan, "_LEAST_CELLS", 1 << 40 if share_filters else 1)
+        shared = share_filters and algorithm != plan.BANDS
+        patch.setattr(plan, "_LEAST_FILTERS", 1 if shared else 1 << 40)
+        if tile_bytes < 1 << 16:
+            patch.setattr(products, "_SMALL_PRODUCT", 64)
+            patch.setattr(products, "_LEAST_COLUMNS", 2)
+            patch.setattr(bands, "_KEPT_BYTES", tile_bytes)
+        plan.plan_convolution.cache_clear()
+        try:
+            yield
+        finally:
+            plan.plan_convolution.cache_clear()
