@@ -210,18 +210,19 @@ def _compute(
     if bias is not None:
         offsets = np.broadcast_to(bias.astype(layer.dtype), len(kernel))
         offsets = offsets.reshape(layer.groups, layer.filters)
-    weights = kernel.astype(layer.dtype, copy=False)
-    engine: Bands | Fourier | Products
-    if plan.algorithm == FOURIER:
-        engine = Fourier(layer, weights, plan.sizes)
-    elif plan.algorithm == BANDS:
-        engine = Bands(layer, weights, *plan.sizes)
-    else:
-        engine = Products(layer, weights, stacked=plan.algorithm == STACKED)
     with blas.on_one_thread(), np.errstate(all="ignore"):
+        engine = _engine(layer, plan, kernel.astype(layer.dtype, copy=False))
         parallel.for_each(
             lambda tile: engine.compute(source, tile, offsets, by_group),
             plan.tiles,
             bytes_of_a_part=plan.bytes_of_a_tile,
         )
     return result
+
+
+def _engine(layer: Layer, plan: Plan, weights: Array) -> Bands | Fourier | Products:
+    if plan.algorithm == FOURIER:
+        return Fourier(layer, weights, plan.sizes)
+    if plan.algorithm == BANDS:
+        return Bands(layer, weights, *plan.sizes)
+    return Products(layer, weights, stacked=plan.algorithm == STACKED)

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from cnnops_cli.ops.convolution.plan import BANDS, STACKED
+from cnnops_cli.ops.convolution.plan import BANDS, FOURIER, STACKED
 
 
 def bytes_by_use(layer, plan, tile, *, copied=True):
@@ -21,7 +21,10 @@ def bytes_by_use(layer, plan, tile, *, copied=True):
     ]
     lines = tile.count * groups * layer.channels
     if plan.algorithm == BANDS:
-        values = _values_of_bands(layer, plan.band, groups, lines, sizes, seen)
+        values = _values_of_bands(layer, plan.sizes[0], groups, lines, sizes, seen)
+    elif plan.algorithm == FOURIER:
+        # The transforms are float64, and so are the values that they are made of.
+        values = {"values": 8 // layer.dtype.itemsize * layer.channels * prod(plan.sizes)}
     else:
         stacked = plan.algorithm == STACKED
         values = _values_of_products(layer, stacked, groups, filters, tile.count, sizes)

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from cnnops_cli.ops.convolution import bands, plan, products
-from cnnops_cli.ops.geometry import plan_windows
+from cnnops_cli.ops.convolution import bands, costs, plan, products
+from cnnops_cli.ops.geometry import extents, plan_windows
 
 _ESTIMATE = plan.estimate_costs
 
@@ -46,17 +46,21 @@ def forced(
         How many to cut the result into, even where that leaves a cell to each.
     share_filters : bool
         Whether to cut filters where there are two, and outputs only as `tile_bytes` wants it.
-        Bands never share them.
+        Bands and transforms never share them.
     """
 
-    def estimate_costs(layer: plan.Layer) -> dict[tuple[str, int], float]:
+    def estimate_costs(layer: plan.Layer) -> dict[costs.Choice, float]:
         known = [choice for choice in _ESTIMATE(layer) if choice[0] == algorithm]
         if not known:
             return dict.fromkeys(_ESTIMATE(layer), tiles)
-        width = min(number for _, number in known)
-        if width and band:
-            width = min(band, layer.windows.output[-1])
-        return {(algorithm, width): tiles}
+        sizes = min(sizes for _, sizes in known)
+        if algorithm == plan.BANDS and band:
+            sizes = (min(band, layer.windows.output[-1]),)
+        if algorithm == plan.FOURIER and tile_bytes < 1 << 16:
+            reach = extents(layer.windows.kernel, layer.windows.dilation)
+            steps = zip(reach, layer.windows.stride, strict=True)
+            sizes = tuple(extent + step for extent, step in steps)
+        return {(algorithm, sizes): tiles}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "estimate_costs", estimate_costs)
@@ -65,7 +69,7 @@ def forced(
         patch.setattr(plan, "_WORTH", 1)
         patch.setattr(plan, "TILE_BYTES", tile_bytes)
         patch.setattr(plan, "_LEAST_CELLS", 1 << 40 if share_filters else 1)
-        shared = share_filters and algorithm != plan.BANDS
+        shared = share_filters and algorithm not in (plan.BANDS, plan.FOURIER)
         patch.setattr(plan, "_LEAST_FILTERS", 1 if shared else 1 << 40)
         if tile_bytes < 1 << 16:
             patch.setattr(products, "_SMALL_PRODUCT", 64)

@@ -9,6 +9,7 @@ from forcing import layer_of
 from cnnops_cli.ops.convolution.plan import (
     BANDS,
     COLUMNS,
+    FOURIER,
     STACKED,
     estimate_costs,
     plan_convolution,
@@ -69,6 +70,8 @@ LAYERS = {
     "audio 3, 64 channels": ((1, 64, 16000), (64, 64, 3), {"padding": 1}),
     "audio 400/160, 257 filters": ((1, 1, 160000), (257, 1, 400), {"stride": 160}),
     "audio 400": ((1, 1, 160000), (1, 1, 400), {}),
+    "photograph 63x63, grey": photograph(1, 63),
+    "audio 4097": ((1, 1, 160000), (1, 1, 4097), {}),
     "audio 1025": ((1, 1, 160000), (1, 1, 1025), {}),
     "video 3x3x3, 3 to 64 channels": ((1, 3, 16, 112, 112), (64, 3, 3, 3, 3), {"padding": 1}),
     "video 3x3x3, 64 channels": ((1, 64, 8, 28, 28), (64, 64, 3, 3, 3), {"padding": 1}),
@@ -108,10 +111,12 @@ EXPECTED = {
     "photograph 3x3, RGB": STACKED,
     "photograph 5x5, RGB": STACKED,
     "photograph 11x11, RGB": STACKED,
-    "photograph 31x31, RGB": STACKED,
+    "photograph 31x31, RGB": FOURIER,
     "audio 3, 64 channels": COLUMNS,
     "audio 400/160, 257 filters": COLUMNS,
     "audio 400": BANDS,
+    "photograph 63x63, grey": FOURIER,
+    "audio 4097": FOURIER,
     "audio 1025": BANDS,
     "video 3x3x3, 3 to 64 channels": COLUMNS,
     "video 3x3x3, 64 channels": STACKED,
@@ -121,7 +126,7 @@ EXPECTED = {
 
 def test_the_choices_for_known_layers():
     chosen = {}
-    print(f"\n{'layer':40}{'chosen':26}{'band':>5}{'tiles':>6}  estimates in milliseconds")
+    print(f"\n{'layer':40}{'chosen':26}{'sizes':>14}{'tiles':>6}  estimates in milliseconds")
     for name, (shape, weight, options) in LAYERS.items():
         layer = layer_of(shape, weight, **options)
         plan = plan_convolution(layer)
@@ -131,5 +136,7 @@ def test_the_choices_for_known_layers():
         estimates = ", ".join(f"{cost / 1e6:.2f} {each}" for each, cost in least.items())
         chosen[name] = plan.algorithm
         mark = "" if plan.algorithm == EXPECTED[name] else f"  WAS {EXPECTED[name]}"
-        print(f"{name:40}{plan.algorithm:26}{plan.band:5}{len(plan.tiles):6}  {estimates}{mark}")
+        print(
+            f"{name:40}{plan.algorithm:26}{plan.sizes!s:>14}{len(plan.tiles):6}  {estimates}{mark}"
+        )
     assert chosen == EXPECTED

@@ -9,10 +9,11 @@ from forcing import ALGORITHMS, forced, layer_of
 from test_conv_algorithms import CUTS, LAYERS, geometry_of, whole_numbers
 
 from cnnops_cli.ops import scratch
-from cnnops_cli.ops.convolution import bands, products
+from cnnops_cli.ops.convolution import bands, fourier, products
 from cnnops_cli.ops.convolution import source as sources
 from cnnops_cli.ops.convolution.bands import Bands
-from cnnops_cli.ops.convolution.plan import BANDS, STACKED, plan_convolution
+from cnnops_cli.ops.convolution.fourier import Fourier
+from cnnops_cli.ops.convolution.plan import BANDS, FOURIER, STACKED, plan_convolution
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 
@@ -48,14 +49,16 @@ class Guarded:
 @pytest.fixture
 def guarded(monkeypatch):
     guarded = Guarded()
-    for module in (bands, products, sources):
+    for module in (bands, fourier, products, sources):
         monkeypatch.setattr(module, "scratch", guarded.scratch)
     return guarded
 
 
 def engine_of(layer, plan, weight):
     if plan.algorithm == BANDS:
-        return Bands(layer, weight, plan.band)
+        return Bands(layer, weight, *plan.sizes)
+    if plan.algorithm == FOURIER:
+        return Fourier(layer, weight, plan.sizes)
     return Products(layer, weight, stacked=plan.algorithm == STACKED)
 
 

@@ -13,9 +13,9 @@ from test_conv_algorithms import CUTS, LAYERS, forcings, whole_numbers
 
 from cnnops_cli import conv
 from cnnops_cli.ops import parallel
-from cnnops_cli.ops.convolution import bands, products
+from cnnops_cli.ops.convolution import bands, fourier, products
 from cnnops_cli.ops.convolution import source as sources
-from cnnops_cli.ops.convolution.plan import plan_convolution
+from cnnops_cli.ops.convolution.plan import estimate_costs, plan_convolution
 from cnnops_cli.ops.scratch import scratch
 
 A_THREADS_SHARE = 30 << 20
@@ -82,7 +82,8 @@ def test_tiles_of_large_layers_cover_the_result_once(layer, algorithm):
     else:
         with forced(algorithm, tile_bytes=1 << 19, tiles=16):
             plan = plan_convolution(layer)
-        assert plan.algorithm == algorithm
+        known = {name for name, _ in estimate_costs(layer)}
+        assert plan.algorithm == algorithm or algorithm not in known
     assert_covered_once(layer, plan)
 
 
@@ -147,7 +148,7 @@ def test_what_is_laid_out_is_what_is_counted(monkeypatch, algorithm, name):
         asked[use] = max(asked.get(use, 0), math.prod(shape) * dtype.itemsize)
         return scratch(use, shape, dtype)
 
-    for module in (bands, products, sources):
+    for module in (bands, fourier, products, sources):
         monkeypatch.setattr(module, "scratch", note)
     (x, weight, bias), options = whole_numbers(name)
     layer = layer_of(x.shape, weight.shape, **options)

@@ -18,8 +18,12 @@ FOURIER = "Fourier transforms"
 Choice: TypeAlias = tuple[str, tuple[int, ...]]
 """An algorithm, and its sizes: outputs of a band, or lengths of the transforms."""
 
+TILE_BYTES = 1 << 23
+"""What is laid out for one tile. A core's cache holds less, but threads that make many short calls
+wait for the interpreter more than for memory."""
+
 _SHORTEST_TRANSFORM = {1: 1 << 15, 2: 384, 3: 64}
-_TRANSFORM_BYTES = 24 << 20
+_TRANSFORM_BYTES = 60 << 20
 """What the transforms of one tile may take, and those of the weights together."""
 
 
@@ -30,13 +34,14 @@ def estimate_costs(layer: Layer) -> dict[Choice, float]:
     values that are copied, runs of memory that are begun, values that are added up, and points of
     transforms.
     """
-    costs: dict[Choice, float] = {
-        (COLUMNS, ()): _cost_of_products(layer, stacked=False),
-        (STACKED, ()): _cost_of_products(layer, stacked=True),
-    }
+    costs: dict[Choice, float] = {(COLUMNS, ()): _cost_of_products(layer, stacked=False)}
+    room = TILE_BYTES // layer.dtype.itemsize
+    if 4 * halo_rows(layer, True) * values_of_a_cell(layer, True) <= room:
+        costs[STACKED, ()] = _cost_of_products(layer, stacked=True)
     if layer.dtype.kind == "f":
         for band in _band_widths(layer.windows):
-            costs[BANDS, (band,)] = _cost_of_bands(layer, band)
+            if _values_of_matrices(layer, band) <= room:
+                costs[BANDS, (band,)] = _cost_of_bands(layer, band)
     if layer.dtype == "float32":
         lengths = _transform_lengths(layer.windows)
         if transform_bytes(layer, lengths) <= _TRANSFORM_BYTES:
@@ -70,7 +75,7 @@ def _cost_of_bands(layer: Layer, band: int) -> float:
     results = lines * bands * band * layer.filters
     registers = -(-layer.filters * band // 16)
     multiply = lines * bands * taps * ((1.6 + 0.2 * span) * registers + 60 / rows)
-    build = layer.groups * taps * span * layer.filters * band * 0.6
+    build = 0.6 * layer.groups * _values_of_matrices(layer, band)
     add = 0.3 * results * (taps - 1)
     frames = span / band if windows.dims == 1 else 1
     copy = lines * bands * band * (layer.channels * frames + layer.filters)
@@ -92,6 +97,13 @@ def matrix_depth(layer: Layer, stacked: bool) -> int:
     return layer.channels * math.prod(layer.windows.kernel[1:] if stacked else layer.windows.kernel)
 
 
+def values_of_a_cell(layer: Layer, stacked: bool) -> int:
+    """What is laid out for one output cell of one group: cells, shares, and what was copied."""
+    steps = layer.windows.kernel[0] if stacked else 1
+    seen = layer.channels * math.prod(layer.windows.stride)
+    return matrix_depth(layer, stacked) + layer.filters * steps + seen
+
+
 def halo_rows(layer: Layer, stacked: bool) -> int:
     """Rows that a tile sees beside as many as it has of its own."""
     windows = layer.windows
@@ -109,6 +121,12 @@ def _lies_in_place(layer: Layer, stacked: bool) -> bool:
 def band_span(windows: Windows, band: int) -> int:
     """Inputs along the last axis that `band` outputs see."""
     return (band - 1) * windows.stride[-1] + (windows.kernel[-1] - 1) * windows.dilation[-1] + 1
+
+
+def _values_of_matrices(layer: Layer, band: int) -> int:
+    """How large the banded matrices of one group are."""
+    taps = layer.channels * math.prod(layer.windows.kernel[:-1])
+    return taps * band_span(layer.windows, band) * layer.filters * band
 
 
 def _band_widths(windows: Windows) -> list[int]:

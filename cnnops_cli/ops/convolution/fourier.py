@@ -6,6 +6,7 @@ those are summed directly.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -73,12 +74,13 @@ class Fourier:
                 for piece in product_tiles(self._layer, tile, stacked=False):
                     self._products.compute(source, piece, bias, result)
                 return
+            rounded = sums.astype(self._weights.dtype)
             if bias is not None:
-                sums += bias[group, number]
-            result[tile.index][0, 0, number] = sums
+                rounded += bias[group, number]
+            result[tile.index][0, 0, number] = rounded
 
     def _settle(
-        self, sums: Array, noise: float, part: Array, weights: Array, dtype: np.dtype
+        self, sums: Array, noise: float, part: Array, weights: Array, dtype: np.dtype[Any]
     ) -> bool:
         """Make sums as exact as float32 is, or tell that it takes too long."""
         if dtype.kind != "f":

@@ -14,18 +14,15 @@ from cnnops_cli.ops.convolution.costs import (
     COLUMNS,
     FOURIER,
     STACKED,
+    TILE_BYTES,
     band_span,
     estimate_costs,
     halo_rows,
-    matrix_depth,
     transform_boxes,
     transform_bytes,
+    values_of_a_cell,
 )
 from cnnops_cli.ops.convolution.layer import Layer, Tile, length_of, whole
-
-TILE_BYTES = 1 << 23
-"""What is laid out for one tile. A core's cache holds less, but threads that make many short calls
-wait for the interpreter more than for memory."""
 
 _LEAST_WORTH, _WORTH = 600_000, 2_000_000
 """Nanoseconds of work from which on two tiles are better than one, and that each further tile
@@ -85,7 +82,7 @@ def _band_tiles(layer: Layer, band: int, wanted: int) -> tuple[Tile, ...]:
     values = TILE_BYTES // layer.dtype.itemsize
     *outer, last = windows.output
     bands = -(-last // band)
-    each = layer.channels + 2 * layer.filters
+    each = layer.channels * math.prod(windows.stride) + 2 * layer.filters
     if windows.dims == 1:
         each += layer.channels * band_span(windows, band) // band
     wide = min(bands, max(1, values // (each * band * min(8, math.prod(outer)))))
@@ -97,33 +94,39 @@ def _band_tiles(layer: Layer, band: int, wanted: int) -> tuple[Tile, ...]:
     fits = sizes[:-1] == outer and wide == bands
     groups = min(layer.groups, left) if fits else 1
     items = min(layer.items, max(1, left // groups)) if groups == layer.groups else 1
-    return _cut(whole(layer), items, groups, sizes, wanted, 0)
+    return _cut(whole(layer), items, groups, sizes, wanted, 0, share_filters=False)
 
 
 def product_tiles(layer: Layer, part: Tile, stacked: bool, wanted: int = 1) -> tuple[Tile, ...]:
     """Cut a part of the result into tiles whose matrix of cells stays in cache."""
-    each = matrix_depth(layer, stacked) + layer.filters * (
-        layer.windows.kernel[0] if stacked else 1
-    )
-    values = max(1, TILE_BYTES // layer.dtype.itemsize // each)
+    values = max(1, TILE_BYTES // layer.dtype.itemsize // values_of_a_cell(layer, stacked))
+    halo = halo_rows(layer, stacked)
     rows, *inner = part.sizes
-    axis = 0 if rows > 8 * halo_rows(layer, stacked) else len(inner)
-    if rows * math.prod(inner) <= values:
-        left = values // (rows * math.prod(inner))
+    axis = 0 if rows > 8 * halo else len(inner)
+    line = math.prod(inner)
+    if (rows + halo) * line <= values:
+        left = values // ((rows + halo) * line)
         items = min(part.count, left)
         groups = min(layer.groups, max(1, left // items)) if items == part.count else 1
         return _cut(part, items, groups, part.sizes, wanted, axis)
     sizes: list[int] = []
-    left = max(1, values // min(rows, max(16, 3 * halo_rows(layer, stacked))))
+    left = max(1, values // (min(rows, max(16, 3 * halo)) + halo))
     for outputs in reversed(inner):
         sizes.insert(0, min(outputs, left))
         left = max(1, left // sizes[0])
-    sizes.insert(0, max(1, min(rows, values // math.prod(sizes))))
+    sizes.insert(0, max(1, min(rows, values // math.prod(sizes) - halo)))
     return _cut(part, 1, 1, sizes, wanted, axis)
 
 
 def _cut(
-    part: Tile, items: int, groups: int, sizes: Sequence[int], wanted: int, axis: int
+    part: Tile,
+    items: int,
+    groups: int,
+    sizes: Sequence[int],
+    wanted: int,
+    axis: int,
+    *,
+    share_filters: bool = True,
 ) -> tuple[Tile, ...]:
     """Cut into tiles of at most these sizes, and into as many as are wanted where that is worth it.
 
@@ -145,7 +148,7 @@ def _cut(
         if have < wanted:
             more = -(-wanted // have) * counts[number]
             counts[number] = max(counts[number], min(more, most, length_of(axes[number])))
-    few = math.prod(counts) < min(wanted, 2)
+    few = share_filters and math.prod(counts) < min(wanted, 2)
     shares = min(2, length_of(part.filters) // _LEAST_FILTERS) if few else 1
     spans = [
         _spans(span, count + (count % 2 if 1 < count < 8 else 0))
