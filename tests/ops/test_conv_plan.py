@@ -110,6 +110,16 @@ def test_an_algorithm_lays_out_little(layer):
 
 
 EXTREMES = {
+    "a kernel of 1000x1000": ((1, 1, 1100, 1100), (1, 1, 1000, 1000), {}),
+    "a kernel of 100,000 taps": ((1, 1, 400_000), (1, 1, 100_000), {}),
+    "stride 100": ((1, 1, 6000, 6000), (1, 1, 3, 3), {"stride": 100, "padding": 1}),
+    "dilation 100, 256 channels": (
+        *((1, 256, 256, 256), (256, 256, 3, 3), {"dilation": 100, "padding": 100}),
+    ),
+    "a long kernel with gaps": ((1, 8, 100_000), (1, 8, 1000), {"dilation": 20}),
+    "1024 groups of a small volume": ((8, 1024, 8, 6, 14), (1024, 1, 8, 6, 5), {"groups": 1024}),
+    "many channels, stride 2": ((8, 75, 91, 193), (9, 75, 5, 1), {"stride": 2, "padding": (0, 6)}),
+    "one channel, 1024 filters of 400 taps": ((1, 1, 60000), (1024, 1, 400), {}),
     "fifty million cells": ((1, 1, 50_000_000), (1, 1, 3), {"padding": 1}),
     "fifty million cells, 1025 taps": ((1, 1, 50_000_000), (1, 1, 1025), {"padding": 512}),
     "fifty million cells in a row": ((1, 1, 1, 50_000_000), (1, 1, 1, 3), {"padding": 1}),
@@ -163,3 +173,14 @@ def test_what_is_laid_out_is_what_is_counted(monkeypatch, algorithm, name):
             if use == "matrices":  # those of all groups may be built at once, where they are few
                 counted = max(counted, cut.get("tile_bytes", 1 << 22))
             assert size <= counted, use
+
+
+def test_bands_do_not_share_filters():
+    """They compute all filters of a group at once."""
+    layer = layer_of((1, 1, 4), (512, 1, 2))
+    with forced("banded matrix products", tiles=2):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("cnnops_cli.ops.convolution.plan._LEAST_FILTERS", 256)
+            patch.setattr("cnnops_cli.ops.convolution.plan._LEAST_CELLS", 96)
+            plan = plan_convolution(layer)
+    assert {(tile.filters.start, tile.filters.stop) for tile in plan.tiles} == {(0, 512)}
