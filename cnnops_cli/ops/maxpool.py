@@ -151,12 +151,8 @@ def maxpool(
         sizes = (kernel if stride is None else stride, padding, dilation)
         plan = _plan if all(map(_is_hashable, sizes)) else _plan.__wrapped__
         windows = plan(image.shape[-dims:], kernel, *sizes, bool(ceil_mode))
-    planes = image.reshape(-1, *windows.lengths)
-    values, indices = _pool(planes, windows, return_indices)
-    shape = (*image.shape[:-dims], *windows.output)
-    if indices is None:
-        return values.reshape(shape)
-    return values.reshape(shape), indices.reshape(shape)
+    values, indices = _pool(image, windows, return_indices)
+    return values if indices is None else (values, indices)
 
 
 def _is_hashable(value: object) -> bool:
