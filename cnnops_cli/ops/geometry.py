@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.words import PADDING_WORDS, check_word
 
@@ -63,30 +61,6 @@ class Windows:
     def axes(self) -> tuple[str, ...]:
         """The names of the spatial axes."""
         return _AXES[self.dims]
-
-    def view(self, padded: Array) -> Array:
-        """Look at a padded array through the windows, without a copy.
-
-        Parameters
-        ----------
-        padded : numpy.ndarray, shape (..., *spatial)
-            The input with `padding` around it, and more at the end where ceil mode needs it.
-
-        Returns
-        -------
-        numpy.ndarray, shape (..., *output, *kernel)
-        """
-        reach = extents(self.kernel, self.dilation)
-        spatial = tuple(range(padded.ndim - self.dims, padded.ndim))
-        every = sliding_window_view(padded, reach, axis=spatial)
-        starts = tuple(
-            slice(0, (out - 1) * stride + 1, stride)
-            for out, stride in zip(self.output, self.stride, strict=True)
-        )
-        cells = tuple(slice(None, None, dilation) for dilation in self.dilation)
-        index: tuple[Any, ...] = (..., *starts, *cells)
-        seen: Array = every[index]
-        return seen
 
 
 def extents(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
@@ -258,33 +232,3 @@ def check_fits(shape: Sequence[int]) -> None:
         raise CnnopsError(
             f"an array of shape {tuple(shape)} fits no memory: use smaller sizes or less padding"
         )
-
-
-def pad_with(array: Array, pads: Sequence[Pair], fill: Any) -> Array:
-    """Surround the last axes with one value.
-
-    Parameters
-    ----------
-    array : numpy.ndarray, shape (..., *spatial)
-    pads : sequence of (int, int)
-        Cells at the begin and the end of each spatial axis.
-    fill : scalar
-        In the array's own dtype.
-
-    Returns
-    -------
-    numpy.ndarray, shape (..., *padded)
-        The array itself where there is nothing to add.
-    """
-    if not any(map(any, pads)):
-        return array
-    lead = array.ndim - len(pads)
-    lengths = array.shape[lead:]
-    shape = [length + begin + end for length, (begin, end) in zip(lengths, pads, strict=True)]
-    whole = (*array.shape[:lead], *shape)
-    check_fits(whole)
-    padded = np.full(whole, fill, array.dtype)
-    inner = [slice(begin, begin + length) for length, (begin, _) in zip(lengths, pads, strict=True)]
-    place: tuple[Any, ...] = (..., *inner)
-    padded[place] = array
-    return padded

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.ops import buffers
 
 _MOST_KEPT = 1 << 24
 """Bytes; a larger array is not kept for the next call."""
-
-_LINE = 64
-"""Bytes of a cache line: what is written from its beginning takes two thirds of the time."""
 
 
 class _Kept(threading.local):
@@ -42,9 +40,7 @@ def scratch(use: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     size = math.prod(shape) * dtype.itemsize
     kept = _kept.bytes.get(use)
     if kept is None or kept.size < size:
-        fresh = np.empty(size + _LINE, np.uint8)
-        begin = -fresh.ctypes.data % _LINE
-        kept = fresh[begin : begin + size]
+        kept = buffers.empty((size,), np.uint8)
         if size <= _MOST_KEPT:
             _kept.bytes[use] = kept
     array: Array = np.ndarray(shape, dtype, kept)
