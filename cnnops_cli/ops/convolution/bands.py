@@ -15,7 +15,6 @@ from numpy.lib.stride_tricks import as_strided
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.costs import band_span
 from cnnops_cli.ops.convolution.layer import Layer, Tile
-from cnnops_cli.ops.convolution.plan import product_tiles
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
@@ -55,8 +54,7 @@ class Bands:
         sums = self._multiply(pieces, matrices, target if direct else None)
         if not _is_finite(sums):
             # What is not finite, the zeros of the matrices have spread.
-            for part in product_tiles(self._layer, tile, stacked=False):
-                self._products.compute(source, part, bias, result)
+            self._products.compute_in_parts(source, tile, bias, result)
             return
         by_output = sums.reshape(
             tile.count, len(matrices), *tile.sizes[:-1], -1, self._layer.filters, self._band

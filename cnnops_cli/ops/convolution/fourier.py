@@ -13,7 +13,6 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer import Layer, Tile
-from cnnops_cli.ops.convolution.plan import product_tiles
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
@@ -71,8 +70,7 @@ class Fourier:
             sums = sums[tuple(slice(0, (size - 1) * step + 1, step) for size, step in steps)]
             noise = error * float(norms @ self._norms[group, number])
             if not self._settle(sums, noise, part, self._weights[group, number], result.dtype):
-                for piece in product_tiles(self._layer, tile, stacked=False):
-                    self._products.compute(source, piece, bias, result)
+                self._products.compute_in_parts(source, tile, bias, result)
                 return
             rounded = sums.astype(self._weights.dtype)
             if bias is not None:

@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer import Layer, Tile
+from cnnops_cli.ops.convolution.plan import product_tiles
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
 
@@ -37,6 +38,7 @@ class Products:
 
     def __init__(self, layer: Layer, weights: Array, *, stacked: bool) -> None:
         windows = layer.windows
+        self._layer = layer
         self._windows = windows
         self._channels = layer.channels
         self._dtype = weights.dtype
@@ -85,6 +87,13 @@ class Products:
             np.add(first, last, out=target, casting="unsafe")
         else:
             target[...] = sums.reshape(laid_out).transpose(axes)
+
+    def compute_in_parts(
+        self, source: Source, tile: Tile, bias: Array | None, result: Array
+    ) -> None:
+        """Fill a tile that another algorithm has cut, and that may be too large to lay out."""
+        for part in product_tiles(self._layer, tile, stacked=False):
+            self.compute(source, part, bias, result)
 
     def _is_one_product(self, tile: Tile, target: Array) -> bool:
         """Whether one product gives the target as it lies in memory."""
