@@ -8,17 +8,29 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, floating_dtype, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
-from cnnops_cli.ops import buffers
+from cnnops_cli.ops import buffers, parallel
 from cnnops_cli.ops.channel_blocks import (
-    Block,
-    Sheet,
-    beside_itself,
-    for_each_group,
-    quiet_arithmetic,
-    sheets,
+    UNBUFFERED,
+    Part,
+    block_values,
+    cut,
+    for_each_part,
 )
 from cnnops_cli.ops.moments import moments
 from cnnops_cli.ops.scalars import real
+from cnnops_cli.ops.scratch import scratch
+
+_CHANNELS = 1 << 16
+"""Channels that are normalised at a time: bounds the memory of what there is a channel."""
+
+_COPIED = 1 << 20
+"""Values, or one channel, that are copied at a time where they are not contiguous."""
+
+_DEFAULTS = {
+    name: np.array(value, np.float64)
+    for name, value in (("running_mean", 0), ("running_var", 1), ("weight", 1), ("bias", 0))
+}
+_ZERO = np.zeros(1)
 
 _FLOAT32_RANGE = (2.0**-102, 2.0**102)
 """Coefficients of this size neither overflow nor lose digits in float32 on the way."""
@@ -68,9 +80,11 @@ def batchnorm(
     Notes
     -----
     The variance that normalises is the biased one; the running variance takes the unbiased one.
-    Sums run in float64. For float32 the mean is then taken off in two parts, so that nothing
-    cancels, and each value goes through four float32 roundings: the error stays below four epsilons
-    of ``|(x - mean) / sqrt(var + eps) * weight| + |bias|``, however far from zero the values are.
+    Sums run in float64. For float32, a mean larger than half the deviation is taken off in two
+    parts, so that nothing cancels: the error stays below four epsilons of
+    ``|(x - mean) / sqrt(var + eps) * weight| + |bias|``, however far from zero the values are. A
+    smaller mean goes into the shift, as all do in PyTorch: two epsilons of the same terms and
+    ``|mean / sqrt(var + eps) * weight|``.
     Where float32 would overflow or lose digits on the way, all runs in float64. float16 is rounded
     once from float32. An empty batch leaves the running statistics as they are.
 
@@ -102,36 +116,20 @@ def batchnorm(
         _check(image, given, training=training, momentum=momentum, eps=eps)
         if training:
             _check_updatable(running_mean=running_mean, running_var=running_var)
-
-    channels = image.shape[1]
-    mean, variance, scale, shift = (
-        np.full(channels, given.get(name, default), np.float64)
-        for name, default in (
-            ("running_mean", 0),
-            ("running_var", 1),
-            ("weight", 1),
-            ("bias", 0),
-        )
-    )
     dtype = _result_dtype(image, *given.values())
     if image.size == 0:
         return np.empty(image.shape, dtype)
     values, output, result = _laid_out(image, dtype)
-    rest = np.zeros(channels)
-    with quiet_arithmetic():
-        if training:
-            mean, rest, variance = moments(values)
-        scale /= np.sqrt(variance + eps)
-        _normalise(values, output, _coefficients(values, output, mean, rest, scale, shift))
-    if training:
-        count = image.size // channels
-        _update(running_mean, mean, momentum)
-        _update(running_var, variance * (count / (count - 1)), momentum)
+    running = (running_mean, running_var) if training else None
+    _normalise(values, output, given, running, momentum=float(momentum), eps=float(eps))
     return result
 
 
 def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
-    """The input and the output as (N, C, run), and the output in the input's shape."""
+    """The input and the output as (N, C, run), and the output in the input's shape.
+
+    An input that is not contiguous, and that the output cannot hold meanwhile, stays as it is.
+    """
     flat = (*image.shape[:2], -1)
     if not image.flags.c_contiguous:
         last = np.moveaxis(image, 1, -1)
@@ -140,29 +138,74 @@ def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
             result = buffers.empty(last.shape, dtype)
             return last.reshape(flat), result.reshape(flat), np.moveaxis(result, -1, 1)
     result = buffers.empty(image.shape, dtype)
-    if not image.flags.c_contiguous and image.dtype == dtype:
+    if not image.flags.c_contiguous:
+        if image.dtype != dtype:
+            return image, result.reshape(flat), result
         np.copyto(result, image)
         image = result
     return image.reshape(flat), result.reshape(flat), result
 
 
-def _coefficients(
-    values: Array, output: Array, mean: Array, rest: Array, scale: Array, shift: Array
-) -> Array:
-    """Round to ``(x - near) * scale + offset``, in the dtype that it is computed in: (3, C).
+@np.errstate(all="ignore")
+def _normalise(
+    values: Array,
+    output: Array,
+    given: dict[str, Array],
+    running: tuple[npt.ArrayLike | None, npt.ArrayLike | None] | None,
+    *,
+    momentum: float,
+    eps: float,
+) -> None:
+    """Write the result, some channels at a time; `running` is what is updated, None in eval."""
+    np.setbufsize(UNBUFFERED)  # until this errstate ends
+    count = output.size // output.shape[1]
+    at_a_time = _CHANNELS if values.flags.c_contiguous else min(_CHANNELS, _COPIED // count)
+    for channels in parallel.spans(output.shape[1], at_a_time):
+        target = output[:, channels]
+        source = values[:, channels].reshape(target.shape)
+        mean, variance, weight, bias = (
+            np.asarray(array[channels] if array.ndim else array, np.float64)
+            for array in (given.get(name, default) for name, default in _DEFAULTS.items())
+        )
+        rest = _ZERO
+        if running is not None:
+            mean, rest, variance = moments(source)
+        terms = (mean, rest, variance, weight, bias)
+        _apply(source, target, _coefficients(source, target, *terms, eps))
+        if running is not None:
+            statistics = (mean, variance * (count / (count - 1)))
+            for array, of_batch in zip(running, statistics, strict=True):
+                if isinstance(array, np.ndarray):
+                    here = array[channels]
+                    here[...] = (1 - momentum) * here.astype(np.float64) + momentum * of_batch
 
-    What `near` leaves of the mean goes into `offset`.
+
+def _coefficients(
+    values: Array,
+    output: Array,
+    mean: Array,
+    rest: Array,
+    variance: Array,
+    weight: Array,
+    bias: Array,
+    eps: float,
+) -> Array:
+    """Coefficients of ``(x - centre) * scale + offset``, in the dtype that fits them: (3, C).
+
+    What `centre` leaves of the mean goes into `offset`. In float32 that is all of it where the mean
+    is at most half the deviation: one pass fewer, where all channels are so.
     """
+    exact = np.empty((3, values.shape[1]))
+    centre, scale, offset = exact
+    np.divide(weight, np.sqrt(variance + eps), out=scale)
     narrow = all(array.dtype.itemsize <= 4 and is_floating(array) for array in (values, output))
     for dtype in (np.float32, np.float64) if narrow else (np.float64,):
-        near = mean.astype(dtype)
-        left = mean - near + rest
-        if not left.any():
-            offset = shift
-        else:
-            left[~np.isfinite(left)] = 0
-            offset = np.where(left == 0, shift, shift - left * scale)
-        exact = np.array((near, scale, offset))
+        centre[...] = mean.astype(dtype)
+        if dtype == np.float32:
+            np.copyto(centre, 0, where=4 * mean * mean <= variance)
+        left = (mean - centre + rest) * scale
+        offset[...] = bias
+        np.subtract(offset, left, out=offset, where=np.abs(left) > 0)
         if dtype == np.float64 or _fits_float32(exact):
             break
     return exact.astype(dtype)
@@ -179,40 +222,31 @@ def _fits_float32(coefficients: Array) -> bool:
     return not np.any(beyond & ~np.isnan(scale))
 
 
-def _normalise(values: Array, output: Array, coefficients: Array) -> None:
-    """Write ``(values - near) * scale + offset``."""
-    for piece, into in zip(sheets(values), sheets(output), strict=True):
-        _normalise_sheet(
-            piece, into, beside_itself(coefficients, piece.shape[1] // values.shape[1])
-        )
-
-
-def _normalise_sheet(piece: Array, into: Array, coefficients: Array) -> None:
+def _apply(values: Array, output: Array, coefficients: Array) -> None:
+    """Write ``(values - centre) * scale + offset``."""
     dtype = coefficients.dtype
-    direct = into.dtype == dtype
-    sheet = Sheet(piece.shape, with_scratch=not direct)
-    centred = not coefficients[0].any()
+    direct = output.dtype == dtype
+    most = min(values.size, block_values(dtype.itemsize))
+    if not np.count_nonzero(coefficients[0]):
+        coefficients = coefficients[1:]
 
-    def normalise(blocks: list[Block]) -> None:
-        scratch = into if direct else buffers.empty((sheet.most,), dtype)
-        channels = slice(0)
-        for block in blocks:
-            if block.channels != channels:
-                channels = block.channels
-                near, scale, offset = sheet.along(coefficients, channels)
-            source, target = sheet.view(piece, block), sheet.view(into, block)
-            work = target if direct else scratch[: source.size].reshape(source.shape)
+    def apply(part: Part) -> None:
+        room = None if direct else scratch("normalised", (most,), dtype)
+        for block in part:
+            *centre, scale, offset = block.along(coefficients)
+            source, target = block.view(values), block.view(output)
+            work = target if room is None else room[: source.size].reshape(source.shape)
             if source.dtype != dtype:
                 np.copyto(work, source)
                 source = work
-            if not centred:
-                source = np.subtract(source, near, out=work)
+            if centre:
+                source = np.subtract(source, centre[0], out=work)
             np.multiply(source, scale, out=work)
             work += offset
-            if not direct:
+            if work is not target:
                 np.copyto(target, work, casting="same_kind")
 
-    for_each_group(normalise, sheet)
+    for_each_part(apply, cut(values.shape, dtype.itemsize), 0 if direct else most * dtype.itemsize)
 
 
 def _check(
@@ -234,7 +268,7 @@ def _check(
     if not math.isfinite(real(eps, "eps")) or eps < 0 or (training and eps == 0):
         accepted = "positive in training" if training else "not negative"
         raise CnnopsError(f"eps must be {accepted} and finite; it is {eps}")
-    if "running_var" in given and np.any(given["running_var"] < 0):
+    if "running_var" in given and (given["running_var"] < 0).any():
         raise CnnopsError(
             f"running_var holds {np.nanmin(given['running_var'])}; a variance is not negative"
         )
@@ -261,9 +295,3 @@ def _result_dtype(image: Array, *parameters: Array) -> np.dtype[Any]:
     dtype = floating_dtype(image, *parameters)
     mixed_precision = image.dtype == np.float16 and dtype == np.float32
     return image.dtype if mixed_precision else dtype
-
-
-def _update(running: npt.ArrayLike | None, batch: Array, momentum: float) -> None:
-    if isinstance(running, np.ndarray):
-        with np.errstate(all="ignore"):
-            running[...] = (1 - momentum) * running.astype(np.float64) + momentum * batch

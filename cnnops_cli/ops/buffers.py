@@ -20,7 +20,6 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     cache lines: an operation of two arrays into a third then takes up to three times as long.
     """
     kind: np.dtype[Any] = np.dtype(dtype)
-    size = math.prod(shape) * kind.itemsize
-    room = np.empty(size + _LINE, np.uint8)
-    start = -room.ctypes.data % _LINE
-    return room[start : start + size].view(kind).reshape(shape)
+    room = np.empty(math.prod(shape) * kind.itemsize + _LINE, np.uint8)
+    array: Array = np.ndarray(shape, kind, room, -room.ctypes.data % _LINE)
+    return array

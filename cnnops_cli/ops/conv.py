@@ -11,12 +11,12 @@ from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.convolution.bands import Bands
 from cnnops_cli.ops.convolution.costs import BANDS, FOURIER, STACKED
 from cnnops_cli.ops.convolution.fourier import Fourier
-from cnnops_cli.ops.convolution.layer import Layer
+from cnnops_cli.ops.convolution.layer import Layer, whole
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.exact import exact_integers
-from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows
+from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows, remembered
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.words import PADDING_MODES, check_word
 
@@ -70,8 +70,8 @@ def conv(
     Notes
     -----
     Integers are summed exactly. float16 is computed in float32 and rounded once. A padding cell is
-    multiplied like any other, so an infinite weight on a zero gives NaN. Beside the padded input,
-    each thread holds one tile of windows of about 2 MiB or one output row.
+    multiplied like any other, so an infinite weight on a zero gives NaN. Beside input and result,
+    each thread holds what is laid out for one tile, about 10 MiB.
 
     References
     ----------
@@ -118,14 +118,8 @@ def convolve(
     operands = (image, kernel) if offset is None else (image, kernel, offset)
     with naming_operands(**_shapes(operands)):
         _check_channels(image, kernel, offset, groups)
-        windows = plan_windows(
-            image.shape[-(kernel.ndim - 2) :],
-            kernel.shape[2:],
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-        )
-        _check_padding_mode(padding_mode, windows)
+        lengths = image.shape[2 - kernel.ndim :]
+        windows = _plan(lengths, kernel.shape[2:], stride, padding, dilation, padding_mode)
 
     check_fits((*image.shape[: image.ndim - kernel.ndim + 1], len(kernel), *windows.output))
     batch = image if image.ndim == kernel.ndim else image[np.newaxis]
@@ -184,6 +178,21 @@ def _check_channels(image: Array, kernel: Array, bias: Array | None, groups: int
         )
 
 
+@remembered
+def _plan(
+    lengths: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: Size,
+    padding: Padding,
+    dilation: Size,
+    padding_mode: str,
+) -> Windows:
+    """Place the windows, and check that the padding mode can fill theirs."""
+    windows = plan_windows(lengths, kernel, stride=stride, padding=padding, dilation=dilation)
+    _check_padding_mode(padding_mode, windows)
+    return windows
+
+
 def _check_padding_mode(mode: str, windows: Windows) -> None:
     check_word("padding mode", mode, PADDING_MODES)
     for axis, length, pads in zip(windows.axes, windows.lengths, windows.padding, strict=True):
@@ -211,7 +220,7 @@ def _compute(
         offsets = np.broadcast_to(bias.astype(layer.dtype), len(kernel))
         offsets = offsets.reshape(layer.groups, layer.filters)
     with blas.on_one_thread(), np.errstate(all="ignore"):
-        engine = _engine(layer, plan, kernel.astype(layer.dtype, copy=False))
+        engine = _engine(layer, plan, source, kernel.astype(layer.dtype, copy=False))
         parallel.for_each(
             lambda tile: engine.compute(source, tile, offsets, by_group),
             plan.tiles,
@@ -220,9 +229,12 @@ def _compute(
     return result
 
 
-def _engine(layer: Layer, plan: Plan, weights: Array) -> Bands | Fourier | Products:
+def _engine(layer: Layer, plan: Plan, source: Source, weights: Array) -> Bands | Fourier | Products:
     if plan.algorithm == FOURIER:
         return Fourier(layer, weights, plan.sizes)
     if plan.algorithm == BANDS:
         return Bands(layer, weights, *plan.sizes)
-    return Products(layer, weights, stacked=plan.algorithm == STACKED)
+    products = Products(layer, weights, stacked=plan.algorithm == STACKED)
+    if plan.laid_out_once:
+        products.lay_out(source, whole(layer))
+    return products

@@ -1,8 +1,7 @@
 """Dropout, with a mask that a seed fixes for good."""
 
 import math
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -11,18 +10,15 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array, as_array, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops import buffers, parallel
-from cnnops_cli.ops.parallel import Part
 from cnnops_cli.ops.scalars import integer, real
+from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.ops.seeds import fresh_seed
 
-_BLOCK = 1 << 16
-"""Values that are drawn at once, so that they stay in a core's cache; whole words of four."""
+_BLOCK = 1 << 18
+"""Values that are scaled at once: shorter calls of NumPy's make threads wait for each other."""
 
 _PART = 1 << 19
 """Values that a thread takes at a time."""
-
-_WORTH_A_THREAD = 1 << 22
-"""Up to here one thread is done before two are that wait for each other."""
 
 _JUMP = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """How far `jumped()` takes PCG64."""
@@ -140,7 +136,7 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
         for block in _blocks(part, _BLOCK):
             draws.mask(block, kept[block])
 
-    _for_each(draw, _parts(kept.size), kept.size)
+    parallel.for_each(draw, _parts(kept.size), _part_bytes())
     return kept.reshape(shape)
 
 
@@ -178,7 +174,8 @@ class _Draws:
         bits = self._bits[values.start - self._start : values.stop - self._start]
         np.greater_equal(bits, self._threshold, out=kept)
         if self._fraction:
-            for tie in np.flatnonzero(bits == self._threshold).tolist():
+            ties = scratch("ties", bits.shape, np.dtype(np.bool_))
+            for tie in _places(np.equal(bits, self._threshold, out=ties)):
                 decider = int(self._outputs(_JUMP + values.start + tie, 1)[0]) >> 11
                 kept[tie] = decider * 2.0**-53 >= self._fraction
 
@@ -187,6 +184,17 @@ class _Draws:
             self._generator.advance(start - self._position)
         self._position = start + count
         return self._generator.random_raw(count)
+
+
+def _places(rare: Array) -> Iterator[int]:
+    """Find the few that are true: NumPy looks for the next faster than it counts them."""
+    place = 0
+    while place < rare.size:
+        place += int(rare[place:].argmax())
+        if not rare[place]:
+            return
+        yield place
+        place += 1
 
 
 def keep(values: Array, mask: Array, p: float) -> Array:
@@ -230,7 +238,8 @@ def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[slice], 
         mask_of = mask_reader(rows)
         blocks = _blocks(rows, _BLOCK // length)
         most = blocks[0].stop - blocks[0].start
-        mask, factors = buffers.empty((most,), bool), buffers.empty((most, 1), integers)
+        mask = scratch("mask", (most,), np.dtype(np.bool_))
+        factors = scratch("factors", (most, 1), integers)
         for block in blocks:
             count = block.stop - block.start
             mask_of(block, mask[:count])
@@ -242,7 +251,8 @@ def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[slice], 
             bits *= factors[:count]
 
     with np.errstate(all="ignore"):
-        _for_each(scale_part, list(product(_parts(units, length), _parts(length))), values.size)
+        parts = list(product(_parts(units, length), _parts(length)))
+        parallel.for_each(scale_part, parts, _part_bytes())
     return result
 
 
@@ -251,9 +261,9 @@ def _parts(count: int, length: int = 1) -> list[slice]:
     return parallel.spans(count, _whole_words(_PART // length))
 
 
-def _for_each(work: Callable[[Part], None], parts: list[Part], values: int) -> None:
-    with parallel.using_threads(1) if values <= _WORTH_A_THREAD else nullcontext():
-        parallel.for_each(work, parts)
+def _part_bytes() -> int:
+    """What a thread holds: a part's random bits, and a block's mask, ties and factors."""
+    return 2 * _PART + 10 * _BLOCK
 
 
 def _blocks(part: slice, size: int) -> list[slice]:

@@ -6,8 +6,9 @@ dilation count cells along an axis; "begin" is the side of index 0.
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -61,6 +62,26 @@ class Windows:
     def axes(self) -> tuple[str, ...]:
         """The names of the spatial axes."""
         return _AXES[self.dims]
+
+
+def remembered(plan: Callable[..., Windows]) -> Callable[..., Windows]:
+    """Keep what a function made of sizes in its last calls.
+
+    Only integers, words and tuples of them are looked up: what is equal to them, as 2.0 is to 2,
+    may be refused.
+    """
+    kept = lru_cache(maxsize=64, typed=True)(plan)
+
+    def recall(*sizes: object) -> Windows:
+        return kept(*sizes) if all(map(_is_plain, sizes)) else plan(*sizes)
+
+    return recall
+
+
+def _is_plain(size: object) -> bool:
+    if isinstance(size, tuple):
+        return all(type(part) in (int, tuple) and _is_plain(part) for part in size)
+    return type(size) in (int, str, bool)
 
 
 def extents(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:

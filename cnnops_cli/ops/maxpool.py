@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Literal, overload
 
 import numpy as np
@@ -20,6 +19,7 @@ from cnnops_cli.ops.geometry import (
     per_axis,
     plain,
     plan_windows,
+    remembered,
 )
 from cnnops_cli.ops.pooling.block import Pooling
 from cnnops_cli.ops.pooling.tiles import Tile, plan_tiles
@@ -149,20 +149,12 @@ def maxpool(
         if image.shape[-dims - 1] == 0:
             raise CnnopsError(f"{INPUT} has no channels; only the batch may be empty")
         sizes = (kernel if stride is None else stride, padding, dilation)
-        plan = _plan if all(map(_is_hashable, sizes)) else _plan.__wrapped__
-        windows = plan(image.shape[-dims:], kernel, *sizes, bool(ceil_mode))
+        windows = _plan(image.shape[-dims:], kernel, *sizes, bool(ceil_mode))
     values, indices = _pool(image, windows, return_indices)
     return values if indices is None else (values, indices)
 
 
-def _is_hashable(value: object) -> bool:
-    """Whether these are integers or a word: what is equal to them, as 2.0 is, may be refused."""
-    if type(value) is tuple:
-        return all(map(_is_hashable, value))
-    return type(value) is int or type(value) is str
-
-
-@lru_cache(maxsize=64)
+@remembered
 def _plan(
     lengths: tuple[int, ...],
     kernel: tuple[int, ...],
@@ -262,6 +254,6 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
 
     with np.errstate(invalid="ignore"):
         np.setbufsize(_BUFFERED)
-        arrays = 8 if return_indices else 6
+        arrays = 11 if return_indices else 7
         parallel.for_each(fill, parts, bytes_of_a_part=arrays * _TILE_BYTES)
     return values, indices

@@ -4,6 +4,7 @@ The work is cut by the shapes alone, never by the number of threads, so that a r
 depend on it. NumPy lets other threads run while it computes on an array.
 """
 
+import ctypes
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -92,7 +93,8 @@ class _Threads:
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._started = 0
+        self._started: list[Thread] = []
+        self._apart_from: tuple[int, int] | None = None
         self._lock = Lock()
 
     def help(self, take: Callable[[], None], count: int) -> Callable[[], None]:
@@ -104,9 +106,11 @@ class _Threads:
             Waits for those that have begun, and keeps the others from it.
         """
         with self._lock:
-            for _ in range(count - self._started):
-                Thread(target=self._serve, name="cnnops", daemon=True).start()
-                self._started += 1
+            for _ in range(count - len(self._started)):
+                thread = Thread(target=self._serve, name="cnnops", daemon=True)
+                thread.start()
+                self._started.append(thread)
+            self._keep_apart()
         tickets = deque(range(count))
         done: SimpleQueue[None] = SimpleQueue()
 
@@ -133,9 +137,42 @@ class _Threads:
 
         return finished
 
+    def _keep_apart(self) -> None:
+        """Keep the threads off the core that the caller runs on, which computes as well.
+
+        Linux wakes a thread on a core that is busy with its caller, and leaves both there for
+        milliseconds, where the cores were busy a moment ago: that halves the speed of short work.
+        """
+        core = _current_core()
+        if core is None or self._apart_from == (core, len(self._started)):
+            return
+        others = os.sched_getaffinity(0) - {core}
+        if others:
+            with suppress(OSError):  # the process may have lost cores meanwhile
+                for thread in self._started:
+                    if thread.native_id:
+                        os.sched_setaffinity(thread.native_id, others)
+            self._apart_from = core, len(self._started)
+
     def _serve(self) -> None:
         while True:
             self._jobs.get()()
+
+
+@cache
+def _core_call() -> Callable[[], int] | None:
+    """C's `sched_getcpu`, where there is one."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    call: Callable[[], int] | None = getattr(ctypes.CDLL(None), "sched_getcpu", None)
+    return call
+
+
+def _current_core() -> int | None:
+    """The core that this thread runs on, where the system tells."""
+    call = _core_call()
+    core = -1 if call is None else call()
+    return None if core < 0 else core
 
 
 @cache

@@ -144,10 +144,7 @@ def largest_error(got, truth, magnitudes):
 @pytest.mark.parametrize("regime", REGIMES)
 @pytest.mark.parametrize("name", LAYERS)
 def test_errors_are_at_most_twice_those_of_pytorch(name, regime):
-    """Or three epsilons: a long sum may be cut in one library and not in the other.
-
-    An algorithm that is not meant for a layer may be off by half as much again.
-    """
+    """An algorithm that is not meant for a layer may be off by more."""
     shape, weight_shape, options = LAYERS[name]
     rng = np.random.default_rng(1)
     x = REGIMES[regime](rng, shape).astype(np.float32)
@@ -158,7 +155,7 @@ def test_errors_are_at_most_twice_those_of_pytorch(name, regime):
     magnitudes = conv_magnitudes((x, weight, None), options)
 
     theirs = torch_calls.conv(x, weight, **options).numpy()
-    allowed = max(3.0, 2 * largest_error(theirs, truth, magnitudes))
+    allowed = 2 * largest_error(theirs, truth, magnitudes)
     ours = largest_error(conv(x, weight, **options), truth, magnitudes)
     assert ours <= allowed, "in epsilons of the terms' magnitudes"
     for algorithm in ALGORITHMS:

@@ -1,7 +1,9 @@
 """What a tile of a convolution lays out, counted from the shapes: a second opinion on plans."""
 
+from dataclasses import replace
 from math import prod
 
+from cnnops_cli.ops.convolution.layer import whole
 from cnnops_cli.ops.convolution.plan import BANDS, FOURIER, STACKED
 
 
@@ -10,6 +12,10 @@ def bytes_by_use(layer, plan, tile, *, copied=True):
 
     `copied` is whether what it sees is padded or converted, which it may be in any call.
     """
+    if plan.laid_out_once and tile != whole(layer):
+        shared = bytes_by_use(layer, plan, whole(layer), copied=copied)
+        own = bytes_by_use(layer, replace(plan, laid_out_once=False), tile, copied=copied)
+        return own | {use: shared[use] for use in ("part", "cells") if use in shared}
     windows = layer.windows
     groups, filters = (span.stop - span.start for span in (tile.groups, tile.filters))
     sizes = [span.stop - span.start for span in tile.box]
@@ -27,6 +33,7 @@ def bytes_by_use(layer, plan, tile, *, copied=True):
         values = {"values": 8 // layer.dtype.itemsize * layer.channels * prod(plan.sizes)}
     else:
         stacked = plan.algorithm == STACKED
+        seen[-1] += windows.stride[-1] == 2  # cells are then read in pairs
         values = _values_of_products(layer, stacked, groups, filters, tile.count, sizes)
     if copied:
         values["part"] = lines * prod(seen)
@@ -38,7 +45,7 @@ def _values_of_products(layer, stacked, groups, filters, count, sizes):
     steps = windows.kernel[0] if stacked else 1
     unfolded = prod(windows.kernel) // steps
     line = count * prod(sizes[1:])
-    values = {"cells": 0}
+    values = {"cells": 0, "sums": 0, "shares": 0}
     for phase in range(windows.stride[0]):
         steps_here = [
             step * windows.dilation[0]
@@ -49,22 +56,25 @@ def _values_of_products(layer, stacked, groups, filters, count, sizes):
             rows = sizes[0] + steps_here[-1] // windows.stride[0]
             cells = groups * layer.channels * unfolded * rows * line
             values["cells"] = max(values["cells"], cells)
-            values[f"shares {phase}"] = groups * len(steps_here) * filters * rows * line
+            products = groups * len(steps_here) * filters * rows * line
+            values["shares"] = max(values["shares"], products)
+            if phase == 0:
+                values["sums"] = products
     return values
 
 
 def _values_of_bands(layer, band, groups, lines, sizes, seen):
     windows = layer.windows
-    width = (band - 1) * windows.stride[-1] + (windows.kernel[-1] - 1) * windows.dilation[-1] + 1
-    bands = -(-sizes[-1] // band)
-    seen[-1] += (bands * band - sizes[-1]) * windows.stride[-1]
+    step = band * windows.stride[0]
+    span = step - windows.stride[0] + (windows.kernel[0] - 1) * windows.dilation[0] + 1
+    bands = -(-sizes[0] // band)
+    seen[0] = (bands - 1) * step + span
+    unfolded = prod(windows.kernel[1:])
     items = lines // (groups * layer.channels)
-    values = {"sums": items * groups * layer.filters * prod(sizes[:-1]) * bands * band}
-    values["matrices"] = (
-        groups * layer.channels * prod(windows.kernel[:-1]) * width * layer.filters * band
-    )
-    if layer.channels * prod(windows.kernel[:-1]) > 1:
-        values["more"] = values["sums"]
-    if windows.dims == 1:
-        values["frames"] = lines * bands * width
-    return values
+    # Lines are laid out as one run, with what is padded between them.
+    inner = seen[1:] if windows.stride[1:] == (1,) else sizes[1:]
+    return {
+        "cells": lines * bands * unfolded * span * prod(inner),
+        "sums": items * groups * layer.filters * bands * band * prod(sizes[1:]),
+        "matrices": groups * layer.filters * band * layer.channels * unfolded * span,
+    }

@@ -55,7 +55,7 @@ def forced(
             return dict.fromkeys(_ESTIMATE(layer), tiles)
         sizes = min(sizes for _, sizes in known)
         if algorithm == plan.BANDS and band:
-            sizes = (min(band, layer.windows.output[-1]),)
+            sizes = (min(band, layer.windows.output[0]),)
         if algorithm == plan.FOURIER and tile_bytes < 1 << 16:
             reach = extents(layer.windows.kernel, layer.windows.dilation)
             steps = zip(reach, layer.windows.stride, strict=True)

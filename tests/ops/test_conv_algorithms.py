@@ -35,6 +35,7 @@ forcings = st.fixed_dictionaries(
 LAYERS = {
     "a line of many bands": ((2, 1, 61), (2, 1, 7), {"padding": 3}),
     "a kernel longer than a band": ((1, 2, 40), (1, 2, 19), {}),
+    "a long kernel in steps": ((1, 2, 190), (2, 1, 66), {"groups": 2, "stride": 3, "dilation": 2}),
     "a kernel as long as the line": ((1, 1, 23), (3, 1, 23), {}),
     "a kernel that sees padding alone": ((1, 1, 2), (2, 1, 2), {"padding": 5}),
     "steps wider than the kernel": ((2, 2, 30), (2, 2, 2), {"stride": 5}),
@@ -54,6 +55,14 @@ LAYERS = {
     "groups": ((2, 6, 7, 9), (9, 2, 3, 3), {"groups": 3, "padding": (0, 1)}),
     "many filters": ((1, 1, 5, 3), (512, 1, 2, 2), {}),
     "many filters of a line": ((1, 1, 4), (515, 1, 2), {"padding": 1}),
+    "lines that run on": ((3, 2, 9, 6), (4, 2, 3, 3), {"padding": 1}),
+    "lines that run on, uncut": ((3, 2, 2, 140), (2, 2, 1, 3), {"padding": (0, 1)}),
+    "lines that run on, lopsided": ((2, 2, 7, 4), (3, 2, 2, 5), {"padding": ((0, 2), (4, 0))}),
+    "gaps wider than a line that runs on": (
+        *((2, 2, 4, 3), (2, 2, 2, 3)),
+        {"dilation": (1, 6), "padding": (0, 6)},
+    ),
+    "three axes that run on": ((2, 2, 4, 3, 5), (4, 1, 2, 3, 3), {"padding": 1, "groups": 2}),
     "three axes": ((2, 2, 6, 5, 9), (3, 2, 3, 2, 3), {"padding": 1, "stride": (1, 2, 1)}),
     "three axes, depthwise": ((1, 3, 5, 6, 7), (3, 1, 2, 3, 3), {"groups": 3, "dilation": 2}),
 }

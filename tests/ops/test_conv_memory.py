@@ -9,7 +9,7 @@ from forcing import ALGORITHMS, forced, layer_of
 from test_conv_algorithms import CUTS, LAYERS, geometry_of, whole_numbers
 
 from cnnops_cli.ops import scratch
-from cnnops_cli.ops.convolution import bands, fourier, products
+from cnnops_cli.ops.convolution import bands, columns, fourier, products
 from cnnops_cli.ops.convolution import source as sources
 from cnnops_cli.ops.convolution.bands import Bands
 from cnnops_cli.ops.convolution.fourier import Fourier
@@ -49,7 +49,7 @@ class Guarded:
 @pytest.fixture
 def guarded(monkeypatch):
     guarded = Guarded()
-    for module in (bands, fourier, products, sources):
+    for module in (bands, columns, fourier, products, sources):
         monkeypatch.setattr(module, "scratch", guarded.scratch)
     return guarded
 

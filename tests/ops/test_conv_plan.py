@@ -13,7 +13,7 @@ from test_conv_algorithms import CUTS, LAYERS, forcings, whole_numbers
 
 from cnnops_cli import conv
 from cnnops_cli.ops import parallel
-from cnnops_cli.ops.convolution import bands, fourier, products
+from cnnops_cli.ops.convolution import bands, columns, fourier, products
 from cnnops_cli.ops.convolution import source as sources
 from cnnops_cli.ops.convolution.plan import estimate_costs, plan_convolution
 from cnnops_cli.ops.scratch import scratch
@@ -155,7 +155,7 @@ def test_what_is_laid_out_is_what_is_counted(monkeypatch, algorithm, name):
         asked[use] = max(asked.get(use, 0), math.prod(shape) * dtype.itemsize)
         return scratch(use, shape, dtype)
 
-    for module in (bands, fourier, products, sources):
+    for module in (bands, columns, fourier, products, sources):
         monkeypatch.setattr(module, "scratch", note)
     (x, weight, bias), options = whole_numbers(name)
     layer = layer_of(x.shape, weight.shape, **options)

@@ -1,5 +1,6 @@
 """The work runs on the threads that were asked for, and the result does not show how many."""
 
+import os
 import threading
 
 import numpy as np
@@ -39,6 +40,23 @@ def test_one_thread_is_the_callers_own():
 def test_no_more_threads_than_have_room():
     assert len(threads_used(2, asked_for=5, bytes_of_a_part=WORKING_BYTES // 2)) == 2
     assert len(threads_used(1, asked_for=5, bytes_of_a_part=WORKING_BYTES * 2)) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no such call")
+@pytest.mark.skipif(available_cores() < 2, reason="there is one core")
+def test_the_threads_keep_off_the_core_of_their_caller():
+    allowed = os.sched_getaffinity(0)
+    seen = {}
+    meeting = threading.Barrier(2, timeout=10)
+
+    def work(_):
+        meeting.wait()
+        seen[threading.get_ident()] = os.sched_getaffinity(0)
+
+    with using_threads(2):
+        for_each(work, range(2))
+    assert seen.pop(threading.get_ident()) == allowed
+    assert all(len(cores) == len(allowed) - 1 and cores < allowed for cores in seen.values())
 
 
 def test_what_a_part_raises_comes_back():

@@ -1,26 +1,29 @@
 """Convolution as products with banded matrices, for few channels in a group.
 
-Along the last axis a kernel row is a banded matrix: column j holds its weights from row
-``j * stride`` on, and lines of the input, cut into pieces that overlap, are multiplied with it.
-Most of the matrix is zero, but a matrix product outruns the sums that it saves.
+Along the first axis a kernel is a banded matrix: row j holds its weights from column ``j * stride``
+on, and is multiplied with all the lines of the input that some outputs see together. The lines are
+laid out once for each cell of the kernel along the other axes. Much of the matrix is zero, but a
+matrix product outruns the sums that it saves.
 """
 
 import math
-from itertools import product
-from typing import Any
+import operator
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.costs import band_span
-from cnnops_cli.ops.convolution.layer import Layer, Tile
+from cnnops_cli.ops.convolution.layer import Layer, Tile, length_of
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
 
 _KEPT_BYTES = 1 << 22
 """Matrices of all groups together that are no larger are built once, else for each tile."""
+
+_MOST_SELECTED = 64
+"""Weights of a channel that one product spreads over small matrices: long runs are copied."""
 
 
 class Bands:
@@ -32,151 +35,128 @@ class Bands:
     weights : numpy.ndarray, shape (G * O, C, *kernel)
         In the dtype to compute in, float32 or float64.
     band : int
-        Outputs that one matrix gives.
+        Outputs along the first axis that one matrix gives.
     """
 
     def __init__(self, layer: Layer, weights: Array, band: int) -> None:
+        windows = layer.windows
         self._layer = layer
+        self._windows = windows
         self._band = band
-        self._span = band_span(layer.windows, band)
-        self._weights = weights.reshape(layer.groups, layer.filters, *weights.shape[1:])
-        every = (layer.groups, *weights.shape[1:-1], self._span, layer.filters * band)
-        kept = math.prod(every) * weights.itemsize <= _KEPT_BYTES
+        self._span = band_span(windows, band)
+        self._weights = weights
+        depth = layer.channels * math.prod(windows.kernel[1:]) * self._span
+        kept = len(weights) * band * depth * weights.itemsize <= _KEPT_BYTES
         self._kept = self._build(slice(0, layer.groups)) if kept else None
-        self._products = Products(layer, weights, stacked=False)
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result, as `Products.compute` does."""
         target = result[tile.index]
         matrices = self._build(tile.groups) if self._kept is None else self._kept[tile.groups]
-        pieces = self._pieces(self._lines(source, tile), tile)
-        direct = self._is_laid_out(target)
-        sums = self._multiply(pieces, matrices, target if direct else None)
-        if not _is_finite(sums):
+        offsets = None if bias is None else bias[tile.groups]
+        if not self._multiply(self._lay_out(source, tile), matrices, offsets, target):
             # What is not finite, the zeros of the matrices have spread.
-            self._products.compute_in_parts(source, tile, bias, result)
-            return
-        by_output = sums.reshape(
-            tile.count, len(matrices), *tile.sizes[:-1], -1, self._layer.filters, self._band
-        )
-        if bias is not None:
-            offsets = bias[tile.groups]
-            alone = (1,) * (by_output.ndim - 4)
-            by_output += offsets.reshape(len(offsets), *alone, self._layer.filters, 1)
-        if not direct:
-            last = by_output.ndim - 1
-            by_filter = by_output.transpose(0, 1, last - 1, *range(2, last - 1), last)
-            self._store(by_filter, target)
+            products = Products(self._layer, self._weights, stacked=False)
+            products.compute_in_parts(source, tile, bias, result)
 
-    def _is_laid_out(self, target: Array) -> bool:
-        """Whether bands can be written where they belong: one filter, and no band too many."""
-        whole = self._layer.filters == 1 and target.shape[-1] % self._band == 0
-        return whole and target.dtype == self._weights.dtype
+    def _lay_out(self, source: Source, tile: Tile) -> Array:
+        """Lay out what bands see as (n, g, bands, depth, inner), without `inner` for one axis."""
+        windows, channels = self._windows, self._layer.channels
+        of_groups = slice(tile.groups.start * channels, tile.groups.stop * channels)
+        bands = -(-tile.sizes[0] // self._band)
+        step = self._band * windows.stride[0]
+        lines = (bands - 1) * step + self._span
+        part = source.part(tile.items, of_groups, tile.box, lines=lines)
+        of_item, of_channel, of_line, *gaps = part.strides
+        shape = (tile.count, length_of(tile.groups), bands, channels, *windows.kernel[1:])
+        strides = (
+            of_item,
+            channels * of_channel,
+            step * of_line,
+            of_channel,
+            *map(operator.mul, windows.dilation[1:], gaps),
+        )
+        inner = tile.sizes[1:]
+        if windows.stride[1:] == (1,) and of_line == part.shape[3] * gaps[0]:
+            # All lines are one run, with a few cells between them that no window begins at.
+            pitch, width = part.shape[3], inner[0]
+            cells = scratch("cells", (*shape, self._span * pitch), self._weights.dtype)
+            run = (self._span - 1) * pitch + width
+            seen = as_strided(part, (*shape, run), (*strides, gaps[0]))
+            np.copyto(cells[..., :run], seen, casting="unsafe")
+            return cells.reshape(*shape[:3], -1, pitch)[..., :width]
+        seen = as_strided(
+            part,
+            (*shape, self._span, *inner),
+            (*strides, of_line, *map(operator.mul, windows.stride[1:], gaps)),
+        )
+        cells = scratch("cells", seen.shape, self._weights.dtype)
+        np.copyto(cells, seen, casting="unsafe")
+        return cells.reshape(*shape[:3], -1, *([math.prod(inner)] if inner else []))
+
+    def _multiply(self, cells: Array, matrices: Array, bias: Array | None, target: Array) -> bool:
+        """Fill (n, g, O, *outputs), and tell if all is finite."""
+        band = self._band
+        items, groups, bands = cells.shape[:3]
+        filters, outputs, *inner = target.shape[2:]
+        shape = (items, groups, bands, filters * band, *inner)
+        direct = filters == 1 and target.dtype == cells.dtype and outputs == bands * band
+        sums = target.reshape(shape) if direct else scratch("sums", shape, cells.dtype)
+        if inner:
+            np.matmul(matrices[:, np.newaxis], cells, out=sums.reshape(*shape[:4], -1))
+        else:
+            # A band is one row of a product.
+            np.matmul(cells, matrices.swapaxes(-1, -2), out=sums)
+        if not _is_finite(sums):
+            return False
+        by_filter = sums.reshape(items, groups, bands, filters, band, *inner).swapaxes(2, 3)
+        if bias is not None:
+            by_filter += bias.reshape(groups, filters, *(1,) * (2 + len(inner)))
+        if not direct:
+            whole, rest = divmod(outputs, band)
+            lines = target[:, :, :, : whole * band]
+            by_band = lines.reshape(items, groups, filters, whole, band, *inner)
+            by_band[...] = by_filter[:, :, :, :whole]
+            if rest:
+                target[:, :, :, whole * band :] = by_filter[:, :, :, whole, :rest]
+        return True
 
     def _build(self, groups: slice) -> Array:
-        """The matrices (g, C, *outer kernel, span, O * band) of some groups."""
-        stride, dilation = self._layer.windows.stride[-1], self._layer.windows.dilation[-1]
-        weights = np.moveaxis(self._weights[groups], 1, -2)  # g, C, *outer, O, k
-        *lead, filters, size = weights.shape
-        matrices = scratch("matrices", (*lead, self._span, filters, self._band), weights.dtype)
-        matrices.fill(0)
-        *steps, row, of_filter, column = matrices.strides
-        if size <= self._band:
-            shape = (*lead, filters, self._band)
-            strides = (*steps, of_filter, stride * row + column)
-            for cell in range(size):
-                diagonal = as_strided(matrices[..., cell * dilation :, :, :], shape, strides)
-                diagonal[...] = weights[..., cell, np.newaxis]
+        """The matrices (g, O * band, depth) of some groups."""
+        windows, band, span = self._windows, self._band, self._span
+        filters = self._layer.filters
+        of_groups = self._weights[groups.start * filters : groups.stop * filters]
+        by_cell = of_groups.reshape(*of_groups.shape[:3], -1).swapaxes(2, 3)
+        count, channels, cells, size = by_cell.shape
+        if size * cells <= _MOST_SELECTED:
+            spread = by_cell.reshape(-1, cells * size) @ self._selection(cells)
+            by_channel = spread.reshape(count, channels, band, cells * span)
+            matrices = by_channel.swapaxes(1, 2)
         else:
-            reach = (size - 1) * dilation + 1
-            for output in range(self._band):
-                rows = slice(output * stride, output * stride + reach, dilation)
-                matrices[..., rows, :, output] = weights.swapaxes(-1, -2)
-        return matrices.reshape(*lead, self._span, filters * self._band)
+            matrices = np.zeros((count, band, channels, cells, span), by_cell.dtype)
+            of_filter, of_output, *of_cell, of_line = matrices.strides
+            diagonals = as_strided(
+                matrices,
+                (count, band, channels, cells, size),
+                (
+                    of_filter,
+                    of_output + windows.stride[0] * of_line,
+                    *of_cell,
+                    windows.dilation[0] * of_line,
+                ),
+            )
+            diagonals[...] = by_cell[:, np.newaxis]
+        return matrices.reshape(length_of(groups), filters * band, -1)
 
-    def _lines(self, source: Source, tile: Tile) -> Array:
-        """The lines (n, g * C, *outer, length) that a tile sees, as a matrix product takes them."""
-        channels = self._layer.channels
-        of_groups = slice(tile.groups.start * channels, tile.groups.stop * channels)
-        dtype = self._weights.dtype
-        beyond = -tile.sizes[-1] % self._band * self._layer.windows.stride[-1]
-        part = source.part(tile.items, of_groups, tile.box, beyond)
-        if part.dtype == dtype and part.strides[-1] == dtype.itemsize:
-            return part
-        lines = scratch("lines", part.shape, dtype)
-        np.copyto(lines, part, casting="unsafe")
-        return lines
-
-    def _pieces(self, lines: Array, tile: Tile) -> Array:
-        """See the lines as (C, *outer kernel, n, g, [depth,] bands, rows, span)."""
-        windows = self._layer.windows
-        channels = self._layer.channels
-        of_item, of_channel, *of_outer, of_cell = lines.strides
-        bands = -(-tile.sizes[-1] // self._band)
-        of_band = self._band * windows.stride[-1] * of_cell
-        gaps = [gap * step for gap, step in zip(windows.dilation, of_outer, strict=False)]
-        *of_depth, of_row = [
-            gap * step for gap, step in zip(windows.stride, of_outer, strict=False)
-        ] or [of_cell]
-        *depth, rows = tile.sizes[:-1] or [1]
-        pieces = as_strided(
-            lines,
-            (
-                channels,
-                *windows.kernel[:-1],
-                tile.count,
-                lines.shape[1] // channels,
-                *depth,
-                bands,
-                rows,
-                self._span,
-            ),
-            (
-                of_channel,
-                *gaps,
-                of_item,
-                channels * of_channel,
-                *of_depth,
-                of_band,
-                of_row,
-                of_cell,
-            ),
-        )
-        if windows.dims > 1:
-            return pieces
-        # One line has one row a band: they are multiplied together, as rows of one matrix.
-        frames = scratch("frames", pieces.shape, pieces.dtype)
-        np.copyto(frames, pieces)
-        return frames.swapaxes(-2, -3)
-
-    def _multiply(self, pieces: Array, matrices: Array, target: Array | None) -> Array:
-        """Sum over channels and outer kernel: (n, g, [depth,] rows, bands, O * band).
-
-        In one dimension the bands are the rows, (n, g, bands, 1, O * band).
-        """
-        cells = pieces.shape[: self._layer.windows.dims]
-        count, groups, *depth, bands, rows, _ = pieces.shape[len(cells) :]
-        shape = (count, groups, *depth, rows, bands, matrices.shape[-1])
-        sums = (
-            target.reshape(shape) if target is not None else scratch("sums", shape, matrices.dtype)
-        )
-        spread = matrices.reshape(groups, *cells, *(1,) * (1 + len(depth)), *matrices.shape[-2:])
-        for number, cell in enumerate(product(*map(range, cells))):
-            share = scratch("more", shape, matrices.dtype) if number else sums
-            matrix: tuple[Any, ...] = (slice(None), *cell)
-            np.matmul(pieces[cell], spread[matrix], out=share.swapaxes(-2, -3))
-            if number:
-                np.add(sums, share, out=sums)
-        return sums
-
-    def _store(self, by_output: Array, target: Array) -> None:
-        """Write (n, g, o, *outer, bands, band) as lines; the last band may reach too far."""
-        length = target.shape[-1]
-        full, rest = divmod(length, self._band)
-        lines = target[..., : full * self._band]
-        lines.reshape(*lines.shape[:-1], full, self._band)[...] = by_output[..., :full, :]
-        if rest:
-            target[..., length - rest :] = by_output[..., full, :rest]
+    def _selection(self, cells: int) -> Array:
+        """The matrix that spreads a channel's weights over a banded matrix."""
+        windows, band = self._windows, self._band
+        size = windows.kernel[0]
+        selection = np.zeros((cells, size, band, cells, self._span), self._weights.dtype)
+        cell, line, output = np.ogrid[:cells, :size, :band]
+        place = output * windows.stride[0] + line * windows.dilation[0]
+        selection[cell, line, output, cell, place] = 1
+        return selection.reshape(cells * size, -1)
 
 
 def _is_finite(sums: Array) -> bool:

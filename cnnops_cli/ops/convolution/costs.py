@@ -7,7 +7,7 @@ ratios matter.
 import math
 from typing import TypeAlias
 
-from cnnops_cli.ops.convolution.layer import Layer
+from cnnops_cli.ops.convolution.layer import Layer, matrix_depth, parts_of_a_sum, phases_of, runs_on
 from cnnops_cli.ops.geometry import Windows, extents
 
 COLUMNS = "matrix product"
@@ -40,7 +40,7 @@ def estimate_costs(layer: Layer) -> dict[Choice, float]:
         costs[STACKED, ()] = _cost_of_products(layer, stacked=True)
     if layer.dtype.kind == "f":
         for band in _band_widths(layer.windows):
-            if _values_of_matrices(layer, band) <= room:
+            if layer.filters * band * _depth_of_a_band(layer, band) <= room:
                 costs[BANDS, (band,)] = _cost_of_bands(layer, band)
     if layer.dtype == "float32":
         lengths = _transform_lengths(layer.windows)
@@ -56,30 +56,41 @@ def _cost_of_products(layer: Layer, *, stacked: bool) -> float:
     cells = layer.items * layer.cells
     results = layer.groups * layer.filters * cells
     halo = 1 + halo_rows(layer, stacked) / windows.output[0]
-    rate = 65 * _share(layer.filters * steps, 4) * _share(depth, 4) * _share(cells, 16)
+    rate = 65 * _share(layer.filters * steps, 8) * _share(depth, 4) * _share(cells, 16)
     multiply = results * depth * steps * halo / rate
-    reorder = 1.4 * layer.groups * layer.filters * depth * steps if steps > 1 else 0
-    values = layer.groups * depth * cells * halo
-    copy = 0.0 if _lies_in_place(layer, stacked) else values * _copy_cost(windows)
-    add = 0.3 * steps * results if steps > 1 else 0
-    return multiply + reorder + copy + add + 200 * layer.groups
+    reorder = 0.5 * layer.groups * layer.filters * depth * steps if steps > 1 else 0
+    add = 0.3 * results * (steps * len(parts_of_a_sum(depth)) - 1)
+    return multiply + reorder + cost_of_columns(layer, stacked) + add + 200 * layer.groups
+
+
+def cost_of_columns(layer: Layer, stacked: bool) -> float:
+    """What it costs to lay out the cells of all windows."""
+    if _lies_in_place(layer, stacked):
+        return 0.0
+    halo = 1 + halo_rows(layer, stacked) / layer.windows.output[0]
+    copies = 2 * len(phases_of(layer, stacked)) - 1
+    each = copies * layer.groups * matrix_depth(layer, stacked) * halo
+    of_value = (_copy_cost_of_lines if runs_on(layer.windows) else _copy_cost)(layer.windows)
+    return layer.items * layer.cells * each * of_value
 
 
 def _cost_of_bands(layer: Layer, band: int) -> float:
     windows = layer.windows
+    outputs, *inner = windows.output
+    bands = layer.items * layer.groups * -(-outputs // band)
+    cells = math.prod(inner)
+    depth = _depth_of_a_band(layer, band)
+    products = bands if inner else layer.items * layer.groups
+    multiply = 80 * products + bands * band * layer.filters * cells * depth / 40
+    build = 0.8 * layer.groups * layer.filters * band * depth
+    flat = windows.stride[1:] == (1,)
     span = band_span(windows, band)
-    bands = -(-windows.output[-1] // band)
-    lines = layer.items * layer.groups * math.prod(windows.output[:-1])
-    rows = windows.output[-2] if windows.dims > 1 else bands
-    taps = layer.channels * math.prod(windows.kernel[:-1])
-    results = lines * bands * band * layer.filters
-    registers = -(-layer.filters * band // 16)
-    multiply = lines * bands * taps * ((1.6 + 0.2 * span) * registers + 60 / rows)
-    build = 0.6 * layer.groups * _values_of_matrices(layer, band)
-    add = 0.3 * results * (taps - 1)
-    frames = span / band if windows.dims == 1 else 1
-    copy = lines * bands * band * (layer.channels * frames + layer.filters)
-    return multiply + build + add + copy * _copy_cost(windows)
+    run = span * cells if flat else windows.output[-1] if inner else span
+    lay_out = bands * depth * cells * (0.25 + 8 / run + (0.0 if flat or not inner else 0.1))
+    seen = layer.items * layer.groups * layer.channels * math.prod(windows.lengths)
+    pad = seen * (0.2 + 8 / windows.lengths[-1])
+    store = 0.6 * bands * band * layer.filters * cells if layer.filters > 1 else 0
+    return 130_000 + multiply + build + lay_out + pad + store
 
 
 def _share(size: int, half: int) -> float:
@@ -88,20 +99,25 @@ def _share(size: int, half: int) -> float:
 
 
 def _copy_cost(windows: Windows) -> float:
-    strided = 0.3 if windows.stride[-1] > 1 else 0.0
+    strided = {1: 0.0, 2: 0.1}.get(windows.stride[-1], 0.3)
     return 0.3 + strided + 8 / windows.output[-1]
 
 
-def matrix_depth(layer: Layer, stacked: bool) -> int:
-    """Rows of the matrix for one group."""
-    return layer.channels * math.prod(layer.windows.kernel[1:] if stacked else layer.windows.kernel)
+def _copy_cost_of_lines(windows: Windows) -> float:
+    """Copying long runs, and clearing what lies beyond the edges cell by cell."""
+    cost = 0.15
+    for axis in range(1, windows.dims):
+        taps, gap, begin = windows.kernel[axis], windows.dilation[axis], windows.padding[axis][0]
+        beyond = sum(abs(tap * gap - begin) for tap in range(taps)) / taps
+        cost += 6 * min(1.0, beyond / windows.lengths[axis])
+    return cost
 
 
 def values_of_a_cell(layer: Layer, stacked: bool) -> int:
-    """What is laid out for one output cell of one group: cells, shares, and what was copied."""
+    """What is laid out for one output cell of one group: cells, two products, what was copied."""
     steps = layer.windows.kernel[0] if stacked else 1
     seen = layer.channels * math.prod(layer.windows.stride)
-    return matrix_depth(layer, stacked) + layer.filters * steps + seen
+    return matrix_depth(layer, stacked) + 2 * layer.filters * steps + seen
 
 
 def halo_rows(layer: Layer, stacked: bool) -> int:
@@ -119,20 +135,25 @@ def _lies_in_place(layer: Layer, stacked: bool) -> bool:
 
 
 def band_span(windows: Windows, band: int) -> int:
-    """Inputs along the last axis that `band` outputs see."""
-    return (band - 1) * windows.stride[-1] + (windows.kernel[-1] - 1) * windows.dilation[-1] + 1
+    """Inputs along the first axis that `band` outputs see."""
+    return (band - 1) * windows.stride[0] + (windows.kernel[0] - 1) * windows.dilation[0] + 1
 
 
-def _values_of_matrices(layer: Layer, band: int) -> int:
-    """How large the banded matrices of one group are."""
-    taps = layer.channels * math.prod(layer.windows.kernel[:-1])
-    return taps * band_span(layer.windows, band) * layer.filters * band
+def values_of_a_band(layer: Layer, band: int) -> int:
+    """What is laid out for one cell of the lines of one band and group: cells, sums, and input."""
+    steps = math.prod(layer.windows.stride)
+    return _depth_of_a_band(layer, band) + band * (layer.filters + layer.channels * steps)
+
+
+def _depth_of_a_band(layer: Layer, band: int) -> int:
+    """Columns of a banded matrix."""
+    return layer.channels * band_span(layer.windows, band) * math.prod(layer.windows.kernel[1:])
 
 
 def _band_widths(windows: Windows) -> list[int]:
-    """Outputs that a band may have: so many that bands of one width fill the line."""
-    length = windows.output[-1]
-    wishes = (8, 16, 32) if windows.dims > 1 else (16, 64, 256)
+    """Outputs that a band may have: so many that bands of one width fill the axis."""
+    length = windows.output[0]
+    wishes = (4, 8, 16) if windows.dims > 1 else (16, 64, 256)
     return sorted({-(-length // -(-length // wish)) for wish in wishes})
 
 
@@ -189,5 +210,5 @@ def _cost_of_transforms(layer: Layer, lengths: tuple[int, ...]) -> float:
     pairs = layer.channels * layer.filters
     points = math.prod(lengths)
     transforms = tiles * (layer.channels + layer.filters) + layer.groups * pairs
-    a_point = 9 if layer.windows.dims == 1 else 14
+    a_point = 9 if layer.windows.dims == 1 else 10
     return points * (a_point * transforms + 3 * tiles * pairs) + 100_000 * tiles

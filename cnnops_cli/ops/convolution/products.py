@@ -13,7 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.convolution.layer import Layer, Tile
+from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.layer import Layer, Tile, matrix_depth, parts_of_a_sum, phases_of
 from cnnops_cli.ops.convolution.plan import product_tiles
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
@@ -40,23 +41,26 @@ class Products:
         windows = layer.windows
         self._layer = layer
         self._windows = windows
-        self._channels = layer.channels
         self._dtype = weights.dtype
+        self._stacked = stacked
+        self._columns = Columns(layer, stacked=stacked)
+        self._laid_out: dict[int, Array] = {}
         steps = windows.kernel[0] if stacked else 1
-        self._unfolded = (1, *windows.kernel[1:]) if stacked else windows.kernel
-        split = weights.reshape(layer.groups, layer.filters, layer.channels, steps, -1)
-        by_step = split.transpose(0, 3, 1, 2, 4).reshape(layer.groups, steps, layer.filters, -1)
-        # Steps of one phase see the same rows of the input, each from another row on.
-        shifts = [divmod(step * windows.dilation[0], windows.stride[0]) for step in range(steps)]
-        self._phases = {
-            phase: (
-                [shift for shift, near in shifts if near == phase],
-                by_step[:, [step for step in range(steps) if shifts[step][1] == phase]]
-                if windows.stride[0] > 1
-                else by_step,
-            )
-            for _, phase in shifts
-        }
+        by_step = weights.reshape(layer.groups, layer.filters, layer.channels, steps, -1)
+        axes = (0, 3, 1, 4, 2) if stacked else (0, 3, 1, 2, 4)
+        self._phases: dict[int, tuple[list[int], Array]] = {}
+        for phase, members in phases_of(layer, stacked).items():
+            stack = by_step[:, :, :, members].transpose(axes)
+            gap, stride = windows.dilation[0], windows.stride[0]
+            shifts = [step * gap // stride for step in range(steps)[members]]
+            self._phases[phase] = shifts, stack.reshape(*stack.shape[:3], -1)
+        self._count = steps * len(parts_of_a_sum(matrix_depth(layer, stacked)))
+
+    def lay_out(self, source: Source, tile: Tile) -> None:
+        """Lay out the cells of a tile; all that are computed from then on are parts of it."""
+        for phase, (shifts, _) in self._phases.items():
+            rows = tile.sizes[0] + max(shifts)
+            self._laid_out[phase] = self._columns.lay_out(source, tile, rows, phase)
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result.
@@ -68,25 +72,20 @@ class Products:
         bias : numpy.ndarray, shape (G, O), optional
         result : numpy.ndarray, shape (N, G, O, *output)
         """
-        target = result[tile.index]
-        groups = tile.groups.stop - tile.groups.start
-        rows, *inner = tile.sizes
-        if bias is None and self._is_one_product(tile, target):
-            whole = target[0].reshape(groups, 1, -1, rows * math.prod(inner))
-            next(self._shares(source, tile, whole))
-            return
-        sums, *others = self._shares(source, tile, None)
-        for share in others[:-1]:
-            np.add(sums, share, out=sums)
+        target = result[tile.index].transpose(1, 2, 0, *range(3, result.ndim))
+        direct = self._takes_products(tile, target)
+        shares = self._shares(source, tile, _flattened(target) if direct else None)
+        sums = next(shares)
         if bias is not None:
-            sums += bias[tile.groups, tile.filters, np.newaxis]
-        laid_out = (groups, sums.shape[1], rows, tile.count, *inner)
-        axes = (3, 0, 1, 2, *range(4, len(laid_out)))
-        if others:
-            first, last = (share.reshape(laid_out).transpose(axes) for share in (sums, others[-1]))
-            np.add(first, last, out=target, casting="unsafe")
-        else:
-            target[...] = sums.reshape(laid_out).transpose(axes)
+            sums += bias[tile.groups, tile.filters, np.newaxis, np.newaxis]
+        if self._count == 1 and not direct:
+            target[...] = sums.reshape(target.shape)
+        for number, share in enumerate(shares, start=2):
+            if number < self._count or direct:
+                np.add(sums, share, out=sums)
+            else:
+                first, last = (array.reshape(target.shape) for array in (sums, share))
+                np.add(first, last, out=target, casting="unsafe")
 
     def compute_in_parts(
         self, source: Source, tile: Tile, bias: Array | None, result: Array
@@ -95,63 +94,67 @@ class Products:
         for part in product_tiles(self._layer, tile, stacked=False):
             self.compute(source, part, bias, result)
 
-    def _is_one_product(self, tile: Tile, target: Array) -> bool:
-        """Whether one product gives the target as it lies in memory."""
-        steps = sum(len(shifts) for shifts, _ in self._phases.values())
+    def _takes_products(self, tile: Tile, target: Array) -> bool:
+        """Whether the target (g, o, n, *sizes) can take products as it lies in memory."""
         whole_rows = tile.sizes[1:] == self._windows.output[1:]
-        return steps == 1 and tile.count == 1 and whole_rows and target.dtype == self._dtype
+        long = tile.count == 1 or math.prod(tile.sizes) >= _LEAST_COLUMNS
+        return not self._stacked and whole_rows and long and target.dtype == self._dtype
 
     def _shares(self, source: Source, tile: Tile, out: Array | None) -> Iterator[Array]:
-        """What each step along the first axis of the kernel adds: (g, o, cells)."""
-        groups = tile.groups.stop - tile.groups.start
-        channels = slice(tile.groups.start * self._channels, tile.groups.stop * self._channels)
-        part = source.part(tile.items, channels, tile.box)
+        """Products that add up to the result, (g, o, n, cells); the first is kept in `out`."""
         rows, *inner = tile.sizes
-        line = tile.count * math.prod(inner)
+        line = math.prod(inner)
         for phase, (shifts, weights) in self._phases.items():
-            reach = rows + max(shifts)
-            cells = self._lay_out(part, phase, (reach, *inner))
+            cells = self._cells(source, tile, phase, rows + max(shifts))
             stack = weights[tile.groups, :, tile.filters]
-            shape = (*stack.shape[:3], reach * line)
-            shares = scratch(f"shares {phase}", shape, self._dtype) if out is None else out
-            _multiply(
-                stack.reshape(groups, -1, stack.shape[3]),
-                cells.reshape(groups, -1, reach * line),
-                shares.reshape(groups, -1, reach * line),
-            )
-            for number, shift in enumerate(shifts):
-                yield shares[:, number, :, shift * line : (shift + rows) * line]
+            groups, steps, filters, depth = stack.shape
+            stack = stack.reshape(groups, -1, depth)
+            for part in parts_of_a_sum(depth):
+                if out is None:
+                    shape = (groups, steps, filters, *cells.shape[2:])
+                    use = "sums" if (phase, part.start) == (0, 0) else "shares"
+                    product = scratch(use, shape, self._dtype)
+                else:
+                    product, out = out[:, np.newaxis], None
+                by_filter = product.reshape(groups, -1, *cells.shape[2:])
+                _multiply(stack[..., part], cells[:, part], by_filter)
+                for number, shift in enumerate(shifts):
+                    yield product[:, number, :, :, shift * line : (shift + rows) * line]
 
-    def _lay_out(self, part: Array, phase: int, sizes: tuple[int, ...]) -> Array:
-        """Lay out the cells as (g * C, *unfolded, rows, n, *inner); in place where they lie so."""
-        windows = self._windows
-        of_item, of_channel, *of_axis = part.strides
-        of_cell = [gap * step for gap, step in zip(windows.dilation, of_axis, strict=True)]
-        row, *inner = [gap * step for gap, step in zip(windows.stride, of_axis, strict=True)]
-        seen = as_strided(
-            part[:, :, phase:],
-            (part.shape[1], *self._unfolded, sizes[0], len(part), *sizes[1:]),
-            (of_channel, *of_cell, row, of_item, *inner),
-        )
-        if seen.dtype == self._dtype and seen[0].flags.c_contiguous:
-            return seen
-        cells = scratch("cells", seen.shape, self._dtype)
-        np.copyto(cells, seen, casting="unsafe")
-        return cells
+    def _cells(self, source: Source, tile: Tile, phase: int, rows: int) -> Array:
+        """The matrix of a tile: (g, depth, n, cells)."""
+        if self._laid_out:
+            first = tile.box[0].start
+            cells = self._laid_out[phase][tile.groups, :, tile.items, first : first + rows]
+        else:
+            cells = self._columns.lay_out(source, tile, rows, phase)
+        return cells.reshape(*cells.shape[:3], -1)
+
+
+def _flattened(target: Array) -> Array:
+    """View (g, o, n, *sizes) as (g, o, n, cells); the last axes lie side by side."""
+    line = (*target.shape[:3], math.prod(target.shape[3:]))
+    return as_strided(target, line, (*target.strides[:3], target.itemsize))
 
 
 def _multiply(weights: Array, cells: Array, out: Array) -> None:
-    """Multiply (g, m, depth) by (g, depth, width), in pieces that are the fastest for BLAS."""
-    groups, depth, width = cells.shape
-    piece = min(width, _SMALL_PRODUCT // (weights.shape[1] * depth))
+    """Multiply (g, m, depth) by (g, depth, n, width), in pieces that are the fastest for BLAS."""
+    groups, depth, items, width = cells.shape
+    if items > 1 and width < _LEAST_COLUMNS:
+        width *= items
+        cells, out = cells.reshape(groups, depth, -1), out.reshape(groups, -1, width)
+    else:
+        weights = weights[np.newaxis]
+        cells, out = cells.transpose(2, 0, 1, 3), out.transpose(2, 0, 1, 3)
+    piece = min(width, _SMALL_PRODUCT // (weights.shape[-2] * depth))
     if not _LEAST_COLUMNS <= piece < width:
         np.matmul(weights, cells, out=out)
         return
     whole = width // piece * piece
     pieces, results = (
-        array[..., :whole].reshape(groups, array.shape[1], -1, piece).swapaxes(1, 2)
+        array[..., :whole].reshape(*array.shape[:-1], -1, piece).swapaxes(-3, -2)
         for array in (cells, out)
     )
-    np.matmul(weights[:, np.newaxis], pieces, out=results)
+    np.matmul(weights[..., np.newaxis, :, :], pieces, out=results)
     if whole < width:
         np.matmul(weights, cells[..., whole:], out=out[..., whole:])

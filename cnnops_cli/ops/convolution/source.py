@@ -9,8 +9,6 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.geometry import Windows, extents
 from cnnops_cli.ops.scratch import scratch
 
-_NUMPY_PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-
 
 class Source:
     """An input and what lies around it.
@@ -31,23 +29,43 @@ class Source:
         self._stride = windows.stride
         self._reach = extents(windows.kernel, windows.dilation)
         self._begins = [begin for begin, _ in windows.padding]
-        self._cells: list[Array] | None = None
-        if mode != "zeros":
-            self._cells = [
-                np.pad(np.arange(length), pads, mode=_NUMPY_PAD_MODES[mode])  # type: ignore[call-overload]
-                for length, pads in zip(windows.lengths, windows.padding, strict=True)
-            ]
+        self._mode = mode
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether `line` can take parts."""
+        return self._mode == "zeros" and self._image.flags.c_contiguous
+
+    def line(self, items: slice, channels: slice, start: int, count: int) -> Array:
+        """Take cells in the order of memory, the spatial axes being one.
+
+        Before the first cell and behind the last of them all are zeros.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n, c, count)
+            As `part` gives it.
+        """
+        line = self._image.reshape(*self._image.shape[:2], -1)[items, channels]
+        if start >= 0 and start + count <= line.shape[2]:
+            return line[..., start : start + count]
+        copy = scratch("part", (*line.shape[:2], count), self._dtype)
+        _copy_cells(copy, line, (start,))
+        return copy
 
     def part(
         self,
         items: slice,
         channels: slice,
         box: Sequence[slice],
+        *,
+        lines: int = 0,
         beyond: int = 0,
     ) -> Array:
         """Take what a box of windows sees, from the first window's first cell on.
 
-        Behind the last window, `beyond` cells more of the last axis are taken.
+        At least so many lines are taken along the first axis, and along the last one `beyond` cells
+        more behind the last window.
 
         Returns
         -------
@@ -56,23 +74,25 @@ class Source:
             that is computed in, which the thread's next one overwrites.
         """
         part = self._image[items, channels]
-        firsts = [span.start * step for span, step in zip(box, self._stride, strict=True)]
+        starts = [
+            span.start * step - begin
+            for span, step, begin in zip(box, self._stride, self._begins, strict=True)
+        ]
         sizes = [
             (span.stop - span.start - 1) * step + reach
             for span, step, reach in zip(box, self._stride, self._reach, strict=True)
         ]
+        sizes[0] = max(sizes[0], lines)
         sizes[-1] += beyond
-        starts = [first - begin for first, begin in zip(firsts, self._begins, strict=True)]
-        if self._cells is not None:
-            for axis, cells in enumerate(self._cells):
-                seen = cells[firsts[axis] : firsts[axis] + sizes[axis]]
-                part = part.take(seen, axis + 2)
-            starts = [0] * len(box)
         ends = [start + size for start, size in zip(starts, sizes, strict=True)]
         if min(starts) >= 0 and not any(map(int.__gt__, ends, part.shape[2:])):
             place: tuple[Any, ...] = (..., *map(slice, starts, ends))
             seen_part: Array = part[place]
             return seen_part
+        if self._mode != "zeros":
+            for axis, (start, size) in enumerate(zip(starts, sizes, strict=True), start=2):
+                part = part.take(_inside(start, size, part.shape[axis], self._mode), axis)
+            return part
         copy = scratch("part", (*part.shape[:2], *sizes), self._dtype)
         _copy_cells(copy, part, starts)
         return copy
@@ -93,3 +113,15 @@ def _copy_cells(target: Array, part: Array, starts: Sequence[int]) -> None:
         inside.append(slice(first, last))
         taken.append(slice(start + first, start + last))
     np.copyto(target[tuple(inside)], part[tuple(taken)], casting="unsafe")
+
+
+def _inside(start: int, count: int, length: int, mode: str) -> Array:
+    """The cells of an axis that stand for `count` positions from `start` on."""
+    positions = np.arange(start, start + count)
+    if mode == "replicate":
+        return positions.clip(0, length - 1)
+    if mode == "circular":
+        return positions % length
+    round_trip = max(1, 2 * (length - 1))
+    positions %= round_trip
+    return np.minimum(positions, round_trip - positions)

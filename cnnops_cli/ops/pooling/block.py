@@ -7,7 +7,7 @@ or a NaN this is made good: window by window, by pooling once more, or by positi
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -153,19 +153,21 @@ class Pooling:
                     return self._fill_positions(tile, as_keys=False)
             elif self._has_keys:
                 cells = cells.astype(np.float32)
-            has_piece_nan = is_floating(cells) and _has_nan(cells)
-            has_nan |= has_piece_nan
             found = values.view(np.int16) if as_keys else values
             if number or found.dtype != cells.dtype:
                 found = scratch("more" if number else "best", values.shape, cells.dtype)
-            offsets = largest_and_offsets(
+            pool = partial(
+                largest_and_offsets,
                 cells,
                 self._plan(cells, tile.along[number], found, ordered=True),
                 found,
                 lowest(cells.dtype),
                 furthest=_furthest(piece, self._pitches),
-                nan_wins=has_piece_nan,
             )
+            offsets = pool(nan_wins=False)
+            if is_floating(found) and _has_nan(found):
+                has_nan = True
+                offsets = pool(nan_wins=True)
             if best is None:
                 best = found
                 _write_starts(offsets, piece, self._pitches, positions)
@@ -234,7 +236,7 @@ def _has_nan(values: Array) -> bool:
 def _zeros_among(values: Array) -> Array | None:
     """Tell where zeros are, or nothing where there are none."""
     is_zero = scratch("is zero", values.shape, np.dtype(np.bool_))
-    return is_zero if np.count_nonzero(np.equal(values, 0, out=is_zero)) else None
+    return is_zero if np.equal(values, 0, out=is_zero).any() else None
 
 
 def _furthest(piece: Sequence[Reach], pitches: Sequence[int]) -> int:

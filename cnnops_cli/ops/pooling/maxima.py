@@ -12,6 +12,9 @@ from cnnops_cli.ops.scratch import scratch
 
 _LITTLE_ENDIAN = bool(np.ones(1, np.uint16).view(np.uint8)[0])
 
+_SHORT_ROW = 512
+"""Bytes of a row that is copied as one value: NumPy keeps threads waiting where values are few."""
+
 
 def largest(
     cells: Array,
@@ -150,19 +153,25 @@ def _keep_larger(
 
 
 def copy_cells(cells: Array, index: slice | tuple[slice, ...], out: Array) -> None:
-    """Take cells out, for which every second one of a row is first in a pair."""
+    """Take cells out: short rows as one value each, of pairs of cells the first as their half."""
     if isinstance(index, slice):
         cells, index = cells.reshape(-1), (index,)
-    row = index[-1]
-    itemsize = cells.dtype.itemsize
-    pairs_fit = (row.start or 0) % 2 == 0 and cells.shape[-1] % 2 == 0
-    if row.step == 2 and itemsize < 8 and pairs_fit and cells.strides[-1] == itemsize:
+    *rows, row = index
+    start, step, itemsize = row.start or 0, row.step or 1, cells.dtype.itemsize
+    count = out.shape[-1]
+    has_rows = count > 0 and all(array.strides[-1] == itemsize for array in (cells, out))
+    if has_rows and step == 1 and count * itemsize <= _SHORT_ROW:
+        whole = np.dtype((np.void, count * itemsize))
+        np.copyto(out.view(whole), cells[(*rows, slice(start, start + count))].view(whole))
+    elif has_rows and step == 2 and itemsize < 8:
         # A pair of cells as one integer, cut to the half that is first in memory: this takes a
         # third of the time of a copy with gaps.
-        begin = (row.start or 0) // 2
-        pairs = cells.view(f"u{2 * itemsize}")[(*index[:-1], slice(begin, begin + out.shape[-1]))]
+        fits = min(count, (cells.shape[-1] - start) // 2)
+        pairs = cells[(*rows, slice(start, start + 2 * fits))].view(f"u{2 * itemsize}")
         if not _LITTLE_ENDIAN:
             pairs = pairs >> (8 * itemsize)
-        np.copyto(out.view(f"u{itemsize}"), pairs, casting="unsafe")
+        np.copyto(out[..., :fits].view(f"u{itemsize}"), pairs, casting="unsafe")
+        if fits < count:
+            out[..., -1] = cells[(*rows, start + 2 * fits)]
     else:
         np.copyto(out, cells[index])

@@ -45,6 +45,32 @@ class Along(NamedTuple):
         return begin, max(begin, min(self.windows, (self.length - 1 - start) // self.stride + 1))
 
     @property
+    def whole(self) -> tuple[int, int]:
+        """The first window that sees cells only, and the one behind the last."""
+        begin = self.seeing(0)[0]
+        return begin, max(begin, self.seeing(self.taps - 1)[1])
+
+    def clipped(self) -> list[int]:
+        """The windows that reach into the padding."""
+        begin, end = self.whole
+        return [*range(begin), *range(end, self.windows)]
+
+    def seen_by(self, window: int) -> range:
+        """The taps of a window that are among the cells."""
+        start = self.first + window * self.stride
+        begin = max(0, -(start // self.dilation))
+        return range(begin, min(self.taps, (self.length - 1 - start) // self.dilation + 1))
+
+    def is_shifted(self, outer: int) -> bool:
+        """Whether the windows of so many blocks are their first taps, moved all alike."""
+        return self.stride == 1 and (outer == 1 or self.windows == self.length)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether rows end where a stride does, so that many are taken as one."""
+        return self.windows * self.stride == self.length
+
+    @property
     def central(self) -> int | None:
         """A tap that no window has in the padding, if there is one."""
         taps = range(self.taps)

@@ -13,9 +13,6 @@ from cnnops_cli.ops.pooling.steps import Along
 _ALONE = 1 << 21
 """Up to so many cells one thread is as fast as two, which wait for each other."""
 
-_CACHED = 1 << 17
-"""Cells of a tile that stays in a core's cache."""
-
 
 @dataclass(frozen=True)
 class Reach:
@@ -131,8 +128,6 @@ def plan_tiles(planes: int, windows: Windows, cells: int) -> tuple[tuple[Tile, .
         What each thread takes at once. All together cover each window of each plane once.
     """
     alone = planes * math.prod(_reached(windows)) <= min(_ALONE, 4 * cells)
-    if alone:
-        cells = min(cells, _CACHED)
     lengths = _piece_lengths(windows, cells)
     axes = [list(_cut(windows, axis, length)) for axis, length in enumerate(lengths)]
     tiles = []
