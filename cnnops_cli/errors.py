@@ -1,8 +1,5 @@
 """The one exception that says what is wrong with a call or its data."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 INPUT = "{input}"
 """Stands in a reason for the tensor worked on; the command puts the file's name there."""
 
@@ -38,17 +35,21 @@ class CnnopsError(ValueError):
         return f"{text}: {shapes}" if shapes else text
 
 
-@contextmanager
-def naming_operands(**shapes: tuple[int, ...]) -> Iterator[None]:
+class naming_operands:  # noqa: N801 - reads as what it does, in a with statement
     """Add the operands and their shapes to an error that passes through, as its caller knows them.
 
     Parameters
     ----------
-    **shapes
+    **shapes : tuple of int
         The shape of each operand, by name.
     """
-    try:
-        yield
-    except CnnopsError as error:
-        error.operands |= shapes
-        raise
+
+    def __init__(self, **shapes: tuple[int, ...]) -> None:
+        self._shapes = shapes
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, CnnopsError):
+            error.operands |= self._shapes

@@ -13,14 +13,14 @@ from cnnops_cli.ops.channel_blocks import (
     UNBUFFERED,
     Part,
     block_values,
+    channels_apart,
     cut,
-    for_each_part,
 )
 from cnnops_cli.ops.moments import moments
 from cnnops_cli.ops.scalars import real
 from cnnops_cli.ops.scratch import scratch
 
-_CHANNELS = 1 << 16
+_CHANNELS = 1 << 15
 """Channels that are normalised at a time: bounds the memory of what there is a channel."""
 
 _COPIED = 1 << 20
@@ -32,8 +32,11 @@ _DEFAULTS = {
 }
 _ZERO = np.zeros(1)
 
-_FLOAT32_RANGE = (2.0**-102, 2.0**102)
-"""Coefficients of this size neither overflow nor lose digits in float32 on the way."""
+_NEAR = 0.5
+"""Up to so many deviations from zero, a mean is not taken off first where that costs a pass."""
+
+_SMALLEST, _LARGEST = 2.0**-102, np.array([[2.0**102], [2.0**102], [_NEAR]])
+"""A scale and an offset of this size neither overflow nor lose digits in float32 on the way."""
 
 
 def batchnorm(
@@ -159,12 +162,12 @@ def _normalise(
     """Write the result, some channels at a time; `running` is what is updated, None in eval."""
     np.setbufsize(UNBUFFERED)  # until this errstate ends
     count = output.size // output.shape[1]
-    at_a_time = _CHANNELS if values.flags.c_contiguous else min(_CHANNELS, _COPIED // count)
-    for channels in parallel.spans(output.shape[1], at_a_time):
+
+    def normalise(channels: slice) -> None:
         target = output[:, channels]
         source = values[:, channels].reshape(target.shape)
         mean, variance, weight, bias = (
-            np.asarray(array[channels] if array.ndim else array, np.float64)
+            (array[channels] if array.ndim else array).astype(np.float64)
             for array in (given.get(name, default) for name, default in _DEFAULTS.items())
         )
         rest = _ZERO
@@ -178,6 +181,13 @@ def _normalise(
                 if isinstance(array, np.ndarray):
                     here = array[channels]
                     here[...] = (1 - momentum) * here.astype(np.float64) + momentum * of_batch
+
+    at_a_time = _CHANNELS
+    if not values.flags.c_contiguous:
+        at_a_time = min(at_a_time, _COPIED // count)
+    elif running is not None:
+        at_a_time = min(at_a_time, channels_apart(output.shape))
+    parallel.for_each(normalise, parallel.spans(output.shape[1], at_a_time))
 
 
 def _coefficients(
@@ -193,32 +203,41 @@ def _coefficients(
     """Coefficients of ``(x - centre) * scale + offset``, in the dtype that fits them: (3, C).
 
     What `centre` leaves of the mean goes into `offset`. In float32 that is all of it where the mean
-    is at most half the deviation: one pass fewer, where all channels are so.
+    is at most half the deviation. Where no channel has a centre, there is none: (2, C).
     """
-    exact = np.empty((3, values.shape[1]))
-    centre, scale, offset = exact
-    np.divide(weight, np.sqrt(variance + eps), out=scale)
+    inverse = 1 / np.sqrt(variance + eps)
     narrow = all(array.dtype.itemsize <= 4 and is_floating(array) for array in (values, output))
+    if narrow:
+        terms = np.empty((3, values.shape[1]))
+        scale, offset, distance = terms
+        np.multiply(weight, inverse, out=scale)
+        np.multiply(mean, inverse, out=distance)
+        np.subtract(bias, distance * weight, out=offset)
+        sizes = np.abs(terms)
+        least, most = np.count_nonzero(sizes[0] >= _SMALLEST), np.count_nonzero(sizes <= _LARGEST)
+        if 3 * least == most == terms.size:
+            return terms[:2].astype(np.float32)
+    coefficients = np.empty((3, values.shape[1]))
+    centre, scale, offset = coefficients
+    np.multiply(weight, inverse, out=scale)
     for dtype in (np.float32, np.float64) if narrow else (np.float64,):
         centre[...] = mean.astype(dtype)
         if dtype == np.float32:
-            np.copyto(centre, 0, where=4 * mean * mean <= variance)
+            np.copyto(centre, 0, where=np.abs(mean) * inverse <= _NEAR)
         left = (mean - centre + rest) * scale
         offset[...] = bias
+        # What is no number here comes from what spoils the channel anyway.
         np.subtract(offset, left, out=offset, where=np.abs(left) > 0)
-        if dtype == np.float64 or _fits_float32(exact):
+        if dtype == np.float64 or _fits_float32(coefficients):
             break
-    return exact.astype(dtype)
+    return (coefficients if centre.any() else coefficients[1:]).astype(dtype)
 
 
 def _fits_float32(coefficients: Array) -> bool:
     """Whether float32 holds the coefficients and what they make; NaN spoils its channel anyway."""
-    smallest, largest = _FLOAT32_RANGE
     sizes = np.abs(coefficients)
     scale = sizes[1]
-    if np.maximum.reduce(sizes, axis=None) <= largest and np.minimum.reduce(scale) >= smallest:
-        return True
-    beyond = np.any(sizes > largest, axis=0) | ((scale < smallest) & (scale > 0))
+    beyond = np.any(sizes > _LARGEST[0], axis=0) | ((scale < _SMALLEST) & (scale > 0))
     return not np.any(beyond & ~np.isnan(scale))
 
 
@@ -227,8 +246,6 @@ def _apply(values: Array, output: Array, coefficients: Array) -> None:
     dtype = coefficients.dtype
     direct = output.dtype == dtype
     most = min(values.size, block_values(dtype.itemsize))
-    if not np.count_nonzero(coefficients[0]):
-        coefficients = coefficients[1:]
 
     def apply(part: Part) -> None:
         room = None if direct else scratch("normalised", (most,), dtype)
@@ -246,7 +263,8 @@ def _apply(values: Array, output: Array, coefficients: Array) -> None:
             if work is not target:
                 np.copyto(target, work, casting="same_kind")
 
-    for_each_part(apply, cut(values.shape, dtype.itemsize), 0 if direct else most * dtype.itemsize)
+    parts = cut(values.shape, dtype.itemsize)
+    parallel.for_each(apply, parts, 0 if direct else most * dtype.itemsize)
 
 
 def _check(
@@ -268,7 +286,7 @@ def _check(
     if not math.isfinite(real(eps, "eps")) or eps < 0 or (training and eps == 0):
         accepted = "positive in training" if training else "not negative"
         raise CnnopsError(f"eps must be {accepted} and finite; it is {eps}")
-    if "running_var" in given and (given["running_var"] < 0).any():
+    if "running_var" in given and np.count_nonzero(given["running_var"] < 0):
         raise CnnopsError(
             f"running_var holds {np.nanmin(given['running_var'])}; a variance is not negative"
         )

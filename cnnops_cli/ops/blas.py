@@ -5,8 +5,7 @@ in another way. So a result is the same in the command and in Python.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -25,17 +24,14 @@ def limit_before_numpy() -> None:
     os.environ.update(dict.fromkeys(_VARIABLES, "1"))
 
 
-@contextmanager
-def on_one_thread() -> Iterator[None]:
+def on_one_thread() -> AbstractContextManager[object]:
     """Keep the matrix products of this process to one thread each for a while."""
-    if all(os.environ.get(name) == "1" for name in _VARIABLES):
-        yield
-        return
-    _limit.enter()
-    try:
-        yield
-    finally:
-        _limit.leave()
+    return _no_limit if _is_limited() else _limit
+
+
+@cache
+def _is_limited() -> bool:
+    return all(os.environ.get(name) == "1" for name in _VARIABLES)
 
 
 class _Limit:
@@ -46,7 +42,7 @@ class _Limit:
         self._users = 0
         self._before: list[int] = []
 
-    def enter(self) -> None:
+    def __enter__(self) -> None:
         with self._lock:
             if self._users == 0:
                 self._before = [library.get_num_threads() for library in _libraries()]
@@ -54,7 +50,7 @@ class _Limit:
                     library.set_num_threads(1)
             self._users += 1
 
-    def leave(self) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0:
@@ -62,7 +58,7 @@ class _Limit:
                     library.set_num_threads(count)
 
 
-_limit = _Limit()
+_limit, _no_limit = _Limit(), nullcontext()
 
 
 @cache

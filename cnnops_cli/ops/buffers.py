@@ -1,5 +1,6 @@
 """Arrays that begin where a cache line does."""
 
+import ctypes
 import math
 from typing import Any
 
@@ -21,5 +22,6 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """
     kind: np.dtype[Any] = np.dtype(dtype)
     room = np.empty(math.prod(shape) * kind.itemsize + _LINE, np.uint8)
-    array: Array = np.ndarray(shape, kind, room, -room.ctypes.data % _LINE)
+    begin = ctypes.addressof(ctypes.c_char.from_buffer(room.data))
+    array: Array = np.ndarray(shape, kind, room, -begin % _LINE)
     return array

@@ -25,6 +25,9 @@ interpreter's lock; of longer ones the cache holds too little for the next call.
 _WORTH_A_THREAD = 1 << 20
 """Up to here one thread is done before two are."""
 
+_LEAST_SPANS = 4
+"""So many spans of channels keep several threads busy to the end."""
+
 _MOST_PARTS = 32
 """Bounds the memory of what is kept of each part."""
 
@@ -67,7 +70,11 @@ class Block:
             return values[..., np.newaxis]
         if self.run.stop > 1:
             values = values.repeat(self.run.stop, axis=-1)
-        return values if self.fold == 1 else np.concatenate((values,) * self.fold, axis=-1)
+        if self.fold == 1:
+            return values
+        rows = np.empty((*values.shape[:-1], self.fold, values.shape[-1]), values.dtype)
+        rows[...] = values[..., np.newaxis, :]
+        return rows.reshape(*values.shape[:-1], -1)
 
 
 Part = tuple[Block, ...]
@@ -122,6 +129,17 @@ def cut(shape: tuple[int, int, int], itemsize: int) -> tuple[Part, ...]:
     return tuple(
         tuple(blocks[part]) for part in parallel.spans(len(blocks), -(-len(blocks) // parts))
     )
+
+
+def channels_apart(shape: tuple[int, int, int]) -> int:
+    """How many channels of an array (N, C, run) a thread does from their sums to the result.
+
+    All, but where channels are planes, so many that they do not lie far apart in memory, and there
+    are enough for several threads.
+    """
+    samples, channels, run = shape
+    each = max(1, _WORTH_A_THREAD // (samples * run))
+    return each if run >= _PLANE and channels >= _LEAST_SPANS * each else channels
 
 
 def _even(length: int, most: int) -> int:

@@ -40,7 +40,7 @@ def moments(values: Array) -> tuple[Array, Array, Array]:
         square = mean * mean
         variance = squares - square
         exact = values.dtype.itemsize <= 4 and values.dtype.kind == "f"
-        if exact and not (square > _FAR * variance).any():
+        if exact and not np.count_nonzero(square > _FAR * variance):
             return mean, np.zeros(len(mean)), variance
         rest, squares = _sums(values, mean) / count
     variance = squares - rest * rest
@@ -67,27 +67,29 @@ def _sums(values: Array, shift: Array | None = None) -> Array:
             into += _block_sums(distances, block)
         return sums
 
+    all_sums = for_each_part(sum_part, parts, most * _FLOAT64.itemsize)
+    if len(parts) == 1:
+        return all_sums[0]
     totals = np.zeros((2, values.shape[1]))
-    for part, sums in zip(
-        parts, for_each_part(sum_part, parts, most * _FLOAT64.itemsize), strict=True
-    ):
+    for part, sums in zip(parts, all_sums, strict=True):
         totals[:, part[0].channels.start : part[-1].channels.stop] += sums
     return totals
 
 
 def _block_sums(distances: Array, block: Block) -> Array:
-    """Sums of a block's values and squares by channel; the block is overwritten."""
-    channels = block.channels.stop - block.channels.start
-    if block.fold:
-        sums = np.empty((2, block.fold, channels, block.run.stop))
-        ones, (of_values, of_squares) = np.ones(len(distances)), sums.reshape(2, -1)
-        np.dot(ones, distances, out=of_values)
-        np.multiply(distances, distances, out=distances)
-        np.dot(ones, distances, out=of_squares)
-    else:
-        sums = np.empty((2, len(distances), channels, 1))
-        of_values, of_squares = sums[..., 0]
-        np.einsum("ncr->nc", distances, out=of_values)
-        np.vecdot(distances, distances, out=of_squares)
-    by_channel: Array = np.einsum("pfcr->pc", sums)
+    """Sums of a block's values and squares by channel, (2, C); the block is overwritten."""
+    if not block.fold:
+        sums = np.empty((2, *distances.shape[:2]))
+        np.einsum("ncr->nc", distances, out=sums[0])
+        np.vecdot(distances, distances, out=sums[1])
+        total: Array = np.add.reduce(sums, axis=1)
+        return total
+    sums = np.empty((2, distances.shape[1]))
+    ones = np.ones(len(distances))
+    np.dot(ones, distances, out=sums[0])
+    np.multiply(distances, distances, out=distances)
+    np.dot(ones, distances, out=sums[1])
+    if block.fold == block.run.stop == 1:
+        return sums
+    by_channel: Array = np.einsum("pfcr->pc", sums.reshape(2, block.fold, -1, block.run.stop))
     return by_channel

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar, copy_context
 from functools import cache, partial
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, Thread, get_native_id
 from typing import TypeVar
 
 Part = TypeVar("Part")
@@ -49,7 +49,7 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
         Writes the results of one part where no other part writes.
     parts : sequence
         What the work was cut into. Waking a thread takes about 0.1 ms, so a part should be worth
-        more than that.
+        more than that. What is cut again in `work` stays on its thread.
     bytes_of_a_part : int
         What a part needs of memory for itself. No more threads run than `WORKING_BYTES` has room
         for.
@@ -59,7 +59,9 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
     Exception
         What `work` raised, on the first of the parts where it did.
     """
-    threads = min(_count.get() or available_cores(), len(parts))
+    threads = len(parts)
+    if threads > 1:
+        threads = min(_count.get() or available_cores(), threads)
     if bytes_of_a_part:
         threads = min(threads, max(1, WORKING_BYTES // bytes_of_a_part))
     if threads <= 1:
@@ -81,9 +83,8 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
                 failed.append((number, error))
                 waiting.clear()
 
-    finished = _threads().help(take, threads - 1)
-    take()
-    finished()
+    with using_threads(1), _threads().helping(take, threads - 1):
+        take()
     if failed:
         raise min(failed, key=lambda failure: failure[0])[1]
 
@@ -94,23 +95,17 @@ class _Threads:
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._started: list[Thread] = []
-        self._apart_from: tuple[int, int] | None = None
+        self._cores: dict[int, set[int]] = {}
         self._lock = Lock()
 
-    def help(self, take: Callable[[], None], count: int) -> Callable[[], None]:
-        """Have so many threads call `take`.
-
-        Returns
-        -------
-        callable
-            Waits for those that have begun, and keeps the others from it.
-        """
+    @contextmanager
+    def helping(self, take: Callable[[], None], count: int) -> Iterator[None]:
+        """Have so many threads call `take`; in the end wait for those that have begun."""
         with self._lock:
             for _ in range(count - len(self._started)):
                 thread = Thread(target=self._serve, name="cnnops", daemon=True)
                 thread.start()
                 self._started.append(thread)
-            self._keep_apart()
         tickets = deque(range(count))
         done: SimpleQueue[None] = SimpleQueue()
 
@@ -122,11 +117,11 @@ class _Threads:
             context.run(take)
             done.put(None)
 
-        # Each thread runs in a copy of this context, which holds NumPy's error state.
-        for _ in range(count):
-            self._jobs.put(partial(job, copy_context()))
-
-        def finished() -> None:
+        with self._kept_apart():
+            # Each thread runs in a copy of this context, which holds NumPy's error state.
+            for _ in range(count):
+                self._jobs.put(partial(job, copy_context()))
+            yield
             begun = count
             while tickets:
                 with suppress(IndexError):
@@ -135,24 +130,32 @@ class _Threads:
             for _ in range(begun):
                 done.get()
 
-        return finished
+    @contextmanager
+    def _kept_apart(self) -> Iterator[None]:
+        """Keep the caller on its core for a while, and the threads off it.
 
-    def _keep_apart(self) -> None:
-        """Keep the threads off the core that the caller runs on, which computes as well.
-
-        Linux wakes a thread on a core that is busy with its caller, and leaves both there for
-        milliseconds, where the cores were busy a moment ago: that halves the speed of short work.
+        Linux wakes a thread on the core of whoever wakes it, and two that compute stay there for
+        milliseconds. The caller is woken as well, each time that it gets the interpreter's lock.
         """
         core = _current_core()
-        if core is None or self._apart_from == (core, len(self._started)):
+        allowed = set() if core is None else os.sched_getaffinity(0)
+        if core not in allowed or len(allowed) == 1:
+            yield
             return
-        others = os.sched_getaffinity(0) - {core}
-        if others:
+        with self._lock:
+            for thread in self._started:
+                self._keep_on(allowed - {core}, thread.native_id)
+        self._keep_on({core}, get_native_id())
+        try:
+            yield
+        finally:
+            self._keep_on(allowed, get_native_id())
+
+    def _keep_on(self, cores: set[int], thread: int | None) -> None:
+        if thread is not None and self._cores.get(thread) != cores:
             with suppress(OSError):  # the process may have lost cores meanwhile
-                for thread in self._started:
-                    if thread.native_id:
-                        os.sched_setaffinity(thread.native_id, others)
-            self._apart_from = core, len(self._started)
+                os.sched_setaffinity(thread, cores)
+                self._cores[thread] = cores
 
     def _serve(self) -> None:
         while True:

@@ -17,9 +17,17 @@ CUTS = {
     "short runs": (40, 500, 7, 7),
     "planes": (3, 50, 30, 31),
     "long runs": (2, 3, 400, 401),
+    "spans of channels": (5, 23, 330, 331),
     "one channel": (3, 1, 150_001),
 }
-SMALL = {"_BLOCK_BYTES": 160, "_WORTH_A_THREAD": 96, "_MOST_PARTS": 5, "_PLANE": 6, "_ROW": 12}
+SMALL = {
+    "_BLOCK_BYTES": 160,
+    "_LEAST_SPANS": 2,
+    "_WORTH_A_THREAD": 96,
+    "_MOST_PARTS": 5,
+    "_PLANE": 6,
+    "_ROW": 12,
+}
 SMALL_CUTS = [(50, 1), (50, 5), (51, 3, 2), (2, 9, 5), (7, 11, 3), (3, 4, 6), (5, 3, 30)]
 SMALL_CUTS += [(1, 2, 99), (9, 1, 5, 5, 5)]
 
@@ -46,7 +54,7 @@ def column(values, rank):
 def truth(x, mean, variance, weight, bias, *, training, eps):
     """Each result and the size of its terms; the mean to twice the digits of float64.
 
-    A mean that is no larger than the deviation is a term of its own.
+    A mean of at most half the deviation is a term of its own.
     """
     x, axes = x.astype(np.float64), (0, *range(2, x.ndim))
     if training:
@@ -57,7 +65,7 @@ def truth(x, mean, variance, weight, bias, *, training, eps):
         variance = np.square(x).mean(axes)
     scale = weight / np.sqrt(variance + eps)
     scaled, bias = x * column(scale, x.ndim), column(bias, x.ndim)
-    small = np.where(np.square(mean) <= variance, np.abs(mean * scale), 0)
+    small = np.where(4 * np.square(mean) <= variance, np.abs(mean * scale), 0)
     return scaled + bias, np.abs(scaled) + np.abs(bias) + column(small, x.ndim) / 2
 
 

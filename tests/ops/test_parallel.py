@@ -44,7 +44,7 @@ def test_no_more_threads_than_have_room():
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no such call")
 @pytest.mark.skipif(available_cores() < 2, reason="there is one core")
-def test_the_threads_keep_off_the_core_of_their_caller():
+def test_the_threads_keep_off_the_core_of_their_caller_which_stays_there_meanwhile():
     allowed = os.sched_getaffinity(0)
     seen = {}
     meeting = threading.Barrier(2, timeout=10)
@@ -55,8 +55,24 @@ def test_the_threads_keep_off_the_core_of_their_caller():
 
     with using_threads(2):
         for_each(work, range(2))
-    assert seen.pop(threading.get_ident()) == allowed
-    assert all(len(cores) == len(allowed) - 1 and cores < allowed for cores in seen.values())
+    assert os.sched_getaffinity(0) == allowed
+    own = seen.pop(threading.get_ident())
+    assert len(own) == 1
+    assert list(seen.values()) == [allowed - own]
+
+
+def test_what_is_cut_again_stays_on_its_thread():
+    seen = []
+    meeting = threading.Barrier(2, timeout=10)
+
+    def work(part):
+        meeting.wait()
+        for_each(lambda _: seen.append((part, threading.get_ident())), range(20))
+
+    with using_threads(2):
+        for_each(work, range(2))
+    assert len(seen) == 40
+    assert len(set(seen)) == len({thread for _, thread in seen}) == 2
 
 
 def test_what_a_part_raises_comes_back():
