@@ -45,7 +45,11 @@ def _values_of_products(layer, stacked, groups, filters, count, sizes):
     steps = windows.kernel[0] if stacked else 1
     unfolded = prod(windows.kernel) // steps
     line = count * prod(sizes[1:])
-    values = {"cells": 0, "sums": 0, "shares": 0}
+    depth = layer.channels * unfolded
+    parts = 1 if depth <= 160 else max(2, -(-depth // 256))
+    held = min(parts, max(1, 6 // steps))
+    result = groups * filters * sizes[0] * line
+    values = {"cells": 0, "products": 0, "sums": result, "further": result}
     for phase in range(windows.stride[0]):
         steps_here = [
             step * windows.dilation[0]
@@ -54,12 +58,10 @@ def _values_of_products(layer, stacked, groups, filters, count, sizes):
         ]
         if steps_here:
             rows = sizes[0] + steps_here[-1] // windows.stride[0]
-            cells = groups * layer.channels * unfolded * rows * line
+            cells = groups * depth * rows * line
             values["cells"] = max(values["cells"], cells)
-            products = groups * len(steps_here) * filters * rows * line
-            values["shares"] = max(values["shares"], products)
-            if phase == 0:
-                values["sums"] = products
+            products = held * groups * len(steps_here) * filters * rows * line
+            values["products"] = max(values["products"], products)
     return values
 
 

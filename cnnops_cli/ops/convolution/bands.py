@@ -8,6 +8,8 @@ matrix product outruns the sums that it saves.
 
 import math
 import operator
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -17,10 +19,11 @@ from cnnops_cli.ops.convolution.costs import band_span
 from cnnops_cli.ops.convolution.layer import Layer, Tile, length_of
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.ops.scratch import scratch
 
 _KEPT_BYTES = 1 << 22
-"""Matrices of all groups together that are no larger are built once, else for each tile."""
+"""Matrices of all groups together that are no larger are kept for further tiles."""
 
 _MOST_SELECTED = 64
 """Weights of a channel that one product spreads over small matrices: long runs are copied."""
@@ -46,13 +49,13 @@ class Bands:
         self._span = band_span(windows, band)
         self._weights = weights
         depth = layer.channels * math.prod(windows.kernel[1:]) * self._span
-        kept = len(weights) * band * depth * weights.itemsize <= _KEPT_BYTES
-        self._kept = self._build(slice(0, layer.groups)) if kept else None
+        self._is_kept = len(weights) * band * depth * weights.itemsize <= _KEPT_BYTES
+        self._kept: dict[int, Array] = {}
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result, as `Products.compute` does."""
         target = result[tile.index]
-        matrices = self._build(tile.groups) if self._kept is None else self._kept[tile.groups]
+        matrices = self._matrices(tile.groups)
         offsets = None if bias is None else bias[tile.groups]
         if not self._multiply(self._lay_out(source, tile), matrices, offsets, target):
             # What is not finite, the zeros of the matrices have spread.
@@ -121,6 +124,14 @@ class Bands:
                 target[:, :, :, whole * band :] = by_filter[:, :, :, whole, :rest]
         return True
 
+    def _matrices(self, groups: slice) -> Array:
+        """The matrices (g, O * band, depth) of the groups of a tile, and maybe of others."""
+        if not self._is_kept:
+            return self._build(groups)
+        if groups.start not in self._kept:
+            self._kept[groups.start] = self._build(groups)
+        return self._kept[groups.start]
+
     def _build(self, groups: slice) -> Array:
         """The matrices (g, O * band, depth) of some groups."""
         windows, band, span = self._windows, self._band, self._span
@@ -129,7 +140,7 @@ class Bands:
         by_cell = of_groups.reshape(*of_groups.shape[:3], -1).swapaxes(2, 3)
         count, channels, cells, size = by_cell.shape
         if size * cells <= _MOST_SELECTED:
-            spread = by_cell.reshape(-1, cells * size) @ self._selection(cells)
+            spread = by_cell.reshape(-1, cells * size) @ _selection(windows, band, by_cell.dtype)
             by_channel = spread.reshape(count, channels, band, cells * span)
             matrices = by_channel.swapaxes(1, 2)
         else:
@@ -148,15 +159,16 @@ class Bands:
             diagonals[...] = by_cell[:, np.newaxis]
         return matrices.reshape(length_of(groups), filters * band, -1)
 
-    def _selection(self, cells: int) -> Array:
-        """The matrix that spreads a channel's weights over a banded matrix."""
-        windows, band = self._windows, self._band
-        size = windows.kernel[0]
-        selection = np.zeros((cells, size, band, cells, self._span), self._weights.dtype)
-        cell, line, output = np.ogrid[:cells, :size, :band]
-        place = output * windows.stride[0] + line * windows.dilation[0]
-        selection[cell, line, output, cell, place] = 1
-        return selection.reshape(cells * size, -1)
+
+@lru_cache(maxsize=16)
+def _selection(windows: Windows, band: int, dtype: np.dtype[Any]) -> Array:
+    """The matrix that spreads a channel's weights over a banded matrix."""
+    size, cells, span = windows.kernel[0], math.prod(windows.kernel[1:]), band_span(windows, band)
+    selection = np.zeros((cells, size, band, cells, span), dtype)
+    cell, line, output = np.ogrid[:cells, :size, :band]
+    place = output * windows.stride[0] + line * windows.dilation[0]
+    selection[cell, line, output, cell, place] = 1
+    return selection.reshape(cells * size, -1)
 
 
 def _is_finite(sums: Array) -> bool:

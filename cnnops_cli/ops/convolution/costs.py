@@ -7,7 +7,14 @@ ratios matter.
 import math
 from typing import TypeAlias
 
-from cnnops_cli.ops.convolution.layer import Layer, matrix_depth, parts_of_a_sum, phases_of, runs_on
+from cnnops_cli.ops.convolution.layer import (
+    Layer,
+    matrix_depth,
+    parts_at_once,
+    parts_of_a_sum,
+    phases_of,
+    runs_on,
+)
 from cnnops_cli.ops.geometry import Windows, extents
 
 COLUMNS = "matrix product"
@@ -59,7 +66,8 @@ def _cost_of_products(layer: Layer, *, stacked: bool) -> float:
     rate = 65 * _share(layer.filters * steps, 8) * _share(depth, 4) * _share(cells, 16)
     multiply = results * depth * steps * halo / rate
     reorder = 0.5 * layer.groups * layer.filters * depth * steps if steps > 1 else 0
-    add = 0.3 * results * (steps * len(parts_of_a_sum(depth)) - 1)
+    terms = steps * len(parts_of_a_sum(depth))
+    add = 0.2 * results * terms if terms > 1 else 0
     return multiply + reorder + cost_of_columns(layer, stacked) + add + 200 * layer.groups
 
 
@@ -114,10 +122,14 @@ def _copy_cost_of_lines(windows: Windows) -> float:
 
 
 def values_of_a_cell(layer: Layer, stacked: bool) -> int:
-    """What is laid out for one output cell of one group: cells, two products, what was copied."""
+    """What is laid out for one output cell of one group: cells, products, what was copied."""
     steps = layer.windows.kernel[0] if stacked else 1
+    depth = matrix_depth(layer, stacked)
+    parts = len(parts_of_a_sum(depth))
+    at_once = parts_at_once(parts, steps)
+    sums = 1 + (at_once < parts)
     seen = layer.channels * math.prod(layer.windows.stride)
-    return matrix_depth(layer, stacked) + 2 * layer.filters * steps + seen
+    return depth + layer.filters * (steps * at_once + sums) + seen
 
 
 def halo_rows(layer: Layer, stacked: bool) -> int:

@@ -15,6 +15,10 @@ several: each addition rounds. With up to 384, which are BLAS's own parts, the l
 to 3.5 times PyTorch's; with these it is up to twice as large."""
 
 
+_MOST_TERMS = 6
+"""How many products of a tile are held, to be added up in one go."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """The sizes of a convolution.
@@ -122,6 +126,11 @@ def parts_of_a_sum(depth: int) -> list[slice]:
     """
     count = -(-depth // _LONGEST_SUM)
     return spans_of(slice(0, depth), max(2, count) if depth > _LONG_SUM else count)
+
+
+def parts_at_once(parts: int, steps: int) -> int:
+    """How many parts of a sum wait to be added up, each of so many steps along the kernel."""
+    return min(parts, max(1, _MOST_TERMS // steps))
 
 
 def spans_of(whole: slice, count: int) -> list[slice]:

@@ -4,17 +4,28 @@ Either every cell of the kernel has a row of its own in that matrix, and the pro
 Or the first axis of the kernel is left out of the matrix: the weights of all cells along it are
 stacked, one product gives each one's share of the result, and the shares are added up, each from
 another column on. That copies less and fills the product better where filters are few.
+
+Long sums are cut into parts that are products of their own, since each addition rounds.
 """
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.ops import parallel
 from cnnops_cli.ops.convolution.columns import Columns
-from cnnops_cli.ops.convolution.layer import Layer, Tile, matrix_depth, parts_of_a_sum, phases_of
+from cnnops_cli.ops.convolution.layer import (
+    Layer,
+    Tile,
+    matrix_depth,
+    parts_at_once,
+    parts_of_a_sum,
+    phases_of,
+)
 from cnnops_cli.ops.convolution.plan import product_tiles
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
@@ -23,6 +34,28 @@ _SMALL_PRODUCT = 1_000_000
 """Multiply-adds up to which OpenBLAS multiplies small matrices without reordering them first."""
 
 _LEAST_COLUMNS = 256
+"""Items with fewer cells are multiplied together."""
+
+
+class _Phase(NamedTuple):
+    """Steps along the first axis of the kernel that see lines of one matrix.
+
+    Attributes
+    ----------
+    weights : numpy.ndarray, shape (g, o, steps, depth)
+    begin, shift : int
+        The line that the first window sees in the first step, and lines from step to step.
+    """
+
+    weights: Array
+    begin: int
+    shift: int
+
+    @property
+    def lines(self) -> int:
+        """How many lines all steps see beside those of one."""
+        steps: int = self.weights.shape[2]
+        return self.begin + (steps - 1) * self.shift
 
 
 class Products:
@@ -47,20 +80,23 @@ class Products:
         self._laid_out: dict[int, Array] = {}
         steps = windows.kernel[0] if stacked else 1
         by_step = weights.reshape(layer.groups, layer.filters, layer.channels, steps, -1)
-        axes = (0, 3, 1, 4, 2) if stacked else (0, 3, 1, 2, 4)
-        self._phases: dict[int, tuple[list[int], Array]] = {}
+        axes = (0, 1, 3, 4, 2) if stacked else (0, 1, 3, 2, 4)
+        self._phases: dict[int, _Phase] = {}
         for phase, members in phases_of(layer, stacked).items():
             stack = by_step[:, :, :, members].transpose(axes)
             gap, stride = windows.dilation[0], windows.stride[0]
-            shifts = [step * gap // stride for step in range(steps)[members]]
-            self._phases[phase] = shifts, stack.reshape(*stack.shape[:3], -1)
-        self._count = steps * len(parts_of_a_sum(matrix_depth(layer, stacked)))
+            begin, *others = (step * gap // stride for step in range(steps)[members])
+            shift = others[0] - begin if others else 0
+            self._phases[phase] = _Phase(stack.reshape(*stack.shape[:3], -1), begin, shift)
+        self._parts = parts_of_a_sum(matrix_depth(layer, stacked))
+        self._at_once = parts_at_once(len(self._parts), steps)
+        self._is_one_product = steps == len(self._parts) == 1
 
     def lay_out(self, source: Source, tile: Tile) -> None:
         """Lay out the cells of a tile; all that are computed from then on are parts of it."""
-        for phase, (shifts, _) in self._phases.items():
-            rows = tile.sizes[0] + max(shifts)
-            self._laid_out[phase] = self._columns.lay_out(source, tile, rows, phase)
+        for first, phase in self._phases.items():
+            rows = tile.sizes[0] + phase.lines
+            self._laid_out[first] = self._columns.lay_out(source, tile, rows, first)
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result.
@@ -73,19 +109,20 @@ class Products:
         result : numpy.ndarray, shape (N, G, O, *output)
         """
         target = result[tile.index].transpose(1, 2, 0, *range(3, result.ndim))
-        direct = self._takes_products(tile, target)
-        shares = self._shares(source, tile, _flattened(target) if direct else None)
-        sums = next(shares)
+        direct = target.dtype == self._dtype
+        sums = target if direct else scratch("sums", target.shape, self._dtype)
+        if direct and self._is_one_product and self._lies_as_a_product(tile):
+            cells, weights = self._cells(source, tile, 0, tile.sizes[0]), self._phases[0].weights
+            out = _flattened(target).transpose(2, 0, 1, 3)
+            _multiply(weights[tile.groups, tile.filters, 0], cells, out)
+        else:
+            self._add_up(source, tile, sums)
         if bias is not None:
-            sums += bias[tile.groups, tile.filters, np.newaxis, np.newaxis]
-        if self._count == 1 and not direct:
-            target[...] = sums.reshape(target.shape)
-        for number, share in enumerate(shares, start=2):
-            if number < self._count or direct:
-                np.add(sums, share, out=sums)
-            else:
-                first, last = (array.reshape(target.shape) for array in (sums, share))
-                np.add(first, last, out=target, casting="unsafe")
+            sums += bias[tile.groups, tile.filters].reshape(
+                *sums.shape[:2], *(1,) * (sums.ndim - 2)
+            )
+        if not direct:
+            np.copyto(target, sums, casting="unsafe")
 
     def compute_in_parts(
         self, source: Source, tile: Tile, bias: Array | None, result: Array
@@ -94,41 +131,65 @@ class Products:
         for part in product_tiles(self._layer, tile, stacked=False):
             self.compute(source, part, bias, result)
 
-    def _takes_products(self, tile: Tile, target: Array) -> bool:
-        """Whether the target (g, o, n, *sizes) can take products as it lies in memory."""
+    def _lies_as_a_product(self, tile: Tile) -> bool:
+        """Whether the result of a tile lies in memory as the matrix that is multiplied."""
         whole_rows = tile.sizes[1:] == self._windows.output[1:]
-        long = tile.count == 1 or math.prod(tile.sizes) >= _LEAST_COLUMNS
-        return not self._stacked and whole_rows and long and target.dtype == self._dtype
+        return whole_rows and (tile.count == 1 or math.prod(tile.sizes) >= _LEAST_COLUMNS)
 
-    def _shares(self, source: Source, tile: Tile, out: Array | None) -> Iterator[Array]:
-        """Products that add up to the result, (g, o, n, cells); the first is kept in `out`."""
+    def _add_up(self, source: Source, tile: Tile, sums: Array) -> None:
+        """Fill (g, o, n, *sizes) with the sum of all products."""
+        out = sums
+        for terms in self._terms(source, tile):
+            np.add.reduce(terms, axis=(2, 3), out=out)
+            if out is sums:
+                out = scratch("further", sums.shape, self._dtype)
+            else:
+                sums += out
+
+    def _terms(self, source: Source, tile: Tile) -> Iterator[Array]:
+        """Products that add up to the result, (g, o, steps, parts, n, *sizes), a few at a time.
+
+        The steps and parts of a filter lie side by side, so that they are added up in cache.
+        """
         rows, *inner = tile.sizes
         line = math.prod(inner)
-        for phase, (shifts, weights) in self._phases.items():
-            cells = self._cells(source, tile, phase, rows + max(shifts))
-            stack = weights[tile.groups, :, tile.filters]
-            groups, steps, filters, depth = stack.shape
-            stack = stack.reshape(groups, -1, depth)
-            for part in parts_of_a_sum(depth):
-                if out is None:
-                    shape = (groups, steps, filters, *cells.shape[2:])
-                    use = "sums" if (phase, part.start) == (0, 0) else "shares"
-                    product = scratch(use, shape, self._dtype)
-                else:
-                    product, out = out[:, np.newaxis], None
-                by_filter = product.reshape(groups, -1, *cells.shape[2:])
-                _multiply(stack[..., part], cells[:, part], by_filter)
-                for number, shift in enumerate(shifts):
-                    yield product[:, number, :, :, shift * line : (shift + rows) * line]
+        for first, phase in self._phases.items():
+            weights = phase.weights[tile.groups, tile.filters]
+            groups, filters, steps, depth = weights.shape
+            weights = weights.reshape(groups, -1, depth)
+            lines = rows + phase.lines
+            cells = self._cells(source, tile, first, lines)
+            for some in parallel.spans(len(self._parts), self._at_once):
+                parts = self._parts[some]
+                shape = (len(cells), groups, filters * steps, len(parts), cells.shape[3])
+                products = scratch("products", shape, self._dtype)
+                for number, part in enumerate(parts):
+                    _multiply(weights[..., part], cells[:, :, part], products[:, :, :, number])
+                of_item, of_group, of_row, of_part, of_cell = products.strides
+                of_line = line * of_cell
+                if len(cells) < tile.count:
+                    of_item = lines * of_line
+                terms = as_strided(
+                    products[..., phase.begin * line :],
+                    (groups, filters, steps, len(parts), tile.count, rows, line),
+                    (
+                        *(of_group, steps * of_row, of_row + phase.shift * of_line, of_part),
+                        *(of_item, of_line, of_cell),
+                    ),
+                )
+                yield terms.reshape(*terms.shape[:-1], *inner)
 
-    def _cells(self, source: Source, tile: Tile, phase: int, rows: int) -> Array:
-        """The matrix of a tile: (g, depth, n, cells)."""
+    def _cells(self, source: Source, tile: Tile, first: int, lines: int) -> Array:
+        """The matrices of a tile and phase, (n, g, depth, cells); of items with few cells one."""
         if self._laid_out:
-            first = tile.box[0].start
-            cells = self._laid_out[phase][tile.groups, :, tile.items, first : first + rows]
+            begin = tile.box[0].start
+            cells = self._laid_out[first][tile.groups, :, tile.items, begin : begin + lines]
         else:
-            cells = self._columns.lay_out(source, tile, rows, phase)
-        return cells.reshape(*cells.shape[:3], -1)
+            cells = self._columns.lay_out(source, tile, lines, first)
+        groups, depth, items, *sizes = cells.shape
+        width = math.prod(sizes)
+        together = 1 if width < _LEAST_COLUMNS else items
+        return cells.reshape(groups, depth, together, -1).transpose(2, 0, 1, 3)
 
 
 def _flattened(target: Array) -> Array:
@@ -138,14 +199,8 @@ def _flattened(target: Array) -> Array:
 
 
 def _multiply(weights: Array, cells: Array, out: Array) -> None:
-    """Multiply (g, m, depth) by (g, depth, n, width), in pieces that are the fastest for BLAS."""
-    groups, depth, items, width = cells.shape
-    if items > 1 and width < _LEAST_COLUMNS:
-        width *= items
-        cells, out = cells.reshape(groups, depth, -1), out.reshape(groups, -1, width)
-    else:
-        weights = weights[np.newaxis]
-        cells, out = cells.transpose(2, 0, 1, 3), out.transpose(2, 0, 1, 3)
+    """Multiply (g, m, depth) by (n, g, depth, width), in pieces that are the fastest for BLAS."""
+    depth, width = cells.shape[2:]
     piece = min(width, _SMALL_PRODUCT // (weights.shape[-2] * depth))
     if not _LEAST_COLUMNS <= piece < width:
         np.matmul(weights, cells, out=out)

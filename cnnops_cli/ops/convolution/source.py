@@ -9,6 +9,9 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.geometry import Windows, extents
 from cnnops_cli.ops.scratch import scratch
 
+_SHORT_LINE = 128
+"""Cells of a line up to which it is cheaper to clear all of it than each of its ends."""
+
 
 class Source:
     """An input and what lies around it.
@@ -102,16 +105,19 @@ def _copy_cells(target: Array, part: Array, starts: Sequence[int]) -> None:
     """Copy the cells from `starts` on to (n, c, *box); those outside of `part` are zero."""
     inside: list[Any] = [slice(None)] * 2
     taken: list[Any] = [slice(None)] * 2
+    beyond: list[tuple[Any, ...]] = []
     axes = zip(target.shape[2:], part.shape[2:], starts, strict=True)
     for count, length, start in axes:
         first = min(count, max(0, -start))
         last = max(first, min(count, length - start))
-        if first > 0:
-            target[(*inside, slice(first))] = 0
-        if last < count:
-            target[(*inside, slice(last, None))] = 0
+        beyond += [(*inside, slice(first))] * (first > 0)
+        beyond += [(*inside, slice(last, None))] * (last < count)
         inside.append(slice(first, last))
         taken.append(slice(start + first, start + last))
+    if beyond and target.shape[-1] < _SHORT_LINE:
+        beyond = [(...,)]
+    for place in beyond:
+        target[place] = 0
     np.copyto(target[tuple(inside)], part[tuple(taken)], casting="unsafe")
 
 
