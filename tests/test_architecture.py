@@ -80,7 +80,7 @@ def test_each_library_has_its_rooms(path):
         assert room_of(path) in ONLY_IN[name], f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "ops").glob("*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "ops").rglob("*.py")), ids=lambda p: p.name)
 def test_operators_know_nothing_of_files_terminals_and_clocks(path):
     assert not {name.split(".")[0] for name in imports_of(path)} & NOT_IN_OPS
 

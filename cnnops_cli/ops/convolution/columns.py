@@ -2,7 +2,6 @@
 
 import math
 import operator
-import sys
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from cnnops_cli.ops.convolution.layer import Layer, Tile, length_of, runs_on
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
 
-_LITTLE_ENDIAN = sys.byteorder == "little"
+_LITTLE_ENDIAN = np.dtype("<i4").isnative
 
 
 class Columns:
