@@ -46,7 +46,7 @@ def _values_of_products(layer, stacked, groups, filters, count, sizes):
     unfolded = prod(windows.kernel) // steps
     line = count * prod(sizes[1:])
     depth = layer.channels * unfolded
-    parts = 1 if depth <= 160 else max(2, -(-depth // 256))
+    parts = -(-depth // (160 if layer.filters > 8 else 32))
     held = min(parts, max(1, 6 // steps))
     result = groups * filters * sizes[0] * line
     values = {"cells": 0, "products": 0, "sums": result, "further": result}

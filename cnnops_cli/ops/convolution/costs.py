@@ -29,6 +29,9 @@ TILE_BYTES = 1 << 23
 """What is laid out for one tile. A core's cache holds less, but threads that make many short calls
 wait for the interpreter more than for memory."""
 
+_LONGEST_BAND_SUM = 512
+"""How many terms a result may have where they are added up one after the other, in one product."""
+
 _SHORTEST_TRANSFORM = {1: 1 << 15, 2: 384, 3: 64}
 _TRANSFORM_BYTES = 60 << 20
 """What the transforms of one tile may take, and those of the weights together."""
@@ -45,7 +48,7 @@ def estimate_costs(layer: Layer) -> dict[Choice, float]:
     room = TILE_BYTES // layer.dtype.itemsize
     if 4 * halo_rows(layer, True) * values_of_a_cell(layer, True) <= room:
         costs[STACKED, ()] = _cost_of_products(layer, stacked=True)
-    if layer.dtype.kind == "f":
+    if layer.dtype.kind == "f" and matrix_depth(layer, stacked=False) <= _LONGEST_BAND_SUM:
         for band in _band_widths(layer.windows):
             if layer.filters * band * _depth_of_a_band(layer, band) <= room:
                 costs[BANDS, (band,)] = _cost_of_bands(layer, band)
@@ -66,7 +69,7 @@ def _cost_of_products(layer: Layer, *, stacked: bool) -> float:
     rate = 65 * _share(layer.filters * steps, 8) * _share(depth, 4) * _share(cells, 16)
     multiply = results * depth * steps * halo / rate
     reorder = 0.5 * layer.groups * layer.filters * depth * steps if steps > 1 else 0
-    terms = steps * len(parts_of_a_sum(depth))
+    terms = steps * len(parts_of_a_sum(depth, layer.filters))
     add = 0.2 * results * terms if terms > 1 else 0
     return multiply + reorder + cost_of_columns(layer, stacked) + add + 200 * layer.groups
 
@@ -125,7 +128,7 @@ def values_of_a_cell(layer: Layer, stacked: bool) -> int:
     """What is laid out for one output cell of one group: cells, products, what was copied."""
     steps = layer.windows.kernel[0] if stacked else 1
     depth = matrix_depth(layer, stacked)
-    parts = len(parts_of_a_sum(depth))
+    parts = len(parts_of_a_sum(depth, layer.filters))
     at_once = parts_at_once(parts, steps)
     sums = 1 + (at_once < parts)
     seen = layer.channels * math.prod(layer.windows.stride)

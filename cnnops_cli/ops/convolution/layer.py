@@ -9,11 +9,10 @@ import numpy as np
 
 from cnnops_cli.ops.geometry import Windows
 
-_LONG_SUM, _LONGEST_SUM = 160, 256
-"""How many products are added up one after the other in the only part of a sum, and in one of
-several: each addition rounds. With up to 384, which are BLAS's own parts, the largest error was up
-to 3.5 times PyTorch's; with these it is up to twice as large."""
-
+_LONGEST_SUM, _FEW_FILTERS, _LONGEST_OF_FEW = 160, 8, 32
+"""How many products are added up one after the other, and how many where filters are few: each
+addition rounds. With up to 384, which are BLAS's own parts, the largest error was up to 3.5 times
+PyTorch's, whose error is less yet for few filters. A part costs an addition for each result."""
 
 _MOST_TERMS = 6
 """How many products of a tile are held, to be added up in one go."""
@@ -116,16 +115,16 @@ def matrix_depth(layer: Layer, stacked: bool) -> int:
     return layer.channels * math.prod(kernel[1:] if stacked else kernel)
 
 
-def parts_of_a_sum(depth: int) -> list[slice]:
+def parts_of_a_sum(depth: int, filters: int) -> list[slice]:
     """Cut the rows of a matrix into nearly equal parts whose products are added up.
 
     Examples
     --------
-    >>> parts_of_a_sum(400)
-    [slice(0, 200, None), slice(200, 400, None)]
+    >>> parts_of_a_sum(300, filters=64)
+    [slice(0, 150, None), slice(150, 300, None)]
     """
-    count = -(-depth // _LONGEST_SUM)
-    return spans_of(slice(0, depth), max(2, count) if depth > _LONG_SUM else count)
+    longest = _LONGEST_SUM if filters > _FEW_FILTERS else _LONGEST_OF_FEW
+    return spans_of(slice(0, depth), -(-depth // longest))
 
 
 def parts_at_once(parts: int, steps: int) -> int:

@@ -88,7 +88,7 @@ class Products:
             begin, *others = (step * gap // stride for step in range(steps)[members])
             shift = others[0] - begin if others else 0
             self._phases[phase] = _Phase(stack.reshape(*stack.shape[:3], -1), begin, shift)
-        self._parts = parts_of_a_sum(matrix_depth(layer, stacked))
+        self._parts = parts_of_a_sum(matrix_depth(layer, stacked), layer.filters)
         self._at_once = parts_at_once(len(self._parts), steps)
         self._is_one_product = steps == len(self._parts) == 1
 
