@@ -5,8 +5,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from cnnops_cli import options
-from cnnops_cli.commands.deliver import Delivery, check_output, deliver
-from cnnops_cli.commands.operands import Form, computing, read_tensors
+from cnnops_cli.commands.deliver import Delivery, check_output
+from cnnops_cli.commands.operands import Form, computing
+from cnnops_cli.commands.run import run
 from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
@@ -125,37 +126,43 @@ def batchnorm(
     check_output(settings, save_state)
     saved = {} if state is None else _read_state(state)
     batches = saved.pop(_COUNT, 0)
-    tensors = saved | read_tensors(
+
+    def normalise_input(tensors: dict[str, Tensor]) -> Delivery:
+        form = Form(1, settings.layout)
+        with computing(settings, tensors):
+            tensors = saved | tensors
+            if settings.dtype is None:
+                tensors = _with_float32_parameters(tensors)
+            arrays = unify(tensors, settings.dtype)
+            image = form.to_operator(arrays.pop("input"))
+            dtype = working_dtype(floating_dtype(image, *arrays.values()))
+            channels = image.shape[1] if image.ndim > 1 else 0
+            parameters = {
+                name: _per_channel(arrays.get(name, default), channels, dtype)
+                for name, default in _DEFAULTS.items()
+            }
+            result = normalise(
+                image,
+                **parameters,
+                training=train,
+                momentum=1 / (batches + 1) if momentum is None else momentum,
+                eps=eps,
+            )
+        delivery = Delivery("batchnorm", result, form)
+        if save_state is not None:
+            parameters[_COUNT] = np.array(batches + train, np.int64)
+            delivery.files[save_state] = named_writer(save_state, parameters)
+        return delivery
+
+    run(
+        normalise_input,
+        settings,
         input=input,
         weight=weight,
         bias=bias,
         running_mean=running_mean,
         running_var=running_var,
     )
-    form = Form(1, settings.layout)
-    with computing(settings, tensors):
-        if settings.dtype is None:
-            tensors = _with_float32_parameters(tensors)
-        arrays = unify(tensors, settings.dtype)
-        image = form.to_operator(arrays.pop("input"))
-        dtype = working_dtype(floating_dtype(image, *arrays.values()))
-        channels = image.shape[1] if image.ndim > 1 else 0
-        parameters = {
-            name: _per_channel(arrays.get(name, default), channels, dtype)
-            for name, default in _DEFAULTS.items()
-        }
-        result = normalise(
-            image,
-            **parameters,
-            training=train,
-            momentum=1 / (batches + 1) if momentum is None else momentum,
-            eps=eps,
-        )
-    delivery = Delivery("batchnorm", result, form)
-    if save_state is not None:
-        parameters[_COUNT] = np.array(batches + train, np.int64)
-        delivery.files[save_state] = named_writer(save_state, parameters)
-    deliver(delivery, settings)
 
 
 def _read_state(path: str) -> dict[str, Any]:

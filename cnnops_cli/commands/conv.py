@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from cnnops_cli import options
-from cnnops_cli.commands.deliver import Delivery, check_output, deliver
+from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.layer import fresh_layer
-from cnnops_cli.commands.operands import Form, computing, read_tensors
+from cnnops_cli.commands.operands import Form, computing
+from cnnops_cli.commands.run import run
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import convolve
@@ -178,32 +179,33 @@ def conv(
     if depthwise and groups is not None:
         raise CnnopsError("--depthwise sets the groups; leave --groups out")
 
-    tensors = read_tensors(input=input, kernel=kernel, bias=bias)
-    with computing(settings, tensors):
-        if dims is None:
-            dims = layer.dims if layer else _usual_dims(tensors["kernel"])
-        form = Form.spatial(tensors["input"].array.shape, dims, settings.layout)
-        channels = form.to_operator(tensors["input"].array).shape[max(form.lead, 0)]
-        groups = channels if depthwise else 1 if groups is None else groups
-        if layer:
-            tensors |= layer.draw(tensors["input"], channels, groups, dims)
-        arrays = unify(tensors, settings.dtype)
-        weight = _full_kernel(arrays["kernel"], dims, channels, depthwise)
-        result, algorithm = convolve(
-            form.to_operator(arrays["input"]),
-            weight,
-            arrays.get("bias"),
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-            padding_mode=padding_mode,
-        )
-    note = f"seed {layer.seed}" if layer else ""
-    delivery = Delivery("conv", result, form, note, algorithm)
-    if save_kernel is not None:
-        delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
-    deliver(delivery, settings)
+    def convolve_input(tensors: dict[str, Tensor]) -> Delivery:
+        with computing(settings, tensors):
+            rank = dims or (layer.dims if layer else _usual_dims(tensors["kernel"]))
+            form = Form.spatial(tensors["input"].array.shape, rank, settings.layout)
+            channels = form.to_operator(tensors["input"].array).shape[max(form.lead, 0)]
+            blocks = channels if depthwise else 1 if groups is None else groups
+            if layer:
+                tensors |= layer.draw(tensors["input"], channels, blocks, rank)
+            arrays = unify(tensors, settings.dtype)
+            weight = _full_kernel(arrays["kernel"], rank, channels, depthwise)
+            result, algorithm = convolve(
+                form.to_operator(arrays["input"]),
+                weight,
+                arrays.get("bias"),
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+                groups=blocks,
+                padding_mode=padding_mode,
+            )
+        note = f"seed {layer.seed}" if layer else ""
+        delivery = Delivery("conv", result, form, note, algorithm)
+        if save_kernel is not None:
+            delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
+        return delivery
+
+    run(convolve_input, settings, input=input, kernel=kernel, bias=bias)
 
 
 def _usual_dims(kernel: Tensor) -> int:

@@ -5,15 +5,16 @@ from typing import Annotated
 import numpy as np
 
 from cnnops_cli import options
-from cnnops_cli.commands.deliver import Delivery, check_output, deliver
-from cnnops_cli.commands.operands import Form, computing, read_tensors
+from cnnops_cli.commands.deliver import Delivery, check_output
+from cnnops_cli.commands.operands import Form, computing
+from cnnops_cli.commands.run import run
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.dropout import check_chance, draw_mask, keep, mask_shape
 from cnnops_cli.ops.dropout import dropout as drop
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.tensor import unify
+from cnnops_cli.tensors.tensor import Tensor, unify
 from cnnops_cli.tensors.write import array_writer
 
 mask_option = options.in_section("Dropout")
@@ -93,27 +94,30 @@ def dropout(
     check_chance(p)
     if mask is not None and (seed is not None or channelwise):
         raise CnnopsError("--mask says what is kept; leave --seed and --channelwise out")
-    tensors = read_tensors(input=input, mask=mask)
-    form = Form(1, settings.layout)
-    with computing(settings, tensors):
-        image = form.to_operator(unify({"input": tensors["input"]}, settings.dtype)["input"])
-        drawn = fresh_seed() if seed is None else seed
-        kept = np.broadcast_to(np.True_, mask_shape(image.shape, channelwise))
-        if mask is not None:
-            given = _given_mask(form.to_operator(tensors["mask"].array), image)
-        if not train:
-            result = image
-        elif mask is None and mask_output is None:
-            result = drop(image, p, seed=drawn, channelwise=channelwise)
-        else:
-            kept = draw_mask(image.shape, p, drawn, channelwise) if mask is None else given
-            result = keep(image, kept, p)
-    note = f"seed {drawn}" if train and mask is None else ""
-    delivery = Delivery("dropout", result, form, note)
-    if mask_output is not None:
-        used = np.broadcast_to(kept.view(np.uint8), image.shape)
-        delivery.files[mask_output] = array_writer(mask_output, "mask", form.from_operator(used))
-    deliver(delivery, settings)
+
+    def drop_input(tensors: dict[str, Tensor]) -> Delivery:
+        form = Form(1, settings.layout)
+        with computing(settings, tensors):
+            image = form.to_operator(unify({"input": tensors["input"]}, settings.dtype)["input"])
+            drawn = fresh_seed() if seed is None else seed
+            kept = np.broadcast_to(np.True_, mask_shape(image.shape, channelwise))
+            if mask is not None:
+                given = _given_mask(form.to_operator(tensors["mask"].array), image)
+            if not train:
+                result = image
+            elif mask is None and mask_output is None:
+                result = drop(image, p, seed=drawn, channelwise=channelwise)
+            else:
+                kept = draw_mask(image.shape, p, drawn, channelwise) if mask is None else given
+                result = keep(image, kept, p)
+        note = f"seed {drawn}" if train and mask is None else ""
+        delivery = Delivery("dropout", result, form, note)
+        if mask_output is not None:
+            used = form.from_operator(np.broadcast_to(kept.view(np.uint8), image.shape))
+            delivery.files[mask_output] = array_writer(mask_output, "mask", used)
+        return delivery
+
+    run(drop_input, settings, input=input, mask=mask)
 
 
 def _given_mask(mask: Array, image: Array) -> Array:

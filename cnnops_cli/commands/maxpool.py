@@ -3,13 +3,14 @@
 from typing import Annotated, Any
 
 from cnnops_cli import options
-from cnnops_cli.commands.deliver import Delivery, check_output, deliver
-from cnnops_cli.commands.operands import Form, computing, read_tensors
+from cnnops_cli.commands.deliver import Delivery, check_output
+from cnnops_cli.commands.operands import Form, computing
+from cnnops_cli.commands.run import run
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.geometry import per_axis
 from cnnops_cli.ops.maxpool import maxpool as pool
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.tensor import unify
+from cnnops_cli.tensors.tensor import Tensor, unify
 from cnnops_cli.tensors.write import array_writer
 from cnnops_cli.words import PADDING_WORDS
 
@@ -97,24 +98,27 @@ def maxpool(
     check_output(settings, indices)
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
-    tensors = read_tensors(input=input)
-    if dims is None:
-        dims = options.dims_of("--kernel", kernel_size)
-    with computing(settings, tensors):
-        image = unify(tensors, settings.dtype)["input"]
-        form = Form.spatial(image.shape, dims, settings.layout)
-        found = pool(
-            form.to_operator(image),
-            per_axis(kernel_size, dims, "kernel", minimum=1),
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            ceil_mode=ceil_mode,
-            return_indices=indices is not None,
-        )
-    values, *positions = found if isinstance(found, tuple) else (found,)
-    delivery = Delivery("maxpool", values, form)
-    if indices is not None:
-        where = form.from_operator(positions[0])
-        delivery.files[indices] = array_writer(indices, "indices", where)
-    deliver(delivery, settings)
+    dims_of_window = options.dims_of("--kernel", kernel_size) if dims is None else dims
+    size = per_axis(kernel_size, dims_of_window, "kernel", minimum=1)
+
+    def pool_input(tensors: dict[str, Tensor]) -> Delivery:
+        with computing(settings, tensors):
+            image = unify(tensors, settings.dtype)["input"]
+            form = Form.spatial(image.shape, dims_of_window, settings.layout)
+            found = pool(
+                form.to_operator(image),
+                size,
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+                ceil_mode=ceil_mode,
+                return_indices=indices is not None,
+            )
+        values, *positions = found if isinstance(found, tuple) else (found,)
+        delivery = Delivery("maxpool", values, form)
+        if indices is not None:
+            where = form.from_operator(positions[0])
+            delivery.files[indices] = array_writer(indices, "indices", where)
+        return delivery
+
+    run(pool_input, settings, input=input)
