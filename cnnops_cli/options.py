@@ -29,7 +29,7 @@ Value = TypeVar("Value")
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="INPUT",
+        metavar="[INPUT]...",
         show_default=False,
         help="A .npy file, archive.npz:name, a .json file, JSON text such as '[[1,2],[3,4]]', or - "
         "for standard input (JSON or .npy), which is also the default. JSON numbers take the dtype "
@@ -39,6 +39,8 @@ Inputs = Annotated[
 
 _MOST_DECIMALS = 400
 """More than the smallest double has."""
+
+_SEPARATORS = ("/", os.sep)
 
 _INTEGER = re.compile(r"[+-]?\d{1,99}")
 
@@ -179,7 +181,7 @@ def parse_output(text: str) -> str:
     if not is_directory(text):
         return _check_file(text, SUFFIXES)
     parent = Path(text).parent
-    if os.path.lexists(text.rstrip(os.sep)):
+    if os.path.lexists(text.rstrip("".join(_SEPARATORS))):
         raise CnnopsError(f"{text} is no directory, but a file")
     if not parent.is_dir():
         raise CnnopsError(f"{text} cannot be made: no such directory: {parent}")
@@ -188,7 +190,7 @@ def parse_output(text: str) -> str:
 
 def is_directory(output: str | None) -> bool:
     """Tell whether results go to a directory, each under its input's name."""
-    return output is not None and (output.endswith(os.sep) or os.path.isdir(output))
+    return output not in (None, "-") and (output.endswith(_SEPARATORS) or os.path.isdir(output))
 
 
 @parser

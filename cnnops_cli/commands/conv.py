@@ -165,6 +165,7 @@ def conv(
         cnnops conv --kernel k.json --stride 1,2 input.npy
         cnnops conv -k '[[1,0,-1]]' -p same --depthwise rgb.npy -o edges.npy
         cnnops conv --out-channels 8 --kernel-size 3 --seed 0 x.npy
+        cnnops conv -k k.npy a.npy b.npy c.npy -o results/
     """
     settings = settle(settings, inputs, kernel, bias, save_kernel=save_kernel)
     check_output(settings, save_kernel)

@@ -49,6 +49,7 @@ def answer_lines(
         raise CnnopsError("standard input is closed; --lines reads it")
     gc.enable()  # a short call needs none, but this may run for days
     stdin, failed, number = sys.stdin.buffer, 0, 0
+    os.set_blocking(stdin.fileno(), True)  # else what is not there yet looks like the end
     watched = settings if _is_seen(sys.stdin, sys.stdout) else settings._replace(quiet=True)
     with progress_of(watched, command, "lines", _size(stdin)) as progress:
         for number, line in enumerate(_lines(cast(io.BufferedReader, stdin)), 1):

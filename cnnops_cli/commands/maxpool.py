@@ -94,6 +94,7 @@ def maxpool(
         cnnops maxpool --kernel 2,2 --stride 1,2 input.npy
         cnnops maxpool -k 3 -s 2 -p 1 --indices where.npy x.npy -o y.npy
         echo '[3, 1, 2, 5]' | cnnops maxpool -k 2 --dims 1
+        cat tensors.jsonl | cnnops maxpool -k 2 --lines
     """
     settings = settle(settings, inputs, indices=indices)
     check_output(settings, indices)

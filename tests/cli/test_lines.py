@@ -79,6 +79,20 @@ def test_every_answer_is_there_before_the_next_question(cnnops):
         assert (process.wait(20), process.stderr.read()) == (0, b"")
 
 
+def test_a_pipe_that_would_not_wait_is_waited_for(cnnops):
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with (
+        cnnops.start(*CONV, **(PIPES | {"stdin": reading})) as process,
+        open(writing, "wb") as pipe,
+    ):
+        time.sleep(1)
+        pipe.write(b"[[1,2],[3,4]]\n")
+        pipe.close()
+        assert process.communicate(timeout=20) == (b"[[4321]]\n", b"")
+    os.close(reading)
+
+
 def test_no_lines_no_answers(cnnops):
     assert cnnops.text(*AS_IT_IS, stdin="") == ""
 
