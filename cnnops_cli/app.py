@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from cnnops_cli import __version__
+from cnnops_cli.commands.report import abandon, reason_of, report
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.help import HelpfulCommand
 from cnnops_cli.ops.blas import limit_before_numpy
@@ -20,7 +21,7 @@ from cnnops_cli.words import suggest
 OPERATORS = ("conv", "maxpool", "batchnorm", "dropout")
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
-_STDOUT, _STDERR = 1, 2
+_STDOUT = 1
 _BAD_CALL = 2
 _TERMINATED = 143
 
@@ -107,34 +108,22 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as done:
         return done.exit_code
     except BrokenPipeError:  # whoever read standard output has what they wanted
-        _abandon(_STDOUT)
+        abandon(_STDOUT)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         return _fail(context.command_path if context else command, _describe(error))
-    except CnnopsError as error:
-        return _fail(command, str(error))
+    except (CnnopsError, MemoryError) as error:
+        return _fail(command, reason_of(error))
     except OSError as error:
-        _abandon(_STDOUT)
+        abandon(_STDOUT)
         return _fail(command, f"cannot write standard output: {error.strerror or error}")
-    except MemoryError as error:
-        return _fail(command, f"not enough memory: {error}" if str(error) else "not enough memory")
     except Exception as error:
         return _fail(command, f"internal error, please report it: {type(error).__name__}: {error}")
     return 0
 
 
-def _abandon(descriptor: int) -> None:
-    """Let what could not be written go nowhere, so that Python does not try again at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
-
-
 def _fail(command: str, text: str) -> int:
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
-    if sys.stderr is not None:
-        try:
-            print(f"{command}: error: {line}", file=sys.stderr, flush=True)
-        except OSError:  # the status still tells
-            _abandon(_STDERR)
+    report(command, text)
     return _BAD_CALL
 
 
@@ -156,5 +145,4 @@ def _describe(error: typer.TyperException) -> str:
     if option:
         return f"{option} takes no value" if "not take" in text else f"{option} needs a value"
     text = text.rstrip(".")
-    only = "; there is one INPUT" if "extra argument" in text else ""
-    return text[0].lower() + text[1:] + only
+    return text[0].lower() + text[1:]

@@ -4,6 +4,7 @@ Every word, size and path is checked here, before anything is read.
 """
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
@@ -25,19 +26,21 @@ from cnnops_cli.words import (
 
 Value = TypeVar("Value")
 
-Input = Annotated[
-    str,
+Inputs = Annotated[
+    list[str] | None,
     typer.Argument(
-        metavar="INPUT",
+        metavar="[INPUT]...",
         show_default=False,
         help="A .npy file, archive.npz:name, a .json file, JSON text such as '[[1,2],[3,4]]', or - "
         "for standard input (JSON or .npy), which is also the default. JSON numbers take the dtype "
-        "of the array files they meet.",
+        "of the array files they meet. Several files go with -o DIRECTORY/.",
     ),
 ]
 
 _MOST_DECIMALS = 400
 """More than the smallest double has."""
+
+_SEPARATORS = ("/", os.sep)
 
 _INTEGER = re.compile(r"[+-]?\d{1,99}")
 
@@ -48,6 +51,7 @@ def in_section(title: str) -> Callable[..., Any]:
 
 
 shared_option = in_section("Input and output")
+batch_option = in_section("Many tensors")
 geometry_option = in_section("Geometry")
 
 
@@ -170,9 +174,23 @@ def parse_named_arrays_file(text: str) -> str:
 
 
 @parser
-def parse_array_file_or_stdout(text: str) -> str:
-    """Parse a FILE that an array is written to, or ``-``."""
-    return text if text == "-" else _check_file(text, SUFFIXES)
+def parse_output(text: str) -> str:
+    """Parse where results go: ``-``, a FILE, or a DIRECTORY/ that is there or can be made."""
+    if text == "-" or os.path.isdir(text):
+        return text
+    if not is_directory(text):
+        return _check_file(text, SUFFIXES)
+    parent = Path(text).parent
+    if os.path.lexists(text.rstrip("".join(_SEPARATORS))):
+        raise CnnopsError(f"{text} is no directory, but a file")
+    if not parent.is_dir():
+        raise CnnopsError(f"{text} cannot be made: no such directory: {parent}")
+    return text
+
+
+def is_directory(output: str | None) -> bool:
+    """Tell whether results go to a directory, each under its input's name."""
+    return output not in (None, "-") and (output.endswith(_SEPARATORS) or os.path.isdir(output))
 
 
 @parser
@@ -223,10 +241,13 @@ class Settings(NamedTuple):
         str | None,
         shared_option(
             "--output", "-o",
-            metavar="FILE",
-            parser=parse_array_file_or_stdout,
+            metavar="FILE|DIRECTORY/",
+            parser=parse_output,
             help="Write the result to FILE, whole or not at all; .npy, .npz or .json. "
-            "- is standard output. Without --format, standard output then stays empty.",
+            "- is standard output. Without --format, standard output then stays empty. "
+            "Into DIRECTORY/, which is made where it is missing, each result goes under its "
+            "INPUT's name: dir/x.json to DIRECTORY/x.json, w.npz:name to name.npy; what "
+            "has no such suffix gains .npy.",
         ),
     ] = None  # fmt: skip
     format: Annotated[
@@ -283,8 +304,8 @@ class Settings(NamedTuple):
         bool,
         shared_option(
             "--quiet", "-q",
-            help="No view and no summary: the result (JSON, where --format is auto), errors and "
-            "the exit status only.",
+            help="No view, no summary and no progress bar: the result (JSON, where --format is "
+            "auto), errors and the exit status only.",
         ),
     ] = False  # fmt: skip
     no_color: Annotated[
@@ -293,6 +314,24 @@ class Settings(NamedTuple):
             "--no-color",
             help="No colour in the view. NO_COLOR, FORCE_COLOR, TERM=dumb, COLUMNS and LINES "
             "are obeyed.",
+        ),
+    ] = False
+    lines: Annotated[
+        bool,
+        batch_option(
+            "--lines",
+            help="Every line of standard input is one JSON tensor, and is answered by one line of "
+            "JSON at once, so that the command can be a co-process. A line that is wrong, or "
+            "blank, ends it with status 2. Other tensors are read once.",
+        ),
+    ] = False
+    keep_going: Annotated[
+        bool,
+        batch_option(
+            "--keep-going",
+            help="Answer a line that is wrong with null, name it on standard error, go on, and end "
+            "with status 2. Several INPUT files do so in any case: the results of the others are "
+            "written.",
         ),
     ] = False
 

@@ -7,7 +7,7 @@ import numpy as np
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.operands import Form, computing
-from cnnops_cli.commands.run import run
+from cnnops_cli.commands.run import run, settle
 from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
@@ -106,7 +106,7 @@ def batchnorm(
             "--state names.",
         ),
     ] = None,
-    input: options.Input = "-",
+    inputs: options.Inputs = None,
     *,
     settings: Settings,
 ) -> None:
@@ -123,6 +123,9 @@ def batchnorm(
         cnnops batchnorm --state bn.npz --save-state bn.npz batch.npy -o normed.npy
         cnnops batchnorm --eval --state bn.npz batch.npy
     """
+    settings = settle(
+        settings, inputs, weight, bias, running_mean, running_var, state, save_state=save_state
+    )
     check_output(settings, save_state)
     saved = {} if state is None else _read_state(state)
     batches = saved.pop(_COUNT, 0)
@@ -155,9 +158,10 @@ def batchnorm(
         return delivery
 
     run(
+        "batchnorm",
         normalise_input,
         settings,
-        input=input,
+        inputs,
         weight=weight,
         bias=bias,
         running_mean=running_mean,

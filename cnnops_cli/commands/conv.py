@@ -9,7 +9,7 @@ from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.layer import fresh_layer
 from cnnops_cli.commands.operands import Form, computing
-from cnnops_cli.commands.run import run
+from cnnops_cli.commands.run import run, settle
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import convolve
@@ -149,7 +149,7 @@ def conv(
             help="One group a channel; a bare kernel is applied to every channel.",
         ),
     ] = False,
-    input: options.Input = "-",
+    inputs: options.Inputs = None,
     *,
     settings: Settings,
 ) -> None:
@@ -165,7 +165,9 @@ def conv(
         cnnops conv --kernel k.json --stride 1,2 input.npy
         cnnops conv -k '[[1,0,-1]]' -p same --depthwise rgb.npy -o edges.npy
         cnnops conv --out-channels 8 --kernel-size 3 --seed 0 x.npy
+        cnnops conv -k k.npy a.npy b.npy c.npy -o results/
     """
+    settings = settle(settings, inputs, kernel, bias, save_kernel=save_kernel)
     check_output(settings, save_kernel)
     layer = fresh_layer(
         kernel,
@@ -205,7 +207,7 @@ def conv(
             delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
         return delivery
 
-    run(convolve_input, settings, input=input, kernel=kernel, bias=bias)
+    run("conv", convolve_input, settings, inputs, kernel=kernel, bias=bias)
 
 
 def _usual_dims(kernel: Tensor) -> int:

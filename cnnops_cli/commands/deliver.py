@@ -116,17 +116,22 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
         closed_pipe = None
         if _to_stdout(settings):
             try:
-                _write_stdout(_stdout_writer(delivery, settings))
+                write_stdout(_stdout_writer(delivery, settings))
             except BrokenPipeError as error:
                 closed_pipe = error
         staged.commit()
     if closed_pipe is not None:
         raise closed_pipe
-    if to_file and not settings.quiet and sys.stderr is not None and sys.stderr.isatty():
+    if to_file and wants_summary(settings):
         from cnnops_cli.views.summary import summarise
 
         parts = [to_file, *summarise(delivery.output, settings.precision), delivery.terminal_note]
         print(*filter(None, parts), sep="  ", file=sys.stderr)
+
+
+def wants_summary(settings: Settings) -> bool:
+    """Tell whether someone would read what was written where."""
+    return not settings.quiet and sys.stderr is not None and sys.stderr.isatty()
 
 
 def _to_stdout(settings: Settings) -> bool:
@@ -169,7 +174,16 @@ class _Unbuffered(io.RawIOBase):
         return size
 
 
-def _write_stdout(write: Writer) -> None:
+def write_stdout(write: Writer) -> None:
+    """Write to standard output at once.
+
+    Raises
+    ------
+    BrokenPipeError
+        If whoever read it has gone.
+    CnnopsError
+        If it cannot be written otherwise.
+    """
     try:
         write(cast(BinaryIO, _Unbuffered()))
     except BrokenPipeError:

@@ -7,7 +7,7 @@ import numpy as np
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.operands import Form, computing
-from cnnops_cli.commands.run import run
+from cnnops_cli.commands.run import run, settle
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.dropout import check_chance, draw_mask, keep, mask_shape
@@ -74,7 +74,7 @@ def dropout(
             help="Write the mask that was used (.npy, .npz or .json): uint8, 1 is kept.",
         ),
     ] = None,
-    input: options.Input = "-",
+    inputs: options.Inputs = None,
     *,
     settings: Settings,
 ) -> None:
@@ -90,6 +90,7 @@ def dropout(
         cnnops dropout --seed 7 --mask-output mask.npy x.npy -o dropped.npy
         cnnops dropout --mask '[1, 0, 1, 1]' '[0.5, 1.5, 2.5, 3.5]'
     """
+    settings = settle(settings, inputs, mask, mask_output=mask_output)
     check_output(settings, mask_output)
     check_chance(p)
     if mask is not None and (seed is not None or channelwise):
@@ -117,7 +118,7 @@ def dropout(
             delivery.files[mask_output] = array_writer(mask_output, "mask", used)
         return delivery
 
-    run(drop_input, settings, input=input, mask=mask)
+    run("dropout", drop_input, settings, inputs, mask=mask)
 
 
 def _given_mask(mask: Array, image: Array) -> Array:

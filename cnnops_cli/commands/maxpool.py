@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.operands import Form, computing
-from cnnops_cli.commands.run import run
+from cnnops_cli.commands.run import run, settle
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.geometry import per_axis
 from cnnops_cli.ops.maxpool import maxpool as pool
@@ -79,7 +79,7 @@ def maxpool(
             "each channel's plane without padding.",
         ),
     ] = None,
-    input: options.Input = "-",
+    inputs: options.Inputs = None,
     *,
     settings: Settings,
 ) -> None:
@@ -94,7 +94,9 @@ def maxpool(
         cnnops maxpool --kernel 2,2 --stride 1,2 input.npy
         cnnops maxpool -k 3 -s 2 -p 1 --indices where.npy x.npy -o y.npy
         echo '[3, 1, 2, 5]' | cnnops maxpool -k 2 --dims 1
+        cat tensors.jsonl | cnnops maxpool -k 2 --lines
     """
+    settings = settle(settings, inputs, indices=indices)
     check_output(settings, indices)
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
@@ -121,4 +123,4 @@ def maxpool(
             delivery.files[indices] = array_writer(indices, "indices", where)
         return delivery
 
-    run(pool_input, settings, input=input)
+    run("maxpool", pool_input, settings, inputs)

@@ -22,13 +22,19 @@ def read_tensors(**texts: str | None) -> dict[str, Tensor]:
     CnnopsError
         If one cannot be read, or two are standard input.
     """
-    given = {name: text for name, text in texts.items() if text is not None}
-    from_stdin = [_argument(name) for name, text in given.items() if text == STDIN]
+    check_standard_input(**texts)
+    return {
+        name: read_tensor(text, _argument(name)) for name, text in texts.items() if text is not None
+    }
+
+
+def check_standard_input(**texts: str | None) -> None:
+    """Refuse two arguments that are both standard input."""
+    from_stdin = [_argument(name) for name, text in texts.items() if text == STDIN]
     if len(from_stdin) > 1:
         raise CnnopsError(
             f"{' and '.join(from_stdin)} are both - (standard input); only one argument may be"
         )
-    return {name: read_tensor(text, _argument(name)) for name, text in given.items()}
 
 
 def _argument(name: str) -> str:

@@ -20,7 +20,11 @@ Part = TypeVar("Part")
 WORKING_BYTES = 60 << 20
 """What an operator may hold for a while beside its input and its result."""
 
+Watcher = Callable[[int], Callable[[], None]]
+"""Is told how many parts there are, and tells what to call after each, on whatever thread."""
+
 _count: ContextVar[int | None] = ContextVar("count", default=None)
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def available_cores() -> int:
@@ -38,6 +42,16 @@ def using_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         _count.reset(token)
+
+
+@contextmanager
+def watched_by(watcher: Watcher | None) -> Iterator[None]:
+    """Tell a watcher of the parts that are done, but not of those that a part is cut into."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
 
 
 def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_part: int = 0) -> None:
@@ -60,6 +74,11 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
         What `work` raised, on the first of the parts where it did.
     """
     threads = len(parts)
+    watcher = _watcher.get()
+    if watcher is not None and threads > 1:
+        with watched_by(None):
+            for_each(_telling(work, watcher(threads)), parts, bytes_of_a_part)
+        return
     if threads > 1:
         threads = min(_count.get() or available_cores(), threads)
     if bytes_of_a_part:
@@ -87,6 +106,14 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
         take()
     if failed:
         raise min(failed, key=lambda failure: failure[0])[1]
+
+
+def _telling(work: Callable[[Part], None], tell: Callable[[], None]) -> Callable[[Part], None]:
+    def work_and_tell(part: Part) -> None:
+        work(part)
+        tell()
+
+    return work_and_tell
 
 
 class _Threads:

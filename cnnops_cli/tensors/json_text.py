@@ -184,9 +184,12 @@ def _count(size: int | None) -> str:
 
 def write_json(stream: BinaryIO, array: Array, precision: int | None = None) -> None:
     """Write an array as `format_array` does, and a newline, with little text at once in memory."""
+    held = b""
     for text in _texts(array, precision):
-        stream.write(text)
-    stream.write(b"\n")
+        if held:
+            stream.write(held)
+        held = text
+    stream.write(held + b"\n")  # with the newline, for a small array is one write
 
 
 def format_array(array: Array, precision: int | None = None) -> bytes:

@@ -53,10 +53,9 @@ def read_tensor(text: str, argument: str) -> Tensor:
         raise CnnopsError(f"{argument} is empty; expected a file, - or JSON text")
     if text == STDIN:
         return _read_stdin(argument)
-    inline = text.lstrip()
-    if inline.startswith("[") or (_NUMBER.fullmatch(inline) and not os.path.exists(text)):
+    if is_inline(text):
         return _read_inline(text, argument)
-    path, member = _split_member(text)
+    path, member = split_member(text)
     option = "" if argument == INPUT_ARGUMENT else f"{argument} "
     with _open(path, argument) as (stream, size):
         if _starts_with(stream, ZIP_MAGIC) or path.endswith(".npz"):
@@ -97,6 +96,12 @@ def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, T
     return {key: Tensor(array, f"{name}:{key}", weak) for key, array in arrays.items()}
 
 
+def is_inline(text: str) -> bool:
+    """Tell whether an argument is JSON text itself, and no file's name."""
+    inline = text.lstrip()
+    return inline.startswith("[") or bool(_NUMBER.fullmatch(inline) and not os.path.exists(text))
+
+
 def _read_inline(text: str, argument: str) -> Tensor:
     from cnnops_cli.tensors.json_text import parse_array
 
@@ -130,7 +135,7 @@ def _read_plain(stream: BinaryIO, size: int, name: str) -> Tensor:
     return Tensor(read_array(stream, name), name, weak=True)
 
 
-def _split_member(text: str) -> tuple[str, str | None]:
+def split_member(text: str) -> tuple[str, str | None]:
     """Split ``archive.npz:name``; a file that has such a name itself is meant first."""
     archive, mark, member = text.partition(".npz:")
     if mark and not os.path.exists(text):

@@ -28,7 +28,7 @@ def _bytes(stdin: bytes | str | np.ndarray | None) -> bytes:
     return stdin.encode() if isinstance(stdin, str) else stdin or b""
 
 
-def _environment(extra: dict[str, str] | None) -> dict[str, str]:
+def environment(extra: dict[str, str] | None) -> dict[str, str]:
     fixed = {"PATH": os.defpath, "HOME": "/", "LANG": "C.UTF-8", "TERM": "xterm-256color"}
     return fixed | (extra or {})
 
@@ -53,7 +53,7 @@ class Command:
         return subprocess.Popen(
             [*shell, self.executable, *arguments],
             cwd=cwd or self.folder,
-            env=_environment(env),
+            env=environment(env),
             **streams,
         )
 
@@ -125,7 +125,7 @@ def terminal(executable: Path, tmp_path: Path) -> Callable[..., Screen]:
             [str(executable), *arguments],
             stdin=_bytes(stdin),
             cwd=tmp_path,
-            env=_environment(env),
+            env=environment(env),
             patience=PATIENCE,
             **options,
         )

@@ -26,6 +26,11 @@ SLOW = {
     "zipfile",
     "tempfile",
 }
+FOR_MANY = {
+    "cnnops_cli.commands.files",
+    "cnnops_cli.commands.lines",
+    "cnnops_cli.views.progress",
+}
 NOT_FOR_NPY = {"json", "orjson", "cnnops_cli.tensors.json_text"}
 
 
@@ -57,6 +62,7 @@ def test_a_small_conv_in_a_pipe(executable):
     assert not modules & SLOW
     assert {name for name in packages if not name.startswith("_")} <= ALLOWED
     assert not {"cnnops_cli.commands.maxpool", "cnnops_cli.commands.batchnorm"} & modules
+    assert not modules & FOR_MANY
 
 
 def test_a_small_conv_of_files_needs_no_json(executable, tmp_path):
@@ -65,6 +71,16 @@ def test_a_small_conv_of_files_needs_no_json(executable, tmp_path):
         np.save(path, np.ones((2, 2)))
     modules, _ = imported(executable, "conv", "-k", paths[1], paths[0], "-o", paths[2])
     assert not modules & (SLOW | NOT_FOR_NPY)
+
+
+def test_many_tensors_in_a_pipe(executable, tmp_path):
+    modules, _ = imported(executable, "conv", "-k", "[[1]]", "--lines", stdin=b"[[1]]\n")
+    assert not modules & (SLOW | FOR_MANY - {"cnnops_cli.commands.lines"})
+    paths = [str(tmp_path / name) for name in ("x.npy", "y.npy")]
+    for path in paths:
+        np.save(path, np.ones((2, 2)))
+    modules, _ = imported(executable, "maxpool", "-k", "1", *paths, "-o", f"{tmp_path}/out/")
+    assert not modules & (SLOW | NOT_FOR_NPY | FOR_MANY - {"cnnops_cli.commands.files"})
 
 
 def test_the_version_needs_no_numpy(executable):

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from cnnops_cli import batchnorm, conv, dropout, maxpool
-from cnnops_cli.ops.parallel import WORKING_BYTES, available_cores, for_each, spans, using_threads
+from cnnops_cli.ops.parallel import (
+    WORKING_BYTES,
+    available_cores,
+    for_each,
+    spans,
+    using_threads,
+    watched_by,
+)
 
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.standard_normal((3, 6, 40, 300)).astype(np.float32)
@@ -108,3 +115,76 @@ def test_the_result_does_not_depend_on_the_threads(call):
         with using_threads(count):
             results.append(call().tobytes())
     assert len(set(results)) == 1
+
+
+class Counter:
+    """Notes what a watcher is told."""
+
+    def __init__(self):
+        self.totals = []
+        self.done = []
+
+    def __call__(self, total):
+        self.totals.append(total)
+        return lambda: self.done.append(threading.get_ident())
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_watcher_is_told_of_every_part(count):
+    counter, seen = Counter(), []
+    with using_threads(count), watched_by(counter):
+        for_each(seen.append, range(20))
+        for_each(seen.append, range(5))
+    assert counter.totals == [20, 5]
+    assert len(counter.done) == 25
+    assert sorted(seen) == sorted([*range(20), *range(5)])
+    for_each(seen.append, range(3))
+    assert len(counter.done) == 25
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_watcher_is_not_told_of_what_a_part_is_cut_into(count):
+    counter = Counter()
+    with using_threads(count), watched_by(counter):
+        for_each(lambda _: for_each(lambda _: None, range(7)), range(4))
+    assert counter.totals == [4]
+    assert len(counter.done) == 4
+
+
+def test_a_watcher_is_told_of_what_one_part_alone_is_cut_into():
+    counter = Counter()
+    with watched_by(counter):
+        for_each(lambda _: for_each(lambda _: None, range(7)), range(1))
+    assert counter.totals == [7]
+
+
+def test_a_watcher_is_told_nothing_of_a_part_that_failed():
+    def fail_at_last(part):
+        if part == 3:
+            raise ValueError("the last")
+
+    counter = Counter()
+    with using_threads(1), watched_by(counter), pytest.raises(ValueError, match="the last"):
+        for_each(fail_at_last, range(4))
+    assert len(counter.done) == 3
+
+
+LARGE = np.tile(IMAGE, (16, 2, 2, 1))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: conv(LARGE, np.ones((4, 12, 3, 3), np.float32)),
+        lambda: maxpool(LARGE, 3, padding=1),
+        lambda: batchnorm(LARGE, training=True),
+        lambda: dropout(LARGE, 0.3, seed=1),
+    ],
+    ids=["conv", "maxpool", "batchnorm", "dropout"],
+)
+def test_a_watcher_hears_of_every_operator(call):
+    counter = Counter()
+    with watched_by(counter):
+        call()
+    assert counter.totals
+    assert len(counter.done) == sum(counter.totals)

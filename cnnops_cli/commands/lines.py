@@ -1,0 +1,118 @@
+"""Tensors line by line: each is answered before the next is waited for."""
+
+import gc
+import io
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, TextIO, cast
+
+from cnnops_cli.commands.deliver import Delivery, write_stdout
+from cnnops_cli.commands.report import reason_of, report
+from cnnops_cli.commands.watch import progress_of
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.json_pieces import read_array
+from cnnops_cli.tensors.read import INPUT_ARGUMENT
+from cnnops_cli.tensors.tensor import Tensor
+from cnnops_cli.tensors.write import bytes_writer, json_writer
+
+_PIECE = 1 << 16
+"""What a pipe holds."""
+_NPY_START = b"\x93NUMPY"
+
+
+def answer_lines(
+    command: str,
+    work: Callable[[dict[str, Tensor]], Delivery],
+    settings: Settings,
+    operands: dict[str, Tensor],
+) -> None:
+    """Write one line of JSON for every line of standard input.
+
+    Parameters
+    ----------
+    command : str
+    work : callable
+        From the tensors by argument to the result; each line is a call of its own.
+    settings : Settings
+    operands : dict of str to Tensor
+        The other arguments, which are the same for every line.
+
+    Raises
+    ------
+    CnnopsError
+        If a line is wrong: at once, or in the end with --keep-going.
+    """
+    if sys.stdin is None:
+        raise CnnopsError("standard input is closed; --lines reads it")
+    gc.enable()  # a short call needs none, but this may run for days
+    stdin, failed, number = sys.stdin.buffer, 0, 0
+    os.set_blocking(stdin.fileno(), True)  # else what is not there yet looks like the end
+    watched = settings if _is_seen(sys.stdin, sys.stdout) else settings._replace(quiet=True)
+    with progress_of(watched, command, "lines", _size(stdin)) as progress:
+        for number, line in enumerate(_lines(cast(io.BufferedReader, stdin)), 1):
+            try:
+                delivery = work({"input": _parse(line), **operands})
+                write = json_writer(delivery.output, settings.precision)
+            except (CnnopsError, MemoryError) as error:
+                reason = f"line {number}: {reason_of(error)}"
+                if not settings.keep_going:
+                    raise CnnopsError(reason) from None
+                failed += 1
+                write = bytes_writer(b"null\n")
+                if progress:
+                    progress.clear()
+                report(f"cnnops {command}", reason)
+            write_stdout(write)
+            if progress:
+                progress.advance(weight=len(line) + 1)
+    if failed:
+        raise CnnopsError(
+            f"{failed} of {number} line{'s' * (number != 1)} failed; null stands in their place"
+        )
+
+
+def _lines(stream: io.BufferedReader) -> Iterator[bytes]:
+    """Yield a line as soon as its end is there; an interrupt is heard between two pieces."""
+    begun: list[bytes] = []
+    while piece := _read(stream):
+        first, *others = piece.split(b"\n")
+        begun.append(first)
+        for following in others:
+            line = b"".join(begun)
+            begun = [following]
+            yield line
+    if any(begun):
+        yield b"".join(begun)
+
+
+def _read(stream: io.BufferedReader) -> bytes:
+    try:
+        return stream.read1(_PIECE)
+    except OSError as error:
+        raise CnnopsError(f"standard input cannot be read: {error.strerror}") from error
+
+
+def _parse(line: bytes) -> Tensor:
+    if line.startswith(_NPY_START):
+        raise CnnopsError("standard input is .npy; --lines takes JSON, one tensor a line")
+    if not line.strip():
+        raise CnnopsError("INPUT is blank; expected a JSON tensor")
+    try:
+        return Tensor(read_array(io.BytesIO(line), INPUT_ARGUMENT), INPUT_ARGUMENT, weak=True)
+    except CnnopsError as error:  # of JSON text, whose only line this is
+        raise CnnopsError(str(error).replace(" at line 1, column", " at column")) from None
+
+
+def _is_seen(stdin: TextIO, stdout: TextIO) -> bool:
+    """Tell whether a progress bar does not disturb: no lines on the terminal, no co-process."""
+    modes = [os.fstat(stream.fileno()).st_mode for stream in (stdin, stdout)]
+    return not (stdin.isatty() or stdout.isatty()) and any(map(stat.S_ISREG, modes))
+
+
+def _size(stream: BinaryIO) -> int | None:
+    """How many bytes are still to come, where that is known."""
+    status = os.fstat(stream.fileno())
+    return status.st_size - stream.tell() if stat.S_ISREG(status.st_mode) else None

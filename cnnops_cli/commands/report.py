@@ -1,0 +1,35 @@
+"""What is said on standard error when something is wrong, and in which form."""
+
+import os
+import sys
+
+_STDERR = 2
+
+
+def report(command: str, text: str) -> None:
+    """Write one error line, in plain text, whatever the text holds.
+
+    Parameters
+    ----------
+    command : str
+        As the user calls it: ``cnnops conv``.
+    text : str
+    """
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
+    if sys.stderr is not None:
+        try:
+            print(f"{command}: error: {line}", file=sys.stderr, flush=True)
+        except OSError:  # the status still tells
+            abandon(_STDERR)
+
+
+def reason_of(error: Exception) -> str:
+    """Say what was wrong, where memory may have been too small."""
+    if not isinstance(error, MemoryError):
+        return str(error)
+    return f"not enough memory: {error}" if str(error) else "not enough memory"
+
+
+def abandon(descriptor: int) -> None:
+    """Let what could not be written go nowhere, so that Python does not try again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -1,0 +1,173 @@
+"""The progress bar of long work: on a terminal's standard error, and gone when it is done."""
+
+import os
+import re
+
+import numpy as np
+import pytest
+
+from .conftest import PATIENCE, environment
+from .pseudo_terminal import ESCAPE, run_on_terminal
+
+TILES = 12
+LINES = 20_000
+BAR = re.compile(r"(\d+) of (\d+) (tiles|INPUTs)  \S+/s  \d+:\d\d left")
+CONTROL = re.compile(r"\x1b\[\?25[lh]|\x1b\[[\d;]*m|\x1b\[(\d*)([AK])|\r|\n|[^\x1b\r\n]+")
+
+
+def left_on_the_screen(raw):
+    """What a person sees in the end: the lines, after what was written over and erased."""
+    lines, row = [""], 0
+    column = 0
+    for found in CONTROL.finditer(raw):
+        text = found.group()
+        if text == "\r":
+            column = 0
+        elif text == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row + 1 - len(lines))
+        elif found[2] == "A":
+            row -= int(found[1] or 1)
+        elif found[2] == "K":
+            lines[row] = ""
+        elif not text.startswith("\x1b"):
+            lines[row] = lines[row][:column].ljust(column) + text
+            column += len(text)
+    return "\n".join(lines[: row + 1])
+
+
+@pytest.fixture
+def slow(tmp_path):
+    """A call that takes over a second: sums that may leave int64 are summed by Python."""
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.integers(-(2**57), 2**57, (TILES, 8, 120, 120)))
+    np.save(tmp_path / "k.npy", np.ones((4, 8, 3, 3), np.int64))
+    return ["conv", "-k", "k.npy", "x.npy", "--threads", "1", "-o", "y.npy"]
+
+
+@pytest.fixture
+def many(tmp_path, slow):
+    x = np.load(tmp_path / "x.npy")[: TILES // 4]
+    for number in range(4):
+        np.save(tmp_path / f"{number}.npy", x)
+    return [*slow[:3], *(f"{number}.npy" for number in range(4)), "-o", "out/"]
+
+
+@pytest.mark.parametrize("columns", [40, 120])
+def test_one_long_call_counts_its_tiles(terminal, slow, tmp_path, columns):
+    screen = terminal(*slow, columns=columns)
+    assert screen.status == 0
+    found = BAR.findall(screen.shown)
+    assert found
+    assert {unit for _, _, unit in found} == {"tiles"}
+    done = [int(count) for count, _, _ in found]
+    assert done == sorted(done)
+    assert {total for _, total, _ in found} == {str(TILES)}
+    assert 0 < done[0] < TILES
+    left = left_on_the_screen(screen.raw)
+    assert re.fullmatch(r"y\.npy  \(12, 4, 118, 118\)  int64  .*\n", left)
+    assert screen.raw.count("\x1b[?25l") == screen.raw.count("\x1b[?25h") >= 1
+    drawn = re.split(r"[\r\n]", ESCAPE.sub("", screen.raw.split("y.npy")[0]))
+    assert max(len(line) for line in drawn) <= columns
+
+
+def test_the_result_is_the_same_with_a_bar(cnnops, terminal, slow, tmp_path):
+    call = [*slow[:-2], "-f", "json"]
+    screen = terminal(*call, on=("stderr",))
+    assert BAR.search(screen.shown)
+    assert left_on_the_screen(screen.raw) == ""
+    assert screen.out.decode() == cnnops.text(*call)
+
+
+def test_where_nobody_would_see_it_there_is_none(cnnops, terminal, slow):
+    assert terminal(*slow, on=("stdin", "stdout")).err == ""
+    assert terminal(*slow, "-q").raw == ""
+    dumb = terminal(*slow, env={"TERM": "dumb"}).raw
+    assert dumb.startswith("y.npy  ")
+    assert "\x1b" not in dumb
+
+
+def test_short_work_shows_none(terminal):
+    screen = terminal("conv", "-k", "[[1]]", "[[1]]", "-o", "y.npy")
+    assert screen.raw.startswith("y.npy  ")
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "coloured"),
+    [([], {}, True), ([], {"NO_COLOR": "1"}, False), (["--no-color"], {}, False)],
+)
+def test_colour_is_for_those_who_want_it(terminal, slow, options, env, coloured):
+    screen = terminal(*slow, *options, env=env)
+    assert BAR.search(screen.shown)
+    assert screen.coloured is coloured
+
+
+def test_several_files_are_counted(terminal, many, tmp_path):
+    screen = terminal(*many)
+    assert screen.status == 0
+    assert re.search(r"[1-3] of 4 INPUTs  \S+/s  \d:\d\d left", screen.shown)
+    assert left_on_the_screen(screen.raw) == "out/  4 results\n"
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_an_error_stands_where_the_bar_was(terminal, many, tmp_path):
+    (tmp_path / "2.npy").write_bytes(b"no numbers")
+    screen = terminal(*many)
+    assert screen.status == 2
+    assert "of 4 INPUTs" in screen.shown
+    bad, last, nothing = left_on_the_screen(screen.raw).split("\n")
+    assert bad.startswith("cnnops conv: error: 2.npy ")
+    assert last.startswith("cnnops conv: error: 1 of 4 INPUTs failed")
+    assert nothing == ""
+
+
+def on_a_terminal(executable, folder, line):
+    """Run a line of a shell whose streams are a terminal."""
+    return run_on_terminal(
+        ["/bin/sh", "-c", line],
+        cwd=folder,
+        env=environment({"PATH": f"{executable.parent}:{os.defpath}"}),
+        patience=PATIENCE,
+    )
+
+
+@pytest.fixture
+def lines(tmp_path):
+    """So many lines that they take over a second."""
+    line = "[" + ",".join(["[1,2,3,4,5,6,7,8]"] * 8) + "]\n"
+    (tmp_path / "lines.txt").write_text(line * LINES)
+    return "conv -k '[[1,2],[3,4]]' --lines"
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("cnnops {} < lines.txt > out.txt", r"\d+ lines  \d+/s  \d:\d\d left"),
+        ("cat lines.txt | cnnops {} > out.txt", r"\d+ lines  \d+/s(?!  )"),
+        ("cnnops {} < lines.txt | cat > out.txt", r"\d+ lines  \d+/s  \d:\d\d left"),
+        ("cat lines.txt | cnnops {} | cat > out.txt", None),
+        ("cnnops {} -q < lines.txt > out.txt", None),
+    ],
+)
+def test_lines_are_counted_where_there_is_a_file(executable, tmp_path, lines, call, told):
+    screen = on_a_terminal(executable, tmp_path, call.format(lines))
+    assert screen.status == 0
+    assert bool(re.search(told or ".", screen.shown)) is (told is not None)
+    assert left_on_the_screen(screen.raw) == ""
+    assert (tmp_path / "out.txt").read_text().count("\n") == LINES
+
+
+def test_answers_on_the_terminal_are_not_disturbed(executable, tmp_path, lines):
+    screen = on_a_terminal(executable, tmp_path, f"cnnops {lines} < lines.txt")
+    assert screen.status == 0
+    assert "\x1b" not in screen.raw
+    assert screen.raw.count("\n") == LINES
+
+
+def test_an_interrupt_leaves_a_clean_screen(executable, tmp_path, slow):
+    line = f"timeout --foreground --preserve-status -s INT 2.2 cnnops {' '.join(slow)}"
+    screen = on_a_terminal(executable, tmp_path, f"{line}; echo status $?")
+    assert "\x1b[?25l" in screen.raw
+    assert left_on_the_screen(screen.raw) == "status 130\n"
+    assert screen.raw.count("\x1b[?25l") == screen.raw.count("\x1b[?25h")
+    assert not (tmp_path / "y.npy").exists()
