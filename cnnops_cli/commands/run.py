@@ -23,4 +23,21 @@ def run(work: Work, settings: Settings, *, input: str, **operands: str | None) -
     **operands : str, optional
         The other TENSOR arguments.
     """
-    deliver(work(read_tensors(input=input, **operands)), settings)
+    tensors = read_tensors(input=input, **operands, expect=_expected_text(settings))
+    expected = tensors.pop("expect", None)
+    delivery = work(tensors)
+    if settings.expect is None:
+        deliver(delivery, settings)
+    else:
+        from cnnops_cli.commands.golden import deliver_checked
+
+        deliver_checked(delivery, settings, expected)
+
+
+def _expected_text(settings: Settings) -> str | None:
+    """Tell which TENSOR is expected; none where the golden file is still to be made."""
+    if settings.expect is not None and settings.update_expected:
+        from cnnops_cli.tensors.golden import is_there
+
+        return settings.expect if is_there(settings.expect) else None
+    return settings.expect

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy
 from cnnops_cli.tensors.tensor import Tensor
@@ -56,7 +57,7 @@ def read_tensor(text: str, argument: str) -> Tensor:
     inline = text.lstrip()
     if inline.startswith("[") or (_NUMBER.fullmatch(inline) and not os.path.exists(text)):
         return _read_inline(text, argument)
-    path, member = _split_member(text)
+    path, member = split_member(text)
     option = "" if argument == INPUT_ARGUMENT else f"{argument} "
     with _open(path, argument) as (stream, size):
         if _starts_with(stream, ZIP_MAGIC) or path.endswith(".npz"):
@@ -97,6 +98,21 @@ def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, T
     return {key: Tensor(array, f"{name}:{key}", weak) for key, array in arrays.items()}
 
 
+def read_members(path: str, argument: str) -> dict[str, Array]:
+    """Read all arrays of an archive, by name.
+
+    Raises
+    ------
+    CnnopsError
+        If it is no archive, or one of them cannot be read.
+    """
+    from cnnops_cli.tensors.npz import Archive
+
+    with _open(path, argument) as (stream, size):
+        archive = Archive(stream, size, f"{argument} {path}")
+        return {name: archive.read(name) for name in archive.names}
+
+
 def _read_inline(text: str, argument: str) -> Tensor:
     from cnnops_cli.tensors.json_text import parse_array
 
@@ -130,7 +146,7 @@ def _read_plain(stream: BinaryIO, size: int, name: str) -> Tensor:
     return Tensor(read_array(stream, name), name, weak=True)
 
 
-def _split_member(text: str) -> tuple[str, str | None]:
+def split_member(text: str) -> tuple[str, str | None]:
     """Split ``archive.npz:name``; a file that has such a name itself is meant first."""
     archive, mark, member = text.partition(".npz:")
     if mark and not os.path.exists(text):
