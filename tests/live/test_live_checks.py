@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnops_cli.checks.comparison import compare
@@ -16,6 +16,7 @@ DTYPES = ("float16", "float32", "float64", "int8", "uint8", "int32", "int64")
 SPECIAL = (0.0, -0.0, np.nan, np.inf, -np.inf, 1.0, 2.0)
 
 
+@settings(max_examples=500, deadline=None)
 @given(
     st.sampled_from(DTYPES),
     st.integers(0, 2**32),
