@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from cnnops_cli import __version__
 from cnnops_cli.commands.report import abandon, reason_of, report
-from cnnops_cli.errors import CnnopsError
+from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.help import HelpfulCommand
 from cnnops_cli.ops.blas import limit_before_numpy
 from cnnops_cli.options import with_settings
@@ -22,7 +22,7 @@ OPERATORS = ("conv", "maxpool", "batchnorm", "dropout")
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _STDOUT = 1
-_BAD_CALL = 2
+_CHECK_FAILED, _BAD_CALL = 1, 2
 _TERMINATED = 143
 
 
@@ -109,6 +109,8 @@ def run(arguments: list[str]) -> int:
         return done.exit_code
     except BrokenPipeError:  # whoever read standard output has what they wanted
         abandon(_STDOUT)
+    except CheckFailedError:  # and it has been said how
+        return _CHECK_FAILED
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         return _fail(context.command_path if context else command, _describe(error))

@@ -35,6 +35,10 @@ class CnnopsError(ValueError):
         return f"{text}: {shapes}" if shapes else text
 
 
+class CheckFailedError(Exception):
+    """A check that was asked for does not hold, which is no error of the call: status 1, not 2."""
+
+
 class naming_operands:  # noqa: N801 - reads as what it does, in a with statement
     """Add the operands and their shapes to an error that passes through, as its caller knows them.
 

@@ -14,7 +14,8 @@ _NOTES = (
     ("SIZE", "One integer for every spatial axis, or one an axis: 2 or 1,2."),
     (
         "Exit status",
-        "0 done, 2 anything wrong with the call or the data, 130 interrupted, 143 terminated.",
+        "0 done, 1 the result is not what --expect expects, 2 anything wrong with the call or the "
+        "data, 130 interrupted, 143 terminated.",
     ),
 )
 

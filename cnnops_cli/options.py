@@ -4,6 +4,7 @@ Every word, size and path is checked here, before anything is read.
 """
 
 import inspect
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -53,6 +54,7 @@ def in_section(title: str) -> Callable[..., Any]:
 shared_option = in_section("Input and output")
 batch_option = in_section("Many tensors")
 geometry_option = in_section("Geometry")
+check_option = in_section("Check")
 
 
 def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:
@@ -127,6 +129,15 @@ def _number(text: str, otherwise: str, words: tuple[str, ...] = ()) -> float:
         return float(text)
     except ValueError:
         raise CnnopsError(f"{text!r} {otherwise}{suggest(text, words)}") from None
+
+
+@parser
+def parse_tolerance(text: str) -> float:
+    """Parse ``--rtol`` or ``--atol``."""
+    number = _number(text, "is not a number, such as 1e-5")
+    if not 0 <= number < math.inf:
+        raise CnnopsError(f"{text!r} is not a finite number of 0 or more")
+    return number
 
 
 def integer_from(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
@@ -334,6 +345,75 @@ class Settings(NamedTuple):
             "written.",
         ),
     ] = False
+    expect: Annotated[
+        str | None,
+        check_option(
+            "--expect",
+            metavar="TENSOR",
+            help="Compare the result with TENSOR: exit status 0 where shape, dtype and values are "
+            "equal, 1 where not, and standard error says how. JSON takes the result's dtype; "
+            "--dtype leaves TENSOR as it is. The result is printed only with --output or "
+            "--format; files are written whether it is equal or not. --quiet: the status alone.",
+        ),
+    ] = None
+    rtol: Annotated[
+        float | None,
+        check_option(
+            "--rtol",
+            metavar="X",
+            parser=parse_tolerance,
+            help="Equal is |result - expected| <= atol + rtol * |expected|. Default 1e-3 for "
+            "float16, 1.3e-6 for float32, 1e-7 for float64, 0 for integers; 0 beside --atol.",
+        ),
+    ] = None
+    atol: Annotated[
+        float | None,
+        check_option(
+            "--atol",
+            metavar="X",
+            parser=parse_tolerance,
+            help="Default 1e-5 for float16 and float32, 1e-7 for float64, 0 for integers; 0 beside "
+            "--rtol.",
+        ),
+    ] = None
+    ulp: Annotated[
+        int | None,
+        check_option(
+            "--ulp",
+            metavar="N",
+            parser=integer_from(0),
+            help="Instead of both: equal is at most N representable values apart.",
+        ),
+    ] = None
+    equal_nan: Annotated[
+        bool | None,
+        check_option(
+            "--equal-nan/--no-equal-nan",
+            help="Whether NaN is equal to NaN. Default: it is not.",
+        ),
+    ] = None
+    update_expected: Annotated[
+        bool,
+        check_option(
+            "--update-expected",
+            help="Where the result is not equal, write it to the FILE that --expect names (.npy, "
+            ".npz, .json, or archive.npz:name, whose other arrays stay), whole or not at all, "
+            "and say what changed; exit status 0. NaN counts as equal to NaN here.",
+        ),
+    ] = False
+
+    def check_options(self) -> list[str]:
+        """Name the options of a check that were given."""
+        given = {
+            "--expect": self.expect is not None,
+            "--rtol": self.rtol is not None,
+            "--atol": self.atol is not None,
+            "--ulp": self.ulp is not None,
+            "--equal-nan": self.equal_nan is True,
+            "--no-equal-nan": self.equal_nan is False,
+            "--update-expected": self.update_expected,
+        }
+        return [option for option, is_given in given.items() if is_given]
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
 NAME = "cnnops_cli"
 
 BOTTOM = {"errors", "words", "dtypes"}
-ROOMS = {"options", "tensors", "ops", "views"}
+ROOMS = {"options", "tensors", "ops", "views", "checks"}
 MAY_IMPORT = {
     "errors": set(),
     "words": {"errors"},
@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "tensors": BOTTOM,
     "ops": BOTTOM,
     "views": BOTTOM,
+    "checks": BOTTOM,
     "commands": BOTTOM | ROOMS,
     "app": {"errors", "words", "help", "options", "commands", "ops", ""},
     "__init__": {"errors", "ops"},
@@ -29,7 +30,7 @@ ONLY_IN = {
     "rich": {"views"},
     "orjson": {"tensors"},
     "zipfile": {"tensors"},
-    "numpy": {"commands", "dtypes", "ops", "tensors", "views"},
+    "numpy": {"checks", "commands", "dtypes", "ops", "tensors", "views"},
 }
 NOT_IN_OPS = {
     "sys",

@@ -84,6 +84,10 @@ def check_output(settings: Settings, *paths: str | None) -> None:
     files = [
         os.path.realpath(path) for path in (settings.output, *paths) if path not in (None, "-")
     ]
+    if settings.check_options():
+        from cnnops_cli.commands.golden import check_options
+
+        check_options(settings, files)
     twice = [path for path in files if files.count(path) > 1]
     if twice:
         raise CnnopsError(f"two results cannot go to one file: {os.path.relpath(twice[0])}")
@@ -135,7 +139,8 @@ def wants_summary(settings: Settings) -> bool:
 
 
 def _to_stdout(settings: Settings) -> bool:
-    return settings.output in (None, "-") or settings.format != "auto"
+    unasked = settings.output is None and settings.expect is None
+    return unasked or settings.output == "-" or settings.format != "auto"
 
 
 def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:

@@ -131,10 +131,27 @@ def run(
 
         apply_to_files(command, work, settings, texts, read_tensors(**operands))
     else:
+        expect = _expected_text(settings)
         with watching_tiles(settings, command):
-            delivery = work(read_tensors(input=texts[0], **operands))
+            tensors = read_tensors(input=texts[0], **operands, expect=expect)
+            expected = tensors.pop("expect", None)
+            delivery = work(tensors)
         _make_directory(settings.output)
-        deliver(delivery, settings)
+        if settings.expect is None:
+            deliver(delivery, settings)
+        else:
+            from cnnops_cli.commands.golden import deliver_checked
+
+            deliver_checked(delivery, settings, expected)
+
+
+def _expected_text(settings: Settings) -> str | None:
+    """Tell which TENSOR is expected; none where the golden file is still to be made."""
+    if settings.expect is not None and settings.update_expected:
+        from cnnops_cli.tensors.golden import is_there
+
+        return settings.expect if is_there(settings.expect) else None
+    return settings.expect
 
 
 def _make_directory(output: str | None) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy
 from cnnops_cli.tensors.tensor import Tensor
@@ -100,6 +101,21 @@ def is_inline(text: str) -> bool:
     """Tell whether an argument is JSON text itself, and no file's name."""
     inline = text.lstrip()
     return inline.startswith("[") or bool(_NUMBER.fullmatch(inline) and not os.path.exists(text))
+
+
+def read_members(path: str, argument: str) -> dict[str, Array]:
+    """Read all arrays of an archive, by name.
+
+    Raises
+    ------
+    CnnopsError
+        If it is no archive, or one of them cannot be read.
+    """
+    from cnnops_cli.tensors.npz import Archive
+
+    with _open(path, argument) as (stream, size):
+        archive = Archive(stream, size, f"{argument} {path}")
+        return {name: archive.read(name) for name in archive.names}
 
 
 def _read_inline(text: str, argument: str) -> Tensor:

@@ -7,6 +7,8 @@ import pytest
 SHARED = [
     *["--output", "-o", "--format", "-f", "--precision", "--dtype", "--layout", "--threads"],
     *["--quiet", "-q", "--no-color", "--help"],
+    *["--expect", "--rtol", "--atol", "--ulp", "--equal-nan", "--no-equal-nan"],
+    "--update-expected",
 ]
 OPTIONS = {
     "conv": [

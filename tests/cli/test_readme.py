@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,11 @@ maxpool  (3, 4, 3)  int64  min 66  max 500  mean 229.083
 198  429  266  179
 152  156  273  281
 """,
-    "golden.sh": "conv is as it was\n[[30.0,30.0],[26.0,24.0]]\n",
+    "golden.sh": """\
+cnnops conv: equal to digit-edges.json exactly
+status 1
+cnnops conv: equal to standard input exactly
+""",
     "running-statistics.sh": "[[-1.016,0.979,-1.354,-1.284]]\n",
 }
 
@@ -74,6 +79,31 @@ def test_readme_examples(shell, block):
     calls = [call for call in CALLS if f"$ {call[0]}\n" in block]
     for command, output in calls:
         assert shell(command) == output
+
+
+def test_readme_snapshots_in_pytest(executable, tmp_path):
+    (text,) = re.findall(r"^```python\n(# conftest\.py\n.*?)^```", README, re.MULTILINE | re.DOTALL)
+    for part in re.split(r"^# (?=\w+\.py$)", text, flags=re.MULTILINE)[1:]:
+        name, _, code = part.partition("\n")
+        (tmp_path / name).write_text(code)
+    (tmp_path / "snapshots").mkdir()
+    for name in ("sobel.json", "digit.npy"):
+        shutil.copy(ROOT / "examples" / name, tmp_path)
+    path = f"{executable.parent}:{os.defpath}"
+
+    def pytest_status(*options):
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+        environment = {"PATH": path, "LANG": "C.UTF-8"}
+        run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        return run.returncode, run.stdout
+
+    assert pytest_status()[0] == 1
+    assert pytest_status("--update")[0] == 0
+    assert pytest_status()[0] == 0
+    (tmp_path / "sobel.json").write_text("[[1,1],[1,2]]")
+    status, shown = pytest_status()
+    assert status == 1
+    assert "not equal to snapshots/edges.npy" in shown
 
 
 def test_readme_lists_every_option(cnnops):

@@ -1,0 +1,185 @@
+"""A result beside what was expected: shape, then dtype, then values, piece by piece."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnnops_cli.checks.distance import close, fits, gaps, relative, ulps
+from cnnops_cli.checks.tolerance import Tolerance, tolerance_of
+from cnnops_cli.dtypes import Array, is_floating
+
+MOST_CELLS = 10
+_PIECE = 1 << 16
+"""Values that are compared together; copies of so few are no burden."""
+
+
+class Cell(NamedTuple):
+    """One place, and what stands there on both sides, each in its own dtype."""
+
+    at: tuple[int, ...]
+    result: Any
+    expected: Any
+
+
+class Largest(NamedTuple):
+    """The largest of some kind of error, and the cell that has it."""
+
+    error: Any
+    cell: Cell
+
+
+@dataclass
+class Comparison:
+    """How a result stands to what was expected.
+
+    Attributes
+    ----------
+    shapes, dtypes : tuple
+        Of the result, and of what was expected. The values of different shapes are not compared.
+    tolerance : Tolerance
+    misfit : Cell or None
+        Where a number that takes the result's dtype does not fit it.
+    differing : int
+        How many values differ.
+    nan_pairs : int
+        How many of these are NaN on both sides.
+    cells : list of Cell
+        The first of them in row-major order.
+    absolute, relative, distance : Largest or None
+        The largest errors among those that are finite on both sides. `relative` is to the expected
+        value where that is not 0; `distance`, in ulp, is there where the tolerance is.
+    """
+
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
+    dtypes: tuple[np.dtype[Any], np.dtype[Any]]
+    tolerance: Tolerance
+    misfit: Cell | None = None
+    differing: int = 0
+    nan_pairs: int = 0
+    cells: list[Cell] = field(default_factory=list)
+    absolute: Largest | None = None
+    relative: Largest | None = None
+    distance: Largest | None = None
+
+    @property
+    def equal(self) -> bool:
+        """Whether shape and dtype are the same, and every value is within the tolerance."""
+        one_form = self.shapes[0] == self.shapes[1] and self.dtypes[0] == self.dtypes[1]
+        return one_form and self.misfit is None and not self.differing
+
+
+def compare(
+    result: Array,
+    expected: Array,
+    *,
+    weak: bool = False,
+    tolerance: Callable[..., Tolerance] = tolerance_of,
+) -> Comparison:
+    """Compare a result with what was expected.
+
+    Parameters
+    ----------
+    result, expected : numpy.ndarray
+    weak : bool
+        Whether `expected` takes the result's dtype, as JSON numbers do, where they fit: a fraction
+        does not fit an integer. An empty one takes the shape that JSON cannot write, too.
+    tolerance : callable
+        From the dtypes that meet to the tolerance.
+
+    Returns
+    -------
+    Comparison
+
+    Notes
+    -----
+    Values of different dtypes are compared in one that holds both; integers with floats, and uint64
+    with signed integers, in float64. Beside the arrays it holds a few MiB.
+
+    Examples
+    --------
+    >>> found = compare(np.array([1, 2, 3]), np.array([1, 2, 5]))
+    >>> found.equal, found.differing, found.absolute.error
+    (False, 1, np.uint64(2))
+    """
+    if weak and _is_empty_in_json(expected.shape, result.shape):
+        expected = np.empty(result.shape, expected.dtype)
+    shapes = (result.shape, expected.shape)
+    if shapes[0] != shapes[1]:
+        dtypes = (result.dtype, result.dtype if weak else expected.dtype)
+        return Comparison(shapes, dtypes, tolerance(*dtypes))
+    misfit = _first_misfit(result, expected) if weak else None
+    taken = result.dtype if weak else expected.dtype
+    found = Comparison(shapes, (result.dtype, taken), tolerance(result.dtype, taken), misfit)
+    meeting = _meeting(result.dtype, taken if misfit is None else expected.dtype)
+    for offset, ours, theirs in _pieces(result, expected):
+        _add(found, offset, ours, theirs, meeting)
+    return found
+
+
+def _is_empty_in_json(expected: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Tell whether JSON would write an empty array of a shape so; it loses the axes behind."""
+    return 0 in shape and expected == shape[: shape.index(0) + 1]
+
+
+def _meeting(first: np.dtype[Any], second: np.dtype[Any]) -> np.dtype[Any]:
+    return first if first == second else np.result_type(first, second)
+
+
+def _pieces(result: Array, expected: Array) -> Iterator[tuple[int, Array, Array]]:
+    """Yield values that stand in the same places, in row-major order, and how many were before."""
+    flags = ["external_loop", "buffered", "zerosize_ok"]
+    offset = 0
+    for ours, theirs in np.nditer([result, expected], flags, order="C", buffersize=_PIECE):  # type: ignore[call-overload]
+        yield offset, ours, theirs
+        offset += ours.size
+
+
+def _first_misfit(result: Array, expected: Array) -> Cell | None:
+    if expected.dtype == result.dtype:
+        return None
+    for offset, ours, theirs in _pieces(result, expected):
+        holds = fits(theirs, result.dtype)
+        if not holds.all():
+            return _cell(result.shape, offset, ours, theirs, int(np.argmin(holds)))
+    return None
+
+
+def _cell(shape: tuple[int, ...], offset: int, ours: Array, theirs: Array, index: int) -> Cell:
+    at = tuple(int(axis) for axis in np.unravel_index(offset + index, shape))
+    return Cell(at, ours[index].copy(), theirs[index].copy())
+
+
+def _add(
+    found: Comparison, offset: int, ours: Array, theirs: Array, meeting: np.dtype[Any]
+) -> None:
+    """Add what a piece has to say."""
+    result, expected = (side.astype(meeting, copy=False) for side in (ours, theirs))
+    (where,) = np.nonzero(~close(result, expected, found.tolerance))
+    if not where.size:
+        return
+    found.differing += where.size
+    shape = found.shapes[0]
+    for index in where[: MOST_CELLS - len(found.cells)].tolist():
+        found.cells.append(_cell(shape, offset, ours, theirs, index))
+    result, expected = result[where], expected[where]
+    if is_floating(result):
+        found.nan_pairs += int((np.isnan(result) & np.isnan(expected)).sum())
+        finite = np.isfinite(result) & np.isfinite(expected)
+        where, result, expected = where[finite], result[finite], expected[finite]
+
+    def largest(errors: Array, before: Largest | None) -> Largest | None:
+        counted = np.where(np.isnan(errors), -1, errors) if is_floating(errors) else errors
+        if not counted.size or counted.max() < 0:
+            return before
+        index = int(np.argmax(counted))
+        if before is not None and errors[index] <= before.error:
+            return before
+        return Largest(errors[index], _cell(shape, offset, ours, theirs, int(where[index])))
+
+    gap = gaps(result, expected)
+    found.absolute = largest(gap, found.absolute)
+    found.relative = largest(relative(gap, expected), found.relative)
+    if found.tolerance.ulp is not None:
+        found.distance = largest(ulps(result, expected), found.distance)

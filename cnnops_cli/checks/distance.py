@@ -1,0 +1,118 @@
+"""How far apart values are, exactly for integers, and which count as equal.
+
+Arrays are of one dtype here, one axis long, and small: a piece of what is compared.
+"""
+
+from typing import Any, cast
+
+import numpy as np
+
+from cnnops_cli.checks.tolerance import Tolerance
+from cnnops_cli.dtypes import Array, is_floating
+
+_MOST = 2**64 - 1
+_SIGNED = {2: np.int16, 4: np.int32, 8: np.int64}
+"""Integers as wide as a floating-point number, by its bytes."""
+
+
+def close(result: Array, expected: Array, tolerance: Tolerance) -> Array:
+    """Tell which values count as equal.
+
+    Parameters
+    ----------
+    result, expected : numpy.ndarray
+        Of one dtype and shape.
+    tolerance : Tolerance
+
+    Returns
+    -------
+    numpy.ndarray of bool
+
+    Notes
+    -----
+    An infinity is equal to itself alone, whatever the tolerance; NaN to nothing, or to NaN with
+    `equal_nan`; a difference that overflows is within no tolerance. float16 and float32
+    are compared in float64.
+    """
+    equal = result == expected
+    if not tolerance.exact and not equal.all():
+        if tolerance.ulp is not None:
+            within = ulps(result, expected) <= np.uint64(min(tolerance.ulp, _MOST))
+        else:
+            gap = gaps(result, expected)
+            within = (gap <= _allowed(expected, tolerance)) & np.isfinite(gap)
+        if is_floating(result):
+            within &= np.isfinite(result) & np.isfinite(expected)
+        equal |= within
+    if tolerance.equal_nan and is_floating(result):
+        equal |= np.isnan(result) & np.isnan(expected)
+    return cast(Array, equal)
+
+
+def gaps(result: Array, expected: Array) -> Array:
+    """Measure |result - expected|: as uint64 for integers, which holds every gap, else float64."""
+    if not is_floating(result):
+        return _between(result, expected)
+    with np.errstate(all="ignore"):
+        return np.abs(result.astype(np.float64) - expected.astype(np.float64))
+
+
+def relative(gap: Array, expected: Array) -> Array:
+    """Divide gaps by what was expected, in float64; NaN where that is 0."""
+    with np.errstate(all="ignore"):
+        size = np.abs(expected.astype(np.float64))
+        return np.where(size == 0, np.nan, gap / size)
+
+
+def ulps(result: Array, expected: Array) -> Array:
+    """Count the steps from one representable value to the next, as uint64.
+
+    Examples
+    --------
+    >>> ulps(np.array([1.0, 5e-324]), np.array([1.0 + 2**-52, -5e-324]))
+    array([1, 2], dtype=uint64)
+    """
+    return (
+        _between(*map(_order, (result, expected)))
+        if is_floating(result)
+        else gaps(result, expected)
+    )
+
+
+def _order(values: Array) -> Array:
+    """Number floating-point values from 0.0 and -0.0 up and down, in their order."""
+    signed = _SIGNED[values.dtype.itemsize]
+    bits = values.view(signed).astype(np.int64)
+    return np.where(bits < 0, -(1 << (8 * values.dtype.itemsize - 1)) - bits, bits)
+
+
+def _between(first: Array, second: Array) -> Array:
+    """Subtract integers modulo 2**64, the smaller from the larger: that is exact."""
+    wide = np.uint64 if first.dtype.kind == "u" else np.int64
+    a, b = (values.astype(wide).view(np.uint64) for values in (first, second))
+    return np.where(first >= second, a - b, b - a)
+
+
+def _allowed(expected: Array, tolerance: Tolerance) -> Array:
+    with np.errstate(all="ignore"):
+        allowed = tolerance.atol + tolerance.rtol * np.abs(expected.astype(np.float64))
+    if is_floating(expected):
+        return cast(Array, allowed)
+    floor = np.full(expected.shape, _MOST, np.uint64)
+    small = allowed < 2.0**64
+    floor[small] = allowed[small].astype(np.uint64)
+    return floor
+
+
+def fits(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Tell which numbers a dtype holds: integers no fraction, floats any that stays finite."""
+    with np.errstate(all="ignore"):
+        converted = values.astype(dtype)
+    if dtype.kind == "f":
+        return cast(Array, np.isfinite(converted) | ~np.isfinite(values))
+    limits: Any = np.iinfo(dtype)
+    if is_floating(values):
+        # The upper limit's neighbour is a power of two, which a double holds exactly.
+        inside = (values >= float(limits.min)) & (values < float(int(limits.max) + 1))
+        return cast(Array, inside & (values == np.trunc(values)))
+    return cast(Array, (converted == values) & ((converted < 0) == (values < 0)))

@@ -1,0 +1,108 @@
+"""A comparison in words."""
+
+from typing import Any
+
+from cnnops_cli.checks.comparison import Cell, Comparison, Largest
+
+_HEADER = ("at", "result", "expected")
+
+
+def verdict(found: Comparison, name: str) -> str:
+    """Say in one line whether a result is equal to what has a name, and by which tolerance."""
+    if found.equal:
+        return f"equal to {name} {found.tolerance}"
+    values_count = found.shapes[0] == found.shapes[1]
+    within = "" if found.tolerance.exact or not values_count else f" {found.tolerance}"
+    return f"not equal to {name}{within}"
+
+
+def differences(found: Comparison) -> list[str]:
+    r"""Say what differs: shape and dtype first, then how many values, by how much and where.
+
+    Returns
+    -------
+    list of str
+        Lines; none where the two are equal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnops_cli.checks.comparison import compare
+    >>> print(*differences(compare(np.array([1, 2, 30]), np.array([1, 2, 3]))), sep="\n")
+    1 of 3 values differs (33.3 %)
+    largest absolute error 27 at [2]: 30, expected 3
+    largest relative error 9 at [2]: 30, expected 3
+     at  result  expected
+    [2]      30         3
+    """
+    if found.equal:
+        return []
+    lines = [
+        f"{what} {ours}, expected {theirs}"
+        for what, (ours, theirs) in (("shape", found.shapes), ("dtype", found.dtypes))
+        if ours != theirs
+    ]
+    if found.misfit is not None:
+        at, _, number = found.misfit
+        lines.append(f"dtype {found.dtypes[0]}, which cannot hold {number}, expected at {_at(at)}")
+    if found.shapes[0] != found.shapes[1]:
+        return lines
+    if not found.differing:
+        return [*lines, f"no value differs {found.tolerance}"]
+    return [*lines, _count(found), *_errors(found), *_table(found)]
+
+
+def _count(found: Comparison) -> str:
+    size = 1
+    for length in found.shapes[0]:
+        size *= length
+    share = 100 * found.differing / size
+    if found.differing < size:
+        share = min(share, 99.9)
+    what = f"value{'s' * (size != 1)} differ{'s' * (found.differing == 1)}"
+    return f"{found.differing} of {size} {what} ({share:.3g} %)"
+
+
+def _errors(found: Comparison) -> list[str]:
+    lines = [
+        _largest(f"largest {kind}", error, unit)
+        for kind, error, unit in (
+            ("absolute error", found.absolute, ""),
+            ("relative error", found.relative, ""),
+            ("distance", found.distance, " ulp"),
+        )
+        if error is not None
+    ]
+    if found.absolute is None:
+        lines.append("each of them is NaN or infinite on one side or both")
+    if found.nan_pairs:
+        lines.append(
+            f"{found.nan_pairs} of them NaN on both sides, which --equal-nan takes as equal"
+        )
+    return lines
+
+
+def _largest(what: str, largest: Largest, unit: str) -> str:
+    error, (at, result, expected) = largest
+    text = str(error) if error.dtype.kind in "iu" else f"{error:.6g}"
+    return f"{what} {text}{unit} at {_at(at)}: {result}, expected {expected}"
+
+
+def _table(found: Comparison) -> list[str]:
+    """Align the first cells that differ."""
+    rows = [_HEADER, *(_row(cell) for cell in found.cells)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    more = found.differing - len(found.cells)
+    return [*lines, f"… {more} more"] if more else lines
+
+
+def _row(cell: Cell) -> tuple[str, str, str]:
+    return _at(cell.at), str(cell.result), str(cell.expected)
+
+
+def _at(place: tuple[int, ...] | Any) -> str:
+    return f"[{', '.join(map(str, place))}]"

@@ -1,0 +1,82 @@
+"""How far apart two values may be and still count as equal."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_DEFAULTS = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+"""Relative and absolute, of torch.testing.assert_close; integers are compared exactly."""
+
+
+class Tolerance(NamedTuple):
+    """What counts as equal: |result - expected| <= atol + rtol * |expected|, or a count of ulp.
+
+    Attributes
+    ----------
+    rtol, atol : float
+    ulp : int or None
+        In place of both: how many representable values apart, one ulp from one to the next.
+    equal_nan : bool
+        Whether NaN is equal to NaN.
+    """
+
+    rtol: float
+    atol: float
+    ulp: int | None = None
+    equal_nan: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing but equal values is equal."""
+        return self.ulp is None and self.rtol == self.atol == 0
+
+    def __str__(self) -> str:
+        if self.ulp is not None:
+            text = f"within {self.ulp} ulp"
+        elif self.exact:
+            text = "exactly"
+        else:
+            text = f"within rtol {_shortest(self.rtol)} and atol {_shortest(self.atol)}"
+        return text + (", NaN equal to NaN" if self.equal_nan else "")
+
+
+def tolerance_of(
+    *dtypes: np.dtype[Any],
+    rtol: float | None = None,
+    atol: float | None = None,
+    ulp: int | None = None,
+    equal_nan: bool = False,
+) -> Tolerance:
+    """Complete what was asked for with the defaults of the dtypes that meet.
+
+    Parameters
+    ----------
+    *dtypes : numpy.dtype
+        The loosest decides.
+    rtol, atol : float, optional
+        Where one is given, the other is 0 by default.
+    ulp : int, optional
+    equal_nan : bool
+
+    References
+    ----------
+    https://docs.pytorch.org/docs/stable/testing.html#torch.testing.assert_close
+
+    Examples
+    --------
+    >>> print(tolerance_of(np.dtype("float32")))
+    within rtol 1.3e-06 and atol 1e-05
+    >>> print(tolerance_of(np.dtype("float32"), atol=0.5))
+    within rtol 0 and atol 0.5
+    >>> print(tolerance_of(np.dtype("int8")))
+    exactly
+    """
+    if ulp is not None or rtol is not None or atol is not None:
+        return Tolerance(rtol or 0.0, atol or 0.0, ulp, equal_nan)
+    defaults = [_DEFAULTS.get(dtype.name, (0.0, 0.0)) for dtype in dtypes]
+    loosest = [max(each) for each in zip(*defaults, strict=True)]
+    return Tolerance(loosest[0], loosest[1], equal_nan=equal_nan)
+
+
+def _shortest(number: float) -> str:
+    return repr(float(number)).removesuffix(".0")

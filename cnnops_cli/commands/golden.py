@@ -1,0 +1,122 @@
+"""The check that --expect asks for: its options, result beside golden file, and its words."""
+
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from cnnops_cli.checks.comparison import Comparison, compare
+from cnnops_cli.checks.report import differences, verdict
+from cnnops_cli.checks.tolerance import tolerance_of
+from cnnops_cli.commands.deliver import Delivery, deliver
+from cnnops_cli.errors import CheckFailedError, CnnopsError
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.golden import golden_path, golden_writer
+from cnnops_cli.tensors.read import STDIN, split_member
+from cnnops_cli.tensors.tensor import Tensor
+
+_STDERR = 2
+
+
+def check_options(settings: Settings, outputs: Sequence[str]) -> None:
+    """Refuse, before any work, options of a check that do not go together.
+
+    Parameters
+    ----------
+    settings : Settings
+    outputs : sequence of str
+        The real paths of the other files that are written.
+
+    Raises
+    ------
+    CnnopsError
+        If there is nothing to compare with, tolerances contradict each other, or the golden file
+        cannot be written or would be replaced by another result.
+    """
+    if settings.expect is None:
+        given = next(name for name in settings.check_options() if name != "expect")
+        raise CnnopsError(f"{given} goes with --expect TENSOR")
+    if settings.ulp is not None and (settings.rtol, settings.atol) != (None, None):
+        other = "--atol" if settings.rtol is None else "--rtol"
+        raise CnnopsError(f"--ulp is a tolerance by itself; leave {other} out")
+    if settings.update_expected:
+        golden_path(settings.expect)
+    if os.path.realpath(split_member(settings.expect)[0]) in outputs:
+        raise CnnopsError(
+            f"{settings.expect} is what --expect compares with, and would be replaced by another "
+            "result; --update-expected writes it"
+        )
+
+
+def deliver_checked(delivery: Delivery, settings: Settings, expected: Tensor | None) -> None:
+    """Deliver a result, and say on standard error how it stands to what was expected.
+
+    Parameters
+    ----------
+    delivery : Delivery
+    settings : Settings
+    expected : Tensor or None
+        None where the golden file is still to be made.
+
+    Raises
+    ------
+    CheckFailedError
+        If the result is not equal to it, and the golden file was not to be updated.
+    """
+    found = None if expected is None else _compare(delivery, settings, expected)
+    holds = found is not None and found.equal
+    if settings.update_expected and not holds:
+        path, write = golden_writer(str(settings.expect), delivery.output)
+        delivery.files[path] = write
+    closed_pipe = None
+    try:
+        deliver(delivery, settings)
+    except BrokenPipeError as error:  # whoever read the result does not need the verdict less
+        closed_pipe = error
+    if not settings.quiet:
+        name = "standard input" if settings.expect == STDIN else settings.expect
+        _say(delivery.operator, _words(delivery, settings, found, _shown(str(name))))
+    if not holds and not settings.update_expected:
+        raise CheckFailedError
+    if closed_pipe is not None:
+        raise closed_pipe
+
+
+def _compare(delivery: Delivery, settings: Settings, expected: Tensor) -> Comparison:
+    tolerance = partial(
+        tolerance_of,
+        rtol=settings.rtol,
+        atol=settings.atol,
+        ulp=settings.ulp,
+        equal_nan=settings.update_expected or bool(settings.equal_nan),
+    )
+    return compare(delivery.output, expected.array, weak=expected.weak, tolerance=tolerance)
+
+
+def _words(
+    delivery: Delivery, settings: Settings, found: Comparison | None, name: str
+) -> list[str]:
+    if found is None:
+        return [f"{name} created: {delivery.output.shape} {delivery.output.dtype}"]
+    if not settings.update_expected:
+        return [verdict(found, name), *differences(found)]
+    if found.equal:
+        return [f"{name} unchanged: equal {found.tolerance}"]
+    return [f"{name} updated; the result was not as expected:", *differences(found)]
+
+
+def _shown(text: str) -> str:
+    """Name a tensor on one line; JSON text is not repeated."""
+    if text.lstrip().startswith("["):
+        return "--expect"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _say(operator: str, lines: Sequence[str]) -> None:
+    if sys.stderr is None:
+        return
+    text = "\n  ".join([f"cnnops {operator}: {lines[0]}", *lines[1:]])
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:  # the status still tells
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
