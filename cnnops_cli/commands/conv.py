@@ -10,6 +10,7 @@ from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.layer import fresh_layer
 from cnnops_cli.commands.operands import Form, computing
 from cnnops_cli.commands.run import run
+from cnnops_cli.commands.view import check_with_input
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import convolve
@@ -149,6 +150,7 @@ def conv(
             help="One group a channel; a bare kernel is applied to every channel.",
         ),
     ] = False,
+    with_input: options.WithInput = False,
     input: options.Input = "-",
     *,
     settings: Settings,
@@ -167,6 +169,7 @@ def conv(
         cnnops conv --out-channels 8 --kernel-size 3 --seed 0 x.npy
     """
     check_output(settings, save_kernel)
+    check_with_input(settings, with_input)
     layer = fresh_layer(
         kernel,
         bias,
@@ -203,6 +206,9 @@ def conv(
         delivery = Delivery("conv", result, form, note, algorithm)
         if save_kernel is not None:
             delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
+        if with_input:
+            image = form.planes(form.to_operator(arrays["input"]))
+            delivery.beside = {"input": image, "kernel": weight}
         return delivery
 
     run(convolve_input, settings, input=input, kernel=kernel, bias=bias)
