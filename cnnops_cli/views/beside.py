@@ -11,7 +11,7 @@ _GAP = 4
 _NARROWEST = 24
 """A section that has to be scaled down keeps this width, or the sections stand below each other."""
 _SHORTEST = 12
-_TITLE = 20
+_TITLE = 16
 """What stands above narrow numbers is folded beyond this."""
 
 

@@ -10,6 +10,8 @@ from cnnops_cli.views.lines import DIM, PLAIN, Line, Span
 from cnnops_cli.views.numbers import format_numbers
 
 GAP = 2
+_LEFT = 1
+"""The part of a gap that has the colour of the number at its right."""
 MORE = "…"
 _MORE_ROWS = "⋮"
 _FEWEST_ROWS = 2
@@ -44,7 +46,7 @@ class Numbers(NamedTuple):
 
 def width_of_grid(columns: int, widest: int) -> int:
     """Tell how many cells a line of so many numbers takes."""
-    return columns * (widest + GAP) - GAP
+    return columns * (widest + GAP) - _LEFT
 
 
 def pick_rows(height: int, most_lines: int) -> list[int]:
@@ -83,14 +85,11 @@ def grid_lines(numbers: Numbers, plane: int, left_out: int = 0) -> list[Line]:
 
 
 def _row(texts: Array, colours: Array, widest: int) -> Line:
-    """Align the numbers of one line; each colour takes half of the gaps at its sides."""
-    last = len(texts) - 1
+    """Align the numbers of one line; a colour takes half of the gaps at its number's sides."""
+    lefts = [0] + [_LEFT] * (len(texts) - 1)
     return [
-        (
-            " " * (column > 0) + text.rjust(widest) + " " * (column < last),
-            on(colour, bold=colour == LOUD),
-        )
-        for column, (text, colour) in enumerate(zip(texts, colours.tolist(), strict=True))
+        (" " * left + text.rjust(widest) + " " * (GAP - _LEFT), on(colour, bold=colour == LOUD))
+        for left, text, colour in zip(lefts, texts, colours.tolist(), strict=True)
     ]
 
 
@@ -110,9 +109,9 @@ def wrapped_lines(numbers: Numbers, width: int) -> list[Line]:
 
 
 def numbers_per_line(length: int, widest: int, width: int) -> int:
-    """Tell how many numbers fit in a line behind its index, a round number where there are many."""
+    """Tell how many numbers fit in a line behind its index: a round number where many, or none."""
     room = width - len(index_label(0, length)[0])
-    fitting = max((room + GAP) // (widest + GAP), 1)
+    fitting = max(room + _LEFT, 0) // (widest + GAP)
     return fitting - fitting % (10 if fitting >= 20 else 5 if fitting >= 10 else 1)
 
 

@@ -130,7 +130,7 @@ class Panels:
         if length <= room.width * room.height:
             numbers = Numbers.of(self.planes, self.scale, self.precision)
             per_line = numbers_per_line(length, numbers.widest, room.width)
-            if -(-length // per_line) <= room.height:
+            if length <= per_line * room.height:
                 return wrapped_lines(numbers, room.width)
         across = max(room.width - len(index_label(0, length)[0]), 1)
         count = min(length, across * max(min(_MOST_STRIPS, room.height - 3), 1))

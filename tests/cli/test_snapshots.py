@@ -31,9 +31,9 @@ conv  (2, 2)  int64  min 6521  max 13187  mean 9854  std 2484.27
         """\
 dropout  (2, 2, 2)  float64  min -0.25  max 3  mean 1.45  std 1.07703  1 nan!
 1 inf!  1 -inf!
-[0]            [1]
-  nan   1.50    1.00   2.00
-  inf  -0.25    3.00   -inf
+[0]             [1]
+  nan   1.50     1.00   2.00
+  inf  -0.25     3.00   -inf
 """,
     ),
     "a heat map": (
@@ -262,10 +262,10 @@ dropout  (1, 2, 2, 2)  int64  min 1  max 8  mean 4.5  std 2.29129
         """\
 conv  (2, 3)  int64  min 6521  max 13187  mean 9854  std 2400.03
 
-input  (3, 4)     kernel  (1, 1, 2, 2)    result  (2, 3)
- 1   2   3   4       1    10               6521   7632   8743
- 5   6   7   8     100  1000              10965  12076  13187
- 9  10  11  12
+input  (3, 4)      kernel          result  (2, 3)
+ 1   2   3   4     (1, 1, 2, 2)     6521   7632   8743
+ 5   6   7   8        1    10      10965  12076  13187
+ 9  10  11  12      100  1000
 """,
     ),
     "with input, narrow": (
@@ -282,7 +282,8 @@ input  (3, 4)
  5   6   7   8
  9  10  11  12
 
-kernel  (1, 1, 2, 2)
+kernel
+(1, 1, 2, 2)
    1    10
  100  1000
 
@@ -309,10 +310,10 @@ result  (2, 3)
         """\
 maxpool  (3, 2)  int64  min 6  max 12  mean 9.66667  std 2.13437
 
-input  (3, 4)     window  2×2        result  (3, 2)
- 1   2   3   4    stride 1×2          6   8
- 5   6   7   8    padding 0:1×1:0    10  12
- 9  10  11  12    dilation 1×2       10  12
+input  (3, 4)      window  2×2        result  (3, 2)
+ 1   2   3   4     stride 1×2          6   8
+ 5   6   7   8     padding 0:1×1:0    10  12
+ 9  10  11  12     dilation 1×2       10  12
 """,
     ),
 }

@@ -72,7 +72,7 @@ def test_planes_left_out_are_counted(shape, columns, color):
 
 def test_rows_left_out_are_counted():
     lines = [text_of(line) for line in viewed(np.arange(600).reshape(150, 4))]
-    shown = [line for line in lines[1:] if re.fullmatch(r"( *\d+){4}", line)]
+    shown = [line for line in lines[1:] if re.fullmatch(r"( *\d+){4} ", line)]
     assert lines[-1] == f"… {150 - len(shown)} more rows"
     assert shown[0].split() == ["0", "1", "2", "3"]
     assert shown[-1].split() == ["596", "597", "598", "599"]
