@@ -21,6 +21,7 @@ from cnnops_cli.words import (
     LAYOUTS,
     PADDING_WORDS,
     SUFFIXES,
+    VIEW_SUFFIXES,
     check_word,
     suggest,
 )
@@ -211,6 +212,12 @@ def parse_named_arrays_source(text: str) -> str:
     return text
 
 
+@parser
+def parse_view_file(text: str) -> str:
+    """Parse a FILE that a view is written to."""
+    return _check_file(text, VIEW_SUFFIXES)
+
+
 def _check_suffix(text: str, suffixes: tuple[str, ...]) -> None:
     suffix = Path(text).suffix
     if suffix not in suffixes:
@@ -243,6 +250,16 @@ Dilation = Annotated[
         help="Cells from one kernel cell to the next. Default 1.",
     ),
 ]  # fmt: skip
+
+
+WithInput = Annotated[
+    bool,
+    shared_option(
+        "--with-input",
+        help="Show INPUT and the kernel in the view too, next to the result where the width "
+        "allows it.",
+    ),
+]
 
 
 class Settings(NamedTuple):
@@ -401,6 +418,18 @@ class Settings(NamedTuple):
             "and say what changed; exit status 0. NaN counts as equal to NaN here.",
         ),
     ] = False
+
+    view: Annotated[
+        str | None,
+        shared_option(
+            "--view",
+            metavar="FILE",
+            parser=parse_view_file,
+            help="Write the view to FILE as well, whatever standard output is: .svg or .html in "
+            "colour, .txt without. It is 80 columns by 48 lines, or as COLUMNS and LINES say, and "
+            "refers to nothing outside itself.",
+        ),
+    ] = None
 
     def check_options(self) -> list[str]:
         """Name the options of a check that were given."""

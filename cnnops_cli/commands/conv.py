@@ -10,6 +10,7 @@ from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.layer import fresh_layer
 from cnnops_cli.commands.operands import Form, computing
 from cnnops_cli.commands.run import run, settle
+from cnnops_cli.commands.view import check_with_input
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import convolve
@@ -149,6 +150,7 @@ def conv(
             help="One group a channel; a bare kernel is applied to every channel.",
         ),
     ] = False,
+    with_input: options.WithInput = False,
     inputs: options.Inputs = None,
     *,
     settings: Settings,
@@ -167,8 +169,11 @@ def conv(
         cnnops conv --out-channels 8 --kernel-size 3 --seed 0 x.npy
         cnnops conv -k k.npy a.npy b.npy c.npy -o results/
     """
-    settings = settle(settings, inputs, kernel, bias, save_kernel=save_kernel)
+    settings = settle(
+        settings, inputs, kernel, bias, save_kernel=save_kernel, with_input=with_input
+    )
     check_output(settings, save_kernel)
+    check_with_input(settings, with_input)
     layer = fresh_layer(
         kernel,
         bias,
@@ -205,6 +210,9 @@ def conv(
         delivery = Delivery("conv", result, form, note, algorithm)
         if save_kernel is not None:
             delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
+        if with_input:
+            image = form.planes(form.to_operator(arrays["input"]))
+            delivery.beside = {"input": image, "kernel": weight}
         return delivery
 
     run("conv", convolve_input, settings, inputs, kernel=kernel, bias=bias)

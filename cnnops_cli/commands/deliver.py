@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from cnnops_cli.commands.operands import Form
+from cnnops_cli.commands.view import file_view, is_viewed, stdout_view
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
@@ -13,7 +14,6 @@ from cnnops_cli.tensors.write import (
     StagedFiles,
     Writer,
     array_writer,
-    bytes_writer,
     json_writer,
     npy_writer,
 )
@@ -43,6 +43,8 @@ class Delivery:
     ----------
     files : dict of str to callable
         What other files hold, by path.
+    beside : dict of str to numpy.ndarray or list of str
+        What the view shows before the result, by name: planes, or what is said of them.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Delivery:
         self.note = note
         self.algorithm = algorithm
         self.files: dict[str, Writer] = {}
+        self.beside: dict[str, Array | list[str]] = {}
 
     @property
     def terminal_note(self) -> str:
@@ -82,7 +85,9 @@ def check_output(settings: Settings, *paths: str | None) -> None:
         forbidden.
     """
     files = [
-        os.path.realpath(path) for path in (settings.output, *paths) if path not in (None, "-")
+        os.path.realpath(path)
+        for path in (settings.output, settings.view, *paths)
+        if path not in (None, "-")
     ]
     if settings.check_options():
         from cnnops_cli.commands.golden import check_options
@@ -114,6 +119,8 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
     with StagedFiles() as staged:
         for path, write in delivery.files.items():
             staged.add(path, write)
+        if settings.view is not None:
+            staged.add(settings.view, file_view(delivery, settings, settings.view))
         if to_file is not None:
             writer = array_writer(to_file, "output", delivery.output, settings.precision)
             staged.add(to_file, writer)
@@ -145,26 +152,11 @@ def _to_stdout(settings: Settings) -> bool:
 
 def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:
     """Tell how standard output is written."""
-    kind = settings.format
-    if kind == "auto":
-        kind = "table" if sys.stdout.isatty() and not settings.quiet else "json"
-    if kind == "npy":
+    if is_viewed(settings):
+        return stdout_view(delivery, settings)
+    if settings.format == "npy":
         return npy_writer(delivery.output)
-    if kind == "json":
-        return json_writer(delivery.output, settings.precision)
-    # Rich takes longer to import than a small convolution to run.
-    from cnnops_cli.views.table import render
-    from cnnops_cli.views.terminal import Terminal
-
-    view = render(
-        delivery.operator,
-        delivery.output,
-        planes=delivery.form.planes(delivery.result),
-        note=delivery.terminal_note if sys.stdout.isatty() else delivery.note,
-        precision=settings.precision,
-        terminal=Terminal.of(sys.stdout, color=not settings.no_color),
-    )
-    return bytes_writer(view.encode(sys.stdout.encoding or "utf-8", errors="replace"))
+    return json_writer(delivery.output, settings.precision)
 
 
 class _Unbuffered(io.RawIOBase):

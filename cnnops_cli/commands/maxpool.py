@@ -6,6 +6,7 @@ from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.operands import Form, computing
 from cnnops_cli.commands.run import run, settle
+from cnnops_cli.commands.view import check_with_input
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.geometry import per_axis
 from cnnops_cli.ops.maxpool import maxpool as pool
@@ -79,6 +80,7 @@ def maxpool(
             "each channel's plane without padding.",
         ),
     ] = None,
+    with_input: options.WithInput = False,
     inputs: options.Inputs = None,
     *,
     settings: Settings,
@@ -96,8 +98,9 @@ def maxpool(
         echo '[3, 1, 2, 5]' | cnnops maxpool -k 2 --dims 1
         cat tensors.jsonl | cnnops maxpool -k 2 --lines
     """
-    settings = settle(settings, inputs, indices=indices)
+    settings = settle(settings, inputs, indices=indices, with_input=with_input)
     check_output(settings, indices)
+    check_with_input(settings, with_input)
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
     dims_of_window = options.dims_of("--kernel", kernel_size) if dims is None else dims
@@ -121,6 +124,23 @@ def maxpool(
         if indices is not None:
             where = form.from_operator(positions[0])
             delivery.files[indices] = array_writer(indices, "indices", where)
+        if with_input:
+            window = _window_in_words(size, stride, padding, dilation)
+            delivery.beside = {"input": form.planes(form.to_operator(image)), "window": window}
         return delivery
 
     run("maxpool", pool_input, settings, inputs)
+
+
+def _window_in_words(size: Any, stride: Any, padding: Any, dilation: Any) -> list[str]:
+    """Say what the view shows where conv has a kernel."""
+    said = [_sizes(size), f"stride {_sizes(size if stride is None else stride)}"]
+    said += [f"padding {_sizes(padding)}"] if padding != 0 else []
+    return said + ([f"dilation {_sizes(dilation)}"] if dilation != 1 else [])
+
+
+def _sizes(value: Any) -> str:
+    """Write sizes as 2×3, padding by sides as 0:1×2:2, and words as they are."""
+    if isinstance(value, tuple):
+        return "×".join(":".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
+    return str(value)

@@ -15,7 +15,7 @@ from cnnops_cli.tensors.tensor import Tensor
 
 Work = Callable[[dict[str, Tensor]], Delivery]
 
-_OF_ONE_RESULT = ("view", "with_input", "explain", "dry_run", "expect")
+_OF_ONE_RESULT = ("view", "explain", "dry_run", "expect")
 """Settings that show, check or write one result."""
 _MOST_SHOWN = 40
 

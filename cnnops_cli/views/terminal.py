@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 _PIPE_SIZE = (80, 24)
+_FILE_SIZE = (80, 48)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,20 @@ class Terminal:
         interactive = stream.isatty()
         size = shutil.get_terminal_size(_PIPE_SIZE)
         return cls(size.columns, size.lines, color and _may_color(interactive))
+
+    @classmethod
+    def of_file(cls, *, color: bool) -> "Terminal":
+        """Tell how large a view in a file is: 80 by 48, or as COLUMNS and LINES say.
+
+        The terminal that the call is made on does not count.
+        """
+        width, height = (
+            int(said) if said.isdecimal() and int(said) > 0 else usual
+            for said, usual in zip(
+                (os.environ.get(name, "") for name in ("COLUMNS", "LINES")), _FILE_SIZE, strict=True
+            )
+        )
+        return cls(width, height, color)
 
 
 def _may_color(interactive: bool) -> bool:

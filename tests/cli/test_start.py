@@ -88,6 +88,11 @@ def test_the_version_needs_no_numpy(executable):
     assert "numpy" not in modules
 
 
-def test_a_view_needs_rich(executable):
-    modules, _ = imported(executable, "maxpool", "-k", "1", "-f", "table", "[[1]]")
+def test_a_view_in_colour_needs_rich_and_a_plain_one_does_not(executable, monkeypatch):
+    call = ["maxpool", "-k", "1", "-f", "table", "[[1]]"]
+    modules, _ = imported(executable, *call)
+    assert "cnnops_cli.views.view" in modules
+    assert not modules & SLOW
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    modules, _ = imported(executable, *call)
     assert "rich.console" in modules

@@ -1,0 +1,79 @@
+"""The view of a result, on standard output and in the file that `--view` names."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.write import Writer, bytes_writer
+
+if TYPE_CHECKING:
+    from cnnops_cli.commands.deliver import Delivery
+    from cnnops_cli.views.view import View
+
+
+def check_with_input(settings: Settings, with_input: bool) -> None:
+    """Refuse `--with-input` where nothing would show it.
+
+    Raises
+    ------
+    CnnopsError
+        If there is no view.
+    """
+    if with_input and settings.view is None and not is_viewed(settings):
+        raise CnnopsError(
+            "--with-input is part of the view, and this call shows none: add --format table or "
+            "--view FILE"
+        )
+
+
+def is_viewed(settings: Settings) -> bool:
+    """Tell whether standard output gets a view."""
+    if settings.format != "auto":
+        return settings.format == "table"
+    to_stdout = settings.output in (None, "-") and sys.stdout is not None
+    return to_stdout and sys.stdout.isatty() and not settings.quiet
+
+
+def stdout_view(delivery: "Delivery", settings: Settings) -> Writer:
+    """Tell how standard output is written as a view: coloured and named in full on a terminal."""
+    from cnnops_cli.views.files import in_ascii, plain_text
+    from cnnops_cli.views.terminal import Terminal
+
+    terminal = Terminal.of(sys.stdout, color=not settings.no_color)
+    note = delivery.terminal_note if sys.stdout.isatty() else delivery.note
+    lines = _view_of(delivery, settings).lines(terminal, note)
+    text = plain_text(lines)
+    if terminal.color:
+        # Rich takes longer to import than a small convolution to run.
+        from cnnops_cli.views.ansi import coloured_text
+
+        text = coloured_text(lines)
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        return bytes_writer(text.encode(encoding))
+    except UnicodeEncodeError:
+        return bytes_writer(in_ascii(text).encode(encoding, errors="replace"))
+
+
+def file_view(delivery: "Delivery", settings: Settings, path: str) -> Writer:
+    """Tell how a view is written to a path, by its suffix; the same wherever it is called."""
+    from cnnops_cli.views.files import html, plain_text, svg
+    from cnnops_cli.views.terminal import Terminal
+
+    write = {".svg": svg, ".html": html, ".txt": plain_text}[Path(path).suffix]
+    terminal = Terminal.of_file(color=write is not plain_text)
+    return bytes_writer(write(_view_of(delivery, settings).lines(terminal, delivery.note)).encode())
+
+
+def _view_of(delivery: "Delivery", settings: Settings) -> "View":
+    from cnnops_cli.views.view import View
+
+    return View(
+        delivery.operator,
+        delivery.output,
+        delivery.form.planes(delivery.result),
+        settings.precision,
+        delivery.beside,
+    )

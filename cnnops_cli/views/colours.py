@@ -1,0 +1,119 @@
+"""Colours that stand for numbers, the same on light and on dark ground."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.views.lines import Style
+
+SEQUENTIAL = (53, 54, 55, 25, 31, 36, 72, 78, 113, 149, 185, 221, 227)
+"""Dark violet to bright yellow; each is lighter than the one before."""
+DIVERGING = (25, 26, 27, 69, 111, 153, 189, 255, 224, 217, 210, 203, 196, 160, 124)
+"""Blue for negative, nearly white for zero, red for positive."""
+LOUD = 201
+"""Magenta, which no scale has: NaN and infinity."""
+
+_BLACK, _WHITE = 16, 231
+_CUBE = (0, 95, 135, 175, 215, 255)
+_NOISE = 1e-12
+"""A range of less than this share of its largest number is rounding, not difference."""
+
+
+def rgb(colour: int) -> tuple[int, int, int]:
+    """Tell what the colour 16 to 255 of a terminal looks like.
+
+    Examples
+    --------
+    >>> rgb(201), rgb(255)
+    ((255, 0, 255), (238, 238, 238))
+    """
+    if colour >= 232:
+        return (8 + 10 * (colour - 232),) * 3
+    red, green, blue = np.unravel_index(colour - 16, (6, 6, 6))
+    return _CUBE[red], _CUBE[green], _CUBE[blue]
+
+
+def luminance(colour: int) -> float:
+    """Relative luminance, 0 to 1, as WCAG 2 defines it."""
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (value / 255 for value in rgb(colour))
+    ]
+    return sum(share * c for share, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def on(background: int, *, bold: bool = False) -> Style:
+    """Tell the style of text on a colour: black or white, whichever stands out more."""
+    dark_text = (luminance(background) + 0.05) ** 2 > 0.05 * 1.05
+    return Style(_BLACK if dark_text else _WHITE, background, bold)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Which colour stands for which number.
+
+    Attributes
+    ----------
+    low, high : float
+        The least and the greatest number.
+    """
+
+    low: float
+    high: float
+
+    @property
+    def largest(self) -> float:
+        """The largest magnitude."""
+        return max(abs(self.low), abs(self.high))
+
+    @property
+    def constant(self) -> bool:
+        """Whether there is nothing to tell apart."""
+        scale = self.largest
+        return not scale or self.high / scale - self.low / scale <= _NOISE
+
+    @property
+    def palette(self) -> tuple[int, ...]:
+        """Diverging around zero for numbers of both signs, else sequential."""
+        return DIVERGING if self.low < 0 < self.high and not self.constant else SEQUENTIAL
+
+    def colours(self, values: Array) -> Array:
+        """Give each number its colour; NaN and infinity the loud one.
+
+        Parameters
+        ----------
+        values : numpy.ndarray
+            From `low` to `high`, NaN and infinities.
+
+        Returns
+        -------
+        numpy.ndarray of int
+        """
+        palette = self.palette
+        limits = (-self.largest, self.largest) if palette is DIVERGING else (self.low, self.high)
+        return np.where(
+            np.isfinite(values), np.take(palette, self._levels(values, limits, len(palette))), LOUD
+        )
+
+    def levels(self, values: Array, count: int) -> Array:
+        """Cut the range into levels alike, and tell each number's; the last for what is not finite.
+
+        Examples
+        --------
+        >>> Scale(0, 10).levels(np.array([0.0, 4.9, 5.0, 10.0]), 2).tolist()
+        [0, 0, 1, 1]
+        """
+        return np.where(
+            np.isfinite(values), self._levels(values, (self.low, self.high), count), count
+        )
+
+    def _levels(self, values: Array, limits: tuple[float, float], count: int) -> Array:
+        if self.constant:
+            return np.full(np.shape(values), count // 2)
+        # In units of the largest, so that no difference overflows.
+        low, high = (limit / self.largest for limit in limits)
+        finite = np.nan_to_num(values.astype(np.float64), nan=0, posinf=0, neginf=0) / self.largest
+        share = (finite - low) / (high - low)
+        levels: Array = np.clip((share * count).astype(int), 0, count - 1)
+        return levels

@@ -1,0 +1,134 @@
+"""A view as a file that refers to nothing outside itself: text, SVG or HTML."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from html import escape
+
+from cnnops_cli.views.colours import rgb
+from cnnops_cli.views.heat import HALF
+from cnnops_cli.views.lines import Line, Style, text_of, width_of
+
+_FONT = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
+_WIDTH, _HEIGHT, _MARGIN, _BASELINE = 8, 16, 12, 12
+"""Of a cell of the SVG in its units, of the page's edge, and of text within a cell."""
+_PAGE, _INK, _FAINT = "#ffffff", "#1f2328", "#59636e"
+_ASCII = str.maketrans("░▒▓█▀×…⋮", ".:*#^x~|")
+_WORDS = re.compile(r"\S+(?: \S+)*")
+
+
+def plain_text(lines: Sequence[Line]) -> str:
+    """Write a view without colour, and without blanks at the ends of its lines."""
+    return "".join(f"{text_of(line).rstrip()}\n" for line in lines)
+
+
+def in_ascii(text: str) -> str:
+    """Write a view for an encoding that lacks its characters.
+
+    Examples
+    --------
+    >>> in_ascii("░▒▓█ 2 × 2 …")
+    '.:*# 2 x 2 ~'
+    """
+    return text.translate(_ASCII)
+
+
+def svg(lines: Sequence[Line]) -> str:
+    """Draw a view as an SVG picture on a white page, in any monospaced font of the reader's."""
+    backgrounds: dict[int, list[str]] = defaultdict(list)
+    texts = []
+    for row, line in enumerate(lines):
+        column = 0
+        for text, style in line:
+            upper, lower = _halves(text, style)
+            for half, colour in enumerate((upper, lower)):
+                if colour is not None:
+                    backgrounds[colour].append(f"M{column} {2 * row + half}.5h{len(text)}")
+            if upper is lower is None or text.strip(HALF + " "):
+                texts += _svg_texts(text, style, column, row)
+            column += len(text)
+    width = width_of(lines) * _WIDTH + 2 * _MARGIN
+    height = len(lines) * _HEIGHT + 2 * _MARGIN
+    paths = [
+        f'<path stroke="{_hex(colour)}" d="{"".join(runs)}"/>'
+        for colour, runs in sorted(backgrounds.items())
+    ]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+            f'viewBox="0 0 {width} {height}" role="img" font-size="13" fill="{_INK}" '
+            f'font-family="{_FONT}">',
+            f"<title>{escape(text_of(lines[0]))}</title>",
+            f'<rect width="{width}" height="{height}" rx="6" fill="{_PAGE}"/>',
+            f'<g transform="translate({_MARGIN} {_MARGIN})">',
+            f'<g transform="scale({_WIDTH} {_HEIGHT // 2})" shape-rendering="crispEdges">',
+            *paths,
+            "</g>",
+            *texts,
+            "</g>",
+            "</svg>\n",
+        ]
+    )
+
+
+def html(lines: Sequence[Line]) -> str:
+    """Write a view as an HTML page on white ground."""
+    body = "\n".join("".join(_html_span(*span) for span in line) for line in lines)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        f"<title>{escape(text_of(lines[0]))}</title>\n"
+        f"<style>body{{background:{_PAGE};color:{_INK}}}"
+        f"pre{{font:13px/16px {_FONT}}}"
+        "pre i{display:inline-block;height:16px;vertical-align:top;font-style:normal}</style>\n"
+        f"<pre>{body}</pre>\n</html>\n"
+    )
+
+
+def _halves(text: str, style: Style) -> tuple[int | None, int | None]:
+    """Tell what fills the upper and the lower half of a span's cells."""
+    is_picture = text.startswith(HALF)
+    return (style.foreground if is_picture else style.background), style.background
+
+
+def _svg_texts(text: str, style: Style, column: int, row: int) -> list[str]:
+    """Set words where they stand in the grid, as wide as they are there in every font."""
+    weight = ' font-weight="bold"' * style.bold
+    y = row * _HEIGHT + _BASELINE
+    return [
+        f'<text x="{(column + word.start()) * _WIDTH}" y="{y}" '
+        f'textLength="{len(word[0]) * _WIDTH}"'
+        f"{_svg_fill(style)}{weight}>{escape(word[0], quote=False)}</text>"
+        for word in _WORDS.finditer(text)
+    ]
+
+
+def _svg_fill(style: Style) -> str:
+    ink = _ink(style)
+    return f' fill="{ink}"' if ink else ""
+
+
+def _ink(style: Style) -> str:
+    if style.foreground is not None:
+        return _hex(style.foreground)
+    return _FAINT if style.dim else ""
+
+
+def _html_span(text: str, style: Style) -> str:
+    upper, lower = _halves(text, style)
+    rules = []
+    if text.startswith(HALF):
+        text = " " * len(text)
+        end = "transparent" if lower is None else _hex(lower)
+        rules.append(f"background:linear-gradient({_hex(upper or 0)} 50%,{end} 50%)")
+    elif lower is not None:
+        rules.append(f"background:{_hex(lower)}")
+    if text.strip() and _ink(style):
+        rules.append(f"color:{_ink(style)}")
+    if style.bold:
+        rules.append("font-weight:bold")
+    shown = escape(text, quote=False)
+    return f'<i style="{";".join(rules)}">{shown}</i>' if rules else shown
+
+
+def _hex(colour: int) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*rgb(colour))

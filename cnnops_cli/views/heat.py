@@ -1,0 +1,126 @@
+"""Planes too large for numbers, as pictures of as many cells as there is room for."""
+
+import math
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.views.colours import LOUD, Scale
+from cnnops_cli.views.lines import PLAIN, Line, Style, merged
+
+HALF = "▀"
+SHADES = " ░▒▓█"
+NOT_FINITE = "!"
+"""The shade of NaN and infinity."""
+
+_SLENDER = 8
+"""Beyond this ratio of its sides a plane is scaled down on each axis by itself."""
+
+
+def fit(plane: tuple[int, int], room: tuple[int, int], aspect: float = 1) -> tuple[int, int]:
+    """Tell how many cells a plane is shown in: never more than it has.
+
+    Parameters
+    ----------
+    plane : tuple of int
+        Rows and columns.
+    room : tuple of int
+        The most cells, likewise.
+    aspect : float
+        A cell's height in units of its width.
+
+    Examples
+    --------
+    >>> fit((1000, 500), (40, 80)), fit((1000, 500), (40, 80), aspect=2)
+    ((40, 20), (40, 40))
+    >>> fit((3, 5), (40, 80)), fit((2, 16000), (40, 80))
+    ((3, 5), (2, 80))
+    """
+    height, width = plane
+    most = min(height, room[0]), min(width, room[1])
+    if max(height, width) > _SLENDER * min(height, width):
+        return most
+    factor = max(height / (room[0] * aspect), width / room[1], 1)
+    rows, columns = math.floor(height / (factor * aspect)), math.floor(width / factor)
+    return min(max(rows, 1), most[0]), min(max(columns, 1), most[1])
+
+
+def shrink(plane: Array, rows: int, columns: int, largest: float) -> Array:
+    """Average a plane over the exact areas of fewer cells.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray, shape (H, W)
+    rows, columns : int
+        At most H and W.
+    largest : float
+        A magnitude that no finite value exceeds; sums in units of it do not overflow.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (rows, columns)
+        NaN where a cell touches a value that is not finite.
+
+    Examples
+    --------
+    >>> shrink(np.array([[0, 3, 6], [0, 3, 6]]), 1, 2, largest=6)
+    array([[1., 5.]])
+    """
+    height, width = plane.shape
+    if height < width:  # the longer axis goes first, so that little is held at a time
+        return shrink(plane.T, columns, rows, largest).T
+    if (height, width) == (rows, columns):
+        cells = plane.astype(np.float64)
+        return np.where(np.isfinite(cells), cells, np.nan)
+    largest = largest or 1.0
+    thin = np.empty((rows, width))
+    for row in range(rows):
+        first, last = row * height // rows, -(-(row + 1) * height // rows)
+        piece = plane[first:last].astype(np.float64) / largest
+        piece[~np.isfinite(piece)] = np.nan
+        piece[0] *= 1 - (row * height % rows) / rows
+        piece[-1] *= 1 - (-(row + 1) * height % rows) / rows
+        thin[row] = piece.sum(axis=0) / (height / rows)
+    return _average_columns(thin, columns) * largest
+
+
+def _average_columns(thin: Array, columns: int) -> Array:
+    width = thin.shape[1]
+    edges = np.arange(columns + 1) * width
+    first, rest = edges // columns, (edges % columns) / columns
+    sums = np.add.reduceat(thin, first[:-1], axis=1)
+    begins, ends = thin[:, first[:-1]], thin[:, np.minimum(first[1:], width - 1)]
+    sums -= np.where(rest[:-1] > 0, begins * rest[:-1], 0)
+    sums += np.where(rest[1:] > 0, ends * rest[1:], 0)
+    averages: Array = sums / (width / columns)
+    return averages
+
+
+def half_blocks(cells: Array, scale: Scale) -> list[Line]:
+    """Draw two rows of cells a line, the upper in the foreground."""
+    colours = scale.colours(cells)
+    upper, lower = colours[::2].tolist(), colours[1::2].tolist()
+    lower += [[None] * cells.shape[1]] * (len(upper) - len(lower))
+    return [
+        merged((HALF, Style(*pair)) for pair in zip(*rows, strict=True))
+        for rows in zip(upper, lower, strict=True)
+    ]
+
+
+def strips(cells: Array, scale: Scale) -> list[Line]:
+    """Draw one row of cells a line, each filled whole."""
+    return [
+        merged((" ", Style(background=colour)) for colour in row)
+        for row in scale.colours(cells).tolist()
+    ]
+
+
+def shades(cells: Array, scale: Scale) -> list[Line]:
+    """Draw one row of cells a line without colour."""
+    letters = np.array([*SHADES, NOT_FINITE])
+    return [
+        merged(
+            (letter, Style(background=LOUD) if letter == NOT_FINITE else PLAIN) for letter in row
+        )
+        for row in letters[scale.levels(cells, len(SHADES))].tolist()
+    ]

@@ -1,0 +1,239 @@
+"""The planes of an array side by side: as numbers where they fit, else as heat maps."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.views.colours import Scale
+from cnnops_cli.views.grid import (
+    MORE,
+    Numbers,
+    corner_lines,
+    grid_lines,
+    index_label,
+    numbers_per_line,
+    pick_rows,
+    width_of_grid,
+    wrapped_lines,
+)
+from cnnops_cli.views.heat import fit, half_blocks, shades, shrink, strips
+from cnnops_cli.views.legend import legend_lines
+from cnnops_cli.views.lines import DIM, PLAIN, Line, beside, width_of
+from cnnops_cli.views.summary import Statistics
+
+_GAP = 3
+_ENOUGH_GRIDS = 4
+"""So many planes as numbers are worth more than all of them as heat maps."""
+_TINY = 64
+"""Planes of so few values are numbers even where few of the planes fit."""
+_SLIM = 16
+"""A plane of fewer columns makes no picture."""
+_SMALLEST_MAP = (6, 16)
+_MOST_STRIPS = 8
+_CORNERS_FROM = 5
+"""Lines that a heat map needs, so that two of them are for the numbers of its corners."""
+_COLOUR_LEGEND, _SHADE_LEGEND = 85, 115
+"""About so many letters a legend has."""
+
+
+class Room(NamedTuple):
+    """What a block has to itself, in cells, and whether it may have colour."""
+
+    width: int
+    height: int
+    color: bool
+
+
+class Panels:
+    """The planes of one array, to be laid out in a room.
+
+    Parameters
+    ----------
+    planes : numpy.ndarray
+        Rows and columns are the last two axes; the others number the planes. Not empty.
+    statistics : Statistics
+        Of all values.
+    precision : int, optional
+        Decimals.
+    """
+
+    def __init__(self, planes: Array, statistics: Statistics, precision: int | None) -> None:
+        full = planes.reshape((1,) * (2 - planes.ndim) + planes.shape)
+        self.planes = full.reshape(-1, *full.shape[-2:])
+        self.lead = full.shape[:-2] if len(self.planes) > 1 else ()
+        self.precision = precision
+        self.largest = max(abs(float(statistics.low)), abs(float(statistics.high)))
+        self.scale = Scale(float(statistics.low), float(statistics.high))
+
+    @property
+    def count(self) -> int:
+        """How many planes there are."""
+        return len(self.planes)
+
+    @property
+    def tiny(self) -> bool:
+        """Whether a heat map of a plane would be no picture."""
+        return bool(self.planes[0].size <= _TINY)
+
+    def lines(self, room: Room) -> list[Line]:
+        """Lay the planes out.
+
+        Returns
+        -------
+        list of Line
+            As wide as the room at most; as high too, but that something is always shown.
+        """
+        return (
+            self.grids(room, 1 if self.tiny else _ENOUGH_GRIDS)
+            or (self._signal(room) if self.planes.shape[:2] == (1, 1) else None)
+            or self._slim_grids(room)
+            or self._maps(room)
+        )
+
+    def whole(self, room: Room) -> list[Line] | None:
+        """Show every plane as numbers; None where one does not fit."""
+        return self.grids(room, self.count)
+
+    def grids(self, room: Room, fewest: int) -> list[Line] | None:
+        """Show whole planes as numbers; None where fewer of them fit."""
+        height = self.planes.shape[1]
+        if height + self._label > room.height:
+            return None
+        return self._numbers(room, list(range(height)), min(self.count, fewest))
+
+    def _slim_grids(self, room: Room) -> list[Line] | None:
+        """Show the first and last rows of planes with few columns; None where there are many."""
+        height, width = self.planes.shape[1:]
+        if width >= _SLIM or height <= width:
+            return None
+        return self._numbers(room, pick_rows(height, room.height - self._label), 1)
+
+    def _numbers(self, room: Room, rows: list[int], fewest: int) -> list[Line] | None:
+        """Show some rows of each plane as numbers; None where fewer planes would be shown."""
+        left_out = self.planes.shape[1] - len(rows)
+        height = len(rows) + 2 * (left_out > 0)
+        least = width_of_grid(self.planes.shape[2], 1)
+        if least > room.width:
+            return None
+        some = self.planes[: self._fitting(least, height, room), rows]
+        numbers = Numbers.of(some, self.scale, self.precision)
+        shown = self._fitting(numbers.width, height, room)
+        if numbers.width > room.width or shown < fewest:
+            return None
+        grids = [grid_lines(numbers, index, left_out) for index in range(shown)]
+        return self._flow(grids, room.width)
+
+    def _signal(self, room: Room) -> list[Line]:
+        """Show one long row: its numbers in several lines, or as strips of colour."""
+        length = self.planes.shape[2]
+        if length <= room.width * room.height:
+            numbers = Numbers.of(self.planes, self.scale, self.precision)
+            per_line = numbers_per_line(length, numbers.widest, room.width)
+            if length <= per_line * room.height:
+                return wrapped_lines(numbers, room.width)
+        across = max(room.width - len(index_label(0, length)[0]), 1)
+        count = min(length, across * max(min(_MOST_STRIPS, room.height - 3), 1))
+        cells = shrink(self.planes[0], 1, count, self.largest)
+        scale = _scale_of(cells)
+        lines = []
+        for start in range(0, count, across):
+            draw = strips if room.color else shades
+            (strip,) = draw(cells[:, start : start + across], scale or self.scale)
+            lines.append([index_label(start * length // count, length), *strip])
+        return lines + self._legend(cells, (1, count), room)
+
+    def _maps(self, room: Room) -> list[Line]:
+        """Show as many planes as heat maps as are still pictures, and those as large as can be."""
+        height, width = self.planes.shape[1:]
+        legend = 1 + (_COLOUR_LEGEND if room.color else _SHADE_LEGEND) // room.width
+        legend += self.count > 1  # the line that says how many are left out
+        best: tuple[int, ...] = (0, 0)
+        layout = (1, 1, 1, 1)
+        for per_row in range(1, self.count + 1):
+            across = (room.width + _GAP) // per_row - _GAP
+            if per_row > 1 and across < min(width, _SMALLEST_MAP[1]):
+                break
+            for bands in range(1, -(-self.count // per_row) + 1):
+                down = (room.height - legend + 1) // bands - 1 - self._label
+                if bands > 1 and down < min(-(-height // 2), _SMALLEST_MAP[0]):
+                    break
+                rows, columns = self._fit(max(across, 1), max(down, 1), room)
+                shown = min(self.count, per_row * bands)
+                if (shown, rows * columns) > best:
+                    best, layout = (shown, rows * columns), (shown, rows, columns, down)
+        shown, rows, columns, down = layout
+        cells = [shrink(plane, rows, columns, self.largest) for plane in self.planes[:shown]]
+        scale = _scale_of(np.stack(cells)) or self.scale
+        draw = half_blocks if room.color else shades
+        drawn = [draw(cell, scale) for cell in cells]
+        if shown == 1 and (down >= _CORNERS_FROM or down - len(drawn[0]) >= 2):
+            corners = corner_lines(self.planes[0], columns, self.precision)
+            drawn = [[*corners[:1], *drawn[0], *corners[1:]]]
+        return self._flow(drawn, room.width) + self._legend(np.stack(cells), (rows, columns), room)
+
+    def _fit(self, across: int, down: int, room: Room) -> tuple[int, int]:
+        if self.count == 1 and down >= _CORNERS_FROM:
+            down -= 2  # for the corners
+        plane = self.planes.shape[1], self.planes.shape[2]
+        return fit(plane, (2 * down, across)) if room.color else fit(plane, (down, across), 2)
+
+    def _legend(self, cells: Array, shape: tuple[int, int], room: Room) -> list[Line]:
+        sizes = [f"{a / b:.4g}" for a, b in zip(self.planes.shape[1:], shape, strict=True)]
+        if sizes == ["1", "1"]:
+            each = "a cell is one value"
+        elif self.planes.shape[1] == 1:
+            each = f"a cell is the mean of {sizes[1]} values"
+        else:
+            each = f"a cell is the mean of {sizes[0]} × {sizes[1]} values"
+        return legend_lines(
+            _scale_of(cells),
+            each,
+            loud=not np.isfinite(cells).all(),
+            width=room.width,
+            precision=self.precision,
+            color=room.color,
+        )
+
+    @property
+    def _label(self) -> int:
+        """Lines above each plane."""
+        return int(bool(self.lead))
+
+    def _fitting(self, width: int, height: int, room: Room) -> int:
+        """Tell how many panels of a size fit, but at least one."""
+        per_row = max((room.width + _GAP) // (max(width, self._label_width) + _GAP), 1)
+        bands = max((room.height + 1) // (height + self._label + 1), 1)
+        if per_row * bands < self.count:  # a line says how many are left out
+            bands = max(room.height // (height + self._label + 1), 1)
+        return min(self.count, per_row * bands)
+
+    @property
+    def _label_width(self) -> int:
+        return len(self._name(self.count - 1)) if self.lead else 0
+
+    def _name(self, index: int) -> str:
+        place = ", ".join(str(int(i)) for i in np.unravel_index(index, self.lead))
+        return f"[{place}]"
+
+    def _flow(self, drawn: list[list[Line]], width: int) -> list[Line]:
+        """Set planes side by side under their numbers, in as many bands as they need."""
+        if self.lead:
+            drawn = [[[(self._name(i), DIM)], *lines] for i, lines in enumerate(drawn)]
+        widest = max(map(width_of, drawn))
+        per_row = max((width + _GAP) // (widest + _GAP), 1)
+        lines: list[Line] = []
+        for start in range(0, len(drawn), per_row):
+            padded = [[*block, [(" " * widest, PLAIN)]] for block in drawn[start : start + per_row]]
+            band = beside(padded, _GAP)[:-1]
+            lines += [[], *band] if lines else band
+        left_out = self.count - len(drawn)
+        if left_out:
+            lines.append([(f"{MORE} {left_out} more plane{'s' * (left_out > 1)}", DIM)])
+        return lines
+
+
+def _scale_of(cells: Array) -> Scale | None:
+    """Make a scale of what is shown; None where nothing is finite."""
+    finite = cells[np.isfinite(cells)]
+    return Scale(float(finite.min()), float(finite.max())) if finite.size else None

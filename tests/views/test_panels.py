@@ -1,0 +1,126 @@
+"""The view keeps to its room, shows what it says it shows, and says what it does not."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnops_cli.views.ansi import coloured_text
+from cnnops_cli.views.files import html, plain_text, svg
+from cnnops_cli.views.lines import text_of, width_of
+from cnnops_cli.views.terminal import Terminal
+from cnnops_cli.views.view import View
+
+SHAPES = [
+    *[(), (1,), (7,), (400,), (70_000,), (3, 4), (150, 4), (4, 150), (30, 500), (500, 30)],
+    *[(8, 3, 3), (3, 48, 64), (64, 7, 7), (2, 300, 4), (5, 1, 200), (2, 3, 40, 50), (1, 1, 9, 9)],
+    *[(0, 3), (3, 0), (2, 0, 5)],
+]
+
+
+def viewed(array, columns=80, rows=24, color=False, **options):
+    return View("dropout", array, array, **options).lines(Terminal(columns, rows, color))
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    shape=st.sampled_from(SHAPES),
+    columns=st.sampled_from([20, 40, 80, 200]),
+    rows=st.sampled_from([5, 24, 60]),
+    color=st.booleans(),
+    kind=st.sampled_from(["normal", "integers", "huge", "holes", "constant", "nothing"]),
+    beside=st.booleans(),
+)
+def test_every_view_keeps_to_its_width(shape, columns, rows, color, kind, beside):
+    rng = np.random.default_rng(0)
+    array = {
+        "normal": lambda: rng.normal(size=shape),
+        "integers": lambda: rng.integers(0, 256, shape).astype(np.uint8),
+        "huge": lambda: rng.integers(0, 2**64 - 1, shape, np.uint64),
+        "holes": lambda: np.where(rng.random(shape) < 0.1, np.nan, rng.normal(size=shape)),
+        "constant": lambda: np.full(shape, 0.1, np.float32),
+        "nothing": lambda: np.full(shape, -np.inf),
+    }[kind]()
+    around = {"input": array, "kernel": np.ones((2, 2, 3, 3)), "window": ["2×2", "stride 1×2"]}
+    lines = viewed(array, columns, rows, color, beside=around if beside else {})
+    assert width_of(lines) <= columns
+    assert (str(array.shape) in text_of(lines[0])) or columns < 40
+    for write in (plain_text, coloured_text, svg, html):
+        assert write(lines).endswith("\n")
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize(
+    "shape", [(3, 48, 64), (64, 7, 7), (500, 500), (70_000,), (150, 4), (256, 20, 20)]
+)
+@pytest.mark.parametrize("rows", [24, 40])
+def test_a_view_leaves_the_prompt_its_line(shape, rows, color):
+    assert len(viewed(np.arange(float(np.prod(shape))).reshape(shape), 80, rows, color)) < rows
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("shape", [(64, 7, 7), (64, 56, 56), (5, 3, 30, 30), (9, 12, 16)])
+@pytest.mark.parametrize("columns", [40, 80])
+def test_planes_left_out_are_counted(shape, columns, color):
+    text = "\n".join(text_of(line) for line in viewed(np.ones(shape), columns, 24, color))
+    shown = len(re.findall(r"\[[\d, ]+\]", text))
+    left_out = re.search(r"… (\d+) more planes?", text)
+    assert shown + int(left_out[1]) == np.prod(shape[:-2])
+
+
+def test_rows_left_out_are_counted():
+    lines = [text_of(line) for line in viewed(np.arange(600).reshape(150, 4))]
+    shown = [line for line in lines[1:] if re.fullmatch(r"( *\d+){4} ", line)]
+    assert lines[-1] == f"… {150 - len(shown)} more rows"
+    assert shown[0].split() == ["0", "1", "2", "3"]
+    assert shown[-1].split() == ["596", "597", "598", "599"]
+
+
+def test_colour_changes_no_letter_of_a_grid():
+    array = np.array([[[1.5, -2], [np.nan, 0]], [[3, 4], [-np.inf, 5]]])
+    plain, coloured = viewed(array), viewed(array, color=True)
+    assert [text_of(line) for line in plain] == [text_of(line) for line in coloured]
+    backgrounds = {style.background for line in coloured[2:] for _, style in line}
+    assert {201, 124, 255} <= backgrounds  # NaN and infinity, the greatest value, zero
+
+
+def test_planes_share_one_scale_and_one_way_to_write():
+    lines = viewed(np.array([[[1, 2]], [[2, 4.5]]]), color=True)
+    cells = [(text.strip(), style.background) for text, style in lines[-1] if style.background]
+    assert [text for text, _ in cells] == ["1.0", "2.0", "2.0", "4.5"]
+    assert cells[1] == cells[2]
+
+
+def test_a_legend_ends_at_what_is_shown():
+    plane = np.zeros((100, 100))
+    plane[:50] = 8
+    text = text_of(viewed(plane, color=True)[-1])
+    assert re.fullmatch(r"0 +8  a cell is the mean of .* values", text)
+    assert text_of(viewed(plane)[-2]).startswith("blank from 0  ░ from 1.6  ▒ from 3.2")
+
+
+def test_a_signal_is_in_order():
+    lines = [text_of(line) for line in viewed(np.arange(200), 60, 24)][2:]
+    numbers = [number for line in lines for number in line.partition(":")[2].split()]
+    assert numbers == [str(number) for number in range(200)]
+    starts = [int(line.partition(":")[0]) for line in lines]
+    assert starts == [int(line.partition(":")[2].split()[0]) for line in lines]
+
+
+def test_sections_stand_side_by_side_where_they_fit():
+    pieces = {"input": np.ones((4, 4)), "kernel": np.ones((2, 2))}
+    wide = [text_of(line) for line in viewed(np.ones((3, 3)), beside=pieces)]
+    assert re.search(r"input.*kernel.*result", "\n".join(wide))
+    narrow = [text_of(line) for line in viewed(np.ones((3, 3)), 20, beside=pieces)]
+    places = [i for i, line in enumerate(narrow) if re.match("input|kernel|result", line)]
+    assert len(places) == 3
+    assert len(wide) < len(narrow)
+
+
+def test_a_kernel_is_never_a_heat_map():
+    pieces = {"input": np.ones((48, 64)), "kernel": np.full((8, 3, 3, 3), -0.1234)}
+    for columns in (40, 80, 120):
+        lines = viewed(np.ones((8, 46, 62)), columns, beside=pieces)
+        assert sum("-0.1234" in text_of(line) for line in lines) >= 3
