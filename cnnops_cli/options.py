@@ -19,6 +19,7 @@ from cnnops_cli.words import (
     FORMATS,
     LAYOUTS,
     PADDING_WORDS,
+    PICTURE_SUFFIXES,
     SUFFIXES,
     check_word,
     suggest,
@@ -31,8 +32,9 @@ Input = Annotated[
     typer.Argument(
         metavar="INPUT",
         show_default=False,
-        help="A .npy file, archive.npz:name, a .json file, JSON text such as '[[1,2],[3,4]]', or - "
-        "for standard input (JSON or .npy), which is also the default. JSON numbers take the dtype "
+        help="A .npy file, archive.npz:name, a .json file, JSON text such as '[[1,2],[3,4]]', a "
+        "picture (.png .jpg .webp .tif .bmp, read as (C, H, W)), or - for standard input, which is "
+        "also the default. JSON numbers take the dtype "
         "of the array files they meet.",
     ),
 ]
@@ -183,7 +185,12 @@ def parse_named_arrays_file(text: str) -> str:
 @parser
 def parse_array_file_or_stdout(text: str) -> str:
     """Parse a FILE that an array is written to, or ``-``."""
-    return text if text == "-" else _check_file(text, SUFFIXES)
+    return text if text == "-" else _check_file(text, SUFFIXES + PICTURE_SUFFIXES)
+
+
+def is_picture(path: str) -> bool:
+    """Tell whether a file that is written is a picture."""
+    return Path(path).suffix in PICTURE_SUFFIXES
 
 
 @parser
@@ -236,8 +243,9 @@ class Settings(NamedTuple):
             "--output", "-o",
             metavar="FILE",
             parser=parse_array_file_or_stdout,
-            help="Write the result to FILE, whole or not at all; .npy, .npz or .json. "
-            "- is standard output. Without --format, standard output then stays empty.",
+            help="Write the result to FILE, whole or not at all; .npy, .npz or .json, or "
+            "a picture: .png .jpg .webp .tif .bmp. - is standard output. Without --format, "
+            "standard output then stays empty.",
         ),
     ] = None  # fmt: skip
     format: Annotated[
@@ -360,6 +368,15 @@ class Settings(NamedTuple):
             help="Where the result is not equal, write it to the FILE that --expect names (.npy, "
             ".npz, .json, or archive.npz:name, whose other arrays stay), whole or not at all, "
             "and say what changed; exit status 0. NaN counts as equal to NaN here.",
+        ),
+    ] = False
+
+    stretch: Annotated[
+        bool,
+        shared_option(
+            "--stretch",
+            help="In a picture, bring the least value to 0 and the largest to 255; alpha is left "
+            "out. Otherwise values are rounded, and clipped to 0 and 255.",
         ),
     ] = False
 

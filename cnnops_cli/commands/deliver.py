@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from cnnops_cli.commands.operands import Form
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings
+from cnnops_cli.options import Settings, is_picture
 from cnnops_cli.tensors.write import (
     StagedFiles,
     Writer,
@@ -17,6 +17,7 @@ from cnnops_cli.tensors.write import (
     json_writer,
     npy_writer,
 )
+from cnnops_cli.words import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -84,6 +85,14 @@ def check_output(settings: Settings, *paths: str | None) -> None:
     files = [
         os.path.realpath(path) for path in (settings.output, *paths) if path not in (None, "-")
     ]
+    if settings.output is not None and is_picture(settings.output):
+        from cnnops_cli.tensors.pictures import check_installed
+
+        check_installed(settings.output)
+    elif settings.stretch:
+        raise CnnopsError(
+            f"--stretch goes with a picture: --output FILE, {', '.join(PICTURE_SUFFIXES)}"
+        )
     if settings.check_options():
         from cnnops_cli.commands.golden import check_options
 
@@ -115,8 +124,7 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
         for path, write in delivery.files.items():
             staged.add(path, write)
         if to_file is not None:
-            writer = array_writer(to_file, "output", delivery.output, settings.precision)
-            staged.add(to_file, writer)
+            staged.add(to_file, _file_writer(to_file, delivery, settings))
         closed_pipe = None
         if _to_stdout(settings):
             try:
@@ -131,6 +139,18 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
 
         parts = [to_file, *summarise(delivery.output, settings.precision), delivery.terminal_note]
         print(*filter(None, parts), sep="  ", file=sys.stderr)
+
+
+def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
+    """Tell how the result's file is written, by its suffix."""
+    if not is_picture(path):
+        return array_writer(path, "output", delivery.output, settings.precision)
+    from cnnops_cli.tensors.pictures import encode_picture
+
+    picture = encode_picture(
+        path, delivery.output, layout=settings.layout, stretch=settings.stretch
+    )
+    return bytes_writer(picture)
 
 
 def _to_stdout(settings: Settings) -> bool:

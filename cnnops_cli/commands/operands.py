@@ -13,9 +13,18 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, STDIN, read_tensor
 from cnnops_cli.tensors.tensor import Tensor
 
+_LAID_OUT_AS_INPUT = ("input", "mask", "expect")
 
-def read_tensors(**texts: str | None) -> dict[str, Tensor]:
+
+def read_tensors(layout: str = "channels-first", **texts: str | None) -> dict[str, Tensor]:
     """Read the TENSOR arguments that were given, by argument.
+
+    Parameters
+    ----------
+    layout : str
+        Where INPUT, and what is laid out as it, has its channels; pictures are brought to it.
+    **texts : str, optional
+        By argument.
 
     Raises
     ------
@@ -28,7 +37,19 @@ def read_tensors(**texts: str | None) -> dict[str, Tensor]:
         raise CnnopsError(
             f"{' and '.join(from_stdin)} are both - (standard input); only one argument may be"
         )
-    return {name: read_tensor(text, _argument(name)) for name, text in given.items()}
+    tensors = {name: read_tensor(text, _argument(name)) for name, text in given.items()}
+    if layout == "channels-last":
+        tensors |= {
+            name: tensor._replace(array=np.ascontiguousarray(np.moveaxis(tensor.array, 0, -1)))
+            for name, tensor in tensors.items()
+            if tensor.picture and name in _LAID_OUT_AS_INPUT
+        }
+    return tensors
+
+
+def as_batch(tensor: Tensor) -> Tensor:
+    """Make a picture a batch of one, where (N, C, *spatial) is asked for."""
+    return tensor._replace(array=tensor.array[np.newaxis]) if tensor.picture else tensor
 
 
 def _argument(name: str) -> str:

@@ -23,7 +23,9 @@ def run(work: Work, settings: Settings, *, input: str, **operands: str | None) -
     **operands : str, optional
         The other TENSOR arguments.
     """
-    tensors = read_tensors(input=input, **operands, expect=_expected_text(settings))
+    tensors = read_tensors(
+        settings.layout, input=input, **operands, expect=_expected_text(settings)
+    )
     expected = tensors.pop("expect", None)
     delivery = work(tensors)
     if settings.expect is None:
