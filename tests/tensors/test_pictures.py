@@ -4,6 +4,7 @@ import contextlib
 import io
 import struct
 import zlib
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -137,9 +138,11 @@ def test_cmyk_becomes_colour():
 def test_the_orientation_tag_is_obeyed(tag, turned):
     exif = Image.Exif()
     exif[0x0112] = tag
-    for kind in ("PNG", "TIFF"):
-        got = read(stored(Image.fromarray(GREY[0]), kind, exif=exif))
-        same(got, np.ascontiguousarray(turned(GREY[0]))[np.newaxis])
+    for kind in ("PNG", "TIFF", "JPEG", "WEBP"):
+        image = Image.fromarray(GREY[0])
+        upright = read(stored(image, kind))
+        got = read(stored(image, kind, exif=exif))
+        same(got, np.ascontiguousarray([turned(plane) for plane in upright]))
 
 
 def test_several_pictures_are_refused():
@@ -147,6 +150,13 @@ def test_several_pictures_are_refused():
     data = stored(pages[0], "TIFF", save_all=True, append_images=pages[1:])
     with pytest.raises(CnnopsError, match=r"x\.png holds 3 pictures; a tensor is read from one"):
         read(data)
+
+
+def test_of_a_jpeg_with_previews_the_first_is_taken():
+    import_module("PIL.MpoImagePlugin")
+    planes = [Image.fromarray(plane) for plane in (np.zeros((8, 8), np.uint8), GREY[0])]
+    data = stored(planes[0], "MPO", save_all=True, append_images=planes[1:])
+    same(read(data), np.zeros((1, 8, 8), np.uint8))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP"])
