@@ -20,6 +20,7 @@ from cnnops_cli.words import (
     FORMATS,
     LAYOUTS,
     PADDING_WORDS,
+    PICTURE_SUFFIXES,
     SUFFIXES,
     VIEW_SUFFIXES,
     check_word,
@@ -33,9 +34,10 @@ Inputs = Annotated[
     typer.Argument(
         metavar="[INPUT]...",
         show_default=False,
-        help="A .npy file, archive.npz:name, a .json file, JSON text such as '[[1,2],[3,4]]', or - "
-        "for standard input (JSON or .npy), which is also the default. JSON numbers take the dtype "
-        "of the array files they meet. Several files go with -o DIRECTORY/.",
+        help="A .npy file, archive.npz:name, a .json file, JSON text such as '[[1,2],[3,4]]', a "
+        "picture (.png .jpg .webp .tif .bmp, read as (C, H, W)), or - for standard input, which is "
+        "also the default. JSON numbers take the dtype of the array files they meet. Several files "
+        "go with -o DIRECTORY/.",
     ),
 ]
 
@@ -191,7 +193,7 @@ def parse_output(text: str) -> str:
     if text == "-" or os.path.isdir(text):
         return text
     if not is_directory(text):
-        return _check_file(text, SUFFIXES)
+        return _check_file(text, SUFFIXES + PICTURE_SUFFIXES)
     parent = Path(text).parent
     if os.path.lexists(text.rstrip("".join(_SEPARATORS))):
         raise CnnopsError(f"{text} is no directory, but a file")
@@ -203,6 +205,11 @@ def parse_output(text: str) -> str:
 def is_directory(output: str | None) -> bool:
     """Tell whether results go to a directory, each under its input's name."""
     return output not in (None, "-") and (output.endswith(_SEPARATORS) or os.path.isdir(output))
+
+
+def is_picture(path: str) -> bool:
+    """Tell whether a file that is written is a picture."""
+    return Path(path).suffix in PICTURE_SUFFIXES
 
 
 @parser
@@ -271,8 +278,9 @@ class Settings(NamedTuple):
             "--output", "-o",
             metavar="FILE|DIRECTORY/",
             parser=parse_output,
-            help="Write the result to FILE, whole or not at all; .npy, .npz or .json. "
-            "- is standard output. Without --format, standard output then stays empty. "
+            help="Write the result to FILE, whole or not at all; .npy, .npz, .json or a "
+            "picture (.png .jpg .webp .tif .bmp). - is standard output. Without "
+            "--format, standard output then stays empty. "
             "Into DIRECTORY/, which is made where it is missing, each result goes under its "
             "INPUT's name: dir/x.json to DIRECTORY/x.json, w.npz:name to name.npy; what "
             "has no such suffix gains .npy.",
@@ -430,6 +438,14 @@ class Settings(NamedTuple):
             "refers to nothing outside itself.",
         ),
     ] = None
+    stretch: Annotated[
+        bool,
+        shared_option(
+            "--stretch",
+            help="In a picture, bring the least value to 0 and the largest to 255; alpha is left "
+            "out. Otherwise values are rounded, and clipped to 0 and 255.",
+        ),
+    ] = False
 
     def check_options(self) -> list[str]:
         """Name the options of a check that were given."""

@@ -16,6 +16,7 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 PADDING_WORDS = ("valid", "same", "same-upper", "same-lower")
 SUFFIXES = (".npy", ".npz", ".json")
 VIEW_SUFFIXES = (".svg", ".html", ".txt")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
 def check_word(name: str, word: str, accepted: Sequence[str], or_else: str = "") -> None:

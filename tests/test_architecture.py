@@ -30,6 +30,7 @@ ONLY_IN = {
     "rich": {"views"},
     "orjson": {"tensors"},
     "zipfile": {"tensors"},
+    "PIL": {"tensors"},
     "numpy": {"checks", "commands", "dtypes", "ops", "tensors", "views"},
 }
 NOT_IN_OPS = {
@@ -84,6 +85,11 @@ def test_each_library_has_its_rooms(path):
 @pytest.mark.parametrize("path", sorted((PACKAGE / "ops").rglob("*.py")), ids=lambda p: p.name)
 def test_operators_know_nothing_of_files_terminals_and_clocks(path):
     assert not {name.split(".")[0] for name in imports_of(path)} & NOT_IN_OPS
+
+
+def test_pillow_is_known_to_one_file():
+    users = [path.name for path in MODULES if any("PIL" in name for name in imports_of(path))]
+    assert users == ["pictures.py"]
 
 
 def test_none_of_clicks_names_is_imported():

@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output
-from cnnops_cli.commands.operands import Form, computing
+from cnnops_cli.commands.operands import Form, as_batch, computing
 from cnnops_cli.commands.run import run, settle
 from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
 from cnnops_cli.errors import CnnopsError
@@ -133,7 +133,7 @@ def batchnorm(
     def normalise_input(tensors: dict[str, Tensor]) -> Delivery:
         form = Form(1, settings.layout)
         with computing(settings, tensors):
-            tensors = saved | tensors
+            tensors = saved | tensors | {"input": as_batch(tensors["input"])}
             if settings.dtype is None:
                 tensors = _with_float32_parameters(tensors)
             arrays = unify(tensors, settings.dtype)

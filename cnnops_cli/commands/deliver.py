@@ -9,14 +9,16 @@ from cnnops_cli.commands.operands import Form
 from cnnops_cli.commands.view import file_view, is_viewed, stdout_view
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings
+from cnnops_cli.options import Settings, is_directory, is_picture
 from cnnops_cli.tensors.write import (
     StagedFiles,
     Writer,
     array_writer,
+    bytes_writer,
     json_writer,
     npy_writer,
 )
+from cnnops_cli.words import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -89,6 +91,14 @@ def check_output(settings: Settings, *paths: str | None) -> None:
         for path in (settings.output, settings.view, *paths)
         if path not in (None, "-")
     ]
+    if settings.output is not None and is_picture(settings.output):
+        from cnnops_cli.tensors.pictures import check_installed
+
+        check_installed(settings.output)
+    elif settings.stretch and not is_directory(settings.output):
+        raise CnnopsError(
+            f"--stretch goes with a picture: --output FILE, {', '.join(PICTURE_SUFFIXES)}"
+        )
     if settings.check_options():
         from cnnops_cli.commands.golden import check_options
 
@@ -122,8 +132,7 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
         if settings.view is not None:
             staged.add(settings.view, file_view(delivery, settings, settings.view))
         if to_file is not None:
-            writer = array_writer(to_file, "output", delivery.output, settings.precision)
-            staged.add(to_file, writer)
+            staged.add(to_file, _file_writer(to_file, delivery, settings))
         closed_pipe = None
         if _to_stdout(settings):
             try:
@@ -143,6 +152,18 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
 def wants_summary(settings: Settings) -> bool:
     """Tell whether someone would read what was written where."""
     return not settings.quiet and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
+    """Tell how the result's file is written, by its suffix."""
+    if not is_picture(path):
+        return array_writer(path, "output", delivery.output, settings.precision)
+    from cnnops_cli.tensors.pictures import encode_picture
+
+    picture = encode_picture(
+        path, delivery.output, layout=settings.layout, stretch=settings.stretch
+    )
+    return bytes_writer(picture)
 
 
 def _to_stdout(settings: Settings) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output
-from cnnops_cli.commands.operands import Form, computing
+from cnnops_cli.commands.operands import Form, as_batch, computing
 from cnnops_cli.commands.run import run, settle
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
@@ -98,6 +98,8 @@ def dropout(
 
     def drop_input(tensors: dict[str, Tensor]) -> Delivery:
         form = Form(1, settings.layout)
+        if channelwise:
+            tensors |= {"input": as_batch(tensors["input"])}
         with computing(settings, tensors):
             image = form.to_operator(unify({"input": tensors["input"]}, settings.dtype)["input"])
             drawn = fresh_seed() if seed is None else seed

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cnnops_cli.commands.deliver import Delivery, deliver, wants_summary
+from cnnops_cli.commands.operands import as_laid_out
 from cnnops_cli.commands.report import reason_of, report
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
@@ -13,7 +14,7 @@ from cnnops_cli.ops.parallel import watched_by
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, STDIN, is_inline, read_tensor, split_member
 from cnnops_cli.tensors.tensor import Tensor
-from cnnops_cli.words import SUFFIXES
+from cnnops_cli.words import PICTURE_SUFFIXES, SUFFIXES
 
 
 def places(inputs: Sequence[str], directory: str) -> list[str]:
@@ -40,7 +41,11 @@ def _name(text: str, directory: str) -> str:
         )
     path, member = split_member(text)
     name = Path(path if member is None else member).name or Path(path).stem
-    return name if member is None and Path(name).suffix in SUFFIXES else f"{name}.npy"
+    return (
+        name
+        if member is None and Path(name).suffix in SUFFIXES + PICTURE_SUFFIXES
+        else f"{name}.npy"
+    )
 
 
 def check_places(inputs: Sequence[str], directory: str, read: Sequence[str]) -> None:
@@ -120,7 +125,10 @@ def apply_to_files(
         for text, place in zip(inputs, places(inputs, directory), strict=True):
             try:
                 with watched_by(progress.within if progress else None):
-                    delivery = work({"input": read_tensor(text, INPUT_ARGUMENT)} | operands)
+                    tensors = as_laid_out(
+                        {"input": read_tensor(text, INPUT_ARGUMENT)}, settings.layout
+                    )
+                    delivery = work(tensors | operands)
                 deliver(delivery, settings._replace(output=place, quiet=True))
             except (CnnopsError, MemoryError) as error:
                 failed += 1

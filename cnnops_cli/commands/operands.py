@@ -13,9 +13,18 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, STDIN, read_tensor
 from cnnops_cli.tensors.tensor import Tensor
 
+_LAID_OUT_AS_INPUT = ("input", "mask", "expect")
 
-def read_tensors(**texts: str | None) -> dict[str, Tensor]:
+
+def read_tensors(layout: str = "channels-first", **texts: str | None) -> dict[str, Tensor]:
     """Read the TENSOR arguments that were given, by argument.
+
+    Parameters
+    ----------
+    layout : str
+        Where INPUT, and what is laid out as it, has its channels; pictures are brought to it.
+    **texts : str, optional
+        By argument.
 
     Raises
     ------
@@ -23,9 +32,9 @@ def read_tensors(**texts: str | None) -> dict[str, Tensor]:
         If one cannot be read, or two are standard input.
     """
     check_standard_input(**texts)
-    return {
-        name: read_tensor(text, _argument(name)) for name, text in texts.items() if text is not None
-    }
+    given = {name: text for name, text in texts.items() if text is not None}
+    tensors = {name: read_tensor(text, _argument(name)) for name, text in given.items()}
+    return as_laid_out(tensors, layout)
 
 
 def check_standard_input(**texts: str | None) -> None:
@@ -35,6 +44,22 @@ def check_standard_input(**texts: str | None) -> None:
         raise CnnopsError(
             f"{' and '.join(from_stdin)} are both - (standard input); only one argument may be"
         )
+
+
+def as_laid_out(tensors: dict[str, Tensor], layout: str) -> dict[str, Tensor]:
+    """Bring pictures, which are read as (C, H, W), to the layout of INPUT."""
+    if layout != "channels-last":
+        return tensors
+    return tensors | {
+        name: tensor._replace(array=np.ascontiguousarray(np.moveaxis(tensor.array, 0, -1)))
+        for name, tensor in tensors.items()
+        if tensor.picture and name in _LAID_OUT_AS_INPUT
+    }
+
+
+def as_batch(tensor: Tensor) -> Tensor:
+    """Make a picture a batch of one, where (N, C, *spatial) is asked for."""
+    return tensor._replace(array=tensor.array[np.newaxis]) if tensor.picture else tensor
 
 
 def _argument(name: str) -> str:

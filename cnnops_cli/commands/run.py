@@ -125,15 +125,15 @@ def run(
         from cnnops_cli.commands.lines import answer_lines
 
         check_standard_input(input=STDIN, **operands)
-        answer_lines(command, work, settings, read_tensors(**operands))
+        answer_lines(command, work, settings, read_tensors(settings.layout, **operands))
     elif len(texts) > 1:
         from cnnops_cli.commands.files import apply_to_files
 
-        apply_to_files(command, work, settings, texts, read_tensors(**operands))
+        apply_to_files(command, work, settings, texts, read_tensors(settings.layout, **operands))
     else:
         expect = _expected_text(settings)
         with watching_tiles(settings, command):
-            tensors = read_tensors(input=texts[0], **operands, expect=expect)
+            tensors = read_tensors(settings.layout, input=texts[0], **operands, expect=expect)
             expected = tensors.pop("expect", None)
             delivery = work(tensors)
         _make_directory(settings.output)

@@ -17,12 +17,13 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy
 from cnnops_cli.tensors.tensor import Tensor
-from cnnops_cli.words import check_word
+from cnnops_cli.words import PICTURE_SUFFIXES, check_word
 
 INPUT_ARGUMENT = "INPUT"
 STDIN = "-"
 
 ZIP_MAGIC = b"PK"
+_PICTURE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
 
 _MOST_SHOWN = 40
 _PIECE = 1 << 20
@@ -64,6 +65,8 @@ def read_tensor(text: str, argument: str) -> Tensor:
 
             array = Archive(stream, size, option + path).read(member)
             return Tensor(array, option + text, weak=False)
+        if Path(path).suffix.lower() in PICTURE_SUFFIXES:
+            return _read_picture(stream, option + text)
         return _read_plain(stream, size, option + text)
 
 
@@ -146,9 +149,24 @@ def _read_plain(stream: BinaryIO, size: int, name: str) -> Tensor:
     """Read .npy or JSON, told apart by the first bytes, or by the suffix where there is one."""
     if name.endswith(".npy") or (_starts_with(stream, NPY_MAGIC) and not name.endswith(".json")):
         return Tensor(read_npy(stream, size, name), name, weak=False)
+    if _is_picture(stream) and not name.endswith(".json"):
+        return _read_picture(stream, name)
     from cnnops_cli.tensors.json_pieces import read_array
 
     return Tensor(read_array(stream, name), name, weak=True)
+
+
+def _is_picture(stream: BinaryIO) -> bool:
+    """Tell by bytes that begin no JSON text."""
+    start = stream.read(12)
+    stream.seek(0)
+    return start.startswith(_PICTURE_MAGIC) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
+
+
+def _read_picture(stream: BinaryIO, name: str) -> Tensor:
+    from cnnops_cli.tensors.pictures import read_picture
+
+    return Tensor(read_picture(stream, name), name, weak=False, picture=True)
 
 
 def split_member(text: str) -> tuple[str, str | None]:

@@ -22,11 +22,14 @@ class Tensor(NamedTuple):
         What the user calls it: a file's name, or the argument's.
     weak : bool
         Whether the numbers were JSON text, and so take the dtype of the array files they meet.
+    picture : bool
+        Whether it is the (C, H, W) of a picture, whatever the layout of array files.
     """
 
     array: Array
     name: str
     weak: bool
+    picture: bool = False
 
 
 def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:

@@ -9,6 +9,7 @@ SHARED = [
     *["--quiet", "-q", "--no-color", "--help"],
     *["--expect", "--rtol", "--atol", "--ulp", "--equal-nan", "--no-equal-nan"],
     "--update-expected",
+    "--stretch",
 ]
 OPTIONS = {
     "conv": [

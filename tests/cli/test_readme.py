@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -30,6 +32,7 @@ cnnops conv: equal to digit-edges.json exactly
 status 1
 cnnops conv: equal to standard input exactly
 """,
+    "pictures.sh": "",
     "running-statistics.sh": "[[-1.016,0.979,-1.354,-1.284]]\n",
 }
 
@@ -107,6 +110,17 @@ def test_readme_lists_every_option(cnnops):
 @pytest.mark.parametrize("name", sorted(SCRIPTS))
 def test_example_scripts(shell, name):
     assert shell(f"./{name}") == SCRIPTS[name]
+
+
+def test_the_pictures_in_readme_are_those_of_the_script(shell, tmp_path):
+    shown = set(re.findall(r"\]\(examples/(pictures/\w+\.png)\)", README))
+    assert len(shown) == 4
+    assert shell("./pictures.sh made") == ""
+    for name in shown:
+        with Image.open(ROOT / "examples" / name) as kept:
+            with Image.open(tmp_path / "examples" / name.replace("pictures", "made")) as made:
+                assert kept.mode == made.mode
+                np.testing.assert_array_equal(np.asarray(made), np.asarray(kept))
 
 
 def test_every_script_is_run():

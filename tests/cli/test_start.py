@@ -15,6 +15,7 @@ ALLOWED = {
 }
 SLOW = {
     "rich",
+    "PIL",
     "pydantic",
     "importlib.metadata",
     "pygments",

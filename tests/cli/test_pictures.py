@@ -1,0 +1,176 @@
+"""Pictures as INPUT and as --output."""
+
+import io
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+COLOUR = np.random.default_rng(3).integers(0, 256, (3, 6, 8), np.uint8)
+LAST = np.ascontiguousarray(np.moveaxis(COLOUR, 0, -1))
+POOL = ["maxpool", "-k", "2"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    Image.fromarray(LAST).save(tmp_path / "x.png")
+    Image.fromarray(COLOUR[0]).save(tmp_path / "grey.tif")
+    np.save(tmp_path / "x.npy", COLOUR)
+    return tmp_path
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def test_a_picture_is_the_array_of_its_channels(cnnops, folder):
+    assert cnnops.json(*POOL, "x.png") == cnnops.json(*POOL, "x.npy")
+    same = cnnops(*POOL, "x.png", "-f", "npy").out
+    assert same == cnnops(*POOL, "x.npy", "-f", "npy").out
+    assert cnnops.array(*POOL, "grey.tif").shape == (1, 3, 4)
+
+
+def test_every_command_takes_a_picture(cnnops, folder):
+    kernel = ["-k", "[[1,2],[3,4]]", "--depthwise"]
+    assert cnnops.json("conv", *kernel, "x.png") == cnnops.json("conv", *kernel, "x.npy")
+    seed = ["--seed", "3"]
+    assert cnnops.json("dropout", *seed, "x.png") == cnnops.json("dropout", *seed, "x.npy")
+
+
+@pytest.mark.parametrize("layout", ["channels-first", "channels-last"])
+def test_commands_that_want_a_batch_take_a_batch_of_one(cnnops, folder, same, layout):
+    axis = 0 if layout == "channels-first" else -1
+    batch = COLOUR[np.newaxis] if axis == 0 else LAST[np.newaxis]
+    for call in (["batchnorm"], ["dropout", "--channelwise", "--seed", "1"]):
+        call += ["--layout", layout]
+        got = cnnops.array(*call, "x.png")
+        same(got, cnnops.array(*call, stdin=batch))
+        assert got.shape == batch.shape
+    cnnops.text(*call, "x.png", "-o", "y.png")
+    assert pixels(folder / "y.png").shape == LAST.shape
+
+
+def test_channels_last(cnnops, folder, same):
+    call = [*POOL, "--layout", "channels-last"]
+    got = cnnops.array(*call, "x.png")
+    same(got, cnnops.array(*call, stdin=LAST))
+    cnnops.text(*call, "x.png", "-o", "y.png")
+    same(pixels(folder / "y.png"), got)
+    assert cnnops(*call, "x.png", "--expect", "y.png").status == 0
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif", "tiff", "bmp"])
+def test_from_picture_to_picture(cnnops, folder, suffix):
+    cnnops.text("dropout", "--eval", "x.png", "-o", f"y.{suffix}")
+    np.testing.assert_array_equal(pixels(folder / f"y.{suffix}"), LAST)
+    assert cnnops("dropout", "--eval", "x.npy", "--expect", f"y.{suffix}").status == 0
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "jpeg"])
+def test_jpeg(cnnops, folder, suffix):
+    cnnops.text("dropout", "--eval", "grey.tif", "-o", f"y.{suffix}")
+    with Image.open(folder / f"y.{suffix}") as picture:
+        assert (picture.format, picture.mode, picture.size) == ("JPEG", "L", (8, 6))
+
+
+def test_rounding_clipping_and_stretching(cnnops, folder):
+    call = ["dropout", "--eval", "[[-3,0.5,1.5,300]]", "-o", "y.png"]
+    cnnops.text(*call)
+    assert pixels(folder / "y.png").tolist() == [[0, 0, 2, 255]]
+    cnnops.text(*call, "--stretch")
+    assert pixels(folder / "y.png").tolist() == [[0, 3, 4, 255]]
+
+
+def test_first_bytes_tell_a_picture(cnnops, folder):
+    data = (folder / "x.png").read_bytes()
+    (folder / "photo").write_bytes(data)
+    (folder / "PHOTO.JPG").write_bytes(data)
+    expected = cnnops.json(*POOL, "x.png")
+    assert cnnops.json(*POOL, "photo") == expected
+    assert cnnops.json(*POOL, "PHOTO.JPG") == expected
+    assert cnnops.json(*POOL, stdin=data) == expected
+
+
+def test_the_summary_and_the_view(cnnops, terminal, folder):
+    screen = terminal(*POOL, "x.png", "-o", "y.png")
+    assert screen.status == 0
+    (line,) = screen.lines
+    assert line.startswith("y.png  (3, 3, 4)  uint8")
+    assert "uint8" in terminal(*POOL, "x.png").lines[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ([*POOL, "x.png", "--stretch"], "--stretch goes with a picture: --output FILE, .png, .jpg"),
+        ([*POOL, "x.png", "--stretch", "-o", "y.npy"], "--stretch goes with a picture"),
+        ([*POOL, "x.png", "-o", "y.gif"], "--output: 'y.gif' ends in none of .npy, .npz, .json"),
+        ([*POOL, "x.png", "-o", "no/y.png"], "no such directory: no"),
+        ([*POOL, "x.png", "-o", "y.png", "--indices", "i.png"], "--indices: 'i.png' ends in none"),
+        ([*POOL, "cut.png"], "cut.png is damaged: "),
+        ([*POOL, "text.png"], "text.png is no PNG, JPEG, WebP, TIFF or BMP picture"),
+        ([*POOL, "moving.gif"], "moving.gif is not JSON"),
+        ([*POOL, "gone.png"], "INPUT: no such file: gone.png"),
+        (["conv", "-k", "cut.png", "x.png"], "--kernel cut.png is damaged: "),
+        (["dropout", "--eval", "[[NaN]]", "-o", "y.png"], "y.png: the result holds NaN, which no"),
+        (["dropout", "--eval", "[1,2]", "-o", "y.png"], "y.png: the result has shape (2,), which"),
+        (["dropout", "--eval", "[1,2]", "--expect", "x.png", "--update-expected"], "ends in .npy"),
+    ],
+)
+def test_refusals(cnnops, folder, call, reason):
+    data = (folder / "x.png").read_bytes()
+    (folder / "cut.png").write_bytes(data[: len(data) // 2])
+    (folder / "text.png").write_text("[[1,2]]")
+    Image.fromarray(COLOUR[0]).save(folder / "moving.gif")
+    before = sorted(path.name for path in folder.iterdir())
+    assert reason in cnnops.refusal(*call)
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_an_old_picture_stays_where_the_new_one_fails(cnnops, folder):
+    before = (folder / "x.png").read_bytes()
+    cnnops.refusal("dropout", "--eval", "[[NaN]]", "-o", "x.png")
+    assert (folder / "x.png").read_bytes() == before
+
+
+def test_the_pixels_of_a_png_are_the_same_at_every_run(cnnops, folder):
+    written = []
+    for name in ("a.png", "b.png"):
+        cnnops.text(*POOL, "x.png", "-o", name)
+        written.append((folder / name).read_bytes())
+    assert written[0] == written[1]
+
+
+WITHOUT_PILLOW = """
+import sys
+sys.modules["PIL"] = None
+from cnnops_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        ([*POOL, "x.png"], "x.png"),
+        ([*POOL, "gone.npy", "-o", "y.png"], "y.png"),
+        ([*POOL, "-"], "standard input"),
+    ],
+)
+def test_without_pillow_the_line_that_installs_it(executable, folder, call, name):
+    python = executable.with_name("python")
+    with io.BytesIO((folder / "x.png").read_bytes()) as data:
+        run = subprocess.run(
+            [python, "-c", WITHOUT_PILLOW, *call],
+            input=data.read(),
+            capture_output=True,
+            cwd=folder,
+            check=False,
+        )
+    assert (run.returncode, run.stdout) == (2, b"")
+    assert run.stderr.decode() == (
+        f"cnnops maxpool: error: {name} is a picture, which takes Pillow: "
+        "pip install 'cnnops-cli[images]'\n"
+    )

@@ -1,0 +1,286 @@
+"""Pictures to arrays and back, each kind that Pillow can store."""
+
+import contextlib
+import io
+import struct
+import zlib
+from importlib import import_module
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.pictures import encode_picture, read_picture
+
+COLOUR = np.random.default_rng(5).integers(0, 256, (3, 5, 7), np.uint8)
+GREY, ALPHA = COLOUR[:1], COLOUR[1:2]
+
+
+def stored(image, kind="PNG", **options):
+    stream = io.BytesIO()
+    image.save(stream, format=kind, **options)
+    return stream.getvalue()
+
+
+def picture_of(planes):
+    laid_out = planes[0] if len(planes) == 1 else np.moveaxis(planes, 0, -1)
+    return Image.fromarray(np.ascontiguousarray(laid_out))
+
+
+def read(data):
+    return read_picture(io.BytesIO(data), "x.png")
+
+
+def encode(path, array, layout="channels-first", stretch=False):
+    return encode_picture(path, np.asarray(array), layout=layout, stretch=stretch)
+
+
+def same(got, expected):
+    assert got.shape == expected.shape
+    assert got.dtype == expected.dtype
+    assert got.flags.c_contiguous
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "BMP"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_first_and_exact(kind, channels):
+    planes = COLOUR[:channels]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    got = read(stored(picture_of(planes), kind, **options))
+    same(got, np.repeat(planes, 3, 0) if (kind, channels) == ("WEBP", 1) else planes)
+
+
+def test_jpeg_is_near():
+    plane = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))
+    got = read(stored(Image.fromarray(plane), "JPEG", quality=95))
+    assert (got.shape, got.dtype) == ((1, 32, 64), np.uint8)
+    assert np.abs(got[0].astype(int) - plane).max() <= 3
+
+
+def test_alpha_is_a_channel():
+    same(read(stored(picture_of(np.concatenate([GREY, ALPHA])))), np.concatenate([GREY, ALPHA]))
+    full = np.concatenate([COLOUR, ALPHA])
+    for kind in ("PNG", "TIFF"):
+        same(read(stored(picture_of(full), kind)), full)
+    same(read(stored(picture_of(full), "WEBP", lossless=True, exact=True)), full)
+
+
+def test_a_palette_is_expanded():
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putpixel((1, 0), 1)
+    colours = np.array([[[10, 40]], [[20, 50]], [[30, 60]]], np.uint8)
+    same(read(stored(image)), colours)
+    alpha = np.array([[[255, 0]]], np.uint8)
+    same(read(stored(image, transparency=1)), np.concatenate([colours, alpha]))
+
+
+def test_a_transparent_colour_is_alpha():
+    image = Image.fromarray(np.array([[1, 2]], np.uint8))
+    same(read(stored(image, transparency=2)), np.array([[[1, 2]], [[255, 0]]], np.uint8))
+
+
+def test_black_and_white_is_grey():
+    image = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
+    same(read(stored(image)), np.array([[[0, 255]]], np.uint8))
+
+
+def test_grey_of_16_bits_is_uint16():
+    values = np.array([[0, 1, 256, 65535]], np.uint16)
+    for kind in ("PNG", "TIFF"):
+        same(read(stored(Image.fromarray(values), kind)), values[np.newaxis])
+
+
+def test_grey_of_a_tiff_may_be_floating_or_wide():
+    for values in (np.array([[0.5, -2]], np.float32), np.array([[-1, 70000]], np.int32)):
+        same(read(stored(Image.fromarray(values), "TIFF")), values[np.newaxis])
+
+
+def png(width, height, depth, colour, rows):
+    def chunk(name, data):
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_colour_of_16_bits_is_refused_and_not_cut(colour, channels):
+    data = png(2, 1, 16, colour, bytes(1 + 2 * 2 * channels))
+    with pytest.raises(CnnopsError, match=r"x\.png has 16 bits a channel, .* accepted are 8"):
+        read(data)
+    assert read(png(2, 1, 8, colour, bytes(1 + 2 * channels))).shape == (channels, 1, 2)
+
+
+def test_cmyk_becomes_colour():
+    image = Image.new("CMYK", (2, 3), (0, 0, 0, 0))
+    same(read(stored(image, "TIFF")), np.full((3, 3, 2), 255, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("tag", "turned"),
+    [
+        (1, lambda a: a),
+        (2, np.fliplr),
+        (3, lambda a: np.rot90(a, 2)),
+        (4, np.flipud),
+        (5, np.transpose),
+        (6, lambda a: np.rot90(a, -1)),
+        (7, lambda a: np.rot90(a, 2).T),
+        (8, np.rot90),
+    ],
+)
+def test_the_orientation_tag_is_obeyed(tag, turned):
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    for kind in ("PNG", "TIFF", "JPEG", "WEBP"):
+        image = Image.fromarray(GREY[0])
+        upright = read(stored(image, kind))
+        got = read(stored(image, kind, exif=exif))
+        same(got, np.ascontiguousarray([turned(plane) for plane in upright]))
+
+
+def test_several_pictures_are_refused():
+    pages = [Image.fromarray(GREY[0])] * 3
+    data = stored(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    with pytest.raises(CnnopsError, match=r"x\.png holds 3 pictures; a tensor is read from one"):
+        read(data)
+
+
+def test_of_a_jpeg_with_previews_the_first_is_taken():
+    import_module("PIL.MpoImagePlugin")
+    planes = [Image.fromarray(plane) for plane in (np.zeros((8, 8), np.uint8), GREY[0])]
+    data = stored(planes[0], "MPO", save_all=True, append_images=planes[1:])
+    same(read(data), np.zeros((1, 8, 8), np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP"])
+def test_a_cut_file_is_one_error(kind):
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    data = stored(Image.fromarray(noise), kind)
+    for size in (len(data) // 2, len(data) * 9 // 10, 30, 12):
+        with pytest.raises(CnnopsError, match=r"^x\.png is (damaged: |no PNG)") as raised:
+            read(data[:size])
+        assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP"])
+def test_changed_bytes_are_an_error_or_a_picture(kind):
+    data = bytearray(stored(picture_of(COLOUR), kind))
+    generator = np.random.default_rng(2)
+    for _ in range(150):
+        changed = bytearray(data)
+        for place in generator.integers(0, len(data), 3):
+            changed[place] = generator.integers(0, 256)
+        with contextlib.suppress(CnnopsError):  # and nothing else
+            assert read(bytes(changed)).ndim == 3
+
+
+def test_other_formats_are_unknown_even_where_pillow_knows_them():
+    for kind in ("GIF", "PPM", "ICO"):
+        with pytest.raises(CnnopsError, match=r"x\.png is no PNG, JPEG, WebP, TIFF or BMP picture"):
+            read(stored(picture_of(GREY), kind))
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_unpacked():
+    with pytest.raises(CnnopsError, match=r"x\.png is too large a picture: .* pixels"):
+        read(png(60_000, 60_000, 8, 2, b""))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".tiff", ".bmp"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_what_is_written_is_read_back(suffix, channels):
+    planes = np.concatenate([COLOUR, ALPHA])[:channels]
+    if suffix == ".bmp" and channels in (2, 4):
+        with pytest.raises(CnnopsError, match=rf"BMP has no alpha channel, .* {channels} channels"):
+            encode("y.bmp", planes)
+        return
+    got = read(encode(f"y{suffix}", planes))
+    if suffix == ".webp" and channels < 3:  # which has no grey
+        planes = np.concatenate([np.repeat(planes[:1], 3, 0), planes[1:]])
+    same(got, planes)
+
+
+def test_the_same_array_is_the_same_png():
+    assert encode("y.png", COLOUR) == encode("z.png", COLOUR.copy())
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (1, 5, 7), (1, 1, 5, 7)])
+def test_shapes_of_one_grey_picture(shape):
+    same(read(encode("y.png", GREY.reshape(shape))), GREY)
+
+
+def test_channels_last():
+    last = np.moveaxis(COLOUR, 0, -1)
+    same(read(encode("y.png", last, "channels-last")), COLOUR)
+    same(read(encode("y.png", last[np.newaxis], "channels-last")), COLOUR)
+    same(read(encode("y.png", GREY[0], "channels-last")), GREY)
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (3,), (5, 4, 4), (2, 1, 4, 4), (0, 4, 4), (3, 0, 4), (1, 1, 1, 4, 4), (4, 0)]
+)
+def test_shapes_that_are_no_picture(shape):
+    with pytest.raises(CnnopsError, match=r"y\.png: the result has shape .* is no picture; accep"):
+        encode("y.png", np.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "pixels"),
+    [
+        (
+            "float64",
+            [-1, 0.5, 1.5, 254.5, 254.6, 256, np.inf, -np.inf],
+            [0, 0, 2, 254, 255, 255, 255, 0],
+        ),
+        ("float16", [-0.4, 12.75, 300], [0, 13, 255]),
+        ("int8", [-128, 127], [0, 127]),
+        ("uint8", [0, 255], [0, 255]),
+        ("int64", [-(2**63), 2**63 - 1, 7], [0, 255, 7]),
+        ("uint64", [2**64 - 1, 255], [255, 255]),
+    ],
+)
+def test_values_are_rounded_and_clipped(dtype, values, pixels):
+    got = read(encode("y.png", np.array([values], dtype)))
+    same(got, np.array([[pixels]], np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "pixels"),
+    [
+        ("float64", [-1, 0, 1], [0, 128, 255]),
+        ("float64", [-1.7e308, 0, 1.7e308], [0, 128, 255]),
+        ("float64", [5, 5], [0, 0]),
+        ("int64", [-(2**63), 2**63 - 1], [0, 255]),
+        ("uint8", [10, 11, 12], [0, 128, 255]),
+        ("float64", [0, 5e-324], [0, 0]),
+    ],
+)
+def test_stretched_values(dtype, values, pixels):
+    got = read(encode("y.png", np.array([values], dtype), stretch=True))
+    same(got, np.array([[pixels]], np.uint8))
+
+
+def test_stretching_is_over_all_channels_but_alpha():
+    planes = np.array([[[10, 20]], [[20, 30]], [[10, 10]], [[7, 300]]])
+    expected = np.array([[[0, 128]], [[128, 255]], [[0, 0]], [[7, 255]]], np.uint8)
+    same(read(encode("y.png", planes, stretch=True)), expected)
+
+
+def test_values_that_no_picture_holds():
+    with pytest.raises(CnnopsError, match=r"y\.png: the result holds NaN, which no picture can"):
+        encode("y.png", [[np.nan, 1.0]])
+    for value in (np.nan, np.inf):
+        with pytest.raises(CnnopsError, match=r"y\.png: --stretch takes finite values"):
+            encode("y.png", [[value, 1.0]], stretch=True)
+
+
+def test_a_side_that_is_too_long_for_the_format():
+    for path, side in (("y.webp", 20_000), ("y.jpg", 70_000)):
+        with pytest.raises(CnnopsError, match=rf"^cannot write {path}: "):
+            encode(path, np.zeros((1, side), np.uint8))
