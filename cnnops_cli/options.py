@@ -179,6 +179,10 @@ def parse_output(text: str) -> str:
     if text == "-" or os.path.isdir(text):
         return text
     if not is_directory(text):
+        if not Path(text).suffix:
+            raise CnnopsError(
+                f"{text!r} ends in none of {', '.join(SUFFIXES)}, nor in / as a new directory does"
+            )
         return _check_file(text, SUFFIXES)
     parent = Path(text).parent
     if os.path.lexists(text.rstrip("".join(_SEPARATORS))):
