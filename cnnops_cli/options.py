@@ -193,7 +193,12 @@ def parse_output(text: str) -> str:
     if text == "-" or os.path.isdir(text):
         return text
     if not is_directory(text):
-        return _check_file(text, SUFFIXES + PICTURE_SUFFIXES)
+        accepted = SUFFIXES + PICTURE_SUFFIXES
+        if not Path(text).suffix:
+            raise CnnopsError(
+                f"{text!r} ends in none of {', '.join(accepted)}, nor in / as a new directory does"
+            )
+        return _check_file(text, accepted)
     parent = Path(text).parent
     if os.path.lexists(text.rstrip("".join(_SEPARATORS))):
         raise CnnopsError(f"{text} is no directory, but a file")

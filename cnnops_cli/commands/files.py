@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cnnops_cli.commands.deliver import Delivery, deliver, wants_summary
@@ -86,12 +87,14 @@ def _identity(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def make_directory(directory: str) -> None:
-    """Make a directory where it is missing."""
+def make_directory(directory: str) -> bool:
+    """Make a directory where it is missing, and tell whether it was."""
     try:
+        missing = not os.path.isdir(directory)
         Path(directory).mkdir(exist_ok=True)
     except OSError as error:
         raise CnnopsError(f"cannot make {directory}: {error.strerror or error}") from error
+    return missing
 
 
 def apply_to_files(
@@ -120,7 +123,7 @@ def apply_to_files(
         In the end, if one failed.
     """
     directory, failed = str(settings.output), 0
-    make_directory(directory)
+    was_missing = make_directory(directory)
     with progress_of(settings, command, "INPUTs", len(inputs)) as progress:
         for text, place in zip(inputs, places(inputs, directory), strict=True):
             try:
@@ -138,11 +141,14 @@ def apply_to_files(
                 report(f"cnnops {command}", reason if text in reason else f"{text}: {reason}")
             if progress:
                 progress.advance()
+    if failed == len(inputs):
+        if was_missing:
+            with suppress(OSError):
+                Path(directory).rmdir()
+        raise CnnopsError(f"all {failed} INPUTs failed")
     if failed:
         raise CnnopsError(
             f"{failed} of {len(inputs)} INPUTs failed; the results of the others are in {directory}"
-            if failed < len(inputs)
-            else f"all {failed} INPUTs failed"
         )
     if wants_summary(settings):
         print(directory, f"{len(inputs)} results", sep="  ", file=sys.stderr)

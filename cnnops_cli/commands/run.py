@@ -46,29 +46,33 @@ def settle(
         one result and there are several.
     """
     texts = inputs or [STDIN]
-    if not settings.lines and len(texts) == 1:
-        if settings.keep_going:
-            raise CnnopsError("--keep-going goes with --lines, or with several INPUTs")
-        if not is_directory(settings.output):
-            return settings
-    else:
-        shared = settings._asdict()
-        options = of_one | {name: shared.get(name) for name in _OF_ONE_RESULT}
-        given = [name for name, value in options.items() if value]
-        if given:
-            why = "--lines has" if settings.lines else f"{len(texts)} INPUTs have"
-            raise CnnopsError(
-                f"--{given[0].replace('_', '-')} is for one result, and {why} several; leave it out"
-            )
-        if settings.lines:
-            _check_lines(settings, inputs)
-            return settings
+    if settings.lines or len(texts) > 1:
+        why = "--lines has" if settings.lines else f"{len(texts)} INPUTs have"
+        _check_none_is_of_one(settings, of_one, why)
+    elif settings.keep_going:
+        raise CnnopsError("--keep-going goes with --lines, or with several INPUTs")
+    if settings.lines:
+        _check_lines(settings, inputs)
+        return settings
+    if len(texts) > 1:
         _check_several(settings, texts)
+    elif not is_directory(settings.output):
+        return settings
     from cnnops_cli.commands.files import check_places, places
 
     directory = str(settings.output)
     check_places(texts, directory, [text for text in read if text is not None])
     return settings if len(texts) > 1 else settings._replace(output=places(texts, directory)[0])
+
+
+def _check_none_is_of_one(settings: Settings, options: dict[str, Any], why: str) -> None:
+    shared = settings._asdict()
+    options = {name: shared.get(name) for name in _OF_ONE_RESULT} | options
+    for name, value in options.items():
+        if value:
+            raise CnnopsError(
+                f"--{name.replace('_', '-')} is for one result, and {why} several; leave it out"
+            )
 
 
 def _check_lines(settings: Settings, inputs: list[str] | None) -> None:

@@ -120,6 +120,9 @@ def test_all_failed(cnnops, inputs):
     assert result.status == 2
     assert result.err.splitlines()[-1] == "cnnops maxpool: error: all 2 INPUTs failed"
     assert names(inputs / "out") == []
+    again = cnnops(*HALVED, "x.npy", "y.npy", "-o", "fresh/")
+    assert again.err == result.err
+    assert not (inputs / "fresh").exists()
 
 
 def test_a_bad_operand_is_one_error(cnnops, inputs):
@@ -194,6 +197,10 @@ def test_a_bad_operand_is_one_error(cnnops, inputs):
         (
             ["a.npy", "b.json", "-o", "gone/out/"],
             "--output: gone/out/ cannot be made: no such directory: gone",
+        ),
+        (
+            ["a.npy", "b.json", "-o", "fresh"],
+            "--output: 'fresh' ends in none of .npy, .npz, .json, nor in / as a new directory does",
         ),
         (["a.npy", "b.json", "-o", "a.npy/"], "--output: a.npy/ is no directory, but a file"),
         (["a.npy", "--indices", "out/a.npy", "-o", "out/"], None),

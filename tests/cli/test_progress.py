@@ -2,6 +2,8 @@
 
 import os
 import re
+import signal
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -64,6 +66,7 @@ def test_one_long_call_counts_its_tiles(terminal, slow, tmp_path, columns):
     assert done == sorted(done)
     assert {total for _, total, _ in found} == {str(TILES)}
     assert 0 < done[0] < TILES
+    assert screen.coloured
     left = left_on_the_screen(screen.raw)
     assert re.fullmatch(r"y\.npy  \(12, 4, 118, 118\)  int64  .*\n", left)
     assert screen.raw.count("\x1b[?25l") == screen.raw.count("\x1b[?25h") >= 1
@@ -92,14 +95,11 @@ def test_short_work_shows_none(terminal):
     assert screen.raw.startswith("y.npy  ")
 
 
-@pytest.mark.parametrize(
-    ("options", "env", "coloured"),
-    [([], {}, True), ([], {"NO_COLOR": "1"}, False), (["--no-color"], {}, False)],
-)
-def test_colour_is_for_those_who_want_it(terminal, slow, options, env, coloured):
+@pytest.mark.parametrize(("env", "options"), [({"NO_COLOR": "1"}, []), ({}, ["--no-color"])])
+def test_colour_is_for_those_who_want_it(terminal, slow, env, options):
     screen = terminal(*slow, *options, env=env)
     assert BAR.search(screen.shown)
-    assert screen.coloured is coloured
+    assert not screen.coloured
 
 
 def test_several_files_are_counted(terminal, many, tmp_path):
@@ -144,9 +144,7 @@ def lines(tmp_path):
     [
         ("cnnops {} < lines.txt > out.txt", r"\d+ lines  \d+/s  \d:\d\d left"),
         ("cat lines.txt | cnnops {} > out.txt", r"\d+ lines  \d+/s(?!  )"),
-        ("cnnops {} < lines.txt | cat > out.txt", r"\d+ lines  \d+/s  \d:\d\d left"),
         ("cat lines.txt | cnnops {} | cat > out.txt", None),
-        ("cnnops {} -q < lines.txt > out.txt", None),
     ],
 )
 def test_lines_are_counted_where_there_is_a_file(executable, tmp_path, lines, call, told):
@@ -164,10 +162,19 @@ def test_answers_on_the_terminal_are_not_disturbed(executable, tmp_path, lines):
     assert screen.raw.count("\n") == LINES
 
 
-def test_an_interrupt_leaves_a_clean_screen(executable, tmp_path, slow):
-    line = f"timeout --foreground --preserve-status -s INT 2.2 cnnops {' '.join(slow)}"
-    screen = on_a_terminal(executable, tmp_path, f"{line}; echo status $?")
-    assert "\x1b[?25l" in screen.raw
-    assert left_on_the_screen(screen.raw) == "status 130\n"
-    assert screen.raw.count("\x1b[?25l") == screen.raw.count("\x1b[?25h")
+def test_an_interrupt_leaves_a_clean_screen(cnnops, tmp_path, slow):
+    ours, theirs = os.openpty()
+    with cnnops.start(*slow, stderr=theirs) as process:
+        os.close(theirs)
+        raw = b""
+        while b"tiles" not in raw:
+            raw += os.read(ours, 1 << 16)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) in (130, -signal.SIGINT)
+    with suppress(OSError):  # Linux reports the end of a terminal as an input/output error
+        while more := os.read(ours, 1 << 16):
+            raw += more
+    os.close(ours)
+    assert left_on_the_screen(raw.decode().replace("\r\n", "\n")) == ""
+    assert raw.count(b"\x1b[?25l") == raw.count(b"\x1b[?25h") == 1
     assert not (tmp_path / "y.npy").exists()
