@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal, overload
 
 import numpy as np
@@ -134,24 +135,63 @@ def maxpool(
             [10, 12]]])
     """
     image = as_array(input, "input")
+    windows = place_windows(
+        image.shape,
+        kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
+    values, indices = _pool(image, _clip(windows), return_indices)
+    return values if indices is None else (values, indices)
+
+
+def place_windows(
+    input: tuple[int, ...],
+    kernel_size: Size,
+    *,
+    stride: Size | None,
+    padding: Padding,
+    dilation: Size,
+    ceil_mode: bool,
+) -> Windows:
+    """Check the shape of what is pooled, and place the windows.
+
+    Parameters
+    ----------
+    input : tuple of int
+        Its shape, as `maxpool` takes it; the options are its own too.
+
+    Raises
+    ------
+    CnnopsError
+        If sizes do not fit or a window lies wholly in padding.
+
+    Examples
+    --------
+    >>> sizes = {"padding": 0, "dilation": 1, "ceil_mode": False}
+    >>> place_windows((1, 3, 4), (2, 2), stride=(1, 2), **sizes).output
+    (2, 2)
+    """
     kernel_size = plain(kernel_size)
     dims = len(kernel_size) if isinstance(kernel_size, Sequence) else 2
     if dims not in (1, 2, 3):
         raise CnnopsError(f"kernel has {dims} sizes; accepted: one to three, one a spatial axis")
     kernel = per_axis(kernel_size, dims, "kernel", minimum=1)
-    with naming_operands(kernel=kernel, input=image.shape):
-        if image.ndim not in (dims + 1, dims + 2):
+    with naming_operands(kernel=kernel, input=input):
+        if len(input) not in (dims + 1, dims + 2):
             raise CnnopsError(
-                f"{INPUT} has rank {image.ndim}; a kernel of {dims} "
+                f"{INPUT} has rank {len(input)}; a kernel of {dims} "
                 f"size{'s' * (dims > 1)} takes rank {dims + 1} (C, *spatial) "
                 f"or {dims + 2} (N, C, *spatial)"
             )
-        if image.shape[-dims - 1] == 0:
+        if input[-dims - 1] == 0:
             raise CnnopsError(f"{INPUT} has no channels; only the batch may be empty")
         sizes = (kernel if stride is None else stride, padding, dilation)
-        windows = _plan(image.shape[-dims:], kernel, *sizes, bool(ceil_mode))
-    values, indices = _pool(image, windows, return_indices)
-    return values if indices is None else (values, indices)
+        windows = _plan(input[-dims:], kernel, *sizes, bool(ceil_mode))
+    check_fits((*input[:-dims], *windows.output))
+    return windows
 
 
 @remembered
@@ -168,7 +208,7 @@ def _plan(
         lengths, kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
     _check_padding(padding, windows)
-    return _clip(windows)
+    return windows
 
 
 def _check_padding(padding: Padding, windows: Windows) -> None:
@@ -209,6 +249,7 @@ def _first_cells(windows: Windows, axis: int, numbers: Array) -> tuple[Array, Ar
     return firsts, (firsts <= lasts) & (firsts < windows.lengths[axis])
 
 
+@lru_cache(maxsize=64)
 def _clip(windows: Windows) -> Windows:
     """Leave out the cells of the kernel that lie in padding in every window."""
     kernel, padding = [], []
@@ -231,7 +272,6 @@ def _clip(windows: Windows) -> Windows:
 def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
     """Pool an image (..., *spatial), a tile that fits the cache at a time."""
     lead = image.shape[: -windows.dims]
-    check_fits((*lead, *windows.output))
     values = np.empty((*lead, *windows.output), image.dtype)
     indices = np.empty(values.shape, np.int64) if return_indices else None
     if not image.flags.c_contiguous and len(lead) == 2:
