@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
 NAME = "cnnops_cli"
 
 BOTTOM = {"errors", "words", "dtypes"}
-ROOMS = {"options", "tensors", "ops", "views"}
+ROOMS = {"options", "tensors", "ops", "views", "explain"}
 MAY_IMPORT = {
     "errors": set(),
     "words": {"errors"},
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "options": BOTTOM,
     "tensors": BOTTOM,
     "ops": BOTTOM,
+    "explain": BOTTOM | {"ops"},
     "views": BOTTOM,
     "commands": BOTTOM | ROOMS,
     "app": {"errors", "words", "help", "options", "commands", "ops", ""},
@@ -29,7 +30,7 @@ ONLY_IN = {
     "rich": {"views"},
     "orjson": {"tensors"},
     "zipfile": {"tensors"},
-    "numpy": {"commands", "dtypes", "ops", "tensors", "views"},
+    "numpy": {"commands", "dtypes", "explain", "ops", "tensors", "views"},
 }
 NOT_IN_OPS = {
     "sys",

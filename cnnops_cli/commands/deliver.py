@@ -5,6 +5,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+import numpy as np
+
 from cnnops_cli.commands.operands import Form
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
@@ -20,6 +22,9 @@ from cnnops_cli.tensors.write import (
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+    from cnnops_cli.explain.cells import Cells
+    from cnnops_cli.explain.estimates import Estimate
 
 
 class Delivery:
@@ -43,6 +48,10 @@ class Delivery:
     ----------
     files : dict of str to callable
         What other files hold, by path.
+    cells : callable, optional
+        Explains a cell of the result; where there is one, that is what standard output shows.
+    estimate : Estimate, optional
+        What the result would take, where nothing was computed.
     """
 
     def __init__(
@@ -54,6 +63,17 @@ class Delivery:
         self.note = note
         self.algorithm = algorithm
         self.files: dict[str, Writer] = {}
+        self.cells: Cells | None = None
+        self.estimate: Estimate | None = None
+
+    @classmethod
+    def planned(cls, operator: str, estimate: "Estimate", form: Form) -> "Delivery":
+        """What there is of a result that was not computed: its shape, and zeros in its place."""
+        delivery = cls(
+            operator, np.broadcast_to(np.zeros((), estimate.dtype), estimate.shape), form
+        )
+        delivery.estimate = estimate
+        return delivery
 
     @property
     def terminal_note(self) -> str:
@@ -96,6 +116,10 @@ def check_output(settings: Settings, *paths: str | None) -> None:
         )
     if settings.quiet and settings.format == "table":
         raise CnnopsError("--quiet shows no view, and --format table is one: leave one of them out")
+    if settings.explain or settings.at or settings.dry_run:
+        from cnnops_cli.commands.explained import check_asked
+
+        check_asked(settings, *paths)
 
 
 def deliver(delivery: Delivery, settings: Settings) -> None:
@@ -125,12 +149,15 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
     if to_file and not settings.quiet and sys.stderr is not None and sys.stderr.isatty():
         from cnnops_cli.views.summary import summarise
 
-        parts = [to_file, *summarise(delivery.output, settings.precision), delivery.terminal_note]
+        output = delivery.output
+        is_formula = output.dtype.kind == "O"
+        told = [str(output.shape)] if is_formula else summarise(output, settings.precision)
+        parts = [to_file, *told, delivery.terminal_note]
         print(*filter(None, parts), sep="  ", file=sys.stderr)
 
 
 def _to_stdout(settings: Settings) -> bool:
-    return settings.output in (None, "-") or settings.format != "auto"
+    return settings.output in (None, "-") or settings.format != "auto" or settings.explain
 
 
 def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:
@@ -138,6 +165,11 @@ def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:
     kind = settings.format
     if kind == "auto":
         kind = "table" if sys.stdout.isatty() and not settings.quiet else "json"
+    is_formula = delivery.result.dtype.kind == "O"
+    if delivery.cells or delivery.estimate or (is_formula and kind == "table"):
+        from cnnops_cli.commands.explained import report_writer
+
+        return report_writer(delivery, kind, settings)
     if kind == "npy":
         return npy_writer(delivery.output)
     if kind == "json":

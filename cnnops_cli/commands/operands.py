@@ -10,12 +10,17 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops.parallel import using_threads
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import INPUT_ARGUMENT, STDIN, read_tensor
-from cnnops_cli.tensors.tensor import Tensor
+from cnnops_cli.tensors.read import INPUT_ARGUMENT, PLAIN, STDIN, Reading, read_tensor
+from cnnops_cli.tensors.tensor import Tensor, has_letters
 
 
-def read_tensors(**texts: str | None) -> dict[str, Tensor]:
+def read_tensors(reading: Reading = PLAIN, /, **texts: str | None) -> dict[str, Tensor]:
     """Read the TENSOR arguments that were given, by argument.
+
+    Parameters
+    ----------
+    reading : Reading
+    **texts : str, optional
 
     Raises
     ------
@@ -28,7 +33,7 @@ def read_tensors(**texts: str | None) -> dict[str, Tensor]:
         raise CnnopsError(
             f"{' and '.join(from_stdin)} are both - (standard input); only one argument may be"
         )
-    return {name: read_tensor(text, _argument(name)) for name, text in given.items()}
+    return {name: read_tensor(text, _argument(name), reading) for name, text in given.items()}
 
 
 def _argument(name: str) -> str:
@@ -53,6 +58,36 @@ def computing(settings: Settings, tensors: dict[str, Tensor]) -> Iterator[None]:
         name = tensors["input"].name
         error.input_name = "input" if name == INPUT_ARGUMENT else name
         raise
+
+
+def check_letters(tensors: dict[str, Tensor], settings: Settings, **paths: str | None) -> bool:
+    """Tell whether letters stand for numbers; refuse what only numbers can be given to.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+    settings : Settings
+    **paths : str, optional
+        The files that the command writes beside --output, by option.
+
+    Raises
+    ------
+    CnnopsError
+    """
+    if not any(map(has_letters, tensors.values())):
+        return False
+    for option, path in paths.items():
+        if path is not None:
+            name = option.replace("_", "-")
+            raise CnnopsError(
+                f"letters stand for no numbers that --{name} could hold; leave it out"
+            )
+    output = settings.output or ""
+    if settings.format == "npy" or output.endswith((".npy", ".npz")):
+        raise CnnopsError("formulas with letters go to .json or standard output, not .npy or .npz")
+    if settings.dry_run:
+        raise CnnopsError("--dry-run counts what numbers take; give numbers, not letters")
+    return True
 
 
 class Form(NamedTuple):
@@ -101,5 +136,25 @@ class Form(NamedTuple):
         """Drop the one channel of a result, where INPUT has no channel axis."""
         return array.squeeze(0) if self.lead < 0 and len(array) == 1 else array
 
+    def place_of_input(self, place: tuple[int, ...]) -> tuple[int, ...]:
+        """Tell where the user has a cell of the operator's input."""
+        if self.lead < 0:
+            return place[1:]
+        if not self._moves_rank(len(place)):
+            return place
+        return (*place[: self.lead], *place[self.lead + 1 :], place[self.lead])
+
+    def place_in_result(self, place: tuple[int, ...], result: Array) -> tuple[int, ...]:
+        """Tell where the operator has a cell of the user's result."""
+        if len(place) < result.ndim:  # the one channel that was dropped
+            return (0, *place)
+        axis = max(self.lead, 0)
+        if not self._moves_rank(len(place)):
+            return place
+        return (*place[:axis], place[-1], *place[axis:-1])
+
     def _moves(self, array: Array) -> bool:
-        return self.layout == "channels-last" and array.ndim > max(self.lead, 0) + 1
+        return self._moves_rank(array.ndim)
+
+    def _moves_rank(self, rank: int) -> bool:
+        return self.layout == "channels-last" and rank > max(self.lead, 0) + 1

@@ -5,12 +5,20 @@ from collections.abc import Callable
 from cnnops_cli.commands.deliver import Delivery, deliver
 from cnnops_cli.commands.operands import read_tensors
 from cnnops_cli.options import Settings
+from cnnops_cli.tensors.read import PLAIN, Reading
 from cnnops_cli.tensors.tensor import Tensor
 
 Work = Callable[[dict[str, Tensor]], Delivery]
 
 
-def run(work: Work, settings: Settings, *, input: str, **operands: str | None) -> None:
+def run(
+    work: Work,
+    settings: Settings,
+    *,
+    input: str,
+    reading: Reading = PLAIN,
+    **operands: str | None,
+) -> None:
     """Apply an operator to INPUT, and deliver what comes of it.
 
     Parameters
@@ -20,7 +28,9 @@ def run(work: Work, settings: Settings, *, input: str, **operands: str | None) -
         result.
     settings : Settings
     input : str
+    reading : Reading
     **operands : str, optional
         The other TENSOR arguments.
     """
-    deliver(work(read_tensors(input=input, **operands)), settings)
+    reading = reading._replace(headers=settings.dry_run)
+    deliver(work(read_tensors(reading, input=input, **operands)), settings)

@@ -61,7 +61,7 @@ def exact_integers(
 
 def largest_sum(image: Array, kernel: Array, bias: Array | None) -> int:
     """Bound the sums of a convolution of integers, and every part of them."""
-    return _largest(image) * _weight_sum(kernel) + (0 if bias is None else _largest(bias))
+    return largest(image) * _weight_sum(kernel) + (0 if bias is None else largest(bias))
 
 
 def dtype_for_sums(bound: int) -> np.dtype[Any]:
@@ -78,7 +78,7 @@ def dtype_for_sums(bound: int) -> np.dtype[Any]:
     return np.dtype(object)
 
 
-def _largest(array: Array) -> int:
+def largest(array: Array) -> int:
     """The largest absolute value, as a Python integer."""
     return max(int(array.max()), -int(array.min())) if array.size else 0
 

@@ -25,7 +25,7 @@ from cnnops_cli.ops.geometry import (
 from cnnops_cli.ops.pooling.block import Pooling
 from cnnops_cli.ops.pooling.tiles import Tile, plan_tiles
 
-_TILE_BYTES = 1 << 21
+TILE_BYTES = 1 << 21
 """How much of the input is pooled at once.
 
 Less would stay in a core's cache, but threads wait for each other between NumPy's calls, so that
@@ -269,6 +269,11 @@ def _clip(windows: Windows) -> Windows:
     return replace(windows, kernel=tuple(kernel), padding=tuple(padding))
 
 
+def bytes_of_a_part(return_indices: bool = False) -> int:
+    """Tell what a thread needs of memory for itself."""
+    return (11 if return_indices else 7) * TILE_BYTES
+
+
 def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
     """Pool an image (..., *spatial), a tile that fits the cache at a time."""
     lead = image.shape[: -windows.dims]
@@ -282,7 +287,7 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
         planes = image.reshape(-1, *windows.lengths)
         results = [(planes, flat, None if indices is None else indices.reshape(flat.shape))]
     pools = [Pooling(*result) for result in results]
-    cells = _TILE_BYTES // max(4, image.itemsize)
+    cells = TILE_BYTES // max(4, image.itemsize)
     parts = [
         (pool, tiles) for pool in pools for tiles in plan_tiles(len(pool.planes), windows, cells)
     ]
@@ -294,6 +299,5 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
 
     with np.errstate(invalid="ignore"):
         np.setbufsize(_BUFFERED)
-        arrays = 11 if return_indices else 7
-        parallel.for_each(fill, parts, bytes_of_a_part=arrays * _TILE_BYTES)
+        parallel.for_each(fill, parts, bytes_of_a_part(return_indices))
     return values, indices

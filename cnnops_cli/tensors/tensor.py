@@ -43,13 +43,17 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
     -------
     dict of str to numpy.ndarray
         Converted to `dtype`; without it, weak tensors take the widest floating dtype among the
-        others, and everything else stays as it is.
+        others, and everything else stays as it is. So does all where there are letters.
 
     Raises
     ------
     CnnopsError
         If `dtype` is unknown or cannot hold a value.
     """
+    if any(map(has_letters, tensors.values())):
+        if dtype is not None:
+            raise CnnopsError("letters have no dtype; leave --dtype out")
+        return {key: tensor.array for key, tensor in tensors.items()}
     if dtype is not None:
         check_word("dtype", dtype, DTYPES)
         if dtype == "bool":
@@ -65,6 +69,11 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
     }
 
 
+def has_letters(tensor: Tensor) -> bool:
+    """Tell whether letters stand for some of the numbers."""
+    return tensor.array.dtype.kind == "O"
+
+
 def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
     """Convert a tensor, cutting fractions off where integers are asked for.
 
@@ -77,6 +86,9 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
     array = tensor.array
     if array.dtype == dtype:
         return array
+    if array.size > 1 and not any(array.strides):  # a header: one value stands for all
+        one = tensor._replace(array=np.asarray(array[(0,) * array.ndim]))
+        return np.broadcast_to(convert(one, dtype), array.shape)
     converted = np.empty(array.shape, dtype)
     source, target = array.reshape(-1), converted.reshape(-1)
     for start in range(0, array.size, _PIECE):

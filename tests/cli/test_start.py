@@ -57,6 +57,7 @@ def test_a_small_conv_in_a_pipe(executable):
     assert not modules & SLOW
     assert {name for name in packages if not name.startswith("_")} <= ALLOWED
     assert not {"cnnops_cli.commands.maxpool", "cnnops_cli.commands.batchnorm"} & modules
+    assert not {name for name in modules if "explain" in name or name.endswith(".letters")}
 
 
 def test_a_small_conv_of_files_needs_no_json(executable, tmp_path):
@@ -75,3 +76,9 @@ def test_the_version_needs_no_numpy(executable):
 def test_a_view_needs_rich(executable):
     modules, _ = imported(executable, "maxpool", "-k", "1", "-f", "table", "[[1]]")
     assert "rich.console" in modules
+
+
+def test_an_explanation_needs_no_rich(executable):
+    modules, _ = imported(executable, "maxpool", "-k", "1", "--explain", "-f", "table", "[[1]]")
+    assert "cnnops_cli.explain.maxpool" in modules
+    assert not modules & {"rich", "cnnops_cli.explain.conv", "cnnops_cli.explain.estimates"}
