@@ -182,12 +182,12 @@ def conv(
         raise CnnopsError("--depthwise sets the groups; leave --groups out")
 
     def convolve_input(tensors: dict[str, Tensor]) -> Delivery:
+        letters = check_letters(tensors, settings, save_kernel=save_kernel)
         with computing(settings, tensors):
             rank = dims or (layer.dims if layer else _usual_dims(tensors["kernel"]))
             form = Form.spatial(tensors["input"].array.shape, rank, settings.layout)
             channels = form.to_operator(tensors["input"].array).shape[max(form.lead, 0)]
             blocks = channels if depthwise else 1 if groups is None else groups
-            letters = check_letters(tensors, settings, save_kernel=save_kernel)
             if layer:
                 tensors |= layer.draw(
                     tensors["input"], channels, blocks, rank, header=settings.dry_run

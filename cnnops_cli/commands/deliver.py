@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
     from cnnops_cli.explain.cells import Cells
-    from cnnops_cli.explain.estimates import Estimate
+    from cnnops_cli.explain.estimate import Estimate
 
 
 class Delivery:

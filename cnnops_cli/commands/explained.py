@@ -76,7 +76,8 @@ def _explanation_writer(
     left_out = f"… {rest} more cell{'s' * (rest != 1)}; --at picks others" if rest > 0 else ""
     if kind == "json":
         if left_out and not settings.quiet:
-            _tell(f"cnnops {delivery.operator}: the first {FIRST_CELLS} cells {left_out}")
+            first = f"the first {FIRST_CELLS} of {output.size} cells"
+            _tell(f"cnnops {delivery.operator}: {first}; --at picks others")
         return _lines_writer(json_lines(explained, place, settings.precision))
     note = delivery.terminal_note if sys.stdout.isatty() else delivery.note
     kind_of_values = "formulas" if output.dtype.kind == "O" else output.dtype.name

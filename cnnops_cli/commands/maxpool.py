@@ -104,8 +104,8 @@ def maxpool(
     size = per_axis(kernel_size, dims_of_window, "kernel", minimum=1)
 
     def pool_input(tensors: dict[str, Tensor]) -> Delivery:
+        letters = check_letters(tensors, settings, indices=indices)
         with computing(settings, tensors):
-            letters = check_letters(tensors, settings, indices=indices)
             array = unify(tensors, settings.dtype)["input"]
             form = Form.spatial(array.shape, dims_of_window, settings.layout)
             image = form.to_operator(array)

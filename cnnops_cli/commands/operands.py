@@ -82,6 +82,8 @@ def check_letters(tensors: dict[str, Tensor], settings: Settings, **paths: str |
             raise CnnopsError(
                 f"letters stand for no numbers that --{name} could hold; leave it out"
             )
+    if settings.dtype is not None:
+        raise CnnopsError("letters have no dtype; leave --dtype out")
     output = settings.output or ""
     if settings.format == "npy" or output.endswith((".npy", ".npz")):
         raise CnnopsError("formulas with letters go to .json or standard output, not .npy or .npz")

@@ -152,8 +152,8 @@ def fold_formula(
         shown = [*shown[:half], left_out, *shown[-half:]]
     words = [f"{part}{sign}" for part in shown[:-1]] + shown[-1:]
     words[0] = begin + words[0]
-    words[-1] += f"{end} = {value}"
-    return fold(words, width)
+    first, *rest = value.split(" ")
+    return fold([*words[:-1], words[-1] + end, f"= {first}", *rest], width)
 
 
 def span_of(windows: Windows, cell: Index) -> str:
