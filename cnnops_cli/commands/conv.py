@@ -167,6 +167,7 @@ def conv(
         cnnops conv --kernel k.json --stride 1,2 input.npy
         cnnops conv -k '[[1,0,-1]]' -p same --depthwise rgb.npy -o edges.npy
         cnnops conv --out-channels 8 --kernel-size 3 --seed 0 x.npy
+        cnnops conv --explain --at 0,0 -k '[[1,10],[100,1000]]' x.npy
     """
     check_output(settings, save_kernel)
     layer = fresh_layer(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -137,13 +138,14 @@ def batchnorm_cells(
         From a cell of the result to what is `Normalised` there.
     """
     count = input.size // max(1, input.shape[1])
+    statistics = cache(lambda channel: _statistics(input[:, channel]))
 
     def explain(at: Index) -> Normalised:
         channel = at[1]
         mean, var = running_mean[channel], running_var[channel]
         running = {}
         if training:
-            mean, var = _statistics(input[:, channel])
+            mean, var = statistics(channel)
             of_batch = {"running_mean": mean, "running_var": var * (count / (count - 1))}
             after = (running_mean, running_var)
             for (name, batch), old, new in zip(of_batch.items(), before, after, strict=True):
