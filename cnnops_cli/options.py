@@ -58,6 +58,7 @@ shared_option = in_section("Input and output")
 batch_option = in_section("Many tensors")
 geometry_option = in_section("Geometry")
 check_option = in_section("Check")
+explanation_option = in_section("Explanation")
 
 
 def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:
@@ -111,6 +112,15 @@ def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, i
             f"{text!r} is not begin:end pairs, one for all axes or one an axis: 0:1,2:2"
         )
     return tuple((int(begin), int(end)) for begin, end in pairs)
+
+
+@parser
+def parse_index(text: str) -> tuple[int, ...]:
+    """Parse INDEX: ``3`` or ``0,-1``."""
+    items = [item.strip() for item in text.split(",")]
+    if not all(map(_INTEGER.fullmatch, items)):
+        raise CnnopsError(f"{text!r} is not an index: one integer an axis of the result, as 0,1,2")
+    return tuple(map(int, items))
 
 
 @parser
@@ -451,6 +461,33 @@ class Settings(NamedTuple):
             "out. Otherwise values are rounded, and clipped to 0 and 255.",
         ),
     ] = False
+    explain: Annotated[
+        bool,
+        explanation_option(
+            "--explain",
+            help="Show the arithmetic behind the result instead of it, cell by cell: the first 12, "
+            "or those of --at. JSON has one object a line and cell. --output still writes the "
+            "result.",
+        ),
+    ] = False  # fmt: skip
+    at: Annotated[
+        list[Any] | None,
+        explanation_option(
+            "--at",
+            metavar="INDEX",
+            parser=parse_index,
+            help="Explain this cell of the result: one number an axis, as 0,0,1,2; negative ones "
+            "count from the end. Give it again for more cells.",
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool,
+        explanation_option(
+            "--dry-run",
+            help="Compute nothing; show the result's shape and how it follows, the algorithm, the "
+            "multiply-adds and the memory. Array files are not read beyond their headers.",
+        ),
+    ] = False  # fmt: skip
 
     def check_options(self) -> list[str]:
         """Name the options of a check that were given."""

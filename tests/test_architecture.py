@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
 NAME = "cnnops_cli"
 
 BOTTOM = {"errors", "words", "dtypes"}
-ROOMS = {"options", "tensors", "ops", "views", "checks"}
+ROOMS = {"options", "tensors", "ops", "views", "checks", "explain"}
 MAY_IMPORT = {
     "errors": set(),
     "words": {"errors"},
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "options": BOTTOM,
     "tensors": BOTTOM,
     "ops": BOTTOM,
+    "explain": BOTTOM | {"ops"},
     "views": BOTTOM,
     "checks": BOTTOM,
     "commands": BOTTOM | ROOMS,
@@ -31,7 +32,7 @@ ONLY_IN = {
     "orjson": {"tensors"},
     "zipfile": {"tensors"},
     "PIL": {"tensors"},
-    "numpy": {"checks", "commands", "dtypes", "ops", "tensors", "views"},
+    "numpy": {"checks", "commands", "dtypes", "explain", "ops", "tensors", "views"},
 }
 NOT_IN_OPS = {
     "sys",

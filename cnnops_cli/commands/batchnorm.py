@@ -140,18 +140,27 @@ def batchnorm(
             image = form.to_operator(arrays.pop("input"))
             dtype = working_dtype(floating_dtype(image, *arrays.values()))
             channels = image.shape[1] if image.ndim > 1 else 0
-            parameters = {
+            parameters: dict[str, Any] = {
                 name: _per_channel(arrays.get(name, default), channels, dtype)
                 for name, default in _DEFAULTS.items()
             }
-            result = normalise(
-                image,
-                **parameters,
-                training=train,
-                momentum=1 / (batches + 1) if momentum is None else momentum,
-                eps=eps,
-            )
+            choices: dict[str, Any] = {
+                "training": train,
+                "momentum": 1 / (batches + 1) if momentum is None else momentum,
+                "eps": eps,
+            }
+            if settings.dry_run:
+                from cnnops_cli.explain.estimates import estimate_batchnorm
+
+                estimate = estimate_batchnorm(image, parameters, **choices)
+                return Delivery.planned("batchnorm", estimate, form)
+            before = [parameters[name].copy() for name in ("running_mean", "running_var")]
+            result = normalise(image, **parameters, **choices)
         delivery = Delivery("batchnorm", result, form)
+        if settings.explain:
+            from cnnops_cli.explain.batchnorm import batchnorm_cells
+
+            delivery.cells = batchnorm_cells(image, result, before=before, **parameters, **choices)
         if save_state is not None:
             parameters[_COUNT] = np.array(batches + train, np.int64)
             delivery.files[save_state] = named_writer(save_state, parameters)

@@ -8,13 +8,14 @@ import numpy as np
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.layer import fresh_layer
-from cnnops_cli.commands.operands import Form, computing
+from cnnops_cli.commands.operands import Form, check_letters, computing
 from cnnops_cli.commands.run import run, settle
 from cnnops_cli.commands.view import check_with_input
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import convolve
 from cnnops_cli.options import Settings
+from cnnops_cli.tensors.read import Reading
 from cnnops_cli.tensors.tensor import Tensor, unify
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
 from cnnops_cli.words import PADDING_MODES, PADDING_WORDS
@@ -32,7 +33,8 @@ def conv(
             "-k",
             metavar="TENSOR",
             help="(O, I/groups, *spatial): rank 3 is 1-D, rank 4 is 2-D, rank 5 is 3-D. Rank 1 or "
-            "2 is one bare filter for one channel.",
+            "2 is one bare filter for one channel. Letters, here or in INPUT, give formulas: "
+            "'[[a,b],[c,d]]'.",
         ),
     ] = None,
     bias: Annotated[
@@ -167,6 +169,7 @@ def conv(
         cnnops conv --kernel k.json --stride 1,2 input.npy
         cnnops conv -k '[[1,0,-1]]' -p same --depthwise rgb.npy -o edges.npy
         cnnops conv --out-channels 8 --kernel-size 3 --seed 0 x.npy
+        cnnops conv --explain --at 0,0 -k '[[1,10],[100,1000]]' x.npy
         cnnops conv -k k.npy a.npy b.npy c.npy -o results/
     """
     settings = settle(
@@ -187,27 +190,45 @@ def conv(
         raise CnnopsError("--depthwise sets the groups; leave --groups out")
 
     def convolve_input(tensors: dict[str, Tensor]) -> Delivery:
+        letters = check_letters(tensors, settings, save_kernel=save_kernel, with_input=with_input)
         with computing(settings, tensors):
             rank = dims or (layer.dims if layer else _usual_dims(tensors["kernel"]))
             form = Form.spatial(tensors["input"].array.shape, rank, settings.layout)
             channels = form.to_operator(tensors["input"].array).shape[max(form.lead, 0)]
             blocks = channels if depthwise else 1 if groups is None else groups
             if layer:
-                tensors |= layer.draw(tensors["input"], channels, blocks, rank)
+                tensors |= layer.draw(
+                    tensors["input"], channels, blocks, rank, header=settings.dry_run
+                )
             arrays = unify(tensors, settings.dtype)
             weight = _full_kernel(arrays["kernel"], rank, channels, depthwise)
-            result, algorithm = convolve(
-                form.to_operator(arrays["input"]),
-                weight,
-                arrays.get("bias"),
-                stride=stride,
-                padding=padding,
-                dilation=dilation,
-                groups=blocks,
-                padding_mode=padding_mode,
-            )
+            operands = (form.to_operator(arrays["input"]), weight, arrays.get("bias"))
+            geometry: dict[str, Any] = {
+                "stride": stride,
+                "padding": padding,
+                "dilation": dilation,
+                "groups": blocks,
+                "padding_mode": padding_mode,
+            }
+            if settings.dry_run:
+                from cnnops_cli.explain.estimates import estimate_conv
+
+                headers = not all(t.weak for t in tensors.values())
+                estimate = estimate_conv(*operands, headers=headers, **geometry)
+                return Delivery.planned("conv", estimate, form)
+            if letters:
+                from cnnops_cli.explain.letters import conv_formulas
+
+                result = conv_formulas(*operands, settings.precision, **geometry)
+                algorithm = ""
+            else:
+                result, algorithm = convolve(*operands, **geometry)
         note = f"seed {layer.seed}" if layer else ""
         delivery = Delivery("conv", result, form, note, algorithm)
+        if settings.explain:
+            from cnnops_cli.explain.conv import conv_cells
+
+            delivery.cells = conv_cells(*operands, result, **geometry)
         if save_kernel is not None:
             delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
         if with_input:
@@ -215,7 +236,8 @@ def conv(
             delivery.beside = {"input": image, "kernel": weight}
         return delivery
 
-    run("conv", convolve_input, settings, inputs, kernel=kernel, bias=bias)
+    operands = {"kernel": kernel, "bias": bias}
+    run("conv", convolve_input, settings, inputs, reading=Reading(letters=True), **operands)
 
 
 def _usual_dims(kernel: Tensor) -> int:

@@ -5,6 +5,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+import numpy as np
+
 from cnnops_cli.commands.operands import Form
 from cnnops_cli.commands.view import file_view, is_viewed, stdout_view
 from cnnops_cli.dtypes import Array
@@ -22,6 +24,9 @@ from cnnops_cli.words import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+    from cnnops_cli.explain.cells import Cells
+    from cnnops_cli.explain.estimate import Estimate
 
 
 class Delivery:
@@ -47,6 +52,10 @@ class Delivery:
         What other files hold, by path.
     beside : dict of str to numpy.ndarray or list of str
         What the view shows before the result, by name: planes, or what is said of them.
+    cells : callable, optional
+        Explains a cell of the result; where there is one, that is what standard output shows.
+    estimate : Estimate, optional
+        What the result would take, where nothing was computed.
     """
 
     def __init__(
@@ -59,6 +68,17 @@ class Delivery:
         self.algorithm = algorithm
         self.files: dict[str, Writer] = {}
         self.beside: dict[str, Array | list[str]] = {}
+        self.cells: Cells | None = None
+        self.estimate: Estimate | None = None
+
+    @classmethod
+    def planned(cls, operator: str, estimate: "Estimate", form: Form) -> "Delivery":
+        """What there is of a result that was not computed: its shape, and zeros in its place."""
+        delivery = cls(
+            operator, np.broadcast_to(np.zeros((), estimate.dtype), estimate.shape), form
+        )
+        delivery.estimate = estimate
+        return delivery
 
     @property
     def terminal_note(self) -> str:
@@ -115,6 +135,10 @@ def check_output(settings: Settings, *paths: str | None) -> None:
         )
     if settings.quiet and settings.format == "table":
         raise CnnopsError("--quiet shows no view, and --format table is one: leave one of them out")
+    if settings.explain or settings.at or settings.dry_run:
+        from cnnops_cli.commands.explained import check_asked
+
+        check_asked(settings, *paths)
 
 
 def deliver(delivery: Delivery, settings: Settings) -> None:
@@ -145,7 +169,10 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
     if to_file and wants_summary(settings):
         from cnnops_cli.views.summary import summarise
 
-        parts = [to_file, *summarise(delivery.output, settings.precision), delivery.terminal_note]
+        output = delivery.output
+        is_formula = output.dtype.kind == "O"
+        told = [str(output.shape)] if is_formula else summarise(output, settings.precision)
+        parts = [to_file, *told, delivery.terminal_note]
         print(*filter(None, parts), sep="  ", file=sys.stderr)
 
 
@@ -167,12 +194,19 @@ def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
 
 
 def _to_stdout(settings: Settings) -> bool:
+    if settings.explain or settings.dry_run:
+        return True
     unasked = settings.output is None and settings.expect is None
     return unasked or settings.output == "-" or settings.format != "auto"
 
 
 def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:
     """Tell how standard output is written."""
+    is_formula = delivery.result.dtype.kind == "O"
+    if delivery.cells or delivery.estimate or (is_formula and is_viewed(settings)):
+        from cnnops_cli.commands.explained import report_writer
+
+        return report_writer(delivery, "table" if is_viewed(settings) else "json", settings)
     if is_viewed(settings):
         return stdout_view(delivery, settings)
     if settings.format == "npy":

@@ -106,15 +106,25 @@ def dropout(
             kept = np.broadcast_to(np.True_, mask_shape(image.shape, channelwise))
             if mask is not None:
                 given = _given_mask(form.to_operator(tensors["mask"].array), image)
+            if settings.dry_run:
+                from cnnops_cli.explain.estimates import estimate_dropout
+
+                drawn_values = 0 if mask is not None or not train else kept.size
+                estimate = estimate_dropout(image, drawn_values, training=train)
+                return Delivery.planned("dropout", estimate, form)
             if not train:
                 result = image
-            elif mask is None and mask_output is None:
+            elif mask is None and mask_output is None and not settings.explain:
                 result = drop(image, p, seed=drawn, channelwise=channelwise)
             else:
                 kept = draw_mask(image.shape, p, drawn, channelwise) if mask is None else given
                 result = keep(image, kept, p)
         note = f"seed {drawn}" if train and mask is None else ""
         delivery = Delivery("dropout", result, form, note)
+        if settings.explain:
+            from cnnops_cli.explain.dropout import dropout_cells
+
+            delivery.cells = dropout_cells(image, result, kept, p, training=train)
         if mask_output is not None:
             used = form.from_operator(np.broadcast_to(kept.view(np.uint8), image.shape))
             delivery.files[mask_output] = array_writer(mask_output, "mask", used)

@@ -4,14 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnops_cli.dtypes import is_floating
+from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.geometry import Size, check_fits, per_axis
 from cnnops_cli.ops.initialisation import default_layer
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.options import dims_of
-from cnnops_cli.tensors.tensor import Tensor
+from cnnops_cli.tensors.tensor import Tensor, convert
 
 
 class FreshLayer(NamedTuple):
@@ -27,8 +27,10 @@ class FreshLayer(NamedTuple):
         """How many spatial axes the kernel size has; two where it is one integer."""
         return dims_of("--kernel-size", self.kernel_size)
 
-    def draw(self, input: Tensor, channels: int, groups: int, dims: int) -> dict[str, Tensor]:
-        """Draw the kernel, and the bias if there is one, for an input.
+    def draw(
+        self, input: Tensor, channels: int, groups: int, dims: int, *, header: bool = False
+    ) -> dict[str, Tensor]:
+        """Draw the kernel, and the bias if there is one, for an input; or their headers alone.
 
         Raises
         ------
@@ -42,14 +44,21 @@ class FreshLayer(NamedTuple):
         if channels == 0:
             raise CnnopsError(f"{INPUT} has no channels, so a fresh layer has no weights")
         size = per_axis(self.kernel_size, dims, "--kernel-size", minimum=1)
-        check_fits((self.out_channels, channels // groups, *size))
-        drawn = default_layer(
-            self.out_channels, channels // groups, size, seed=self.seed, bias=self.bias
-        )
+        shape = (self.out_channels, channels // groups, *size)
+        check_fits(shape)
+        drawn: tuple[Array, Array | None]
+        if header:
+            zero = np.zeros((), np.float32)
+            offsets = np.broadcast_to(zero, shape[:1]) if self.bias else None
+            drawn = np.broadcast_to(zero, shape), offsets
+        else:
+            drawn = default_layer(
+                self.out_channels, channels // groups, size, seed=self.seed, bias=self.bias
+            )
         firm = is_floating(input.array) and not input.weak
         dtype = input.array.dtype if firm else np.dtype(np.float32)
         return {
-            name: Tensor(array.astype(dtype), name, weak=False)
+            name: Tensor(convert(Tensor(array, name, weak=False), dtype), name, weak=False)
             for name, array in zip(("kernel", "bias"), drawn, strict=True)
             if array is not None
         }

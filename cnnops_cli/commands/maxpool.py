@@ -4,13 +4,15 @@ from typing import Annotated, Any
 
 from cnnops_cli import options
 from cnnops_cli.commands.deliver import Delivery, check_output
-from cnnops_cli.commands.operands import Form, computing
+from cnnops_cli.commands.operands import Form, check_letters, computing
 from cnnops_cli.commands.run import run, settle
 from cnnops_cli.commands.view import check_with_input
+from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.geometry import per_axis
 from cnnops_cli.ops.maxpool import maxpool as pool
 from cnnops_cli.options import Settings
+from cnnops_cli.tensors.read import Reading
 from cnnops_cli.tensors.tensor import Tensor, unify
 from cnnops_cli.tensors.write import array_writer
 from cnnops_cli.words import PADDING_WORDS
@@ -89,7 +91,7 @@ def maxpool(
 
     INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank and
     dtype, as PyTorch's max_pool2d. NaN wins over every number. A window that lies wholly in padding
-    is an error.
+    is an error. Letters in INPUT stand for numbers, and give formulas: '[[a,b],[c,d]]'.
 
     For example:
 
@@ -107,29 +109,47 @@ def maxpool(
     size = per_axis(kernel_size, dims_of_window, "kernel", minimum=1)
 
     def pool_input(tensors: dict[str, Tensor]) -> Delivery:
+        letters = check_letters(tensors, settings, indices=indices, with_input=with_input)
         with computing(settings, tensors):
-            image = unify(tensors, settings.dtype)["input"]
-            form = Form.spatial(image.shape, dims_of_window, settings.layout)
-            found = pool(
-                form.to_operator(image),
-                size,
-                stride=stride,
-                padding=padding,
-                dilation=dilation,
-                ceil_mode=ceil_mode,
-                return_indices=indices is not None,
-            )
-        values, *positions = found if isinstance(found, tuple) else (found,)
+            array = unify(tensors, settings.dtype)["input"]
+            form = Form.spatial(array.shape, dims_of_window, settings.layout)
+            image = form.to_operator(array)
+            geometry: dict[str, Any] = {
+                "stride": stride,
+                "padding": padding,
+                "dilation": dilation,
+                "ceil_mode": ceil_mode,
+            }
+            if settings.dry_run:
+                from cnnops_cli.explain.estimates import estimate_maxpool
+
+                return Delivery.planned("maxpool", estimate_maxpool(image, size, **geometry), form)
+            found: tuple[Array, ...]
+            if letters:
+                from cnnops_cli.explain.letters import maxpool_formulas
+
+                found = (maxpool_formulas(image, size, settings.precision, **geometry),)
+            elif indices is None and not settings.explain:
+                found = (pool(image, size, **geometry),)
+            else:
+                found = pool(image, size, return_indices=True, **geometry)
+        values, *positions = found
         delivery = Delivery("maxpool", values, form)
+        if settings.explain:
+            from cnnops_cli.explain.maxpool import maxpool_cells
+
+            where = positions[0] if positions else None
+            delivery.cells = maxpool_cells(image, size, values, where, **geometry)
         if indices is not None:
-            where = form.from_operator(positions[0])
-            delivery.files[indices] = array_writer(indices, "indices", where)
+            delivery.files[indices] = array_writer(
+                indices, "indices", form.from_operator(positions[0])
+            )
         if with_input:
             window = _window_in_words(size, stride, padding, dilation)
-            delivery.beside = {"input": form.planes(form.to_operator(image)), "window": window}
+            delivery.beside = {"input": form.planes(image), "window": window}
         return delivery
 
-    run("maxpool", pool_input, settings, inputs)
+    run("maxpool", pool_input, settings, inputs, reading=Reading(letters=True))
 
 
 def _window_in_words(size: Any, stride: Any, padding: Any, dilation: Any) -> list[str]:

@@ -10,17 +10,20 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops.parallel import using_threads
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import INPUT_ARGUMENT, STDIN, read_tensor
-from cnnops_cli.tensors.tensor import Tensor
+from cnnops_cli.tensors.read import INPUT_ARGUMENT, PLAIN, STDIN, Reading, read_tensor
+from cnnops_cli.tensors.tensor import Tensor, has_letters
 
 _LAID_OUT_AS_INPUT = ("input", "mask", "expect")
 
 
-def read_tensors(layout: str = "channels-first", **texts: str | None) -> dict[str, Tensor]:
+def read_tensors(
+    reading: Reading = PLAIN, layout: str = "channels-first", /, **texts: str | None
+) -> dict[str, Tensor]:
     """Read the TENSOR arguments that were given, by argument.
 
     Parameters
     ----------
+    reading : Reading
     layout : str
         Where INPUT, and what is laid out as it, has its channels; pictures are brought to it.
     **texts : str, optional
@@ -33,7 +36,7 @@ def read_tensors(layout: str = "channels-first", **texts: str | None) -> dict[st
     """
     check_standard_input(**texts)
     given = {name: text for name, text in texts.items() if text is not None}
-    tensors = {name: read_tensor(text, _argument(name)) for name, text in given.items()}
+    tensors = {name: read_tensor(text, _argument(name), reading) for name, text in given.items()}
     return as_laid_out(tensors, layout)
 
 
@@ -86,6 +89,37 @@ def computing(settings: Settings, tensors: dict[str, Tensor]) -> Iterator[None]:
         raise
 
 
+def check_letters(tensors: dict[str, Tensor], settings: Settings, **of_numbers: object) -> bool:
+    """Tell whether letters stand for numbers; refuse what only numbers can be given to.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+    settings : Settings
+    **of_numbers
+        The command's own options that write or show numbers, by name.
+
+    Raises
+    ------
+    CnnopsError
+    """
+    if not any(map(has_letters, tensors.values())):
+        return False
+    of_numbers |= {"view": settings.view, "expect": settings.expect}
+    for option, value in of_numbers.items():
+        if value:
+            name = option.replace("_", "-")
+            raise CnnopsError(f"letters stand for no numbers that --{name} takes; leave it out")
+    if settings.dtype is not None:
+        raise CnnopsError("letters have no dtype; leave --dtype out")
+    output = settings.output or ""
+    if settings.format == "npy" or (output not in ("", "-") and not output.endswith(".json")):
+        raise CnnopsError("formulas with letters go to .json or standard output")
+    if settings.dry_run:
+        raise CnnopsError("--dry-run counts what numbers take; give numbers, not letters")
+    return True
+
+
 class Form(NamedTuple):
     """Which axes INPUT has, and where its channels are.
 
@@ -132,5 +166,25 @@ class Form(NamedTuple):
         """Drop the one channel of a result, where INPUT has no channel axis."""
         return array.squeeze(0) if self.lead < 0 and len(array) == 1 else array
 
+    def place_of_input(self, place: tuple[int, ...]) -> tuple[int, ...]:
+        """Tell where the user has a cell of the operator's input."""
+        if self.lead < 0:
+            return place[1:]
+        if not self._moves_rank(len(place)):
+            return place
+        return (*place[: self.lead], *place[self.lead + 1 :], place[self.lead])
+
+    def place_in_result(self, place: tuple[int, ...], result: Array) -> tuple[int, ...]:
+        """Tell where the operator has a cell of the user's result."""
+        if len(place) < result.ndim:  # the one channel that was dropped
+            return (0, *place)
+        axis = max(self.lead, 0)
+        if not self._moves_rank(len(place)):
+            return place
+        return (*place[:axis], place[-1], *place[axis:-1])
+
     def _moves(self, array: Array) -> bool:
-        return self.layout == "channels-last" and array.ndim > max(self.lead, 0) + 1
+        return self._moves_rank(array.ndim)
+
+    def _moves_rank(self, rank: int) -> bool:
+        return self.layout == "channels-last" and rank > max(self.lead, 0) + 1

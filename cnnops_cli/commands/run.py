@@ -10,7 +10,7 @@ from cnnops_cli.commands.operands import check_standard_input, read_tensors
 from cnnops_cli.commands.watch import watching_tiles
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings, is_directory
-from cnnops_cli.tensors.read import STDIN
+from cnnops_cli.tensors.read import PLAIN, STDIN, Reading
 from cnnops_cli.tensors.tensor import Tensor
 
 Work = Callable[[dict[str, Tensor]], Delivery]
@@ -107,6 +107,8 @@ def run(
     work: Work,
     settings: Settings,
     inputs: list[str] | None,
+    *,
+    reading: Reading = PLAIN,
     **operands: str | None,
 ) -> None:
     """Apply an operator to INPUT, and deliver what comes of it; to several, or line by line.
@@ -121,6 +123,8 @@ def run(
     settings : Settings
         As `settle` returned them.
     inputs : list of str, optional
+    reading : Reading
+        Of one INPUT and the operands beside it; others hold numbers.
     **operands : str, optional
         The other TENSOR arguments.
     """
@@ -129,15 +133,19 @@ def run(
         from cnnops_cli.commands.lines import answer_lines
 
         check_standard_input(input=STDIN, **operands)
-        answer_lines(command, work, settings, read_tensors(settings.layout, **operands))
+        answer_lines(command, work, settings, read_tensors(PLAIN, settings.layout, **operands))
     elif len(texts) > 1:
         from cnnops_cli.commands.files import apply_to_files
 
-        apply_to_files(command, work, settings, texts, read_tensors(settings.layout, **operands))
+        apply_to_files(
+            command, work, settings, texts, read_tensors(PLAIN, settings.layout, **operands)
+        )
     else:
         expect = _expected_text(settings)
         with watching_tiles(settings, command):
-            tensors = read_tensors(settings.layout, input=texts[0], **operands, expect=expect)
+            reading = reading._replace(headers=settings.dry_run)
+            texts_by_argument = {"input": texts[0], **operands, "expect": expect}
+            tensors = read_tensors(reading, settings.layout, **texts_by_argument)
             expected = tensors.pop("expect", None)
             delivery = work(tensors)
         _make_directory(settings.output)

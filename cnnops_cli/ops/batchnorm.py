@@ -116,10 +116,10 @@ def batchnorm(
         if value is not None
     }
     with naming_operands(input=image.shape):
-        _check(image, given, training=training, momentum=momentum, eps=eps)
+        check_operands(image, given, training=training, momentum=momentum, eps=eps)
         if training:
             _check_updatable(running_mean=running_mean, running_var=running_var)
-    dtype = _result_dtype(image, *given.values())
+    dtype = result_dtype(image, *given.values())
     if image.size == 0:
         return np.empty(image.shape, dtype)
     values, output, result = _laid_out(image, dtype)
@@ -267,9 +267,24 @@ def _apply(values: Array, output: Array, coefficients: Array) -> None:
     parallel.for_each(apply, parts, 0 if direct else most * dtype.itemsize)
 
 
-def _check(
+def check_operands(
     image: Array, given: dict[str, Array], *, training: bool, momentum: float, eps: float
 ) -> None:
+    """Refuse what `batchnorm` cannot normalise.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+    given : dict of numpy.ndarray by str
+        Parameters and running statistics, by name.
+    training, momentum, eps
+        As `batchnorm` takes them.
+
+    Raises
+    ------
+    CnnopsError
+        If shapes or values do not fit.
+    """
     if not 2 <= image.ndim <= 5:
         raise CnnopsError(
             f"{INPUT} has rank {image.ndim}; accepted: (N, C) or (N, C, *spatial), rank 2 to 5"
@@ -309,7 +324,8 @@ def _check_updatable(**running: npt.ArrayLike | None) -> None:
             )
 
 
-def _result_dtype(image: Array, *parameters: Array) -> np.dtype[Any]:
+def result_dtype(image: Array, *parameters: Array) -> np.dtype[Any]:
+    """Tell the dtype of what `batchnorm` returns."""
     dtype = floating_dtype(image, *parameters)
     mixed_precision = image.dtype == np.float16 and dtype == np.float32
     return image.dtype if mixed_precision else dtype

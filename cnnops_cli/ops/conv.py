@@ -116,12 +116,14 @@ def convolve(
     offset = None if bias is None else as_array(bias, "bias", beside)
     groups = integer(groups, "groups", minimum=1)
     operands = (image, kernel) if offset is None else (image, kernel, offset)
-    with naming_operands(**_shapes(operands)):
-        _check_channels(image, kernel, offset, groups)
-        lengths = image.shape[2 - kernel.ndim :]
-        windows = _plan(lengths, kernel.shape[2:], stride, padding, dilation, padding_mode)
-
-    check_fits((*image.shape[: image.ndim - kernel.ndim + 1], len(kernel), *windows.output))
+    windows = place_windows(
+        *(operand.shape for operand in operands),
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        padding_mode=padding_mode,
+    )
     batch = image if image.ndim == kernel.ndim else image[np.newaxis]
     filters = len(kernel) // groups
     algorithm = ""
@@ -143,37 +145,72 @@ def convolve(
     return result if image.ndim == kernel.ndim else result[0], algorithm
 
 
-def _shapes(operands: tuple[Array, ...]) -> dict[str, tuple[int, ...]]:
-    image, kernel, *bias = (operand.shape for operand in operands)
-    return {"kernel": kernel, "input": image} | ({"bias": bias[0]} if bias else {})
+def place_windows(
+    input: tuple[int, ...],
+    kernel: tuple[int, ...],
+    bias: tuple[int, ...] | None = None,
+    *,
+    stride: Size,
+    padding: Padding,
+    dilation: Size,
+    groups: int,
+    padding_mode: str,
+) -> Windows:
+    """Check the shapes of a convolution's operands, and place its windows.
+
+    Parameters
+    ----------
+    input, kernel, bias : tuple of int
+        Shapes, as `conv` takes their arrays; the options are its own too.
+
+    Raises
+    ------
+    CnnopsError
+        If they do not fit.
+
+    Examples
+    --------
+    >>> geometry = {"dilation": 1, "groups": 1, "padding_mode": "zeros"}
+    >>> place_windows((1, 3, 4), (1, 1, 2, 2), stride=(1, 2), padding=0, **geometry).output
+    (2, 2)
+    """
+    shapes = {"kernel": kernel, "input": input} | ({} if bias is None else {"bias": bias})
+    with naming_operands(**shapes):
+        _check_channels(input, kernel, bias, groups)
+        lengths = input[2 - len(kernel) :]
+        windows = _plan(lengths, kernel[2:], stride, padding, dilation, padding_mode)
+    check_fits((*input[: len(input) - len(kernel) + 1], kernel[0], *windows.output))
+    return windows
 
 
-def _check_channels(image: Array, kernel: Array, bias: Array | None, groups: int) -> None:
-    if kernel.ndim not in (3, 4, 5):
+def _check_channels(
+    image: tuple[int, ...], kernel: tuple[int, ...], bias: tuple[int, ...] | None, groups: int
+) -> None:
+    if len(kernel) not in (3, 4, 5):
         raise CnnopsError(
-            f"kernel has rank {kernel.ndim}; accepted is (O, I/groups, *spatial), rank 3, 4 or 5"
+            f"kernel has rank {len(kernel)}; accepted is (O, I/groups, *spatial), rank 3, 4 or 5"
         )
-    if 0 in kernel.shape:
+    if 0 in kernel:
         raise CnnopsError("kernel is empty; every axis needs at least one cell")
-    if image.ndim not in (kernel.ndim - 1, kernel.ndim):
+    if len(image) not in (len(kernel) - 1, len(kernel)):
         raise CnnopsError(
-            f"{INPUT} has rank {image.ndim}; a kernel of rank {kernel.ndim} takes rank "
-            f"{kernel.ndim - 1} (C, *spatial) or {kernel.ndim} (N, C, *spatial)"
+            f"{INPUT} has rank {len(image)}; a kernel of rank {len(kernel)} takes rank "
+            f"{len(kernel) - 1} (C, *spatial) or {len(kernel)} (N, C, *spatial)"
         )
-    filters, depth = kernel.shape[:2]
+    filters, depth = kernel[:2]
     if filters % groups:
         raise CnnopsError(
             f"groups must divide the kernel's {filters} output channels; {groups} does not"
         )
-    channels = image.shape[1 - kernel.ndim]
+    channels = image[1 - len(kernel)]
     if channels != depth * groups:
         raise CnnopsError(
             f"kernel expects {depth * groups} input channel{'s' * (depth * groups != 1)} "
             f"({groups} group{'s' * (groups != 1)}), but {INPUT} has {channels}"
         )
-    if bias is not None and bias.shape not in ((), (filters,)):
+    if bias not in (None, (), (filters,)):
         raise CnnopsError(
-            f"bias has shape {bias.shape}; accepted: one number for each of the kernel's "
+            f"bias has shape {bias}; accepted: one number for each of the kernel's "
             f"{filters} output channels, ({filters},), or one for all"
         )
 

@@ -136,7 +136,7 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
         for block in _blocks(part, _BLOCK):
             draws.mask(block, kept[block])
 
-    parallel.for_each(draw, _parts(kept.size), _part_bytes())
+    parallel.for_each(draw, _parts(kept.size), bytes_of_a_part())
     return kept.reshape(shape)
 
 
@@ -252,7 +252,7 @@ def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[slice], 
 
     with np.errstate(all="ignore"):
         parts = list(product(_parts(units, length), _parts(length)))
-        parallel.for_each(scale_part, parts, _part_bytes())
+        parallel.for_each(scale_part, parts, bytes_of_a_part())
     return result
 
 
@@ -261,7 +261,7 @@ def _parts(count: int, length: int = 1) -> list[slice]:
     return parallel.spans(count, _whole_words(_PART // length))
 
 
-def _part_bytes() -> int:
+def bytes_of_a_part() -> int:
     """What a thread holds: a part's random bits, and a block's mask, ties and factors."""
     return 2 * _PART + 10 * _BLOCK
 

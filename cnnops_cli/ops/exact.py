@@ -8,9 +8,10 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 
-_FLOAT_EXACT = 2**24
-_DOUBLE_EXACT = 2**53
 _INT64_LIMIT = 2**63
+
+EXACT_UP_TO = ((2**24, "float32"), (2**53, "float64"), (_INT64_LIMIT, "int64"))
+"""Below which bound of their sums integers are computed in which dtype, the fastest first."""
 
 
 def exact_integers(
@@ -44,14 +45,11 @@ def exact_integers(
     exact and its matrix product the fastest, below 2**53 a double; below 2**63 int64 is exact;
     beyond that Python's integers are, and tell whether the sums fit.
     """
-    bound = _largest(image) * _weight_sum(kernel) + (0 if bias is None else _largest(bias))
-    whole = np.dtype(np.int64)
-    for limit, work in ((_FLOAT_EXACT, np.float32), (_DOUBLE_EXACT, np.float64)):
-        if bound < limit:
-            return convolve(np.dtype(work), whole)
-    if bound < _INT64_LIMIT:
-        return convolve(whole, whole)
-    result = convolve(np.dtype(object), np.dtype(object))
+    bound = largest_sum(image, kernel, bias)
+    work, whole = dtype_for_sums(bound), np.dtype(np.int64)
+    if work.kind != "O":
+        return convolve(work, whole)
+    result = convolve(work, work)
     outside = (result >= _INT64_LIMIT) | (result < -_INT64_LIMIT)
     if outside.any():
         raise CnnopsError(
@@ -61,7 +59,26 @@ def exact_integers(
     return result.astype(np.int64)
 
 
-def _largest(array: Array) -> int:
+def largest_sum(image: Array, kernel: Array, bias: Array | None) -> int:
+    """Bound the sums of a convolution of integers, and every part of them."""
+    return largest(image) * _weight_sum(kernel) + (0 if bias is None else largest(bias))
+
+
+def dtype_for_sums(bound: int) -> np.dtype[Any]:
+    """Tell what computes sums up to a bound exactly; object stands for Python's integers.
+
+    Examples
+    --------
+    >>> dtype_for_sums(6521)
+    dtype('float32')
+    """
+    for limit, work in EXACT_UP_TO:
+        if bound < limit:
+            return np.dtype(work)
+    return np.dtype(object)
+
+
+def largest(array: Array) -> int:
     """The largest absolute value, as a Python integer."""
     return max(int(array.max()), -int(array.min())) if array.size else 0
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal, overload
 
 import numpy as np
@@ -24,7 +25,7 @@ from cnnops_cli.ops.geometry import (
 from cnnops_cli.ops.pooling.block import Pooling
 from cnnops_cli.ops.pooling.tiles import Tile, plan_tiles
 
-_TILE_BYTES = 1 << 21
+TILE_BYTES = 1 << 21
 """How much of the input is pooled at once.
 
 Less would stay in a core's cache, but threads wait for each other between NumPy's calls, so that
@@ -134,24 +135,63 @@ def maxpool(
             [10, 12]]])
     """
     image = as_array(input, "input")
+    windows = place_windows(
+        image.shape,
+        kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
+    values, indices = _pool(image, _clip(windows), return_indices)
+    return values if indices is None else (values, indices)
+
+
+def place_windows(
+    input: tuple[int, ...],
+    kernel_size: Size,
+    *,
+    stride: Size | None,
+    padding: Padding,
+    dilation: Size,
+    ceil_mode: bool,
+) -> Windows:
+    """Check the shape of what is pooled, and place the windows.
+
+    Parameters
+    ----------
+    input : tuple of int
+        Its shape, as `maxpool` takes it; the options are its own too.
+
+    Raises
+    ------
+    CnnopsError
+        If sizes do not fit or a window lies wholly in padding.
+
+    Examples
+    --------
+    >>> sizes = {"padding": 0, "dilation": 1, "ceil_mode": False}
+    >>> place_windows((1, 3, 4), (2, 2), stride=(1, 2), **sizes).output
+    (2, 2)
+    """
     kernel_size = plain(kernel_size)
     dims = len(kernel_size) if isinstance(kernel_size, Sequence) else 2
     if dims not in (1, 2, 3):
         raise CnnopsError(f"kernel has {dims} sizes; accepted: one to three, one a spatial axis")
     kernel = per_axis(kernel_size, dims, "kernel", minimum=1)
-    with naming_operands(kernel=kernel, input=image.shape):
-        if image.ndim not in (dims + 1, dims + 2):
+    with naming_operands(kernel=kernel, input=input):
+        if len(input) not in (dims + 1, dims + 2):
             raise CnnopsError(
-                f"{INPUT} has rank {image.ndim}; a kernel of {dims} "
+                f"{INPUT} has rank {len(input)}; a kernel of {dims} "
                 f"size{'s' * (dims > 1)} takes rank {dims + 1} (C, *spatial) "
                 f"or {dims + 2} (N, C, *spatial)"
             )
-        if image.shape[-dims - 1] == 0:
+        if input[-dims - 1] == 0:
             raise CnnopsError(f"{INPUT} has no channels; only the batch may be empty")
         sizes = (kernel if stride is None else stride, padding, dilation)
-        windows = _plan(image.shape[-dims:], kernel, *sizes, bool(ceil_mode))
-    values, indices = _pool(image, windows, return_indices)
-    return values if indices is None else (values, indices)
+        windows = _plan(input[-dims:], kernel, *sizes, bool(ceil_mode))
+    check_fits((*input[:-dims], *windows.output))
+    return windows
 
 
 @remembered
@@ -168,7 +208,7 @@ def _plan(
         lengths, kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
     _check_padding(padding, windows)
-    return _clip(windows)
+    return windows
 
 
 def _check_padding(padding: Padding, windows: Windows) -> None:
@@ -209,6 +249,7 @@ def _first_cells(windows: Windows, axis: int, numbers: Array) -> tuple[Array, Ar
     return firsts, (firsts <= lasts) & (firsts < windows.lengths[axis])
 
 
+@lru_cache(maxsize=64)
 def _clip(windows: Windows) -> Windows:
     """Leave out the cells of the kernel that lie in padding in every window."""
     kernel, padding = [], []
@@ -228,10 +269,14 @@ def _clip(windows: Windows) -> Windows:
     return replace(windows, kernel=tuple(kernel), padding=tuple(padding))
 
 
+def bytes_of_a_part(return_indices: bool = False) -> int:
+    """Tell what a thread needs of memory for itself."""
+    return (11 if return_indices else 7) * TILE_BYTES
+
+
 def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
     """Pool an image (..., *spatial), a tile that fits the cache at a time."""
     lead = image.shape[: -windows.dims]
-    check_fits((*lead, *windows.output))
     values = np.empty((*lead, *windows.output), image.dtype)
     indices = np.empty(values.shape, np.int64) if return_indices else None
     if not image.flags.c_contiguous and len(lead) == 2:
@@ -242,7 +287,7 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
         planes = image.reshape(-1, *windows.lengths)
         results = [(planes, flat, None if indices is None else indices.reshape(flat.shape))]
     pools = [Pooling(*result) for result in results]
-    cells = _TILE_BYTES // max(4, image.itemsize)
+    cells = TILE_BYTES // max(4, image.itemsize)
     parts = [
         (pool, tiles) for pool in pools for tiles in plan_tiles(len(pool.planes), windows, cells)
     ]
@@ -254,6 +299,5 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
 
     with np.errstate(invalid="ignore"):
         np.setbufsize(_BUFFERED)
-        arrays = 11 if return_indices else 7
-        parallel.for_each(fill, parts, bytes_of_a_part=arrays * _TILE_BYTES)
+        parallel.for_each(fill, parts, bytes_of_a_part(return_indices))
     return values, indices

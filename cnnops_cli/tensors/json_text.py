@@ -76,11 +76,11 @@ def parse_array(text: bytes, name: str) -> Array:
     try:
         array = np.array(value, np.float64 if words else None)
     except ValueError:
-        raise CnnopsError(_raggedness(value, name)) from None
+        raise CnnopsError(raggedness(value, name)) from None
     if words:
         array[np.isnan(array)] = [float(word) for word in words]
     if array.dtype.kind not in "iuf":
-        raise CnnopsError(_raggedness(value, name))
+        raise CnnopsError(raggedness(value, name))
     if array.size and is_floating(array) and not (words or re.search(rb"[.eE]", text)):
         return _unsigned(value, text, name)
     return array
@@ -161,7 +161,7 @@ def _unsigned(value: Any, text: bytes, name: str) -> Array:
         ) from None
 
 
-def _raggedness(value: list[Any], name: str) -> str:
+def raggedness(value: list[Any], name: str) -> str:
     """Say where the rows begin to differ."""
     level, where = [value], [""]
     while True:
@@ -184,6 +184,9 @@ def _count(size: int | None) -> str:
 
 def write_json(stream: BinaryIO, array: Array, precision: int | None = None) -> None:
     """Write an array as `format_array` does, and a newline, with little text at once in memory."""
+    if array.dtype.kind == "O":  # formulas
+        stream.write(orjson.dumps(array.tolist(), option=orjson.OPT_APPEND_NEWLINE))
+        return
     held = b""
     for text in _texts(array, precision):
         if held:

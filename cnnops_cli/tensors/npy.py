@@ -19,7 +19,7 @@ _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
 _LONGEST_HEADER = 10_000
 
 
-def read_npy(stream: BinaryIO, size: int, name: str) -> Array:
+def read_npy(stream: BinaryIO, size: int, name: str, *, header: bool = False) -> Array:
     """Read one array.
 
     Parameters
@@ -30,11 +30,14 @@ def read_npy(stream: BinaryIO, size: int, name: str) -> Array:
         How many bytes there are, from that byte on.
     name : str
         What the user calls the file, for errors.
+    header : bool
+        Read no data.
 
     Returns
     -------
     numpy.ndarray
-        Of a supported dtype in native byte order; bool as uint8.
+        Of a supported dtype in native byte order; bool as uint8. A header alone gives zeros, one in
+        memory for all.
 
     Raises
     ------
@@ -54,6 +57,8 @@ def read_npy(stream: BinaryIO, size: int, name: str) -> Array:
             f"{dtype.name} {shape}, {promised} bytes, but {held} follow"
         )
     try:
+        if header:
+            return np.broadcast_to(np.zeros((), native(dtype)), shape)
         array = np.empty(math.prod(shape), native(dtype)).reshape(shape)
     except ValueError as error:
         raise CnnopsError(f"{name} has a shape that NumPy cannot hold: {shape}") from error

@@ -43,8 +43,8 @@ class Archive:
         members = self._zip.namelist()
         self.names = [member[: -len(_SUFFIX)] for member in members if member.endswith(_SUFFIX)]
 
-    def read(self, name: str | None) -> Array:
-        """Read the named array, or the only one.
+    def read(self, name: str | None, *, header: bool = False) -> Array:
+        """Read the named array, or the only one; or its header, as `read_npy`.
 
         Raises
         ------
@@ -59,9 +59,11 @@ class Archive:
             hint = f"; name one, as {self._name}:{self.names[0]}" if self.names else ""
             held = ", ".join(self.names) or "no array"
             raise CnnopsError(f"{self._name} {lacks}holds {held}{hint}")
-        return self._read_member(self._zip.getinfo(name + _SUFFIX), f"{self._name}:{name}")
+        return self._read_member(
+            self._zip.getinfo(name + _SUFFIX), f"{self._name}:{name}", header=header
+        )
 
-    def _read_member(self, member: zipfile.ZipInfo, name: str) -> Array:
+    def _read_member(self, member: zipfile.ZipInfo, name: str, *, header: bool) -> Array:
         ratio = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_MOST}.get(
             member.compress_type
         )
@@ -74,7 +76,12 @@ class Archive:
             )
         try:
             with self._zip.open(member) as stream:
-                return read_npy(stream, member.file_size, name)  # type: ignore[arg-type]
+                return read_npy(
+                    stream,  # type: ignore[arg-type]
+                    member.file_size,
+                    name,
+                    header=header,
+                )
         except CnnopsError:
             raise
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:

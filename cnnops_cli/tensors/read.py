@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
@@ -31,7 +31,25 @@ _PIECE = 1 << 20
 _NUMBER = re.compile(r"-?(Infinity|\d+(\.\d*)?([eE][+-]?\d+)?)|NaN")
 
 
-def read_tensor(text: str, argument: str) -> Tensor:
+class Reading(NamedTuple):
+    """How tensors are read.
+
+    Attributes
+    ----------
+    headers : bool
+        Of an array file, only what its header tells: shape and dtype, the values being zeros.
+    letters : bool
+        In JSON, letters may stand for numbers: they make an array of objects.
+    """
+
+    headers: bool = False
+    letters: bool = False
+
+
+PLAIN = Reading()
+
+
+def read_tensor(text: str, argument: str, reading: Reading = PLAIN) -> Tensor:
     """Read a tensor from where the text says: standard input, a file, or the text itself.
 
     Parameters
@@ -40,6 +58,7 @@ def read_tensor(text: str, argument: str) -> Tensor:
         ``-``, a path, ``archive.npz:name``, or JSON that starts with ``[`` or is a number.
     argument : str
         What the tensor is for: `INPUT_ARGUMENT`, or an option such as ``--kernel``.
+    reading : Reading
 
     Returns
     -------
@@ -54,20 +73,20 @@ def read_tensor(text: str, argument: str) -> Tensor:
     if not text:
         raise CnnopsError(f"{argument} is empty; expected a file, - or JSON text")
     if text == STDIN:
-        return _read_stdin(argument)
+        return _read_stdin(argument, reading)
     if is_inline(text):
-        return _read_inline(text, argument)
+        return _read_inline(text, argument, reading)
     path, member = split_member(text)
     option = "" if argument == INPUT_ARGUMENT else f"{argument} "
     with _open(path, argument) as (stream, size):
         if _starts_with(stream, ZIP_MAGIC) or path.endswith(".npz"):
             from cnnops_cli.tensors.npz import Archive
 
-            array = Archive(stream, size, option + path).read(member)
+            array = Archive(stream, size, option + path).read(member, header=reading.headers)
             return Tensor(array, option + text, weak=False)
         if Path(path).suffix.lower() in PICTURE_SUFFIXES:
             return _read_picture(stream, option + text)
-        return _read_plain(stream, size, option + text)
+        return _read_plain(stream, size, option + text, reading)
 
 
 def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, Tensor]:
@@ -121,18 +140,39 @@ def read_members(path: str, argument: str) -> dict[str, Array]:
         return {name: archive.read(name) for name in archive.names}
 
 
-def _read_inline(text: str, argument: str) -> Tensor:
+def _read_inline(text: str, argument: str, reading: Reading) -> Tensor:
     from cnnops_cli.tensors.json_text import parse_array
 
+    data = os.fsencode(text)
     try:
-        return Tensor(parse_array(os.fsencode(text), argument), argument, weak=True)
+        with _or_letters(io.BytesIO(data), argument, reading.letters) as found:
+            found.append(parse_array(data, argument))
+        return Tensor(found[0], argument, weak=True)
     except CnnopsError as error:
         shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
         hint = f"; for the file of this name write ./{text}" if os.path.exists(text) else ""
         raise CnnopsError(f"{error}: {shown!r}{hint}") from None
 
 
-def _read_stdin(argument: str) -> Tensor:
+@contextmanager
+def _or_letters(stream: BinaryIO, name: str, letters: bool) -> Iterator[list[Array]]:
+    """Where JSON is no array of numbers, and letters are taken for some: find that array."""
+    found: list[Array] = []
+    try:
+        yield found
+    except CnnopsError as error:
+        if not letters:
+            raise
+        from cnnops_cli.tensors.letters import parse_letters
+
+        stream.seek(0)
+        array = parse_letters(stream.read(), name)
+        if array is None:
+            raise error
+        found.append(array)
+
+
+def _read_stdin(argument: str, reading: Reading) -> Tensor:
     name = "standard input" if argument == INPUT_ARGUMENT else f"{argument}, standard input,"
     if sys.stdin is None:
         raise CnnopsError(f"{name} is closed; name a file instead")
@@ -142,18 +182,20 @@ def _read_stdin(argument: str) -> Tensor:
         raise CnnopsError(f"{name} cannot be read: {error.strerror}") from error
     if _starts_with(stream, ZIP_MAGIC):
         raise CnnopsError(f"{name} is an archive; name the .npz file instead")
-    return _read_plain(stream, size, name)._replace(name=argument)
+    return _read_plain(stream, size, name, reading)._replace(name=argument)
 
 
-def _read_plain(stream: BinaryIO, size: int, name: str) -> Tensor:
+def _read_plain(stream: BinaryIO, size: int, name: str, reading: Reading) -> Tensor:
     """Read .npy or JSON, told apart by the first bytes, or by the suffix where there is one."""
     if name.endswith(".npy") or (_starts_with(stream, NPY_MAGIC) and not name.endswith(".json")):
-        return Tensor(read_npy(stream, size, name), name, weak=False)
+        return Tensor(read_npy(stream, size, name, header=reading.headers), name, weak=False)
     if _is_picture(stream) and not name.endswith(".json"):
         return _read_picture(stream, name)
     from cnnops_cli.tensors.json_pieces import read_array
 
-    return Tensor(read_array(stream, name), name, weak=True)
+    with _or_letters(stream, name, reading.letters) as found:
+        found.append(read_array(stream, name))
+    return Tensor(found[0], name, weak=True)
 
 
 def _is_picture(stream: BinaryIO) -> bool:

@@ -46,17 +46,19 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
     -------
     dict of str to numpy.ndarray
         Converted to `dtype`; without it, weak tensors take the widest floating dtype among the
-        others, and everything else stays as it is.
+        others, and everything else stays as it is. So does all where there are letters.
 
     Raises
     ------
     CnnopsError
         If `dtype` is unknown or cannot hold a value.
     """
+    if any(map(has_letters, tensors.values())):
+        return {key: tensor.array for key, tensor in tensors.items()}
     if dtype is not None:
         check_word("dtype", dtype, DTYPES)
         if dtype == "bool":
-            return {key: (tensor.array != 0).view(np.uint8) for key, tensor in tensors.items()}
+            return {key: _truth(tensor.array) for key, tensor in tensors.items()}
         return {key: convert(tensor, native(np.dtype(dtype))) for key, tensor in tensors.items()}
     firm = [t.array for t in tensors.values() if not t.weak and is_floating(t.array)]
     if not firm:
@@ -66,6 +68,11 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
         key: convert(tensor, common) if tensor.weak else tensor.array
         for key, tensor in tensors.items()
     }
+
+
+def has_letters(tensor: Tensor) -> bool:
+    """Tell whether letters stand for some of the numbers."""
+    return tensor.array.dtype.kind == "O"
 
 
 def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
@@ -80,6 +87,9 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
     array = tensor.array
     if array.dtype == dtype:
         return array
+    if _is_header(array):
+        one = tensor._replace(array=np.asarray(array[(0,) * array.ndim]))
+        return np.broadcast_to(convert(one, dtype), array.shape)
     converted = np.empty(array.shape, dtype)
     source, target = array.reshape(-1), converted.reshape(-1)
     for start in range(0, array.size, _PIECE):
@@ -94,6 +104,19 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
                 f"it takes {takes.min} to {takes.max}"
             )
     return converted
+
+
+def _is_header(array: Array) -> bool:
+    """Whether one value in memory stands for all."""
+    return array.size > 1 and not any(array.strides)
+
+
+def _truth(array: Array) -> Array:
+    """Turn numbers into 0 and 1."""
+    if _is_header(array):
+        return np.broadcast_to(np.zeros((), np.uint8), array.shape)
+    truth: Array = (array != 0).view(np.uint8)
+    return truth
 
 
 def _fits(array: Array, converted: Array) -> Array:

@@ -59,7 +59,7 @@ def test_inline_and_file_json_go_the_same_way(cnnops, tmp_path):
     assert len(cnnops.refusal(*AS_IT_IS, DEEP)) < 300
     assert "64" in cnnops.refusal(*AS_IT_IS, "[18446744073709551616]")
     assert "64" in cnnops.refusal("conv", "-k", "[1]", "[1]", "-b", "18446744073709551616")
-    cnnops.refusal(*AS_IT_IS, "[1,\n2,\nx]")
+    cnnops.refusal(*AS_IT_IS, "[1,\n2,\nx y]")
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_a_small_conv_in_a_pipe(executable):
     assert {name for name in packages if not name.startswith("_")} <= ALLOWED
     assert not {"cnnops_cli.commands.maxpool", "cnnops_cli.commands.batchnorm"} & modules
     assert not modules & FOR_MANY
+    assert not {name for name in modules if "explain" in name or name.endswith(".letters")}
 
 
 def test_a_small_conv_of_files_needs_no_json(executable, tmp_path):
@@ -97,3 +98,9 @@ def test_a_view_in_colour_needs_rich_and_a_plain_one_does_not(executable, monkey
     monkeypatch.setenv("FORCE_COLOR", "1")
     modules, _ = imported(executable, *call)
     assert "rich.console" in modules
+
+
+def test_an_explanation_needs_no_rich(executable):
+    modules, _ = imported(executable, "maxpool", "-k", "1", "--explain", "-f", "table", "[[1]]")
+    assert "cnnops_cli.explain.maxpool" in modules
+    assert not modules & {"rich", "cnnops_cli.explain.conv", "cnnops_cli.explain.estimates"}

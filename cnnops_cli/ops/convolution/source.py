@@ -94,7 +94,7 @@ class Source:
             return seen_part
         if self._mode != "zeros":
             for axis, (start, size) in enumerate(zip(starts, sizes, strict=True), start=2):
-                part = part.take(_inside(start, size, part.shape[axis], self._mode), axis)
+                part = part.take(cells_shown(start, size, part.shape[axis], self._mode), axis)
             return part
         copy = scratch("part", (*part.shape[:2], *sizes), self._dtype)
         _copy_cells(copy, part, starts)
@@ -121,8 +121,14 @@ def _copy_cells(target: Array, part: Array, starts: Sequence[int]) -> None:
     np.copyto(target[tuple(inside)], part[tuple(taken)], casting="unsafe")
 
 
-def _inside(start: int, count: int, length: int, mode: str) -> Array:
-    """The cells of an axis that stand for `count` positions from `start` on."""
+def cells_shown(start: int, count: int, length: int, mode: str) -> Array:
+    """Tell which cells of an axis stand for `count` positions from `start` on.
+
+    Examples
+    --------
+    >>> cells_shown(-2, 6, 3, "reflect")
+    array([2, 1, 0, 1, 2, 1])
+    """
     positions = np.arange(start, start + count)
     if mode == "replicate":
         return positions.clip(0, length - 1)

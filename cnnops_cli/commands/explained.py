@@ -1,0 +1,133 @@
+"""What --explain, --dry-run and letters put in the place of the result."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.explain.cells import FIRST_CELLS, Cells, Explanation, Index, indices_of
+from cnnops_cli.explain.report import json_line, json_lines, text_lines
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.write import Writer
+from cnnops_cli.views.terminal import Terminal
+
+if TYPE_CHECKING:
+    from cnnops_cli.commands.deliver import Delivery
+
+_PIECE = 1 << 16
+"""Characters that are written at a time."""
+
+
+def check_asked(settings: Settings, *paths: str | None) -> None:
+    """Refuse, before any work, what --explain, --at and --dry-run cannot be given with.
+
+    Parameters
+    ----------
+    settings : Settings
+    *paths : str, optional
+        The files that the command writes beside --output.
+
+    Raises
+    ------
+    CnnopsError
+    """
+    if settings.at and not settings.explain:
+        raise CnnopsError("--at picks cells for --explain; give both")
+    if settings.explain and settings.dry_run:
+        raise CnnopsError("--dry-run computes nothing that --explain could show; leave one out")
+    asked = "--explain" if settings.explain else "--dry-run"
+    for option, value in (("--view", settings.view), ("--expect", settings.expect)):
+        if value is not None:
+            raise CnnopsError(f"{asked} has no result for {option}; leave one of them out")
+    if settings.format == "npy":
+        raise CnnopsError(f"{asked} shows text or JSON: --format table or json, not npy")
+    if settings.output == "-":
+        raise CnnopsError(f"{asked} has standard output to itself; name a file with --output")
+    files = [path for path in (settings.output, *paths) if path is not None]
+    if settings.dry_run and files:
+        raise CnnopsError(f"--dry-run computes nothing that {files[0]} could hold; leave it out")
+
+
+def report_writer(delivery: "Delivery", kind: str, settings: Settings) -> Writer:
+    """Tell how standard output is written where it does not carry the result.
+
+    Parameters
+    ----------
+    delivery : Delivery
+    kind : str
+        ``table`` or ``json``.
+    settings : Settings
+    """
+    if delivery.estimate is not None:
+        shape = delivery.output.shape
+        if kind == "json":
+            return _lines_writer([json_line(delivery.estimate.record(shape))])
+        return _text_writer(delivery.estimate.lines(shape, _width()))
+    if delivery.cells is None:
+        return _formulas_writer(delivery)
+    return _explanation_writer(delivery, delivery.cells, kind, settings)
+
+
+def _explanation_writer(
+    delivery: "Delivery", cells: Cells, kind: str, settings: Settings
+) -> Writer:
+    output, place = delivery.output, delivery.form.place_of_input
+    picked = indices_of(output.shape, settings.at)
+    explained = _explained(delivery, cells, picked)
+    rest = 0 if settings.at else output.size - len(picked)
+    left_out = f"… {rest} more cell{'s' * (rest != 1)}; --at picks others" if rest > 0 else ""
+    if kind == "json":
+        if left_out and not settings.quiet:
+            first = f"the first {FIRST_CELLS} of {output.size} cells"
+            _tell(f"cnnops {delivery.operator}: {first}; --at picks others")
+        return _lines_writer(json_lines(explained, place, settings.precision))
+    note = delivery.terminal_note if sys.stdout.isatty() else delivery.note
+    kind_of_values = "formulas" if output.dtype.kind == "O" else output.dtype.name
+    head = [delivery.operator, str(output.shape), kind_of_values, *([note] if note else [])]
+    return _text_writer(text_lines(head, explained, left_out, place, settings.precision, _width()))
+
+
+def _explained(
+    delivery: "Delivery", cells: Cells, picked: list[Index]
+) -> Iterator[tuple[Index, Explanation]]:
+    for at in picked:
+        yield at, cells(delivery.form.place_in_result(at, delivery.result))
+
+
+def _formulas_writer(delivery: "Delivery") -> Writer:
+    from cnnops_cli.explain.letters import formula_lines
+
+    planes, output = delivery.form.planes(delivery.result), delivery.output
+    head = [delivery.operator, str(output.shape), "formulas"]
+    return _text_writer(formula_lines(head, planes, output, _width()))
+
+
+def _width() -> int:
+    return Terminal.of(sys.stdout, color=False).width
+
+
+def _tell(line: str) -> None:
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(line, file=sys.stderr)
+
+
+def _text_writer(lines: Iterable[str]) -> Writer:
+    return _lines_writer(lines, sys.stdout.encoding or "utf-8")
+
+
+def _lines_writer(lines: Iterable[str], encoding: str = "utf-8") -> Writer:
+    """Tell how lines are written, some at a time: they may be many."""
+
+    def write(stream: BinaryIO) -> None:
+        piece, size = [], 0
+        for line in lines:
+            piece.append(f"{line}\n")
+            size += len(line)
+            if size > _PIECE:
+                stream.write("".join(piece).encode(encoding, errors="replace"))
+                piece, size = [], 0
+        stream.write("".join(piece).encode(encoding, errors="replace"))
+
+    return write

@@ -1,0 +1,1 @@
+"""The arithmetic behind results: cells worked out, formulas with letters, and plans of a call."""

@@ -1,0 +1,111 @@
+"""What a call would take, as a program reads it and as people do."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnnops_cli.explain.layout import fold_text
+from cnnops_cli.ops.geometry import Windows, extents
+
+_RULE = "floor((length + begin + end - dilation * (kernel - 1) - 1) / stride) + 1"
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_STEP = 1024
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a call would take.
+
+    Attributes
+    ----------
+    operator : str
+    shape : tuple of int
+        Of the result as the operator gives it, channels first.
+    dtype : numpy.dtype
+    lengths : dict of str by str
+        By spatial axis: how its length follows, with numbers.
+    algorithm : str
+    counts : dict of int by str
+        Multiply-adds, and comparisons or random numbers where there are some.
+    memory : dict of int by str
+        Bytes of the operands, of the result and, at most, beside them.
+    """
+
+    operator: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    lengths: dict[str, str]
+    algorithm: str
+    counts: dict[str, int]
+    memory: dict[str, int]
+
+    def record(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Tell everything by name, as JSON has it; `shape` is the result's as the user has it."""
+        return {
+            "operator": self.operator,
+            "shape": shape,
+            "dtype": self.dtype.name,
+            "lengths": self.lengths,
+            "algorithm": self.algorithm,
+            **{re.sub("[- ]", "_", name): count for name, count in self.counts.items()},
+            "memory": self.memory,
+        }
+
+    def lines(self, shape: tuple[int, ...], width: int) -> list[str]:
+        """Write it for people."""
+        lines = [f"{self.operator}  {shape}  {self.dtype.name}"]
+        if self.lengths:
+            is_ceiled = any("ceil" in formula for formula in self.lengths.values())
+            lines += fold_text(_ceiled(_RULE) if is_ceiled else _RULE, width)
+        for axis, formula in self.lengths.items():
+            lines += fold_text(f"{axis}: {formula}", width)
+        lines += fold_text(f"algorithm: {self.algorithm}", width)
+        for name, count in self.counts.items():
+            lines += fold_text(f"{name}: {count}", width)
+        for name, size in self.memory.items():
+            most = "at most " if name == "working" else ""
+            lines += fold_text(f"memory, {name}: {most}{_in_units(size)}", width)
+        return lines
+
+
+def _ceiled(formula: str) -> str:
+    return formula.replace("floor", "ceil", 1)
+
+
+def _in_units(size: int) -> str:
+    """Write a number of bytes in the unit that fits it.
+
+    Examples
+    --------
+    >>> _in_units(96), _in_units(1536)
+    ('96 bytes', '1.5 KiB')
+    """
+    power = 0
+    while size >= _STEP ** (power + 1) and power < len(_UNITS) - 1:
+        power += 1
+    return f"{size / _STEP**power:.{1 if power else 0}f} {_UNITS[power]}"
+
+
+def lengths_of(windows: Windows, *, ceil_mode: bool = False) -> dict[str, str]:
+    """Tell how the length of a result follows, axis by axis.
+
+    Examples
+    --------
+    >>> lengths_of(Windows((4,), (2,), (2,), (1,), ((0, 1),), (2,)))
+    {'W': 'floor((4 + 0 + 1 - 1 * (2 - 1) - 1) / 2) + 1 = 2'}
+    """
+    lengths = {}
+    reach = extents(windows.kernel, windows.dilation)
+    for axis, name in enumerate(windows.axes):
+        length, (begin, end) = windows.lengths[axis], windows.padding[axis]
+        gap, kernel, stride = windows.dilation[axis], windows.kernel[axis], windows.stride[axis]
+        formula = f"floor(({length} + {begin} + {end} - {gap} * ({kernel} - 1) - 1) / {stride}) + 1"
+        if ceil_mode:
+            formula = _ceiled(formula)
+            steps = length + begin + end - reach[axis]
+            if -(-steps // stride) + 1 > windows.output[axis]:
+                formula += " - 1 (a last window in the end padding)"
+        lengths[name] = f"{formula} = {windows.output[axis]}"
+    return lengths

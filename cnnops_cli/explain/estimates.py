@@ -1,0 +1,211 @@
+"""What a call would compute and take, told without computing it."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array, common_dtype, working_dtype
+from cnnops_cli.errors import naming_operands
+from cnnops_cli.explain.estimate import Estimate, lengths_of
+from cnnops_cli.ops import dropout, maxpool
+from cnnops_cli.ops.batchnorm import check_operands, result_dtype
+from cnnops_cli.ops.channel_blocks import block_values
+from cnnops_cli.ops.conv import place_windows
+from cnnops_cli.ops.convolution.costs import (
+    BANDS,
+    FOURIER,
+    STACKED,
+    values_of_a_band,
+    values_of_a_cell,
+)
+from cnnops_cli.ops.convolution.layer import Layer
+from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
+from cnnops_cli.ops.exact import EXACT_UP_TO, dtype_for_sums, largest_sum
+from cnnops_cli.ops.geometry import Size
+from cnnops_cli.ops.parallel import WORKING_BYTES
+
+
+def estimate_conv(
+    input: Array, weight: Array, bias: Array | None, *, headers: bool, **geometry: Any
+) -> Estimate:
+    """Estimate a convolution.
+
+    Parameters
+    ----------
+    input, weight, bias : numpy.ndarray
+        Their values only matter where all are integers: by them it is chosen what is computed in.
+    headers : bool
+        The values are unknown.
+    **geometry
+        The options of `cnnops_cli.conv`.
+
+    Raises
+    ------
+    CnnopsError
+        If the operands do not fit.
+    """
+    operands = {"input": input, "kernel": weight} | ({} if bias is None else {"bias": bias})
+    shapes = [array.shape for array in operands.values()]
+    windows = place_windows(*shapes, **geometry)
+    batched = input.ndim == weight.ndim
+    items, groups = (len(input) if batched else 1), geometry["groups"]
+    filters = len(weight) // groups
+    dtype = common_dtype(*operands.values())
+    if dtype.kind == "f":
+        computed_in = [working_dtype(dtype)]
+    else:
+        computed_in = _dtypes_for_sums(input, weight, bias, headers)
+        dtype = np.dtype(np.int64)
+    working, algorithms = 0, []
+    for work in computed_in:
+        layer = Layer(items, groups, weight.shape[1], filters, windows, work)
+        plan = plan_convolution(layer)
+        algorithms.append(plan.algorithm)
+        converted = 0 if weight.dtype == work else weight.size * work.itemsize
+        working = max(working, _working_bytes(layer, plan) + converted)
+    shape = ((items,) if batched else ()) + (len(weight), *windows.output)
+    names = [work.name.replace("object", "Python's integers") for work in computed_in]
+    algorithm = " or ".join(dict.fromkeys(algorithms)) + f", in {_any_of(names)}"
+    if len(names) > 1:
+        algorithm += ", by the size of the integers"
+    products = math.prod(shape) * math.prod(weight.shape[1:])
+    memory = _memory(operands, math.prod(shape) * dtype.itemsize, working)
+    lengths = lengths_of(windows)
+    return Estimate("conv", shape, dtype, lengths, algorithm, {"multiply-adds": products}, memory)
+
+
+def _memory(operands: dict[str, Array], result: int, working: int) -> dict[str, int]:
+    sizes = {name: array.size * array.itemsize for name, array in operands.items()}
+    return sizes | {"result": result, "working": working}
+
+
+def _dtypes_for_sums(
+    input: Array, weight: Array, bias: Array | None, headers: bool
+) -> list[np.dtype[Any]]:
+    """What integers may be computed in; one where their values are known."""
+    if not headers:
+        return [dtype_for_sums(largest_sum(input, weight, bias))]
+    factors = [
+        max(np.iinfo(array.dtype).max, -np.iinfo(array.dtype).min) for array in (input, weight)
+    ]
+    bound = math.prod(factors) * math.prod(weight.shape[1:])
+    bound += 0 if bias is None else int(np.iinfo(bias.dtype).max)
+    dtypes = [np.dtype(name) for _, name in EXACT_UP_TO] + [np.dtype(object)]
+    return dtypes[: dtypes.index(dtype_for_sums(bound)) + 1]
+
+
+def _on_many_threads(parts: int, bytes_of_a_part: int) -> int:
+    """What parts take at a time on as many threads as there may be: the same on every machine."""
+    return min(parts, max(1, WORKING_BYTES // bytes_of_a_part)) * bytes_of_a_part
+
+
+def _working_bytes(layer: Layer, plan: Plan) -> int:
+    """What the tiles that are computed at a time take, or all where that is less."""
+    tile = plan.bytes_of_a_tile
+    most = _on_many_threads(len(plan.tiles), tile)
+    if plan.algorithm == FOURIER:
+        return most + tile  # the transforms of the weights
+    if plan.algorithm == BANDS:
+        outputs, *inner = layer.windows.output
+        bands = -(-outputs // plan.sizes[0])
+        cells, each = bands * math.prod(inner), values_of_a_band(layer, plan.sizes[0])
+    else:
+        stacked = plan.algorithm == STACKED
+        cells, each = layer.cells, values_of_a_cell(layer, stacked)
+        cells *= 1 + (layer.windows.kernel[0] if stacked else 0)
+    return min(most, layer.items * layer.groups * cells * each * layer.dtype.itemsize)
+
+
+def estimate_maxpool(input: Array, kernel_size: Size, **geometry: Any) -> Estimate:
+    """Estimate max pooling.
+
+    Parameters
+    ----------
+    input : numpy.ndarray
+        Its values do not matter.
+    kernel_size : int or tuple of int
+    **geometry
+        The options of `cnnops_cli.maxpool`.
+    """
+    windows = maxpool.place_windows(input.shape, kernel_size, **geometry)
+    shape = (*input.shape[: -windows.dims], *windows.output)
+    count = math.prod(shape)
+    part = maxpool.bytes_of_a_part()
+    arrays = part // maxpool.TILE_BYTES
+    working = min(
+        _on_many_threads(math.prod(shape), part), arrays * input.size * max(4, input.itemsize)
+    )
+    counts = {"multiply-adds": 0, "comparisons": count * (math.prod(windows.kernel) - 1)}
+    return Estimate(
+        "maxpool",
+        shape,
+        input.dtype,
+        lengths_of(windows, ceil_mode=geometry["ceil_mode"]),
+        "maxima along one axis after the other",
+        counts,
+        _memory({"input": input}, count * input.itemsize, working),
+    )
+
+
+def estimate_batchnorm(
+    input: Array, parameters: dict[str, Array], *, training: bool, momentum: float, eps: float
+) -> Estimate:
+    """Estimate batch normalization.
+
+    Parameters
+    ----------
+    input : numpy.ndarray
+        Its values do not matter.
+    parameters : dict of numpy.ndarray by str
+        Weight, bias and running statistics, by name.
+    training, momentum, eps
+        The options of `cnnops_cli.batchnorm`.
+    """
+    with naming_operands(input=input.shape):
+        check_operands(input, parameters, training=training, momentum=momentum, eps=eps)
+    dtype = result_dtype(input, *parameters.values())
+    block = block_values(8) * 8
+    direct = not training and input.dtype == dtype and dtype.itemsize > 2
+    working = 0 if direct else min(_on_many_threads(input.size, block), input.size * 8)
+    of_batch = "sums of each channel in float64, then "
+    return Estimate(
+        "batchnorm",
+        input.shape,
+        dtype,
+        {},
+        f"{of_batch if training else ''}one multiplication and one addition a value",
+        {"multiply-adds": input.size * (3 if training else 1)},
+        _memory({"input": input, **parameters}, input.size * dtype.itemsize, working),
+    )
+
+
+def estimate_dropout(input: Array, drawn: int, *, training: bool) -> Estimate:
+    """Estimate dropout.
+
+    Parameters
+    ----------
+    input : numpy.ndarray
+        Its values do not matter.
+    drawn : int
+        How many random numbers are drawn.
+    training : bool
+    """
+    dtype = input.dtype if not training or input.dtype.kind == "f" else np.dtype(np.float64)
+    part = dropout.bytes_of_a_part()
+    working = min(_on_many_threads(input.size, part), 12 * input.size) if training else 0
+    return Estimate(
+        "dropout",
+        input.shape,
+        dtype,
+        {},
+        "one multiplication a value, by the scale or 0" if training else "none: the input as it is",
+        {"multiply-adds": input.size if training else 0, "random numbers": drawn},
+        _memory({"input": input}, input.size * dtype.itemsize, working),
+    )
+
+
+def _any_of(names: list[str]) -> str:
+    """List words, the last behind an "or"."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last

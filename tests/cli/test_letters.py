@@ -1,0 +1,169 @@
+"""Letters for numbers: the result is formulas."""
+
+import json
+
+import numpy as np
+import pytest
+
+IMAGE = "[[1,2,3,4],[5,6,7,8],[9,10,11,12]]"
+LETTERS = ["conv", "-k", "[[a,b],[c,d]]", "-s", "1,2"]
+FORMULAS = [
+    ["a*1 + b*2 + c*5 + d*6", "a*3 + b*4 + c*7 + d*8"],
+    ["a*5 + b*6 + c*9 + d*10", "a*7 + b*8 + c*11 + d*12"],
+]
+
+
+def formulas(cnnops, *arguments, **options):
+    return json.loads(cnnops.text(*arguments, **options))
+
+
+def test_the_formulas_of_the_notes(cnnops, terminal):
+    text = cnnops.text(*LETTERS, IMAGE)
+    assert text == json.dumps(FORMULAS, separators=(",", ":")) + "\n"
+    assert terminal(*LETTERS, IMAGE).lines == [
+        "conv  (2, 2)  formulas",
+        "  a*1 + b*2 + c*5 + d*6    a*3 + b*4 + c*7 + d*8",
+        "  a*5 + b*6 + c*9 + d*10   a*7 + b*8 + c*11 + d*12",
+    ]
+
+
+def test_a_narrow_terminal_has_a_list(terminal):
+    assert terminal(*LETTERS, IMAGE, columns=40).lines[1:3] == [
+        "  [0, 0]  a*1 + b*2 + c*5 + d*6",
+        "  [0, 1]  a*3 + b*4 + c*7 + d*8",
+    ]
+    screen = terminal(*LETTERS, IMAGE, columns=20)
+    assert max(map(len, screen.lines)) <= 22
+    assert "d*8" in screen.shown
+
+
+@pytest.mark.parametrize(
+    "kernel", ['[["a","b"],["c","d"]]', "[[ a ,b],\n[c, d]]", '[["a",b],[c,"d"]]']
+)
+def test_names_are_bare_or_quoted(cnnops, tmp_path, kernel):
+    call = ["conv", "-s", "1,2", "-k"]
+    assert formulas(cnnops, *call, kernel, IMAGE) == FORMULAS
+    (tmp_path / "k.json").write_text(kernel)
+    assert formulas(cnnops, *call, "k.json", IMAGE) == FORMULAS
+    assert formulas(cnnops, *call, "-", IMAGE, stdin=kernel) == FORMULAS
+
+
+def test_beside_an_array_file(cnnops, tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(1, 13, dtype=np.float32).reshape(3, 4))
+    assert formulas(cnnops, *LETTERS, "x.npy") == FORMULAS
+
+
+def test_letters_in_the_input_the_bias_and_both(cnnops):
+    both = formulas(cnnops, "conv", "-k", "[x1,2,-3]", "-b", "[bias]", "[p,q,5,-6]")
+    assert both == ["x1*p + 2*q + -3*5 + bias", "x1*q + 2*5 + -3*(-6) + bias"]
+
+
+def test_pooling(cnnops, terminal):
+    call = ["maxpool", "-k", "2", "-s", "1", "-p", "1:0"]
+    expected = [["max(a)", "max(a, b)"], ["max(a, 3)", "max(a, b, 3, NaN)"]]
+    assert formulas(cnnops, *call, "[[a,b],[3,NaN]]") == expected
+    assert terminal(*call, "[[a,b],[3,NaN]]").lines[1] == "  max(a)             max(a, b)"
+
+
+def test_known_zeros_and_padding_are_left_out(cnnops):
+    assert formulas(cnnops, "conv", "-k", "[a,0,c]", "-p", "1", "[1,0,3]") == [
+        "0",
+        "a*1 + c*3",
+        "0",
+    ]
+    assert formulas(cnnops, "conv", "-k", "[a]", "-b", "0", "[2]") == ["a*2"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["-p", "1", "--padding-mode", "reflect"], ["a*2 + b*1", "a*1 + b*2", "a*2 + b*1"]),
+        (["-p", "1:0", "--padding-mode", "circular"], ["a*2 + b*1", "a*1 + b*2"]),
+        (["-p", "same-upper", "-s", "2"], ["a*1 + b*2"]),
+        (["-p", "0:1", "-d", "2"], ["a*1"]),
+        (["-p", "1", "--padding-mode", "replicate", "-d", "2"], ["a*1 + b*2", "a*1 + b*2"]),
+    ],
+)
+def test_geometry(cnnops, options, expected):
+    assert formulas(cnnops, "conv", "-k", "[a,b]", *options, "[1,2]") == expected
+
+
+def test_groups_and_layout(cnnops):
+    call = ["conv", "--dims", "1", "--depthwise", "--layout", "channels-last", "-k", "[a,b]"]
+    assert formulas(cnnops, *call, "[[1,10],[2,20]]") == [["a*1 + b*2", "a*10 + b*20"]]
+
+
+def test_a_file_of_formulas(cnnops, tmp_path):
+    assert cnnops.text(*LETTERS, IMAGE, "-o", "y.json") == ""
+    assert json.loads((tmp_path / "y.json").read_text()) == FORMULAS
+
+
+def test_a_summary_of_formulas(terminal):
+    assert terminal(*LETTERS, IMAGE, "-o", "y.json").lines == ["y.json  (2, 2)"]
+
+
+def test_explained_with_letters(cnnops):
+    lines = cnnops.text(*LETTERS, IMAGE, "--explain").splitlines()
+    first = json.loads(lines[0])
+    assert first["terms"][0] == {"input_at": [0, 0], "input": 1, "weight": "a"}
+    assert first["formula"] == first["value"] == FORMULAS[0][0]
+    (pooled,) = cnnops.text("maxpool", "-k", "2", "[[a,b],[c,4]]", "--explain").splitlines()
+    assert json.loads(pooled)["max_at"] is None
+
+
+def test_numbers_in_formulas_are_short(cnnops):
+    assert formulas(cnnops, "conv", "-k", "[a,b]", "[0.1,1e300]") == ["a*0.1 + b*1e+300"]
+    assert formulas(cnnops, "conv", "-k", "[a]", "--precision", "1", "[0.25]") == ["a*0.2"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["-o", "y.npy"], "formulas with letters go to .json or standard output, not .npy or .npz"),
+        (["-f", "npy"], "formulas with letters go to .json or standard output, not .npy or .npz"),
+        (["--dtype", "float32"], "letters have no dtype; leave --dtype out"),
+        (
+            ["--save-kernel", "k.npy"],
+            "letters stand for no numbers that --save-kernel could hold; leave it out",
+        ),
+        (["--dry-run"], "--dry-run counts what numbers take; give numbers, not letters"),
+    ],
+)
+def test_what_letters_cannot_be_given_to(cnnops, tmp_path, options, reason):
+    assert cnnops.refusal(*LETTERS, IMAGE, *options).startswith(reason)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_letters_have_no_indices(cnnops):
+    reason = cnnops.refusal("maxpool", "-k", "1", "--indices", "i.npy", "[[a]]")
+    assert reason == "letters stand for no numbers that --indices could hold; leave it out"
+
+
+@pytest.mark.parametrize("command", [["batchnorm"], ["dropout"]])
+def test_other_commands_take_no_letters(cnnops, command):
+    assert "is not JSON" in cnnops.refusal(*command, "[[a,b]]")
+    assert "string" in cnnops.refusal(*command, '[["a","b"]]')
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[[a,-b]]", "INPUT is not JSON, not even with letters for numbers"),
+        ('[["a b"]]', "INPUT holds the string 'a b', which is no name for a number"),
+        ('[["__import__(1)"]]', "INPUT holds the string '__import__(1)', which is no name"),
+        ("[[a,inf]]", "INPUT holds the string 'inf', which is no name for a number"),
+        ("[[a,b],[c]]", "INPUT is ragged: [0] holds 2 values, but [1] holds 1 value"),
+        ("[[a,true]]", "INPUT is not JSON: unexpected character"),
+        ("a", "INPUT: no such file: a"),
+    ],
+)
+def test_what_is_no_letter(cnnops, text, reason):
+    assert cnnops.refusal("maxpool", "-k", "1", text).startswith(reason)
+
+
+def test_too_many_terms_are_refused(cnnops, tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((600, 600)))
+    reason = cnnops.refusal(*LETTERS[:3], "x.npy")
+    assert reason.startswith(
+        "formulas would have 1435204 terms in all; letters take at most 1000000"
+    )
