@@ -206,7 +206,7 @@ def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:
     if delivery.cells or delivery.estimate or (is_formula and is_viewed(settings)):
         from cnnops_cli.commands.explained import report_writer
 
-        return report_writer(delivery, "table" if is_viewed(settings) else "json", settings)
+        return report_writer(delivery, settings)
     if is_viewed(settings):
         return stdout_view(delivery, settings)
     if settings.format == "npy":

@@ -49,16 +49,11 @@ def check_asked(settings: Settings, *paths: str | None) -> None:
         raise CnnopsError(f"--dry-run computes nothing that {files[0]} could hold; leave it out")
 
 
-def report_writer(delivery: "Delivery", kind: str, settings: Settings) -> Writer:
-    """Tell how standard output is written where it does not carry the result.
-
-    Parameters
-    ----------
-    delivery : Delivery
-    kind : str
-        ``table`` or ``json``.
-    settings : Settings
-    """
+def report_writer(delivery: "Delivery", settings: Settings) -> Writer:
+    """Tell how standard output is written where it does not carry the result."""
+    kind = settings.format
+    if kind == "auto":
+        kind = "table" if sys.stdout.isatty() and not settings.quiet else "json"
     if delivery.estimate is not None:
         shape = delivery.output.shape
         if kind == "json":

@@ -21,6 +21,8 @@ def check_with_input(settings: Settings, with_input: bool) -> None:
     CnnopsError
         If there is no view.
     """
+    if with_input and (settings.explain or settings.dry_run):
+        raise CnnopsError("--with-input is part of the view, which --explain and --dry-run replace")
     if with_input and settings.view is None and not is_viewed(settings):
         raise CnnopsError(
             "--with-input is part of the view, and this call shows none: add --format table or "

@@ -119,12 +119,12 @@ def test_numbers_in_formulas_are_short(cnnops):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["-o", "y.npy"], "formulas with letters go to .json or standard output, not .npy or .npz"),
-        (["-f", "npy"], "formulas with letters go to .json or standard output, not .npy or .npz"),
+        (["-o", "y.npy"], "formulas with letters go to .json or standard output"),
+        (["-f", "npy"], "formulas with letters go to .json or standard output"),
         (["--dtype", "float32"], "letters have no dtype; leave --dtype out"),
         (
             ["--save-kernel", "k.npy"],
-            "letters stand for no numbers that --save-kernel could hold; leave it out",
+            "letters stand for no numbers that --save-kernel takes; leave it out",
         ),
         (["--dry-run"], "--dry-run counts what numbers take; give numbers, not letters"),
     ],
@@ -136,7 +136,7 @@ def test_what_letters_cannot_be_given_to(cnnops, tmp_path, options, reason):
 
 def test_letters_have_no_indices(cnnops):
     reason = cnnops.refusal("maxpool", "-k", "1", "--indices", "i.npy", "[[a]]")
-    assert reason == "letters stand for no numbers that --indices could hold; leave it out"
+    assert reason == "letters stand for no numbers that --indices takes; leave it out"
 
 
 @pytest.mark.parametrize("command", [["batchnorm"], ["dropout"]])

@@ -200,7 +200,8 @@ def test_a_bad_operand_is_one_error(cnnops, inputs):
         ),
         (
             ["a.npy", "b.json", "-o", "fresh"],
-            "--output: 'fresh' ends in none of .npy, .npz, .json, .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp, nor in / as a new directory does",
+            "--output: 'fresh' ends in none of .npy, .npz, .json, .png, .jpg, .jpeg, "
+            ".webp, .tif, .tiff, .bmp, nor in / as a new directory does",
         ),
         (["a.npy", "b.json", "-o", "a.npy/"], "--output: a.npy/ is no directory, but a file"),
         (["a.npy", "--indices", "out/a.npy", "-o", "out/"], None),

@@ -1,0 +1,53 @@
+"""Options of different rooms that meet in one call: what goes together, and what is refused."""
+
+import pytest
+
+CONV = ["conv", "-k", "[[1,10],[100,1000]]", "[[1,2,3],[4,5,6]]"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--explain", "--expect", "[[5421,6532]]"], "--explain has no result for --expect"),
+        (["--dry-run", "--view", "x.svg"], "--dry-run has no result for --view"),
+        (["--explain", "--view", "x.svg"], "--explain has no result for --view"),
+        (["--explain", "--with-input", "-f", "table"], "--with-input is part of the view, which"),
+    ],
+)
+def test_what_replaces_the_result_leaves_nothing_to_show_or_check(cnnops, options, reason):
+    assert cnnops.refusal(*CONV, *options).startswith(reason)
+    assert not list(cnnops.folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--view", "x.svg"], "--view"),
+        (["--expect", "[[1]]"], "--expect"),
+        (["--with-input", "-f", "table"], "--with-input"),
+    ],
+)
+def test_letters_are_not_drawn_or_compared(cnnops, options, named):
+    reason = cnnops.refusal("conv", "-k", "[[a]]", "[[1]]", *options)
+    assert reason == f"letters stand for no numbers that {named} takes; leave it out"
+
+
+def test_letters_are_for_one_input(cnnops):
+    result = cnnops("conv", "-k", "[[a]]", "--lines", stdin="[[1]]\n")
+    assert (result.status, result.out) == (2, b"")
+
+
+def test_a_view_beside_a_check(cnnops):
+    result = cnnops(*CONV, "--expect", "[[5421,6532]]", "--view", "x.txt")
+    assert (result.status, result.out) == (0, b"")
+    assert "5421" in (cnnops.folder / "x.txt").read_text()
+
+
+def test_pictures_keep_their_suffix_in_a_directory_and_can_be_stretched(cnnops):
+    for name in ("a.png", "b.png"):
+        cnnops.text("dropout", "--eval", "[[10,20],[30,40]]", "-o", name)
+    result = cnnops("maxpool", "-k", "1", "--stretch", "a.png", "b.png", "-o", "out/")
+    assert (result.status, result.err) == (0, "")
+    assert sorted(path.name for path in (cnnops.folder / "out").iterdir()) == ["a.png", "b.png"]
+    stretched = cnnops.json("maxpool", "-k", "1", "out/a.png")
+    assert stretched == "[[[0,85],[170,255]]]"
