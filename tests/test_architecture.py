@@ -9,13 +9,14 @@ PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
 NAME = "cnnops_cli"
 
 BOTTOM = {"errors", "words", "dtypes"}
-ROOMS = {"options", "tensors", "ops", "views", "checks", "explain"}
+ROOMS = {"options", "parsers", "tensors", "ops", "views", "checks", "explain"}
 MAY_IMPORT = {
     "errors": set(),
     "words": {"errors"},
     "dtypes": {"errors", "words"},
     "help": set(),
-    "options": BOTTOM,
+    "options": BOTTOM | {"parsers"},
+    "parsers": BOTTOM,
     "tensors": BOTTOM,
     "ops": BOTTOM,
     "explain": BOTTOM | {"ops"},
@@ -27,7 +28,7 @@ MAY_IMPORT = {
     "__main__": {"app"},
 }
 ONLY_IN = {
-    "typer": {"app", "commands", "help", "options"},
+    "typer": {"app", "commands", "help", "options", "parsers"},
     "rich": {"views"},
     "orjson": {"tensors"},
     "zipfile": {"tensors"},

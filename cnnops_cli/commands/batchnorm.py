@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from cnnops_cli import options
+from cnnops_cli import options, parsers
 from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.operands import Form, as_batch, computing
 from cnnops_cli.commands.run import run, settle
@@ -72,7 +72,7 @@ def batchnorm(
         statistics_option(
             "--eps",
             metavar="X",
-            parser=options.parse_real,
+            parser=parsers.parse_real,
             help="Added to the variance; positive in --train, 0 or more in --eval. Default 1e-5.",
         ),
     ] = 1e-5,
@@ -81,7 +81,7 @@ def batchnorm(
         statistics_option(
             "--momentum",
             metavar="X|none",
-            parser=options.parse_momentum,
+            parser=parsers.parse_momentum,
             help="Share of this batch in the running statistics that --save-state writes, 0 to 1. "
             "none: the average of all batches so far, by num_batches_tracked. Default 0.1.",
         ),
@@ -91,7 +91,7 @@ def batchnorm(
         statistics_option(
             "--state",
             metavar="FILE",
-            parser=options.parse_named_arrays_source,
+            parser=parsers.parse_named_arrays_source,
             help="Read any of weight, bias, running_mean, running_var and num_batches_tracked from "
             "an .npz archive or a JSON object. An option of the same name wins.",
         ),
@@ -101,7 +101,7 @@ def batchnorm(
         statistics_option(
             "--save-state",
             metavar="FILE",
-            parser=options.parse_named_arrays_file,
+            parser=parsers.parse_named_arrays_file,
             help="Write all of these after the batch, to .npz or .json; may be the file that "
             "--state names.",
         ),

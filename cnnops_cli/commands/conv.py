@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from cnnops_cli import options
+from cnnops_cli import options, parsers
 from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.layer import fresh_layer
 from cnnops_cli.commands.operands import Form, check_letters, computing
@@ -51,7 +51,7 @@ def conv(
         kernel_option(
             "--dims",
             metavar="1|2|3",
-            parser=options.parse_dimensions,
+            parser=parsers.parse_dimensions,
             help="How many spatial axes, where the kernel's rank is not the usual one: rank DIMS "
             "is a bare filter, DIMS + 1 one filter over all channels, DIMS + 2 the full form.",
         ),
@@ -61,7 +61,7 @@ def conv(
         kernel_option(
             "--out-channels",
             metavar="N",
-            parser=options.integer_from(1),
+            parser=parsers.integer_from(1),
             help="Instead of --kernel: a fresh layer of N filters with PyTorch's default "
             "initialisation, in float32, or in INPUT's dtype where that is a floating array's.",
         ),
@@ -71,7 +71,7 @@ def conv(
         kernel_option(
             "--kernel-size",
             metavar="SIZE",
-            parser=options.parse_size,
+            parser=parsers.parse_size,
             help="The fresh layer's kernel: one integer for 2-D (or --dims), or one an axis.",
         ),
     ] = None,
@@ -80,7 +80,7 @@ def conv(
         kernel_option(
             "--seed",
             metavar="N",
-            parser=options.integer_from(0),
+            parser=parsers.integer_from(0),
             help="The fresh layer's seed, as torch.manual_seed. Without it a fresh one is drawn, "
             "and named in the view or the summary.",
         ),
@@ -94,7 +94,7 @@ def conv(
         kernel_option(
             "--save-kernel",
             metavar="FILE",
-            parser=options.parse_array_file,
+            parser=parsers.parse_array_file,
             help="Write the kernel that was used, in its full form. .npz holds weight and bias, "
             ".npy and .json the kernel alone.",
         ),
@@ -105,7 +105,7 @@ def conv(
             "--stride",
             "-s",
             metavar="SIZE",
-            parser=options.parse_size,
+            parser=parsers.parse_size,
             help="Cells from one window to the next: 2, or 1,2 (one an axis). Default 1.",
         ),
     ] = "1",
@@ -115,8 +115,8 @@ def conv(
             "--padding",
             "-p",
             metavar="PAD",
-            parser=options.parse_padding,
-            autocompletion=options.completing(PADDING_WORDS),
+            parser=parsers.parse_padding,
+            autocompletion=parsers.completing(PADDING_WORDS),
             help="SIZE for both sides; begin:end pairs, as 0:1,2:2 (one pair is for every axis); "
             "valid (none); same (PyTorch's: the same length, stride 1 only); same-upper or "
             "same-lower (ONNX's: ceil(length / stride), an odd cell at the end or the begin). "
@@ -128,8 +128,8 @@ def conv(
         options.geometry_option(
             "--padding-mode",
             metavar="zeros|reflect|replicate|circular",
-            parser=options.one_of("padding mode", PADDING_MODES),
-            autocompletion=options.completing(PADDING_MODES),
+            parser=parsers.one_of("padding mode", PADDING_MODES),
+            autocompletion=parsers.completing(PADDING_MODES),
             help="What padding holds. Default zeros. reflect adds fewer cells than the axis has, "
             "circular no more.",
         ),
@@ -141,7 +141,7 @@ def conv(
             "--groups",
             "-g",
             metavar="N",
-            parser=options.integer_from(1),
+            parser=parsers.integer_from(1),
             help="Blocks of channels that are convolved apart from each other. Default 1.",
         ),
     ] = None,

@@ -11,7 +11,8 @@ from cnnops_cli.commands.operands import Form
 from cnnops_cli.commands.view import file_view, is_viewed, stdout_view
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings, is_directory, is_picture
+from cnnops_cli.options import Settings
+from cnnops_cli.parsers import is_directory, is_picture
 from cnnops_cli.tensors.write import (
     StagedFiles,
     Writer,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from cnnops_cli import options
+from cnnops_cli import options, parsers
 from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.operands import Form, as_batch, computing
 from cnnops_cli.commands.run import run, settle
@@ -27,7 +27,7 @@ def dropout(
             "--p",
             "-p",
             metavar="X",
-            parser=options.parse_real,
+            parser=parsers.parse_real,
             help="Chance that a value is dropped, 0 to 1. Default 0.5.",
         ),
     ] = 0.5,
@@ -44,7 +44,7 @@ def dropout(
         mask_option(
             "--seed",
             metavar="N",
-            parser=options.integer_from(0),
+            parser=parsers.integer_from(0),
             help="The same seed, shape and p give the same mask on every machine (16 bits of PCG64 "
             "a value). Without it a fresh one is drawn, and named in "
             "the view or the summary.",
@@ -70,7 +70,7 @@ def dropout(
         mask_option(
             "--mask-output",
             metavar="FILE",
-            parser=options.parse_array_file,
+            parser=parsers.parse_array_file,
             help="Write the mask that was used (.npy, .npz or .json): uint8, 1 is kept.",
         ),
     ] = None,

@@ -10,7 +10,7 @@ from cnnops_cli.ops.geometry import Size, check_fits, per_axis
 from cnnops_cli.ops.initialisation import default_layer
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.ops.seeds import fresh_seed
-from cnnops_cli.options import dims_of
+from cnnops_cli.parsers import dims_of
 from cnnops_cli.tensors.tensor import Tensor, convert
 
 

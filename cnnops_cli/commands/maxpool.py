@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from cnnops_cli import options
+from cnnops_cli import options, parsers
 from cnnops_cli.commands.deliver import Delivery, check_output
 from cnnops_cli.commands.operands import Form, check_letters, computing
 from cnnops_cli.commands.run import run, settle
@@ -26,7 +26,7 @@ def maxpool(
             "--kernel-size",
             "-k",
             metavar="SIZE",
-            parser=options.parse_size,
+            parser=parsers.parse_size,
             help="Cells of the window: 2 (for every axis), or 2,3 (one an axis). Required.",
         ),
     ] = None,
@@ -36,7 +36,7 @@ def maxpool(
             "--stride",
             "-s",
             metavar="SIZE",
-            parser=options.parse_size,
+            parser=parsers.parse_size,
             help="Cells from one window to the next. Default: the kernel size.",
         ),
     ] = None,
@@ -46,8 +46,8 @@ def maxpool(
             "--padding",
             "-p",
             metavar="PAD",
-            parser=options.parse_padding,
-            autocompletion=options.completing(PADDING_WORDS),
+            parser=parsers.parse_padding,
+            autocompletion=parsers.completing(PADDING_WORDS),
             help="SIZE for both sides, at most half of the dilated kernel; begin:end pairs, as "
             "0:1,2:2, which may be larger; or as in conv: valid, same (at stride 1), same-upper, "
             "same-lower. Padding is never the maximum. Default 0.",
@@ -67,7 +67,7 @@ def maxpool(
         options.geometry_option(
             "--dims",
             metavar="1|2|3",
-            parser=options.parse_dimensions,
+            parser=parsers.parse_dimensions,
             help="How many spatial axes. Default: as many as --kernel has numbers, 2 where it has "
             "one.",
         ),
@@ -77,7 +77,7 @@ def maxpool(
         options.shared_option(
             "--indices",
             metavar="FILE",
-            parser=options.parse_array_file,
+            parser=parsers.parse_array_file,
             help="Write where each maximum stands to FILE (.npy, .npz or .json): int64, flat in "
             "each channel's plane without padding.",
         ),
@@ -105,7 +105,7 @@ def maxpool(
     check_with_input(settings, with_input)
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
-    dims_of_window = options.dims_of("--kernel", kernel_size) if dims is None else dims
+    dims_of_window = parsers.dims_of("--kernel", kernel_size) if dims is None else dims
     size = per_axis(kernel_size, dims_of_window, "kernel", minimum=1)
 
     def pool_input(tensors: dict[str, Tensor]) -> Delivery:

@@ -9,7 +9,8 @@ from cnnops_cli.commands.deliver import Delivery, deliver
 from cnnops_cli.commands.operands import check_standard_input, read_tensors
 from cnnops_cli.commands.watch import watching_tiles
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings, is_directory
+from cnnops_cli.options import Settings
+from cnnops_cli.parsers import is_directory
 from cnnops_cli.tensors.read import PLAIN, STDIN, Reading
 from cnnops_cli.tensors.tensor import Tensor
 
