@@ -9,13 +9,12 @@ from cnnops_cli.checks.comparison import Comparison, compare
 from cnnops_cli.checks.report import differences, verdict
 from cnnops_cli.checks.tolerance import tolerance_of
 from cnnops_cli.commands.deliver import Delivery, deliver
+from cnnops_cli.commands.report import STDERR, abandon
 from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.golden import golden_path, golden_writer
 from cnnops_cli.tensors.read import STDIN, split_member
 from cnnops_cli.tensors.tensor import Tensor
-
-_STDERR = 2
 
 
 def check_options(settings: Settings, outputs: Sequence[str]) -> None:
@@ -119,4 +118,4 @@ def _say(operator: str, lines: Sequence[str]) -> None:
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:  # the status still tells
-        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
+        abandon(STDERR)

@@ -3,7 +3,7 @@
 import os
 import sys
 
-_STDERR = 2
+STDERR = 2
 
 
 def report(command: str, text: str) -> None:
@@ -20,7 +20,7 @@ def report(command: str, text: str) -> None:
         try:
             print(f"{command}: error: {line}", file=sys.stderr, flush=True)
         except OSError:  # the status still tells
-            abandon(_STDERR)
+            abandon(STDERR)
 
 
 def reason_of(error: Exception) -> str:

@@ -16,6 +16,7 @@ ALLOWED = {
 SLOW = {
     "rich",
     "PIL",
+    "cnnops_cli.checks",
     "pydantic",
     "importlib.metadata",
     "pygments",
@@ -59,6 +60,7 @@ def imported(executable, *arguments, stdin=b""):
 
 def test_a_small_conv_in_a_pipe(executable):
     modules, packages = imported(executable, "conv", "-k", "[[1,2],[3,4]]", stdin=b"[[1,2],[3,4]]")
+    print(*sorted(modules), sep="\n")
     assert "cnnops_cli.ops.conv" in modules
     assert not modules & SLOW
     assert {name for name in packages if not name.startswith("_")} <= ALLOWED
