@@ -132,9 +132,9 @@ def estimate_maxpool(input: Array, kernel_size: Size, **geometry: Any) -> Estima
     shape = (*input.shape[: -windows.dims], *windows.output)
     count = math.prod(shape)
     part = maxpool.bytes_of_a_part()
-    arrays = part // maxpool.TILE_BYTES
     working = min(
-        _on_many_threads(math.prod(shape), part), arrays * input.size * max(4, input.itemsize)
+        _on_many_threads(math.prod(shape), part),
+        maxpool.ARRAYS * input.size * max(4, input.itemsize),
     )
     counts = {"multiply-adds": 0, "comparisons": count * (math.prod(windows.kernel) - 1)}
     return Estimate(

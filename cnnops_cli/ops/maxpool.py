@@ -25,12 +25,15 @@ from cnnops_cli.ops.geometry import (
 from cnnops_cli.ops.pooling.block import Pooling
 from cnnops_cli.ops.pooling.tiles import Tile, plan_tiles
 
-TILE_BYTES = 1 << 21
+_TILE_BYTES = 1 << 21
 """How much of the input is pooled at once.
 
 Less would stay in a core's cache, but threads wait for each other between NumPy's calls, so that
 these had better take long.
 """
+
+ARRAYS = 7
+"""What is held of a tile at once, where no indices are returned."""
 
 _BUFFERED = 1024
 """NumPy copies short rows to buffers of so many values; by default these do not stay in L1."""
@@ -271,7 +274,7 @@ def _clip(windows: Windows) -> Windows:
 
 def bytes_of_a_part(return_indices: bool = False) -> int:
     """Tell what a thread needs of memory for itself."""
-    return (11 if return_indices else 7) * TILE_BYTES
+    return (11 if return_indices else ARRAYS) * _TILE_BYTES
 
 
 def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
@@ -287,7 +290,7 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
         planes = image.reshape(-1, *windows.lengths)
         results = [(planes, flat, None if indices is None else indices.reshape(flat.shape))]
     pools = [Pooling(*result) for result in results]
-    cells = TILE_BYTES // max(4, image.itemsize)
+    cells = _TILE_BYTES // max(4, image.itemsize)
     parts = [
         (pool, tiles) for pool in pools for tiles in plan_tiles(len(pool.planes), windows, cells)
     ]

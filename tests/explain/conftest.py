@@ -24,6 +24,19 @@ def call(capfd):
 
 
 @pytest.fixture
+def refused(capfd):
+    """Run the command, which refuses the call, and give the reason."""
+
+    def called(*arguments):
+        status = run([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        assert (status, out) == (2, "")
+        return err
+
+    return called
+
+
+@pytest.fixture
 def records(call):
     """The objects of the lines that a call prints."""
     return lambda *arguments: [json.loads(line) for line in call(*arguments).splitlines()]
