@@ -154,7 +154,8 @@ def batchnorm(
 
                 estimate = estimate_batchnorm(image, parameters, **choices)
                 return Delivery.planned("batchnorm", estimate, form)
-            before = [parameters[name].copy() for name in ("running_mean", "running_var")]
+            running = ("running_mean", "running_var") if settings.explain else ()
+            before = [parameters[name].copy() for name in running]
             result = normalise(image, **parameters, **choices)
         delivery = Delivery("batchnorm", result, form)
         if settings.explain:

@@ -232,12 +232,11 @@ def conv(
         if save_kernel is not None:
             delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
         if with_input:
-            image = form.planes(form.to_operator(arrays["input"]))
-            delivery.beside = {"input": image, "kernel": weight}
+            delivery.beside = {"input": form.planes(operands[0]), "kernel": weight}
         return delivery
 
-    operands = {"kernel": kernel, "bias": bias}
-    run("conv", convolve_input, settings, inputs, reading=Reading(letters=True), **operands)
+    reading = Reading(letters=True)
+    run("conv", convolve_input, settings, inputs, reading=reading, kernel=kernel, bias=bias)
 
 
 def _usual_dims(kernel: Tensor) -> int:

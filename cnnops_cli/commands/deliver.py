@@ -87,6 +87,11 @@ class Delivery:
         return "  ".join(filter(None, (self.algorithm, self.note)))
 
     @property
+    def stdout_note(self) -> str:
+        """The note for what standard output is."""
+        return self.terminal_note if sys.stdout.isatty() else self.note
+
+    @property
     def output(self) -> Array:
         """The result in the user's layout."""
         return self.form.from_operator(self.result)

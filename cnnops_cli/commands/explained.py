@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
+from cnnops_cli.commands.report import tell
+from cnnops_cli.commands.view import is_for_people
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain.cells import FIRST_CELLS, Cells, Explanation, Index, indices_of
 from cnnops_cli.explain.report import json_line, json_lines, text_lines
@@ -51,33 +52,31 @@ def check_asked(settings: Settings, *paths: str | None) -> None:
 
 def report_writer(delivery: "Delivery", settings: Settings) -> Writer:
     """Tell how standard output is written where it does not carry the result."""
-    kind = settings.format
-    if kind == "auto":
-        kind = "table" if sys.stdout.isatty() and not settings.quiet else "json"
+    as_text = is_for_people(settings)
     if delivery.estimate is not None:
         shape = delivery.output.shape
-        if kind == "json":
-            return _lines_writer([json_line(delivery.estimate.record(shape))])
-        return _text_writer(delivery.estimate.lines(shape, _width()))
+        if as_text:
+            return _text_writer(delivery.estimate.lines(shape, _width()))
+        return _lines_writer([json_line(delivery.estimate.record(shape))])
     if delivery.cells is None:
         return _formulas_writer(delivery)
-    return _explanation_writer(delivery, delivery.cells, kind, settings)
+    return _explanation_writer(delivery, delivery.cells, settings, as_text=as_text)
 
 
 def _explanation_writer(
-    delivery: "Delivery", cells: Cells, kind: str, settings: Settings
+    delivery: "Delivery", cells: Cells, settings: Settings, *, as_text: bool
 ) -> Writer:
     output, place = delivery.output, delivery.form.place_of_input
     picked = indices_of(output.shape, settings.at)
     explained = _explained(delivery, cells, picked)
     rest = 0 if settings.at else output.size - len(picked)
     left_out = f"… {rest} more cell{'s' * (rest != 1)}; --at picks others" if rest > 0 else ""
-    if kind == "json":
+    if not as_text:
         if left_out and not settings.quiet:
             first = f"the first {FIRST_CELLS} of {output.size} cells"
-            _tell(f"cnnops {delivery.operator}: {first}; --at picks others")
+            tell(f"cnnops {delivery.operator}: {first}; --at picks others")
         return _lines_writer(json_lines(explained, place, settings.precision))
-    note = delivery.terminal_note if sys.stdout.isatty() else delivery.note
+    note = delivery.stdout_note
     kind_of_values = "formulas" if output.dtype.kind == "O" else output.dtype.name
     head = [delivery.operator, str(output.shape), kind_of_values, *([note] if note else [])]
     return _text_writer(text_lines(head, explained, left_out, place, settings.precision, _width()))
@@ -100,12 +99,6 @@ def _formulas_writer(delivery: "Delivery") -> Writer:
 
 def _width() -> int:
     return Terminal.of(sys.stdout, color=False).width
-
-
-def _tell(line: str) -> None:
-    if sys.stderr is not None:
-        with suppress(OSError):
-            print(line, file=sys.stderr)
 
 
 def _text_writer(lines: Iterable[str]) -> Writer:

@@ -7,13 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from cnnops_cli.commands.deliver import Delivery, deliver, wants_summary
-from cnnops_cli.commands.operands import as_laid_out
+from cnnops_cli.commands.operands import read_tensors
 from cnnops_cli.commands.report import reason_of, report
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.parallel import watched_by
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import INPUT_ARGUMENT, STDIN, is_inline, read_tensor, split_member
+from cnnops_cli.tensors.read import PLAIN, STDIN, is_inline, split_member
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.words import PICTURE_SUFFIXES, SUFFIXES
 
@@ -128,10 +128,7 @@ def apply_to_files(
         for text, place in zip(inputs, places(inputs, directory), strict=True):
             try:
                 with watched_by(progress.within if progress else None):
-                    tensors = as_laid_out(
-                        {"input": read_tensor(text, INPUT_ARGUMENT)}, settings.layout
-                    )
-                    delivery = work(tensors | operands)
+                    delivery = work(read_tensors(PLAIN, settings.layout, input=text) | operands)
                 deliver(delivery, settings._replace(output=place, quiet=True))
             except (CnnopsError, MemoryError) as error:
                 failed += 1

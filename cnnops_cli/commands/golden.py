@@ -1,7 +1,6 @@
 """The check that --expect asks for: its options, result beside golden file, and its words."""
 
 import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 
@@ -9,7 +8,7 @@ from cnnops_cli.checks.comparison import Comparison, compare
 from cnnops_cli.checks.report import differences, verdict
 from cnnops_cli.checks.tolerance import tolerance_of
 from cnnops_cli.commands.deliver import Delivery, deliver
-from cnnops_cli.commands.report import STDERR, abandon
+from cnnops_cli.commands.report import printable, tell
 from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.golden import golden_path, golden_writer
@@ -33,8 +32,7 @@ def check_options(settings: Settings, outputs: Sequence[str]) -> None:
         cannot be written or would be replaced by another result.
     """
     if settings.expect is None:
-        given = next(name for name in settings.check_options() if name != "expect")
-        raise CnnopsError(f"{given} goes with --expect TENSOR")
+        raise CnnopsError(f"{settings.check_options()[0]} goes with --expect TENSOR")
     if settings.ulp is not None and (settings.rtol, settings.atol) != (None, None):
         other = "--atol" if settings.rtol is None else "--rtol"
         raise CnnopsError(f"--ulp is a tolerance by itself; leave {other} out")
@@ -74,7 +72,8 @@ def deliver_checked(delivery: Delivery, settings: Settings, expected: Tensor | N
         closed_pipe = error
     if not settings.quiet:
         name = "standard input" if settings.expect == STDIN else settings.expect
-        _say(delivery.operator, _words(delivery, settings, found, _shown(str(name))))
+        first, *others = _words(delivery, settings, found, _shown(str(name)))
+        tell("\n  ".join([f"cnnops {delivery.operator}: {first}", *others]))
     if not holds and not settings.update_expected:
         raise CheckFailedError
     if closed_pipe is not None:
@@ -108,14 +107,4 @@ def _shown(text: str) -> str:
     """Name a tensor on one line; JSON text is not repeated."""
     if text.lstrip().startswith("["):
         return "--expect"
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def _say(operator: str, lines: Sequence[str]) -> None:
-    if sys.stderr is None:
-        return
-    text = "\n  ".join([f"cnnops {operator}: {lines[0]}", *lines[1:]])
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:  # the status still tells
-        abandon(STDERR)
+    return printable(text)

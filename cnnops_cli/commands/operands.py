@@ -37,7 +37,7 @@ def read_tensors(
     check_standard_input(**texts)
     given = {name: text for name, text in texts.items() if text is not None}
     tensors = {name: read_tensor(text, _argument(name), reading) for name, text in given.items()}
-    return as_laid_out(tensors, layout)
+    return _as_laid_out(tensors, layout)
 
 
 def check_standard_input(**texts: str | None) -> None:
@@ -49,7 +49,7 @@ def check_standard_input(**texts: str | None) -> None:
         )
 
 
-def as_laid_out(tensors: dict[str, Tensor], layout: str) -> dict[str, Tensor]:
+def _as_laid_out(tensors: dict[str, Tensor], layout: str) -> dict[str, Tensor]:
     """Bring pictures, which are read as (C, H, W), to the layout of INPUT."""
     if layout != "channels-last":
         return tensors

@@ -1,9 +1,9 @@
-"""What is said on standard error when something is wrong, and in which form."""
+"""What is said on standard error, and in which form."""
 
 import os
 import sys
 
-STDERR = 2
+_STDERR = 2
 
 
 def report(command: str, text: str) -> None:
@@ -15,12 +15,21 @@ def report(command: str, text: str) -> None:
         As the user calls it: ``cnnops conv``.
     text : str
     """
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
+    tell(f"{command}: error: {printable(' '.join(text.split()))}")
+
+
+def tell(text: str) -> None:
+    """Write to standard error, where it is open."""
     if sys.stderr is not None:
         try:
-            print(f"{command}: error: {line}", file=sys.stderr, flush=True)
+            print(text, file=sys.stderr, flush=True)
         except OSError:  # the status still tells
-            abandon(STDERR)
+            abandon(_STDERR)
+
+
+def printable(text: str) -> str:
+    """Show what a terminal would obey instead, as Python writes it."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def reason_of(error: Exception) -> str:

@@ -30,12 +30,17 @@ def check_with_input(settings: Settings, with_input: bool) -> None:
         )
 
 
-def is_viewed(settings: Settings) -> bool:
-    """Tell whether standard output gets a view."""
+def is_for_people(settings: Settings) -> bool:
+    """Tell whether what goes to standard output is text to read, and no JSON."""
     if settings.format != "auto":
         return settings.format == "table"
-    to_stdout = settings.output in (None, "-") and sys.stdout is not None
-    return to_stdout and sys.stdout.isatty() and not settings.quiet
+    return sys.stdout is not None and sys.stdout.isatty() and not settings.quiet
+
+
+def is_viewed(settings: Settings) -> bool:
+    """Tell whether standard output gets a view; beside --output, a format has to ask for it."""
+    is_asked = settings.format != "auto" or settings.output in (None, "-")
+    return is_asked and is_for_people(settings)
 
 
 def stdout_view(delivery: "Delivery", settings: Settings) -> Writer:
@@ -44,8 +49,7 @@ def stdout_view(delivery: "Delivery", settings: Settings) -> Writer:
     from cnnops_cli.views.terminal import Terminal
 
     terminal = Terminal.of(sys.stdout, color=not settings.no_color)
-    note = delivery.terminal_note if sys.stdout.isatty() else delivery.note
-    lines = _view_of(delivery, settings).lines(terminal, note)
+    lines = _view_of(delivery, settings).lines(terminal, delivery.stdout_note)
     text = plain_text(lines)
     if terminal.color:
         # Rich takes longer to import than a small convolution to run.

@@ -122,7 +122,7 @@ class _Threads:
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._started: list[Thread] = []
-        self._cores: dict[int, set[int]] = {}
+        self._apart_on: tuple[set[int], int] | None = None
         self._lock = Lock()
 
     @contextmanager
@@ -169,24 +169,27 @@ class _Threads:
         if core not in allowed or len(allowed) == 1:
             yield
             return
+        others = allowed - {core}
         with self._lock:
-            for thread in self._started:
-                self._keep_on(allowed - {core}, thread.native_id)
-        self._keep_on({core}, get_native_id())
+            if self._apart_on != (others, len(self._started)):
+                for thread in self._started:
+                    _keep_on(others, thread.native_id)
+                self._apart_on = others, len(self._started)
+        _keep_on({core}, get_native_id())
         try:
             yield
         finally:
-            self._keep_on(allowed, get_native_id())
-
-    def _keep_on(self, cores: set[int], thread: int | None) -> None:
-        if thread is not None and self._cores.get(thread) != cores:
-            with suppress(OSError):  # the process may have lost cores meanwhile
-                os.sched_setaffinity(thread, cores)
-                self._cores[thread] = cores
+            _keep_on(allowed, get_native_id())
 
     def _serve(self) -> None:
         while True:
             self._jobs.get()()
+
+
+def _keep_on(cores: set[int], thread: int | None) -> None:
+    if thread is not None:
+        with suppress(OSError):  # the process may have lost cores meanwhile
+            os.sched_setaffinity(thread, cores)
 
 
 @cache

@@ -9,12 +9,9 @@ import time
 import numpy as np
 import pytest
 
+from .processes import PIPES, interrupt_amid_endless_json
+
 AS_IT_IS = ["maxpool", "--dims", "1", "-k", "1"]
-PIPES = {
-    "stdin": subprocess.PIPE,
-    "stdout": subprocess.PIPE,
-    "stderr": subprocess.PIPE,
-}
 
 
 @pytest.mark.parametrize("format", ["json", "npy", "table"])
@@ -57,16 +54,7 @@ def test_an_interrupt_during_a_long_wait_is_silent(cnnops, tmp_path, options):
 
 def test_an_interrupt_is_heard_while_data_keep_coming(cnnops):
     with cnnops.start(*AS_IT_IS, bufsize=0, **PIPES) as process:
-        process.stdin.write(b"[")
-        for block in range(3000):
-            if block == 200:
-                process.send_signal(signal.SIGINT)
-            try:
-                process.stdin.write(b"1," * 32_768)
-            except BrokenPipeError:
-                break
-        else:
-            pytest.fail("still reading 180 MB after the interrupt")
+        interrupt_amid_endless_json(process)
         assert was_interrupted_silently(process)
 
 
