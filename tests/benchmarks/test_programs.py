@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import accuracy
 import commands
 import kernels
 import machine
@@ -15,6 +16,8 @@ import processes
 import pytest
 import results
 from tables import Table
+
+from cnnops_cli import conv
 
 FOLDER = Path(__file__).parent
 README = (FOLDER.parent.parent / "README.md").read_text()
@@ -85,6 +88,30 @@ def test_growth():
     (row,) = run("growth.py", "--rounds", "1", "--match", "batchnorm eval, rows of 512")
     points = ", ".join(rf"{size}: {TIME}" for size in (1, 4, 16, 64))
     assert re.match(rf"batchnorm eval, rows of 512 +batch +-?{RATIO} +1 +{points}", row)
+
+
+def test_accuracy(monkeypatch, capsys):
+    """A conv that rounds to float16 is above the limit, and listed."""
+
+    def exact_or_rounded(case, operands):
+        result = conv(*(operand.astype(np.float64) for operand in operands), **case.arguments)
+        return result if operands[0].dtype == np.float64 else result.astype(np.float32)
+
+    def coarse(*operands, **options):
+        return conv(*operands, **options).astype(np.float16)
+
+    monkeypatch.setattr(machine, "version", lambda name: "2.0")
+    monkeypatch.setattr(accuracy, "_by_pytorch", exact_or_rounded)
+    monkeypatch.setattr(accuracy, "conv", coarse)
+    accuracy.main(["--layers", "4"])
+    *rows, above = capsys.readouterr().out.split("---\n")[1].strip().split("\n")
+    assert re.match(rf"conv \d-D +\d +{RATIO} +{RATIO} +\d", rows[0])
+    assert re.match(r"\d+\.\d\d  \(\d+, ", above)
+
+
+def test_accuracy_without_pytorch(without_peers, capsys):
+    accuracy.main([])
+    assert capsys.readouterr().out.endswith("skipped: no torch\n")
 
 
 @pytest.mark.parametrize("program", [kernels, commands], ids=lambda module: module.__name__)
