@@ -11,7 +11,7 @@ from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops.parallel import using_threads
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, PLAIN, STDIN, Reading, read_tensor
-from cnnops_cli.tensors.tensor import Tensor, has_letters
+from cnnops_cli.tensors.tensor import Tensor, has_letters, is_stand_in
 
 _LAID_OUT_AS_INPUT = ("input", "mask", "expect")
 
@@ -54,10 +54,15 @@ def _as_laid_out(tensors: dict[str, Tensor], layout: str) -> dict[str, Tensor]:
     if layout != "channels-last":
         return tensors
     return tensors | {
-        name: tensor._replace(array=np.ascontiguousarray(np.moveaxis(tensor.array, 0, -1)))
+        name: tensor._replace(array=_with_channels_last(tensor.array))
         for name, tensor in tensors.items()
         if tensor.picture and name in _LAID_OUT_AS_INPUT
     }
+
+
+def _with_channels_last(planes: Array) -> Array:
+    moved = np.moveaxis(planes, 0, -1)
+    return moved if is_stand_in(planes) else np.ascontiguousarray(moved)
 
 
 def as_batch(tensor: Tensor) -> Tensor:

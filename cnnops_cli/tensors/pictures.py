@@ -30,6 +30,10 @@ _WITHOUT_ALPHA = ("BMP", "JPEG")
 _SEVERAL = ("PNG", "TIFF", "WEBP")
 """Formats whose further frames are as good as the first; those of a JPEG are previews and maps."""
 
+_SIDEWAYS = (5, 6, 7, 8)
+"""Orientation tags of pictures whose rows are stored as columns."""
+_ORIENTATION = 0x112
+
 _AS_THEY_ARE = ("L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B")
 _IN_GREY = {"1": "L", "La": "LA"}
 _IN_COLOUR = {"P": "RGB", "PA": "RGBA", "RGBa": "RGBA"}
@@ -50,7 +54,7 @@ def check_installed(name: str) -> None:
         raise CnnopsError(f"{name} is a picture, which takes Pillow: {_INSTALL}")
 
 
-def read_picture(stream: BinaryIO, name: str) -> Array:
+def read_picture(stream: BinaryIO, name: str, *, header: bool = False) -> Array:
     """Read a picture, turned upright.
 
     Parameters
@@ -59,6 +63,8 @@ def read_picture(stream: BinaryIO, name: str) -> Array:
         Seekable, at its start.
     name : str
         What the user calls it, for errors.
+    header : bool
+        Decode no pixels: zeros stand in their place, one in memory for all.
 
     Returns
     -------
@@ -85,7 +91,11 @@ def read_picture(stream: BinaryIO, name: str) -> Array:
             _import_formats()
             with Image.open(stream, formats=list(_FORMATS)) as picture:
                 _check_depth(picture, name)
-                array = np.asarray(_expanded(ImageOps.exif_transpose(picture)))
+                mode = _mode_of_channels(picture)
+                if header and _is_told_before_pixels(picture, stream):
+                    return _stand_in(picture, mode)
+                upright = ImageOps.exif_transpose(picture)
+                array = np.asarray(upright if upright.mode == mode else upright.convert(mode))
     except (CnnopsError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -119,14 +129,41 @@ def _check_depth(picture: "Picture", name: str) -> None:
             )
 
 
-def _expanded(picture: "Picture") -> "Picture":
-    """Bring a picture to channels of numbers, of which an alpha channel is the last."""
+def _mode_of_channels(picture: "Picture") -> str:
+    """Name the mode in which channels are numbers, of which alpha is the last."""
     mode = picture.mode
     if picture.has_transparency_data and mode in ("1", "L", "P", "RGB"):
-        return picture.convert("LA" if mode in ("1", "L") else "RGBA")
+        return "LA" if mode in ("1", "L") else "RGBA"
     if mode in _AS_THEY_ARE:
-        return picture
-    return picture.convert(_IN_GREY.get(mode) or _IN_COLOUR.get(mode, "RGB"))
+        return mode
+    return _IN_GREY.get(mode) or _IN_COLOUR.get(mode, "RGB")
+
+
+def _is_told_before_pixels(picture: "Picture", stream: BinaryIO) -> bool:
+    """Tell whether nothing stands behind the pixels of a PNG, where its orientation may be."""
+    if picture.format != "PNG":
+        return True
+    kinds = []
+    stream.seek(8)
+    while len(start := stream.read(8)) == 8:
+        kinds.append(start[4:])
+        stream.seek(int.from_bytes(start[:4], "big") + 4, io.SEEK_CUR)
+    pixels = kinds.index(b"IDAT")
+    return {b"IDAT", b"IEND"}.issuperset(kinds[pixels:])
+
+
+def _stand_in(picture: "Picture", mode: str) -> Array:
+    """Make zeros in the form of a picture that is not decoded."""
+    from PIL import Image, ImageMode
+
+    width, height = picture.size
+    # A PNG's own method decodes it first; the size of a TIFF is that of the upright picture.
+    orientation = Image.Image.getexif(picture).get(_ORIENTATION)
+    if orientation in _SIDEWAYS and picture.format != "TIFF":
+        width, height = height, width
+    stored = ImageMode.getmode(mode)
+    zero = np.zeros((), np.dtype(stored.typestr).newbyteorder("="))
+    return np.broadcast_to(zero, (len(stored.bands), height, width))
 
 
 def encode_picture(path: str, array: Array, *, layout: str, stretch: bool) -> bytes:

@@ -37,7 +37,8 @@ class Reading(NamedTuple):
     Attributes
     ----------
     headers : bool
-        Of an array file, only what its header tells: shape and dtype, the values being zeros.
+        Of an array file or a picture, only what its header tells: shape and dtype, the values
+        being zeros.
     letters : bool
         In JSON, letters may stand for numbers: they make an array of objects.
     """
@@ -85,7 +86,7 @@ def read_tensor(text: str, argument: str, reading: Reading = PLAIN) -> Tensor:
             array = Archive(stream, size, option + path).read(member, header=reading.headers)
             return Tensor(array, option + text, weak=False)
         if Path(path).suffix.lower() in PICTURE_SUFFIXES:
-            return _read_picture(stream, option + text)
+            return _read_picture(stream, option + text, reading)
         return _read_plain(stream, size, option + text, reading)
 
 
@@ -190,7 +191,7 @@ def _read_plain(stream: BinaryIO, size: int, name: str, reading: Reading) -> Ten
     if name.endswith(".npy") or (_starts_with(stream, NPY_MAGIC) and not name.endswith(".json")):
         return Tensor(read_npy(stream, size, name, header=reading.headers), name, weak=False)
     if _is_picture(stream) and not name.endswith(".json"):
-        return _read_picture(stream, name)
+        return _read_picture(stream, name, reading)
     from cnnops_cli.tensors.json_pieces import read_array
 
     with _or_letters(stream, name, reading.letters) as found:
@@ -205,10 +206,11 @@ def _is_picture(stream: BinaryIO) -> bool:
     return start.startswith(_PICTURE_MAGIC) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
 
 
-def _read_picture(stream: BinaryIO, name: str) -> Tensor:
+def _read_picture(stream: BinaryIO, name: str, reading: Reading) -> Tensor:
     from cnnops_cli.tensors.pictures import read_picture
 
-    return Tensor(read_picture(stream, name), name, weak=False, picture=True)
+    array = read_picture(stream, name, header=reading.headers)
+    return Tensor(array, name, weak=False, picture=True)
 
 
 def split_member(text: str) -> tuple[str, str | None]:

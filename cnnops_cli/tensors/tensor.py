@@ -87,7 +87,7 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
     array = tensor.array
     if array.dtype == dtype:
         return array
-    if _is_header(array):
+    if is_stand_in(array):
         one = tensor._replace(array=np.asarray(array[(0,) * array.ndim]))
         return np.broadcast_to(convert(one, dtype), array.shape)
     converted = np.empty(array.shape, dtype)
@@ -106,14 +106,14 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
     return converted
 
 
-def _is_header(array: Array) -> bool:
-    """Whether one value in memory stands for all."""
+def is_stand_in(array: Array) -> bool:
+    """Tell whether one value in memory stands for all, of which only a header was read."""
     return array.size > 1 and not any(array.strides)
 
 
 def _truth(array: Array) -> Array:
     """Turn numbers into 0 and 1."""
-    if _is_header(array):
+    if is_stand_in(array):
         return np.broadcast_to(np.zeros((), np.uint8), array.shape)
     truth: Array = (array != 0).view(np.uint8)
     return truth

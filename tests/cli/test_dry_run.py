@@ -2,6 +2,8 @@
 
 import json
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -81,6 +83,24 @@ def test_an_archive(cnnops, tmp_path):
     np.savez(tmp_path / "w.npz", x=np.ones((1, 4, 4), np.uint8))
     told = estimate(cnnops, "maxpool", "-k", "2", "w.npz:x")
     assert (told["shape"], told["dtype"], told["comparisons"]) == ([1, 2, 2], "uint8", 12)
+
+
+@pytest.mark.parametrize("layout", ["channels-first", "channels-last"])
+def test_a_picture_whose_pixels_are_missing(cnnops, tmp_path, layout):
+    pytest.importorskip("PIL")
+    header = struct.pack(">IIBBBBB", 12_000, 10_000, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", b""), (b"IEND", b""))
+    (tmp_path / "x.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+            for kind, body in chunks
+        )
+    )
+    call = ["maxpool", "-k", "2", "--layout", layout, "x.png"]
+    told = estimate(cnnops, *call, setup="ulimit -v 1000000")
+    shape = [3, 5000, 6000] if layout == "channels-first" else [5000, 6000, 3]
+    assert (told["shape"], told["dtype"]) == (shape, "uint8")
 
 
 def test_integers_are_computed_in_what_holds_their_sums(cnnops, header):

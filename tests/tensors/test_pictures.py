@@ -145,6 +145,60 @@ def test_the_orientation_tag_is_obeyed(tag, turned):
         same(got, np.ascontiguousarray([turned(plane) for plane in upright]))
 
 
+def with_chunk_at_the_end(data, kind, body):
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    end = data.index(b"IEND") - 4
+    return data[:end] + chunk + data[end:]
+
+
+def kinds_of_pictures():
+    """Each kind that is read, by name: as it lies on a disk."""
+    deep = np.arange(35, dtype=np.uint16).reshape(5, 7) * 1000
+    for kind in ("PNG", "TIFF", "JPEG", "WEBP", "BMP"):
+        yield f"grey {kind}", stored(picture_of(GREY), kind)
+        yield f"colour {kind}", stored(picture_of(COLOUR), kind)
+        for tag in range(1, 9):
+            exif = Image.Exif()
+            exif[0x0112] = tag
+            yield f"turned {tag} {kind}", stored(picture_of(COLOUR), kind, exif=exif)
+    for kind in ("PNG", "TIFF", "WEBP"):
+        yield f"alpha {kind}", stored(picture_of(np.concatenate([COLOUR, ALPHA])), kind)
+    sideways = Image.Exif()
+    sideways[0x0112] = 6
+    late = sideways.tobytes().removeprefix(b"Exif\0\0")
+    yield "turned at the end", with_chunk_at_the_end(stored(picture_of(GREY)), b"eXIf", late)
+    yield "grey with alpha", stored(picture_of(np.concatenate([GREY, ALPHA])))
+    yield "16 bits PNG", stored(Image.fromarray(deep))
+    yield "16 bits TIFF", stored(Image.fromarray(deep), "TIFF")
+    yield "floating", stored(Image.fromarray(np.ones((5, 7), np.float32)), "TIFF")
+    yield "wide", stored(Image.fromarray(np.ones((5, 7), np.int32)), "TIFF")
+    yield "cmyk", stored(Image.new("CMYK", (7, 5)), "TIFF")
+    yield "1 bit", stored(Image.new("1", (7, 5)))
+    yield "palette", stored(Image.new("P", (7, 5)))
+    yield "palette with alpha", stored(Image.new("P", (7, 5)), transparency=1)
+    yield "transparent grey", stored(Image.new("L", (7, 5)), transparency=1)
+    yield "transparent colour", stored(Image.new("RGB", (7, 5)), transparency=(1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    "data", [pytest.param(data, id=name) for name, data in kinds_of_pictures()]
+)
+def test_a_header_tells_the_form(data):
+    whole = read(data)
+    told = read_picture(io.BytesIO(data), "x.png", header=True)
+    assert (told.shape, told.dtype) == (whole.shape, whole.dtype)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_header_is_told_without_the_pixels(kind):
+    noise = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
+    cut = stored(Image.fromarray(noise), kind)[:1000]
+    with pytest.raises(CnnopsError, match="is damaged"):
+        read(cut)
+    told = read_picture(io.BytesIO(cut), "x.png", header=True)
+    assert (told.shape, told.dtype, told.strides) == ((3, 64, 96), np.uint8, (0, 0, 0))
+
+
 def test_several_pictures_are_refused():
     pages = [Image.fromarray(GREY[0])] * 3
     data = stored(pages[0], "TIFF", save_all=True, append_images=pages[1:])
