@@ -77,8 +77,9 @@ def cnnops(
 ) -> None:
     """Tensor operations of convolutional networks, exact about PyTorch's semantics.
 
-    INPUT and every TENSOR are .npy, .npz or JSON: a file, standard input, or text. The result goes
-    to standard output, as a view on a terminal and as JSON in a pipe, or to a file (-o).
+    INPUT and every TENSOR are .npy, .npz, JSON or a picture: a file, standard input, or text. The
+    result goes to standard output, as a view on a terminal and as JSON in a pipe, or to a file
+    (-o). --explain shows the arithmetic behind it, --expect checks it.
     """
 
 

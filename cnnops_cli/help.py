@@ -34,9 +34,9 @@ class HelpfulCommand(TyperCommand):
                     formatter.write_text(paragraph.replace("\n", " "))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options by group, in the order in which the groups first appear."""
+        """Write INPUT, then the options by group, in the order in which the groups first appear."""
         sections: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for param in self.get_params(ctx):
+        for param in sorted(self.get_params(ctx), key=lambda each: each.param_type_name):
             record = param.get_help_record(ctx)
             if record is not None:
                 usual = "Options" if param.param_type_name == "option" else "Arguments"

@@ -1,6 +1,7 @@
 """The arrows of the house: who may import whom, and what."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,11 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
 def imports_of(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -76,6 +82,17 @@ def test_imports_run_downward(path):
     rooms = {name.split(".")[1] for name in ours}
     allowed = MAY_IMPORT[room_of(path)] | {room_of(path), "__version__"}
     assert rooms <= allowed, f"{path.name} imports {rooms - allowed}"
+
+
+def test_no_imports_run_in_a_circle():
+    files = {module_of(path): path for path in MODULES}
+    arrows = {}
+    for module, path in files.items():
+        nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+        named = {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+        arrows[module] = files.keys() & (named | {node.module for node in nodes})
+    assert arrows[f"{NAME}.commands.conv"] > {f"{NAME}.commands.settle", f"{NAME}.parsers"}
+    graphlib.TopologicalSorter(arrows).prepare()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from cnnops_cli import options, parsers
-from cnnops_cli.commands.deliver import Delivery, check_output
+from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import Form, as_batch, computing
-from cnnops_cli.commands.run import run, settle
+from cnnops_cli.commands.run import run
+from cnnops_cli.commands.settle import settle
 from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
@@ -126,7 +127,6 @@ def batchnorm(
     settings = settle(
         settings, inputs, weight, bias, running_mean, running_var, state, save_state=save_state
     )
-    check_output(settings, save_state)
     saved = {} if state is None else _read_state(state)
     batches = saved.pop(_COUNT, 0)
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import numpy as np
 
 from cnnops_cli import options, parsers
-from cnnops_cli.commands.deliver import Delivery, check_output
+from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.layer import fresh_layer
 from cnnops_cli.commands.operands import Form, check_letters, computing
-from cnnops_cli.commands.run import run, settle
-from cnnops_cli.commands.view import check_with_input
+from cnnops_cli.commands.run import run
+from cnnops_cli.commands.settle import settle
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import convolve
@@ -175,8 +175,6 @@ def conv(
     settings = settle(
         settings, inputs, kernel, bias, save_kernel=save_kernel, with_input=with_input
     )
-    check_output(settings, save_kernel)
-    check_with_input(settings, with_input)
     layer = fresh_layer(
         kernel,
         bias,

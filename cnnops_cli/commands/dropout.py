@@ -5,9 +5,10 @@ from typing import Annotated
 import numpy as np
 
 from cnnops_cli import options, parsers
-from cnnops_cli.commands.deliver import Delivery, check_output
+from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import Form, as_batch, computing
-from cnnops_cli.commands.run import run, settle
+from cnnops_cli.commands.run import run
+from cnnops_cli.commands.settle import settle
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.dropout import check_chance, draw_mask, keep, mask_shape
@@ -91,7 +92,6 @@ def dropout(
         cnnops dropout --mask '[1, 0, 1, 1]' '[0.5, 1.5, 2.5, 3.5]'
     """
     settings = settle(settings, inputs, mask, mask_output=mask_output)
-    check_output(settings, mask_output)
     check_chance(p)
     if mask is not None and (seed is not None or channelwise):
         raise CnnopsError("--mask says what is kept; leave --seed and --channelwise out")

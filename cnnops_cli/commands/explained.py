@@ -2,55 +2,22 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
+from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.report import tell
-from cnnops_cli.commands.view import is_for_people
-from cnnops_cli.errors import CnnopsError
+from cnnops_cli.commands.stdout import is_for_people
 from cnnops_cli.explain.cells import FIRST_CELLS, Cells, Explanation, Index, indices_of
 from cnnops_cli.explain.report import json_line, json_lines, text_lines
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer
 from cnnops_cli.views.terminal import Terminal
 
-if TYPE_CHECKING:
-    from cnnops_cli.commands.deliver import Delivery
-
 _PIECE = 1 << 16
 """Characters that are written at a time."""
 
 
-def check_asked(settings: Settings, *paths: str | None) -> None:
-    """Refuse, before any work, what --explain, --at and --dry-run cannot be given with.
-
-    Parameters
-    ----------
-    settings : Settings
-    *paths : str, optional
-        The files that the command writes beside --output.
-
-    Raises
-    ------
-    CnnopsError
-    """
-    if settings.at and not settings.explain:
-        raise CnnopsError("--at picks cells for --explain; give both")
-    if settings.explain and settings.dry_run:
-        raise CnnopsError("--dry-run computes nothing that --explain could show; leave one out")
-    asked = "--explain" if settings.explain else "--dry-run"
-    for option, value in (("--view", settings.view), ("--expect", settings.expect)):
-        if value is not None:
-            raise CnnopsError(f"{asked} has no result for {option}; leave one of them out")
-    if settings.format == "npy":
-        raise CnnopsError(f"{asked} shows text or JSON: --format table or json, not npy")
-    if settings.output == "-":
-        raise CnnopsError(f"{asked} has standard output to itself; name a file with --output")
-    files = [path for path in (settings.output, *paths) if path is not None]
-    if settings.dry_run and files:
-        raise CnnopsError(f"--dry-run computes nothing that {files[0]} could hold; leave it out")
-
-
-def report_writer(delivery: "Delivery", settings: Settings) -> Writer:
+def report_writer(delivery: Delivery, settings: Settings) -> Writer:
     """Tell how standard output is written where it does not carry the result."""
     as_text = is_for_people(settings)
     if delivery.estimate is not None:
@@ -64,7 +31,7 @@ def report_writer(delivery: "Delivery", settings: Settings) -> Writer:
 
 
 def _explanation_writer(
-    delivery: "Delivery", cells: Cells, settings: Settings, *, as_text: bool
+    delivery: Delivery, cells: Cells, settings: Settings, *, as_text: bool
 ) -> Writer:
     output, place = delivery.output, delivery.form.place_of_input
     picked = indices_of(output.shape, settings.at)
@@ -83,13 +50,13 @@ def _explanation_writer(
 
 
 def _explained(
-    delivery: "Delivery", cells: Cells, picked: list[Index]
+    delivery: Delivery, cells: Cells, picked: list[Index]
 ) -> Iterator[tuple[Index, Explanation]]:
     for at in picked:
         yield at, cells(delivery.form.place_in_result(at, delivery.result))
 
 
-def _formulas_writer(delivery: "Delivery") -> Writer:
+def _formulas_writer(delivery: Delivery) -> Writer:
     from cnnops_cli.explain.letters import formula_lines
 
     planes, output = delivery.form.planes(delivery.result), delivery.output

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from cnnops_cli.commands.deliver import Delivery, deliver, wants_summary
+from cnnops_cli.commands.deliver import deliver, wants_summary
+from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import read_tensors
 from cnnops_cli.commands.report import reason_of, report
 from cnnops_cli.commands.watch import progress_of

@@ -7,7 +7,8 @@ from functools import partial
 from cnnops_cli.checks.comparison import Comparison, compare
 from cnnops_cli.checks.report import differences, verdict
 from cnnops_cli.checks.tolerance import tolerance_of
-from cnnops_cli.commands.deliver import Delivery, deliver
+from cnnops_cli.commands.deliver import deliver
+from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.report import printable, tell
 from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.options import Settings

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, TextIO, cast
 
-from cnnops_cli.commands.deliver import Delivery, write_stdout
+from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.report import reason_of, report
+from cnnops_cli.commands.stdout import write_stdout
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings

@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 from cnnops_cli import options, parsers
-from cnnops_cli.commands.deliver import Delivery, check_output
+from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import Form, check_letters, computing
-from cnnops_cli.commands.run import run, settle
-from cnnops_cli.commands.view import check_with_input
+from cnnops_cli.commands.run import run
+from cnnops_cli.commands.settle import settle
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.geometry import per_axis
@@ -101,8 +101,6 @@ def maxpool(
         cat tensors.jsonl | cnnops maxpool -k 2 --lines
     """
     settings = settle(settings, inputs, indices=indices, with_input=with_input)
-    check_output(settings, indices)
-    check_with_input(settings, with_input)
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
     dims_of_window = parsers.dims_of("--kernel", kernel_size) if dims is None else dims

@@ -3,104 +3,16 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from cnnops_cli.commands.deliver import Delivery, deliver
+from cnnops_cli.commands.deliver import deliver
+from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import check_standard_input, read_tensors
 from cnnops_cli.commands.watch import watching_tiles
-from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.parsers import is_directory
 from cnnops_cli.tensors.read import PLAIN, STDIN, Reading
 from cnnops_cli.tensors.tensor import Tensor
 
 Work = Callable[[dict[str, Tensor]], Delivery]
-
-_OF_ONE_RESULT = ("view", "explain", "dry_run", "expect")
-"""Settings that show, check or write one result."""
-_MOST_SHOWN = 40
-
-
-def settle(
-    settings: Settings, inputs: list[str] | None, *read: str | None, **of_one: Any
-) -> Settings:
-    """Refuse, before any work, what does not go with how many inputs there are.
-
-    Parameters
-    ----------
-    settings : Settings
-    inputs : list of str, optional
-    *read : str, optional
-        What else is read, and so may not be replaced by a result.
-    **of_one
-        The command's own options that name a file for one result.
-
-    Returns
-    -------
-    Settings
-        With the file of the one INPUT where its result goes to a directory.
-
-    Raises
-    ------
-    CnnopsError
-        If two results would go to one file, or one where something is read, or an option is for
-        one result and there are several.
-    """
-    texts = inputs or [STDIN]
-    if settings.lines or len(texts) > 1:
-        why = "--lines has" if settings.lines else f"{len(texts)} INPUTs have"
-        _check_none_is_of_one(settings, of_one, why)
-    elif settings.keep_going:
-        raise CnnopsError("--keep-going goes with --lines, or with several INPUTs")
-    if settings.lines:
-        _check_lines(settings, inputs)
-        return settings
-    if len(texts) > 1:
-        _check_several(settings, texts)
-    elif not is_directory(settings.output):
-        return settings
-    from cnnops_cli.commands.files import check_places, places
-
-    directory = str(settings.output)
-    check_places(texts, directory, [text for text in read if text is not None])
-    return settings if len(texts) > 1 else settings._replace(output=places(texts, directory)[0])
-
-
-def _check_none_is_of_one(settings: Settings, options: dict[str, Any], why: str) -> None:
-    shared = settings._asdict()
-    options = {name: shared.get(name) for name in _OF_ONE_RESULT} | options
-    for name, value in options.items():
-        if value:
-            raise CnnopsError(
-                f"--{name.replace('_', '-')} is for one result, and {why} several; leave it out"
-            )
-
-
-def _check_lines(settings: Settings, inputs: list[str] | None) -> None:
-    if inputs not in (None, [], [STDIN]):
-        raise CnnopsError(f"--lines reads standard input; leave INPUT {inputs[0]} out")
-    if settings.format not in ("auto", "json"):
-        raise CnnopsError(f"--lines writes JSON; leave --format {settings.format} out")
-    if settings.output not in (None, STDIN):
-        raise CnnopsError(
-            f"--lines writes to standard output; leave --output out (> {settings.output} takes "
-            "the lines)"
-        )
-
-
-def _check_several(settings: Settings, texts: list[str]) -> None:
-    if not is_directory(settings.output):
-        first, second = (text[:_MOST_SHOWN] for text in texts[:2])
-        hint = "; JSON text stands in quotes" if "[" in first else ""
-        raise CnnopsError(
-            f"several INPUTs, as {first} and {second}, need a directory for their results: "
-            f"-o DIRECTORY/{hint}"
-        )
-    if settings.format != "auto":
-        raise CnnopsError(
-            f"--format {settings.format} is for one result, but there are {len(texts)} INPUTs, "
-            "whose suffixes tell the formats"
-        )
 
 
 def run(

@@ -4,46 +4,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnops_cli.errors import CnnopsError
+from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer, bytes_writer
 
 if TYPE_CHECKING:
-    from cnnops_cli.commands.deliver import Delivery
     from cnnops_cli.views.view import View
 
 
-def check_with_input(settings: Settings, with_input: bool) -> None:
-    """Refuse `--with-input` where nothing would show it.
-
-    Raises
-    ------
-    CnnopsError
-        If there is no view.
-    """
-    if with_input and (settings.explain or settings.dry_run):
-        raise CnnopsError("--with-input is part of the view, which --explain and --dry-run replace")
-    if with_input and settings.view is None and not is_viewed(settings):
-        raise CnnopsError(
-            "--with-input is part of the view, and this call shows none: add --format table or "
-            "--view FILE"
-        )
-
-
-def is_for_people(settings: Settings) -> bool:
-    """Tell whether what goes to standard output is text to read, and no JSON."""
-    if settings.format != "auto":
-        return settings.format == "table"
-    return sys.stdout is not None and sys.stdout.isatty() and not settings.quiet
-
-
-def is_viewed(settings: Settings) -> bool:
-    """Tell whether standard output gets a view; beside --output, a format has to ask for it."""
-    is_asked = settings.format != "auto" or settings.output in (None, "-")
-    return is_asked and is_for_people(settings)
-
-
-def stdout_view(delivery: "Delivery", settings: Settings) -> Writer:
+def stdout_view(delivery: Delivery, settings: Settings) -> Writer:
     """Tell how standard output is written as a view: coloured and named in full on a terminal."""
     from cnnops_cli.views.files import in_ascii, plain_text
     from cnnops_cli.views.terminal import Terminal
@@ -63,7 +32,7 @@ def stdout_view(delivery: "Delivery", settings: Settings) -> Writer:
         return bytes_writer(in_ascii(text).encode(encoding, errors="replace"))
 
 
-def file_view(delivery: "Delivery", settings: Settings, path: str) -> Writer:
+def file_view(delivery: Delivery, settings: Settings, path: str) -> Writer:
     """Tell how a view is written to a path, by its suffix; the same wherever it is called."""
     from cnnops_cli.views.files import html, plain_text, svg
     from cnnops_cli.views.terminal import Terminal
@@ -73,7 +42,7 @@ def file_view(delivery: "Delivery", settings: Settings, path: str) -> Writer:
     return bytes_writer(write(_view_of(delivery, settings).lines(terminal, delivery.note)).encode())
 
 
-def _view_of(delivery: "Delivery", settings: Settings) -> "View":
+def _view_of(delivery: Delivery, settings: Settings) -> "View":
     from cnnops_cli.views.view import View
 
     return View(

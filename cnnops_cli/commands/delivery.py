@@ -1,0 +1,81 @@
+"""What a command hands on: a result, and what else was asked for."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnnops_cli.commands.operands import Form
+from cnnops_cli.dtypes import Array
+from cnnops_cli.tensors.write import Writer
+
+if TYPE_CHECKING:
+    from cnnops_cli.explain.cells import Cells
+    from cnnops_cli.explain.estimate import Estimate
+
+
+class Delivery:
+    """A result, and what else was asked for.
+
+    Parameters
+    ----------
+    operator : str
+        The name of the command.
+    result : numpy.ndarray
+        As the operator returned it, channels first.
+    form : Form
+        What the user has in its place.
+    note : str
+        What the view and the summary say beside the result, as a seed that was drawn.
+    algorithm : str
+        How it was computed. A terminal alone is told: elsewhere the view is compared byte by byte,
+        and a faster way to the same numbers is no change.
+
+    Attributes
+    ----------
+    files : dict of str to callable
+        What other files hold, by path.
+    beside : dict of str to numpy.ndarray or list of str
+        What the view shows before the result, by name: planes, or what is said of them.
+    cells : callable, optional
+        Explains a cell of the result; where there is one, that is what standard output shows.
+    estimate : Estimate, optional
+        What the result would take, where nothing was computed.
+    """
+
+    def __init__(
+        self, operator: str, result: Array, form: Form, note: str = "", algorithm: str = ""
+    ) -> None:
+        self.operator = operator
+        self.result = result
+        self.form = form
+        self.note = note
+        self.algorithm = algorithm
+        self.files: dict[str, Writer] = {}
+        self.beside: dict[str, Array | list[str]] = {}
+        self.cells: Cells | None = None
+        self.estimate: Estimate | None = None
+
+    @classmethod
+    def planned(cls, operator: str, estimate: "Estimate", form: Form) -> "Delivery":
+        """What there is of a result that was not computed: its shape, and zeros in its place."""
+        delivery = cls(
+            operator, np.broadcast_to(np.zeros((), estimate.dtype), estimate.shape), form
+        )
+        delivery.estimate = estimate
+        return delivery
+
+    @property
+    def terminal_note(self) -> str:
+        """The note with what only a terminal is told."""
+        return "  ".join(filter(None, (self.algorithm, self.note)))
+
+    @property
+    def stdout_note(self) -> str:
+        """The note for what standard output is."""
+        return self.terminal_note if sys.stdout.isatty() else self.note
+
+    @property
+    def output(self) -> Array:
+        """The result in the user's layout."""
+        return self.form.from_operator(self.result)

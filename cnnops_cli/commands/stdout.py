@@ -1,0 +1,64 @@
+"""Standard output: what goes there, and how it is written."""
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.write import Writer
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+def is_written(settings: Settings) -> bool:
+    """Tell whether anything goes to standard output; beside --output, a format asks for it."""
+    if settings.explain or settings.dry_run:
+        return True
+    unasked = settings.output is None and settings.expect is None
+    return unasked or settings.output == "-" or settings.format != "auto"
+
+
+def is_for_people(settings: Settings) -> bool:
+    """Tell whether what goes to standard output is text to read, and no JSON."""
+    if settings.format != "auto":
+        return settings.format == "table"
+    return sys.stdout is not None and sys.stdout.isatty() and not settings.quiet
+
+
+def is_viewed(settings: Settings) -> bool:
+    """Tell whether standard output gets a view; beside --output, a format has to ask for it."""
+    is_asked = settings.format != "auto" or settings.output in (None, "-")
+    return is_asked and is_for_people(settings)
+
+
+class _Unbuffered(io.RawIOBase):
+    """Standard output without a buffer, so that nothing is left to fail when the process ends."""
+
+    def write(self, data: "ReadableBuffer") -> int:
+        """Write all of it, where a write may take only a part."""
+        view = memoryview(data)
+        size = len(view)
+        while view:
+            view = view[os.write(sys.stdout.fileno(), view) :]
+        return size
+
+
+def write_stdout(write: Writer) -> None:
+    """Write to standard output at once.
+
+    Raises
+    ------
+    BrokenPipeError
+        If whoever read it has gone.
+    CnnopsError
+        If it cannot be written otherwise.
+    """
+    try:
+        write(cast(BinaryIO, _Unbuffered()))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CnnopsError(f"cannot write standard output: {error.strerror}") from error
