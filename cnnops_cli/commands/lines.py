@@ -52,23 +52,27 @@ def answer_lines(
     stdin, failed, number = sys.stdin.buffer, 0, 0
     os.set_blocking(stdin.fileno(), True)  # else what is not there yet looks like the end
     watched = settings if _is_seen(sys.stdin, sys.stdout) else settings._replace(quiet=True)
-    with progress_of(watched, command, "lines", _size(stdin)) as progress:
-        for number, line in enumerate(_lines(cast(io.BufferedReader, stdin)), 1):
-            try:
-                delivery = work({"input": _parse(line), **operands})
-                write = json_writer(delivery.output, settings.precision)
-            except (CnnopsError, MemoryError) as error:
-                reason = f"line {number}: {reason_of(error)}"
-                if not settings.keep_going:
-                    raise CnnopsError(reason) from None
-                failed += 1
-                write = bytes_writer(b"null\n")
+    try:
+        with progress_of(watched, command, "lines", _size(stdin)) as progress:
+            for number, line in enumerate(_lines(cast(io.BufferedReader, stdin)), 1):
+                try:
+                    delivery = work({"input": _parse(line), **operands})
+                    write = json_writer(delivery.output, settings.precision)
+                except (CnnopsError, MemoryError) as error:
+                    reason = f"line {number}: {reason_of(error)}"
+                    if not settings.keep_going:
+                        raise CnnopsError(reason) from None
+                    failed += 1
+                    write = bytes_writer(b"null\n")
+                    if progress:
+                        progress.clear()
+                    report(f"cnnops {command}", reason)
+                write_stdout(write)
                 if progress:
-                    progress.clear()
-                report(f"cnnops {command}", reason)
-            write_stdout(write)
-            if progress:
-                progress.advance(weight=len(line) + 1)
+                    progress.advance(weight=len(line) + 1)
+    except BrokenPipeError:  # whoever read the answers does not need to know less of the failures
+        if not failed:
+            raise
     if failed:
         raise CnnopsError(
             f"{failed} of {number} line{'s' * (number != 1)} failed; null stands in their place"

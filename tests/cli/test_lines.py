@@ -202,6 +202,17 @@ def test_a_reader_that_has_enough_ends_it_quietly(cnnops):
         assert (process.wait(20), process.stderr.read()) == (0, b"")
 
 
+def test_a_reader_that_has_enough_changes_nothing_about_lines_that_failed(cnnops):
+    with cnnops.start(*CONV, "--keep-going", bufsize=0, **PIPES) as process:
+        assert ask(process, b"[[1,2],[3,x\n") == b"null\n"
+        process.stdout.close()
+        process.stdin.write(b"[[1,2],[3,4]]\n")
+        assert process.wait(20) == 2
+        said = process.stderr.read().decode().splitlines()
+    assert said[0].startswith("cnnops conv: error: line 1: INPUT is not JSON")
+    assert said[1:] == ["cnnops conv: error: 1 of 2 lines failed; null stands in their place"]
+
+
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
