@@ -9,6 +9,7 @@ from cnnops_cli.checks.report import differences, verdict
 from cnnops_cli.checks.tolerance import tolerance_of
 from cnnops_cli.commands.deliver import deliver
 from cnnops_cli.commands.delivery import Delivery
+from cnnops_cli.commands.operands import as_batch
 from cnnops_cli.commands.report import printable, tell
 from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.options import Settings
@@ -17,7 +18,7 @@ from cnnops_cli.tensors.read import STDIN, split_member
 from cnnops_cli.tensors.tensor import Tensor
 
 
-def check_options(settings: Settings, outputs: Sequence[str]) -> None:
+def check_options(settings: Settings, outputs: Sequence[str], sources: Sequence[str]) -> None:
     """Refuse, before any work, options of a check that do not go together.
 
     Parameters
@@ -25,12 +26,14 @@ def check_options(settings: Settings, outputs: Sequence[str]) -> None:
     settings : Settings
     outputs : sequence of str
         The real paths of the other files that are written.
+    sources : sequence of str
+        The other tensors that are read.
 
     Raises
     ------
     CnnopsError
-        If there is nothing to compare with, tolerances contradict each other, or the golden file
-        cannot be written or would be replaced by another result.
+        If there is nothing to compare with, options contradict each other, or the golden file
+        cannot be written, is read as another tensor, or would be replaced by another result.
     """
     if settings.expect is None:
         raise CnnopsError(f"{settings.check_options()[0]} goes with --expect TENSOR")
@@ -39,11 +42,25 @@ def check_options(settings: Settings, outputs: Sequence[str]) -> None:
         raise CnnopsError(f"--ulp is a tolerance by itself; leave {other} out")
     if settings.update_expected:
         golden_path(settings.expect)
+        if settings.equal_nan is False:
+            raise CnnopsError(
+                "--update-expected takes NaN as equal to NaN; leave --no-equal-nan out"
+            )
+        if _place(settings.expect) in map(_place, sources):
+            raise CnnopsError(
+                f"--update-expected would replace {settings.expect}, which the result is made of"
+            )
     if os.path.realpath(split_member(settings.expect)[0]) in outputs:
         raise CnnopsError(
             f"{settings.expect} is what --expect compares with, and would be replaced by another "
             "result; --update-expected writes it"
         )
+
+
+def _place(text: str) -> tuple[str, str | None]:
+    """Tell tensors in files apart, whatever they are called."""
+    path, member = split_member(text)
+    return os.path.realpath(path), member
 
 
 def deliver_checked(delivery: Delivery, settings: Settings, expected: Tensor | None) -> None:
@@ -89,7 +106,10 @@ def _compare(delivery: Delivery, settings: Settings, expected: Tensor) -> Compar
         ulp=settings.ulp,
         equal_nan=settings.update_expected or bool(settings.equal_nan),
     )
-    return compare(delivery.output, expected.array, weak=expected.weak, tolerance=tolerance)
+    result = delivery.output
+    if expected.picture and result.ndim > expected.array.ndim:  # it was written of a batch of one
+        expected = as_batch(expected)
+    return compare(result, expected.array, weak=expected.weak, tolerance=tolerance)
 
 
 def _words(

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from cnnops_cli.commands.stdout import is_viewed, is_written
@@ -48,9 +49,9 @@ def settle(
         two options contradict each other, or one is for one result and there are several.
     """
     _check_count(settings, inputs, files | {"with_input": with_input})
-    settings = _placed(settings, inputs or [STDIN], read)
-    others = [path for path in files.values() if path is not None]
-    _check_files(settings, others)
+    settings = _placed(settings, inputs or [STDIN], _given(read))
+    others = _given(files.values())
+    _check_files(settings, others, [*(inputs or []), *_given(read)])
     _check_stdout(settings)
     _check_explanation(settings, others)
     if with_input:
@@ -110,18 +111,22 @@ def _check_several(settings: Settings, texts: list[str]) -> None:
         )
 
 
-def _placed(settings: Settings, texts: list[str], read: tuple[str | None, ...]) -> Settings:
+def _given(texts: Iterable[str | None]) -> list[str]:
+    return [text for text in texts if text is not None]
+
+
+def _placed(settings: Settings, texts: list[str], read: list[str]) -> Settings:
     """Find the file's name for the one result that goes to a directory."""
     if settings.lines or not is_directory(settings.output):
         return settings
     from cnnops_cli.commands.files import check_places, places
 
     directory = str(settings.output)
-    check_places(texts, directory, [text for text in read if text is not None])
+    check_places(texts, directory, read)
     return settings if len(texts) > 1 else settings._replace(output=places(texts, directory)[0])
 
 
-def _check_files(settings: Settings, others: list[str]) -> None:
+def _check_files(settings: Settings, others: list[str], sources: list[str]) -> None:
     """Refuse results that cannot be written, or would replace one another."""
     files = [
         os.path.realpath(path)
@@ -139,7 +144,7 @@ def _check_files(settings: Settings, others: list[str]) -> None:
     if settings.check_options():
         from cnnops_cli.commands.golden import check_options
 
-        check_options(settings, files)
+        check_options(settings, files, sources)
     twice = [path for path in files if files.count(path) > 1]
     if twice:
         raise CnnopsError(f"two results cannot go to one file: {os.path.relpath(twice[0])}")
@@ -171,11 +176,11 @@ def _check_explanation(settings: Settings, others: list[str]) -> None:
             raise CnnopsError(f"{asked} has no result for {option}; leave one of them out")
     if settings.format == "npy":
         raise CnnopsError(f"{asked} shows text or JSON: --format table or json, not npy")
-    if settings.output == STDIN:
-        raise CnnopsError(f"{asked} has standard output to itself; name a file with --output")
     files = [*filter(None, [settings.output]), *others]
     if settings.dry_run and files:
         raise CnnopsError(f"--dry-run computes nothing that {files[0]} could hold; leave it out")
+    if settings.output == STDIN:
+        raise CnnopsError("--explain has standard output to itself; name a file with --output")
 
 
 def _check_with_input(settings: Settings) -> None:

@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.read import STDIN, read_members, split_member
-from cnnops_cli.tensors.write import Writer, array_writer, named_writer
+from cnnops_cli.tensors.read import STDIN, open_archive, split_member
+from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import SUFFIXES
+
+_ARGUMENT = "--expect"
 
 
 def golden_path(text: str) -> str:
@@ -29,6 +32,8 @@ def golden_path(text: str) -> str:
             f"--update-expected writes the FILE of --expect, which ends in {', '.join(SUFFIXES)}: "
             f"{text!r}"
         )
+    if text.endswith(".npz:"):
+        raise CnnopsError(f"{_ARGUMENT} {text} names no array: write {text}NAME, or {path}")
     if os.path.isdir(path):
         raise CnnopsError(f"--expect: {path} is a directory")
     if not Path(path).parent.is_dir():
@@ -41,22 +46,20 @@ def golden_path(text: str) -> str:
 def is_there(text: str) -> bool:
     """Tell whether there is such a file, and the member in it that the text names."""
     path, member = split_member(text)
-    if not os.path.exists(path):
-        return False
-    return member is None or member in read_members(path, "--expect")
+    if member is None or not os.path.exists(path):
+        return os.path.exists(path)
+    with open_archive(path, _ARGUMENT) as archive:
+        return member in archive.names
 
 
 def golden_writer(text: str, array: Array) -> tuple[str, Writer]:
-    """Tell the path that a golden file is written to, and how: an archive keeps its other arrays.
-
-    Raises
-    ------
-    CnnopsError
-        If the archive cannot be read.
-    """
+    """Tell the path of a golden file, and how it is written: an archive keeps its other arrays."""
     path, member = split_member(text)
-    if Path(path).suffix == ".npz":
-        members = read_members(path, "--expect") if os.path.exists(path) else {}
-        name = member or next(iter(members), "output")
-        return path, named_writer(path, members | {name: array})
-    return path, array_writer(path, "output", array)
+    if Path(path).suffix == ".npz" and os.path.exists(path):
+        return path, lambda stream: _write_into_archive(stream, path, member, array)
+    return path, array_writer(path, member or "output", array)
+
+
+def _write_into_archive(stream: BinaryIO, path: str, member: str | None, array: Array) -> None:
+    with open_archive(path, _ARGUMENT) as archive:
+        archive.write_with(stream, member or archive.names[0], array)

@@ -1,7 +1,11 @@
 """The .npz format: a zip archive of .npy members."""
 
+import shutil
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
 from typing import BinaryIO
 
 import numpy as np
@@ -74,23 +78,54 @@ class Archive:
             raise CnnopsError(
                 f"{name} cannot hold the {member.file_size} bytes that it promises in {held}"
             )
-        try:
-            with self._zip.open(member) as stream:
-                return read_npy(
-                    stream,  # type: ignore[arg-type]
-                    member.file_size,
-                    name,
-                    header=header,
-                )
-        except CnnopsError:
-            raise
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-            raise CnnopsError(f"{name} is damaged: {error}") from error
+        with _naming_damage(name), self._zip.open(member) as stream:
+            return read_npy(
+                stream,  # type: ignore[arg-type]
+                member.file_size,
+                name,
+                header=header,
+            )
+
+    def write_with(self, stream: BinaryIO, name: str, array: Array) -> None:
+        """Write the archive with one array replaced or added; what else it holds stays as it is.
+
+        Raises
+        ------
+        CnnopsError
+            If something else in it is damaged.
+        """
+        with zipfile.ZipFile(stream, "w") as archive:
+            for member in self._zip.infolist():
+                if member.filename == name + _SUFFIX:
+                    _write_member(archive, name, array)
+                    continue
+                with (
+                    _naming_damage(f"{self._name}:{member.filename.removesuffix(_SUFFIX)}"),
+                    self._zip.open(member) as source,
+                    archive.open(copy(member), "w", force_zip64=True) as target,
+                ):
+                    shutil.copyfileobj(source, target)
+            if name not in self.names:
+                _write_member(archive, name, array)
+
+
+@contextmanager
+def _naming_damage(name: str) -> Iterator[None]:
+    try:
+        yield
+    except CnnopsError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+        raise CnnopsError(f"{name} is damaged: {error}") from error
 
 
 def write_npz(stream: BinaryIO, arrays: dict[str, Array]) -> None:
     """Write an archive, without compression; the same arrays give the same bytes."""
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(name + _SUFFIX), "w", force_zip64=True) as member:
-                write_npy(member, np.asarray(array))  # type: ignore[arg-type]
+            _write_member(archive, name, array)
+
+
+def _write_member(archive: zipfile.ZipFile, name: str, array: Array) -> None:
+    with archive.open(zipfile.ZipInfo(name + _SUFFIX), "w", force_zip64=True) as member:
+        write_npy(member, np.asarray(array))  # type: ignore[arg-type]

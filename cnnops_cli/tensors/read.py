@@ -11,13 +11,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.words import PICTURE_SUFFIXES, check_word
+
+if TYPE_CHECKING:
+    from cnnops_cli.tensors.npz import Archive
 
 INPUT_ARGUMENT = "INPUT"
 STDIN = "-"
@@ -126,19 +129,19 @@ def is_inline(text: str) -> bool:
     return inline.startswith("[") or bool(_NUMBER.fullmatch(inline) and not os.path.exists(text))
 
 
-def read_members(path: str, argument: str) -> dict[str, Array]:
-    """Read all arrays of an archive, by name.
+@contextmanager
+def open_archive(path: str, argument: str) -> "Iterator[Archive]":
+    """Open an archive for reading.
 
     Raises
     ------
     CnnopsError
-        If it is no archive, or one of them cannot be read.
+        If there is none.
     """
     from cnnops_cli.tensors.npz import Archive
 
     with _open(path, argument) as (stream, size):
-        archive = Archive(stream, size, f"{argument} {path}")
-        return {name: archive.read(name) for name in archive.names}
+        yield Archive(stream, size, f"{argument} {path}")
 
 
 def _read_inline(text: str, argument: str, reading: Reading) -> Tensor:

@@ -1,5 +1,7 @@
 """--expect: exit status and words, in a pipe and on a terminal."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -187,6 +189,11 @@ def test_the_layout_is_the_users(cnnops, tmp_path):
         (["--expect", "no/g.npy", "--update-expected"], "no such directory: no"),
         (["--expect", "d.npy", "--update-expected"], "d.npy is a directory"),
         (["--expect", "g.npy", "--update-expected", "-o", "./g.npy"], "would be replaced"),
+        (["--expect", "g.npz:", "--update-expected"], "g.npz: names no array: write g.npz:NAME"),
+        (
+            ["--expect", "g.npy", "--update-expected", "--no-equal-nan"],
+            "--update-expected takes NaN as equal to NaN; leave --no-equal-nan out",
+        ),
         (["--expect", "g.npz:a", "-o", "g.npz"], "would be replaced"),
         (["--expect", "g.npy", "--indices", "g.npy"], "would be replaced"),
     ],
@@ -240,6 +247,35 @@ def test_what_still_holds_is_not_written(cnnops, tmp_path):
     assert (tmp_path / "g.json").read_text() == "[1.0,2.0]\n"
 
 
+def test_what_a_result_is_made_of_is_no_golden_file(cnnops, tmp_path):
+    np.save(tmp_path / "x.npy", np.array([1, 2]))
+    np.savez(tmp_path / "t.npz", x=np.array([1, 2]), k=np.array([2]))
+    (tmp_path / "link.npy").symlink_to("x.npy")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for kernel, x, golden in (
+        ("[2]", "x.npy", "./x.npy"),
+        ("[2]", "x.npy", "link.npy"),
+        ("x.npy", "[[2,3],[4,5]]", "x.npy"),
+        ("t.npz:k", "t.npz:x", "t.npz:x"),
+    ):
+        call = ["conv", "-k", kernel, x, "--expect", golden, "--update-expected"]
+        said = f"--update-expected would replace {golden}, which the result is made of"
+        assert said in cnnops.refusal(*call)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    call = ["conv", "-k", "t.npz:k", "t.npz:x", "--expect", "t.npz:y", "--update-expected"]
+    assert cnnops(*call).status == 0
+
+
+def test_a_picture_that_was_written_can_be_expected(cnnops, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    image.fromarray(pixels).save(tmp_path / "x.png")
+    for layout in ("channels-first", "channels-last"):
+        call = ["dropout", "--eval", "--channelwise", "--layout", layout, "x.png"]
+        assert cnnops(*call, "-o", "y.png").status == 0
+        assert cnnops(*call, "--expect", "y.png").status == 0
+
+
 def test_an_archive_keeps_its_other_arrays(cnnops, golden):
     call = [*AS_IT_IS, "[1,2,3]", "--update-expected", "--expect"]
     assert cnnops(*call, "golden.npz:wrong").status == 0
@@ -253,6 +289,39 @@ def test_an_archive_keeps_its_other_arrays(cnnops, golden):
     assert cnnops(*call, "one.npz").status == 0
     with np.load(golden / "one.npz") as archive:
         assert list(archive) == ["weight"]
+
+
+def test_the_other_arrays_of_an_archive_keep_their_bytes(cnnops, tmp_path):
+    path = tmp_path / "g.npz"
+    others = {
+        "flag": np.array([True, False]),
+        "big": np.arange(3, dtype=">i4"),
+        "text": np.array("a"),
+    }
+    np.savez_compressed(path, a=np.ones(3), **others)
+
+    def members():
+        with zipfile.ZipFile(path) as archive:
+            return [
+                (one.filename, one.compress_type, archive.read(one)) for one in archive.infolist()
+            ]
+
+    before = members()
+    assert cnnops(*AS_IT_IS, "[1,2,3]", "--expect", "g.npz:a", "--update-expected").status == 0
+    assert members()[1:] == before[1:]
+    with np.load(path) as archive:
+        assert archive["a"].tolist() == [1, 2, 3]
+
+
+def test_a_damaged_array_beside_the_golden_one_is_not_lost(cnnops, tmp_path):
+    path = tmp_path / "g.npz"
+    np.savez(path, a=np.ones(3), b=np.arange(100))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(np.arange(100).tobytes()[80:], bytes(720)))
+    before = path.read_bytes()
+    call = [*AS_IT_IS, "[1,2,3]", "--expect", "g.npz:a", "--update-expected"]
+    assert "--expect g.npz:b is damaged: Bad CRC-32" in cnnops.refusal(*call)
+    assert (path.read_bytes(), len(list(tmp_path.iterdir()))) == (before, 1)
 
 
 def test_an_update_that_fails_leaves_the_old_file(cnnops, tmp_path):
