@@ -251,7 +251,7 @@ class Settings(NamedTuple):
             "--explain",
             help="Show the arithmetic behind the result instead of it, cell by cell: the first 12, "
             "or those of --at. JSON has one object a line and cell. --output still writes the "
-            "result.",
+            "result. For one INPUT, without --view and --expect.",
         ),
     ] = False  # fmt: skip
     at: Annotated[
@@ -269,7 +269,8 @@ class Settings(NamedTuple):
         explanation_option(
             "--dry-run",
             help="Compute nothing; show the result's shape and how it follows, the algorithm, the "
-            "multiply-adds and the memory. Of array files and pictures, only the headers are read.",
+            "multiply-adds and the memory. Of array files and pictures, only the headers are read. "
+            "For one INPUT, without options that write a file.",
         ),
     ] = False  # fmt: skip
 

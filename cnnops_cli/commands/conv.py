@@ -33,8 +33,8 @@ def conv(
             "-k",
             metavar="TENSOR",
             help="(O, I/groups, *spatial): rank 3 is 1-D, rank 4 is 2-D, rank 5 is 3-D. Rank 1 or "
-            "2 is one bare filter for one channel. Letters, here or in INPUT, give formulas: "
-            "'[[a,b],[c,d]]'.",
+            "2 is one bare filter for one channel. Letters, here, in INPUT or in --bias, give "
+            "formulas: '[[a,b],[c,d]]'.",
         ),
     ] = None,
     bias: Annotated[
@@ -214,14 +214,13 @@ def conv(
                 headers = not all(t.weak for t in tensors.values())
                 estimate = estimate_conv(*operands, headers=headers, **geometry)
                 return Delivery.planned("conv", estimate, form)
+            note = f"seed {layer.seed}" if layer else ""
             if letters:
                 from cnnops_cli.explain.letters import conv_formulas
 
-                result = conv_formulas(*operands, settings.precision, **geometry)
-                algorithm = ""
-            else:
-                result, algorithm = convolve(*operands, **geometry)
-        note = f"seed {layer.seed}" if layer else ""
+                formulas = conv_formulas(*operands, settings.precision, **geometry)
+                return Delivery.of_formulas("conv", formulas, form, settings, note)
+            result, algorithm = convolve(*operands, **geometry)
         delivery = Delivery("conv", result, form, note, algorithm)
         if settings.explain:
             from cnnops_cli.explain.conv import conv_cells

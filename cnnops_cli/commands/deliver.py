@@ -3,8 +3,10 @@
 import sys
 
 from cnnops_cli.commands.delivery import Delivery
+from cnnops_cli.commands.operands import FORMULAS_ARE_TEXT
 from cnnops_cli.commands.stdout import is_viewed, is_written, write_stdout
 from cnnops_cli.commands.view import file_view, stdout_view
+from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.parsers import is_picture
 from cnnops_cli.tensors.write import (
@@ -46,8 +48,9 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
         from cnnops_cli.views.summary import summarise
 
         output = delivery.output
-        is_formula = output.dtype.kind == "O"
-        told = [str(output.shape)] if is_formula else summarise(output, settings.precision)
+        told = (
+            [str(output.shape)] if delivery.is_formulas else summarise(output, settings.precision)
+        )
         parts = [to_file, *told, delivery.terminal_note]
         print(*filter(None, parts), sep="  ", file=sys.stderr)
 
@@ -59,6 +62,8 @@ def wants_summary(settings: Settings) -> bool:
 
 def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
     """Tell how the result's file is written, by its suffix."""
+    if delivery.is_formulas and not path.endswith(".json"):
+        raise CnnopsError(f"{FORMULAS_ARE_TEXT}, not to {path}")
     if not is_picture(path):
         return array_writer(path, "output", delivery.output, settings.precision)
     from cnnops_cli.tensors.pictures import encode_picture
@@ -71,8 +76,7 @@ def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
 
 def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:
     """Tell how standard output is written."""
-    is_formula = delivery.result.dtype.kind == "O"
-    if delivery.cells or delivery.estimate or (is_formula and is_viewed(settings)):
+    if delivery.cells or delivery.estimate or (delivery.is_formulas and is_viewed(settings)):
         from cnnops_cli.commands.explained import report_writer
 
         return report_writer(delivery, settings)

@@ -7,11 +7,13 @@ import numpy as np
 
 from cnnops_cli.commands.operands import Form
 from cnnops_cli.dtypes import Array
+from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer
 
 if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
+    from cnnops_cli.explain.letters import Formulas
 
 
 class Delivery:
@@ -64,6 +66,29 @@ class Delivery:
         )
         delivery.estimate = estimate
         return delivery
+
+    @classmethod
+    def of_formulas(
+        cls, operator: str, formulas: "Formulas", form: Form, settings: Settings, note: str = ""
+    ) -> "Delivery":
+        """What there is where letters stand for numbers: all formulas, or those that are explained.
+
+        Raises
+        ------
+        CnnopsError
+            If all are too many.
+        """
+        whole = not settings.explain or settings.output is not None
+        result = formulas.result() if whole else formulas.stand_in()
+        delivery = cls(operator, result, form, note)
+        if settings.explain:
+            delivery.cells = formulas.cells
+        return delivery
+
+    @property
+    def is_formulas(self) -> bool:
+        """Whether the result is no numbers, but formulas with letters."""
+        return self.result.dtype.kind == "O"
 
     @property
     def terminal_note(self) -> str:

@@ -104,27 +104,33 @@ def dropout(
             image = form.to_operator(unify({"input": tensors["input"]}, settings.dtype)["input"])
             drawn = fresh_seed() if seed is None else seed
             kept = np.broadcast_to(np.True_, mask_shape(image.shape, channelwise))
+            given = None
             if mask is not None:
-                given = _given_mask(form.to_operator(tensors["mask"].array), image)
+                given = form.to_operator(tensors["mask"].array)
+                _check_mask(given, image)
             if settings.dry_run:
                 from cnnops_cli.explain.estimates import estimate_dropout
 
-                drawn_values = 0 if mask is not None or not train else kept.size
-                estimate = estimate_dropout(image, drawn_values, training=train)
+                estimate = estimate_dropout(image, given, kept.size, training=train)
                 return Delivery.planned("dropout", estimate, form)
             if not train:
                 result = image
-            elif mask is None and mask_output is None and not settings.explain:
+            elif given is None and mask_output is None and not settings.explain:
                 result = drop(image, p, seed=drawn, channelwise=channelwise)
             else:
-                kept = draw_mask(image.shape, p, drawn, channelwise) if mask is None else given
+                kept = (
+                    draw_mask(image.shape, p, drawn, channelwise) if given is None else given != 0
+                )
                 result = keep(image, kept, p)
-        note = f"seed {drawn}" if train and mask is None else ""
+        is_drawn = train and given is None
+        note = f"seed {drawn}" if is_drawn else ""
         delivery = Delivery("dropout", result, form, note)
         if settings.explain:
             from cnnops_cli.explain.dropout import dropout_cells
 
-            delivery.cells = dropout_cells(image, result, kept, p, training=train)
+            delivery.cells = dropout_cells(
+                image, result, kept, p, training=train, seed=drawn if is_drawn else None
+            )
         if mask_output is not None:
             used = form.from_operator(np.broadcast_to(kept.view(np.uint8), image.shape))
             delivery.files[mask_output] = array_writer(mask_output, "mask", used)
@@ -133,8 +139,6 @@ def dropout(
     run("dropout", drop_input, settings, inputs, mask=mask)
 
 
-def _given_mask(mask: Array, image: Array) -> Array:
+def _check_mask(mask: Array, image: Array) -> None:
     if mask.shape != image.shape:
         raise CnnopsError(f"mask has shape {mask.shape}, but {INPUT} has {image.shape}")
-    kept: Array = mask != 0
-    return kept

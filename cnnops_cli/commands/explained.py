@@ -44,7 +44,7 @@ def _explanation_writer(
             tell(f"cnnops {delivery.operator}: {first}; --at picks others")
         return _lines_writer(json_lines(explained, place, settings.precision))
     note = delivery.stdout_note
-    kind_of_values = "formulas" if output.dtype.kind == "O" else output.dtype.name
+    kind_of_values = "formulas" if delivery.is_formulas else output.dtype.name
     head = [delivery.operator, str(output.shape), kind_of_values, *([note] if note else [])]
     return _text_writer(text_lines(head, explained, left_out, place, settings.precision, _width()))
 

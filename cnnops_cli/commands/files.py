@@ -14,7 +14,7 @@ from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.parallel import watched_by
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import PLAIN, STDIN, is_inline, split_member
+from cnnops_cli.tensors.read import STDIN, Reading, is_inline, split_member
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.words import PICTURE_SUFFIXES, SUFFIXES
 
@@ -104,6 +104,7 @@ def apply_to_files(
     settings: Settings,
     inputs: Sequence[str],
     operands: dict[str, Tensor],
+    reading: Reading,
 ) -> None:
     """Apply an operator to each file; one that fails is reported, and the others go on.
 
@@ -117,6 +118,7 @@ def apply_to_files(
     inputs : sequence of str
     operands : dict of str to Tensor
         The other arguments, which are the same for every file.
+    reading : Reading
 
     Raises
     ------
@@ -129,7 +131,7 @@ def apply_to_files(
         for text, place in zip(inputs, places(inputs, directory), strict=True):
             try:
                 with watched_by(progress.within if progress else None):
-                    delivery = work(read_tensors(PLAIN, settings.layout, input=text) | operands)
+                    delivery = work(read_tensors(reading, settings.layout, input=text) | operands)
                 deliver(delivery, settings._replace(output=place, quiet=True))
             except (CnnopsError, MemoryError) as error:
                 failed += 1

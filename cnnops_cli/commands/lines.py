@@ -14,8 +14,7 @@ from cnnops_cli.commands.stdout import write_stdout
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.json_pieces import read_array
-from cnnops_cli.tensors.read import INPUT_ARGUMENT
+from cnnops_cli.tensors.read import INPUT_ARGUMENT, Reading, read_json
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import bytes_writer, json_writer
 
@@ -29,6 +28,7 @@ def answer_lines(
     work: Callable[[dict[str, Tensor]], Delivery],
     settings: Settings,
     operands: dict[str, Tensor],
+    reading: Reading,
 ) -> None:
     """Write one line of JSON for every line of standard input.
 
@@ -40,6 +40,7 @@ def answer_lines(
     settings : Settings
     operands : dict of str to Tensor
         The other arguments, which are the same for every line.
+    reading : Reading
 
     Raises
     ------
@@ -56,7 +57,7 @@ def answer_lines(
         with progress_of(watched, command, "lines", _size(stdin)) as progress:
             for number, line in enumerate(_lines(cast(io.BufferedReader, stdin)), 1):
                 try:
-                    delivery = work({"input": _parse(line), **operands})
+                    delivery = work({"input": _parse(line, reading), **operands})
                     write = json_writer(delivery.output, settings.precision)
                 except (CnnopsError, MemoryError) as error:
                     reason = f"line {number}: {reason_of(error)}"
@@ -100,13 +101,13 @@ def _read(stream: io.BufferedReader) -> bytes:
         raise CnnopsError(f"standard input cannot be read: {error.strerror}") from error
 
 
-def _parse(line: bytes) -> Tensor:
+def _parse(line: bytes, reading: Reading) -> Tensor:
     if line.startswith(_NPY_START):
         raise CnnopsError("standard input is .npy; --lines takes JSON, one tensor a line")
     if not line.strip():
         raise CnnopsError("INPUT is blank; expected a JSON tensor")
     try:
-        return Tensor(read_array(io.BytesIO(line), INPUT_ARGUMENT), INPUT_ARGUMENT, weak=True)
+        return read_json(io.BytesIO(line), INPUT_ARGUMENT, reading)
     except CnnopsError as error:  # of JSON text, whose only line this is
         raise CnnopsError(str(error).replace(" at line 1, column", " at column")) from None
 

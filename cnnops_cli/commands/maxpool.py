@@ -122,12 +122,13 @@ def maxpool(
                 from cnnops_cli.explain.estimates import estimate_maxpool
 
                 return Delivery.planned("maxpool", estimate_maxpool(image, size, **geometry), form)
-            found: tuple[Array, ...]
             if letters:
                 from cnnops_cli.explain.letters import maxpool_formulas
 
-                found = (maxpool_formulas(image, size, settings.precision, **geometry),)
-            elif indices is None and not settings.explain:
+                formulas = maxpool_formulas(image, size, settings.precision, **geometry)
+                return Delivery.of_formulas("maxpool", formulas, form, settings)
+            found: tuple[Array, ...]
+            if indices is None and not settings.explain:
                 found = (pool(image, size, **geometry),)
             else:
                 found = pool(image, size, return_indices=True, **geometry)
@@ -136,8 +137,7 @@ def maxpool(
         if settings.explain:
             from cnnops_cli.explain.maxpool import maxpool_cells
 
-            where = positions[0] if positions else None
-            delivery.cells = maxpool_cells(image, size, values, where, **geometry)
+            delivery.cells = maxpool_cells(image, size, values, positions[0], **geometry)
         if indices is not None:
             delivery.files[indices] = array_writer(
                 indices, "indices", form.from_operator(positions[0])

@@ -13,6 +13,7 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, PLAIN, STDIN, Reading, read_tensor
 from cnnops_cli.tensors.tensor import Tensor, has_letters, is_stand_in
 
+FORMULAS_ARE_TEXT = "formulas with letters go to .json or standard output"
 _LAID_OUT_AS_INPUT = ("input", "mask", "expect")
 
 
@@ -117,9 +118,8 @@ def check_letters(tensors: dict[str, Tensor], settings: Settings, **of_numbers: 
             raise CnnopsError(f"letters stand for no numbers that --{name} takes; leave it out")
     if settings.dtype is not None:
         raise CnnopsError("letters have no dtype; leave --dtype out")
-    output = settings.output or ""
-    if settings.format == "npy" or (output not in ("", "-") and not output.endswith(".json")):
-        raise CnnopsError("formulas with letters go to .json or standard output")
+    if settings.format == "npy":
+        raise CnnopsError(FORMULAS_ARE_TEXT)
     if settings.dry_run:
         raise CnnopsError("--dry-run counts what numbers take; give numbers, not letters")
     return True

@@ -37,7 +37,6 @@ def run(
         As `settle` returned them.
     inputs : list of str, optional
     reading : Reading
-        Of one INPUT and the operands beside it; others hold numbers.
     **operands : str, optional
         The other TENSOR arguments.
     """
@@ -46,13 +45,13 @@ def run(
         from cnnops_cli.commands.lines import answer_lines
 
         check_standard_input(input=STDIN, **operands)
-        answer_lines(command, work, settings, read_tensors(PLAIN, settings.layout, **operands))
+        tensors = read_tensors(reading, settings.layout, **operands)
+        answer_lines(command, work, settings, tensors, reading)
     elif len(texts) > 1:
         from cnnops_cli.commands.files import apply_to_files
 
-        apply_to_files(
-            command, work, settings, texts, read_tensors(PLAIN, settings.layout, **operands)
-        )
+        tensors = read_tensors(reading, settings.layout, **operands)
+        apply_to_files(command, work, settings, texts, tensors, reading)
     else:
         expect = _expected_text(settings)
         with watching_tiles(settings, command):

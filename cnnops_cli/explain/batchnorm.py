@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Place, cell_of
+from cnnops_cli.explain.cells import Cells, Explanation, Index, Place, as_computed, cell_of
 from cnnops_cli.explain.layout import fold_text
 from cnnops_cli.explain.numbers import Decimals
 from cnnops_cli.ops.moments import moments
@@ -139,6 +139,7 @@ def batchnorm_cells(
     """
     count = input.size // max(1, input.shape[1])
     statistics = cache(lambda channel: _statistics(input[:, channel]))
+    computed = as_computed(result.dtype)
 
     def explain(at: Index) -> Normalised:
         channel = at[1]
@@ -153,7 +154,7 @@ def batchnorm_cells(
         return Normalised(
             at,
             cell_of(result, at),
-            cell_of(input, at),
+            computed(cell_of(input, at)),
             mean,
             var,
             weight[channel],

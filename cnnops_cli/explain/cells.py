@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from cnnops_cli.dtypes import Array
+from cnnops_cli.dtypes import Array, working_dtype
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain.numbers import Decimals
 
@@ -102,6 +102,26 @@ def cell_of(array: Array, index: Index) -> Any:
     """Take one cell out of an array: a NumPy number, which has its dtype, or a name."""
     cell = array[index]
     return cell[()] if isinstance(cell, np.ndarray) else cell
+
+
+def as_computed(dtype: np.dtype[Any]) -> Callable[[Any], Any]:
+    """Make a function from an operand's number to what it is in the arithmetic of a result's dtype.
+
+    Examples
+    --------
+    >>> as_computed(np.dtype(np.float32))(np.float16(0.1)), as_computed(np.dtype(int))(np.int8(7))
+    (np.float32(0.099975586), np.int8(7))
+    """
+    if dtype.kind != "f":
+        return lambda number: number
+    work = working_dtype(dtype).type
+
+    def convert(number: Any) -> Any:
+        if isinstance(number, np.floating):
+            return np.result_type(number.dtype, dtype).type(number)
+        return int(work(number))
+
+    return convert
 
 
 def taps_of(kernel: Sequence[int]) -> Iterator[Index]:

@@ -5,7 +5,15 @@ from itertools import product
 from typing import Any
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Place, cell_of, taps_of
+from cnnops_cli.explain.cells import (
+    Cells,
+    Explanation,
+    Index,
+    Place,
+    as_computed,
+    cell_of,
+    taps_of,
+)
 from cnnops_cli.explain.layout import (
     fold_formula,
     fold_text,
@@ -184,6 +192,7 @@ def conv_cells(
     )
     filters, depth = len(weight) // groups, weight.shape[1]
     taps = list(taps_of(windows.kernel))
+    computed = as_computed(result.dtype)
 
     def explain(at: Index) -> Sum:
         *lead, number = at[: -windows.dims]
@@ -194,11 +203,12 @@ def conv_cells(
         for channel in range(depth):
             for tap, (place, padded) in zip(taps, seen, strict=True):
                 source = None if place is None else (*lead, first + channel, *place)
-                value = 0 if source is None else cell_of(input, source)
-                terms.append(Term(source, value, weight[(number, channel, *tap)], padded))
+                value = 0 if source is None else computed(cell_of(input, source))
+                factor = computed(cell_of(weight, (number, channel, *tap)))
+                terms.append(Term(source, value, factor, padded))
         offset = None
         if bias is not None:
-            offset = cell_of(bias, (number,) if bias.ndim else ())
+            offset = computed(cell_of(bias, (number,) if bias.ndim else ()))
         channels = range(first, first + depth)
         value = cell_of(result, at)
         return Sum(at, value, terms, offset, windows, padding_mode, channels, groups)

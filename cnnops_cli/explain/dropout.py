@@ -23,6 +23,8 @@ class Dropped(Explanation):
     kept, training : bool
     scale : float, optional
         What a kept value is multiplied by; at p = 1, where nothing is kept, there is none.
+    seed : int, optional
+        Where the mask was drawn.
     """
 
     input: Any
@@ -30,6 +32,7 @@ class Dropped(Explanation):
     kept: bool
     training: bool
     scale: float | None
+    seed: int | None
 
     def formula(self, numbers: Decimals) -> str:
         """Write the product, or the zero of a dropped value."""
@@ -45,6 +48,7 @@ class Dropped(Explanation):
             "at": at,
             "input": numbers.value(self.input),
             "p": self.p,
+            "seed": self.seed,
             "kept": self.kept,
             "scale": None if self.scale is None else numbers.value(self.scale),
             "formula": self.formula(numbers),
@@ -62,7 +66,9 @@ class Dropped(Explanation):
         return fold_text(f"kept{scale}: {self.formula(numbers)} = {value}", width)
 
 
-def dropout_cells(input: Array, result: Array, mask: Array, p: float, *, training: bool) -> Cells:
+def dropout_cells(
+    input: Array, result: Array, mask: Array, p: float, *, training: bool, seed: int | None
+) -> Cells:
     """Explain the cells of dropout.
 
     Parameters
@@ -73,6 +79,8 @@ def dropout_cells(input: Array, result: Array, mask: Array, p: float, *, trainin
         What it kept, in a shape that broadcasts to the input's.
     p : float
     training : bool
+    seed : int, optional
+        What the mask was drawn with.
 
     Returns
     -------
@@ -87,6 +95,7 @@ def dropout_cells(input: Array, result: Array, mask: Array, p: float, *, trainin
 
     def explain(at: Index) -> Dropped:
         stays = not training or (bool(kept[at]) and p < 1)
-        return Dropped(at, cell_of(result, at), cell_of(input, at), p, stays, training, scale)
+        value, source = cell_of(result, at), cell_of(input, at)
+        return Dropped(at, value, source, p, stays, training, scale, seed)
 
     return explain

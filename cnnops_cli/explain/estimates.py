@@ -180,20 +180,24 @@ def estimate_batchnorm(
     )
 
 
-def estimate_dropout(input: Array, drawn: int, *, training: bool) -> Estimate:
+def estimate_dropout(input: Array, mask: Array | None, count: int, *, training: bool) -> Estimate:
     """Estimate dropout.
 
     Parameters
     ----------
     input : numpy.ndarray
         Its values do not matter.
-    drawn : int
-        How many random numbers are drawn.
+    mask : numpy.ndarray, optional
+        Where it is given, likewise.
+    count : int
+        How many random numbers a mask takes where it is drawn.
     training : bool
     """
     dtype = input.dtype if not training or input.dtype.kind == "f" else np.dtype(np.float64)
     part = dropout.bytes_of_a_part()
     working = min(_on_many_threads(input.size, part), 12 * input.size) if training else 0
+    drawn = count if training and mask is None else 0
+    operands = {"input": input} | ({} if mask is None else {"mask": mask})
     return Estimate(
         "dropout",
         input.shape,
@@ -201,7 +205,7 @@ def estimate_dropout(input: Array, drawn: int, *, training: bool) -> Estimate:
         {},
         "one multiplication a value, by the scale or 0" if training else "none: the input as it is",
         {"multiply-adds": input.size if training else 0, "random numbers": drawn},
-        _memory({"input": input}, input.size * dtype.itemsize, working),
+        _memory(operands, input.size * dtype.itemsize, working),
     )
 
 

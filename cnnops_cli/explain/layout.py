@@ -84,7 +84,7 @@ def align(grid: Grid, width: int) -> list[str]:
 def side_by_side(left: Grid, mark: str, right: Grid, width: int) -> list[str]:
     """Write two grids with a mark between them, one below the other where the width is short."""
     one, two = align(left, width), align(right, width)
-    if len(one[0]) + len(mark) + len(two[0]) > width:
+    if len(one[0]) + len(_INDENT) + len(mark) + len(two[0]) > width:
         return [*one, f"{_INDENT}{mark}", *two]
     height = max(len(one), len(two))
     one, two = _centred(one, height), _centred(two, height)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.explain.cells import Index
+from cnnops_cli.explain.cells import Cells, Explanation, Index
 from cnnops_cli.explain.conv import Term, conv_cells
 from cnnops_cli.explain.layout import align, fold
 from cnnops_cli.explain.maxpool import maxpool_cells
@@ -23,10 +24,65 @@ _MOST_TERMS = 1_000_000
 _MOST_LINES = 100
 
 
+class Formulas:
+    """The formulas of a result, each written when it is asked for.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The result's.
+    terms : int
+        Of each formula, at most.
+    cells : callable
+        Explains a cell.
+    write : callable
+        From what explains it to its formula.
+    """
+
+    def __init__(self, shape: Index, terms: int, cells: Cells, write: Callable[[Any], str]) -> None:
+        self._shape = shape
+        self._terms = terms
+        self._cells = cells
+        self._write = write
+
+    def cells(self, at: Index) -> Explanation:
+        """Explain a cell, whose value is its formula."""
+        cell = self._cells(at)
+        return replace(cell, value=self._write(cell))
+
+    def result(self) -> Array:
+        """Write all of them, as an array of str.
+
+        Raises
+        ------
+        CnnopsError
+            If there would be too many terms to read.
+        """
+        count = math.prod(self._shape) * self._terms
+        if count > _MOST_TERMS:
+            raise CnnopsError(
+                f"formulas would have {count} terms in all; letters take at most {_MOST_TERMS}, "
+                "or --explain with --at for some cells"
+            )
+        result = np.empty(self._shape, object)
+        for at in product(*map(range, self._shape)):
+            result[at] = self._write(self._cells(at))
+        return result
+
+    def stand_in(self) -> Array:
+        """Make an array of the result's shape with nothing in it."""
+        return nothing(self._shape)
+
+
+def nothing(shape: Index) -> Array:
+    """Make an array of objects that are none, one in memory for all."""
+    return np.broadcast_to(np.array(None), shape)
+
+
 def conv_formulas(
     input: Array, weight: Array, bias: Array | None, precision: int | None, **geometry: Any
-) -> Array:
-    """Write the sums of a convolution.
+) -> Formulas:
+    """Tell the sums of a convolution.
 
     Parameters
     ----------
@@ -39,21 +95,22 @@ def conv_formulas(
 
     Returns
     -------
-    numpy.ndarray of object, shape of the result
+    Formulas
         A term is a weight times what the input shows below it; one with a factor that is known
-        to be 0 is left out, as are zeros of padding. Where nothing is left stands 0.
+        to be 0, and no factor that is infinite or NaN, is left out, as are zeros of padding. Where
+        nothing is left stands 0.
 
     Raises
     ------
     CnnopsError
-        If the operands do not fit, or there would be too many terms to read.
+        If the operands do not fit.
 
     Examples
     --------
     >>> image = np.arange(1, 13).reshape(1, 3, 4)
     >>> weight = np.array([[[["a", "b"], ["c", "d"]]]], object)
     >>> plain = {"padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
-    >>> conv_formulas(image, weight, None, None, stride=(1, 2), **plain)[0, 0, 1]
+    >>> conv_formulas(image, weight, None, None, stride=(1, 2), **plain).result()[0, 0, 1]
     'a*3 + b*4 + c*7 + d*8'
     """
     shapes = (input.shape, weight.shape, None if bias is None else bias.shape)
@@ -61,57 +118,45 @@ def conv_formulas(
     lead = input.shape[: input.ndim - weight.ndim + 1]
     shape = (*lead, len(weight), *windows.output)
     numbers = Decimals(precision)
-    explain = conv_cells(input, weight, bias, np.broadcast_to(np.array(None), shape), **geometry)
 
-    def formula(at: Index) -> str:
-        cell: Any = explain(at)
+    def write(cell: Any) -> str:
         parts = [term.text(numbers) for term in cell.terms if not _is_zero(term)]
         if cell.bias is not None and (isinstance(cell.bias, str) or cell.bias != 0):
             parts.append(numbers.text(cell.bias))
         return " + ".join(parts) or "0"
 
-    return _fill(shape, math.prod(weight.shape[1:]), formula)
+    cells = conv_cells(input, weight, bias, nothing(shape), **geometry)
+    return Formulas(shape, math.prod(weight.shape[1:]), cells, write)
 
 
 def maxpool_formulas(
     input: Array, kernel_size: Size, precision: int | None, **geometry: Any
-) -> Array:
-    """Write the comparisons of max pooling, as `conv_formulas`; padding is left out.
+) -> Formulas:
+    """Tell the comparisons of max pooling, as `conv_formulas`; padding is left out.
 
     Examples
     --------
     >>> plain = {"padding": 0, "dilation": 1, "ceil_mode": False}
-    >>> maxpool_formulas(np.array([["a", "b", 3]], object), (2,), None, stride=1, **plain)
+    >>> image = np.array([["a", "b", 3]], object)
+    >>> maxpool_formulas(image, (2,), None, stride=1, **plain).result()
     array([['max(a, b)', 'max(b, 3)']], dtype=object)
     """
     windows = windows_of_maxpool(input.shape, kernel_size, **geometry)
     shape = (*input.shape[: -windows.dims], *windows.output)
     numbers = Decimals(precision)
-    empty = np.broadcast_to(np.array(None), shape)
-    explain = maxpool_cells(input, kernel_size, empty, None, **geometry)
 
-    def formula(at: Index) -> str:
-        cell: Any = explain(at)
+    def write(cell: Any) -> str:
         parts = [numbers.text(one.input) for one in cell.candidates if one.input_at is not None]
         return f"max({', '.join(parts)})"
 
-    return _fill(shape, math.prod(windows.kernel), formula)
+    cells = maxpool_cells(input, kernel_size, nothing(shape), None, **geometry)
+    return Formulas(shape, math.prod(windows.kernel), cells, write)
 
 
 def _is_zero(term: Term) -> bool:
-    return any(not isinstance(side, str) and side == 0 for side in (term.weight, term.input))
-
-
-def _fill(shape: Index, terms: int, formula: Callable[[Index], str]) -> Array:
-    count = math.prod(shape) * terms
-    if count > _MOST_TERMS:
-        raise CnnopsError(
-            f"formulas would have {count} terms in all; letters take at most {_MOST_TERMS}"
-        )
-    result = np.empty(shape, object)
-    for at in product(*map(range, shape)):
-        result[at] = formula(at)
-    return result
+    """Tell whether a product is known to be 0: infinity times 0 is NaN."""
+    known = [side for side in (term.weight, term.input) if not isinstance(side, str)]
+    return any(side == 0 for side in known) and all(map(math.isfinite, known))
 
 
 def formula_lines(head: list[str], planes: Array, output: Array, width: int) -> list[str]:

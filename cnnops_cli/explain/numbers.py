@@ -49,6 +49,8 @@ class Decimals:
         --------
         >>> Decimals().text(2.0), Decimals(precision=1).text(2.0), Decimals(exact=False).text(1 / 3)
         ('2', '2.0', '0.333333')
+        >>> Decimals().text(-0.0)
+        '-0.0'
         """
         number = self.value(number)
         if not isinstance(number, float):
@@ -58,7 +60,8 @@ class Decimals:
         if self.precision is not None:
             return f"{number:.{self.precision}f}"
         if self.exact or (number.is_integer() and abs(number) < _LARGEST_WHOLE):
-            return repr(number).removesuffix(".0")
+            text = repr(number)
+            return text if text == "-0.0" else text.removesuffix(".0")
         return f"{number:.{_DIGITS}g}"
 
     def operand(self, number: Any) -> str:

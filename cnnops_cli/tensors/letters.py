@@ -1,8 +1,10 @@
 """JSON in which letters stand for some of the numbers."""
 
 import json
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -13,10 +15,13 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, raggedness
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b|[+-]?\.?\d[\w.+-]*|[^\W\d]\w*')
+_BARE = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"[^\W\d]\w{0,39}")
-_NUMBERS = ("NaN", "Infinity", "-Infinity")
+_NUMBERS = ("NaN", "Infinity")
+_OTHERS = {True: "true", False: "false", None: "null"}
 _TAKEN = ("nan", "inf", "infinity", "true", "false", "null", "none")
 """In any case these are no names: they would be taken for something else."""
+_INTEGERS = range(-(2**63), 2**64)
 
 
 def parse_letters(text: bytes, name: str) -> Array | None:
@@ -40,7 +45,8 @@ def parse_letters(text: bytes, name: str) -> Array | None:
     Raises
     ------
     CnnopsError
-        If a name is none, or rows differ in length.
+        If the text is JSON in all but its bare names; if a name is none, a number is past 64 bits,
+        something else is among them, or rows differ in length.
 
     Examples
     --------
@@ -52,30 +58,26 @@ def parse_letters(text: bytes, name: str) -> Array | None:
         bare = text.removeprefix(BYTE_ORDER_MARK).decode()
     except UnicodeDecodeError:
         return None
-    quoted = _TOKEN.sub(_quote, bare)
+    names = [m for m in _TOKEN.finditer(bare) if _is_bare_name(m.group())]
+    quoted = _quote(bare, names)
     try:
-        value = json.loads(quoted)
+        value = json.loads(quoted, parse_float=partial(_finite, name))
     except json.JSONDecodeError as error:
-        if quoted == bare or not bare.lstrip().startswith("["):
+        if not names or not bare.lstrip().startswith("["):
             return None
-        raise CnnopsError(
-            f"{name} is not JSON, not even with letters for numbers: {error.msg}"
-        ) from None
+        raise CnnopsError(_not_json(name, bare, names, error)) from None
+    except CnnopsError:
+        raise
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, list) or _depth(quoted) > MOST_AXES:
         return None
     cells: list[Any] = []
     _flatten(value, cells.append)
-    names = [cell for cell in cells if isinstance(cell, str)]
-    if not names or not all(type(cell) in (int, float, str) for cell in cells):
+    if not any(isinstance(cell, str) for cell in cells):
         return None
-    for letter in names:
-        if not _NAME.fullmatch(letter) or letter.lower() in _TAKEN:
-            raise CnnopsError(
-                f"{name} holds the string {letter!r}, which is no name for a number: a letter, "
-                f"then letters, digits and _, but not {', '.join(_TAKEN)}"
-            )
+    for cell in cells:
+        _check_cell(cell, name)
     shape = _shape(value)
     if shape is None:
         raise CnnopsError(raggedness(value, name))
@@ -84,11 +86,52 @@ def parse_letters(text: bytes, name: str) -> Array | None:
     return array.reshape(shape)
 
 
-def _quote(token: re.Match[str]) -> str:
-    """Quote a bare name; words that JSON has keep their meaning."""
-    word = token.group()
-    bare = _NAME.fullmatch(word) and word not in (*_NUMBERS, "true", "false", "null")
-    return f'"{word}"' if bare else word
+def _is_bare_name(word: str) -> bool:
+    """Tell names from words that JSON has, which keep their meaning, and from all else."""
+    return bool(_BARE.fullmatch(word)) and word not in (*_NUMBERS, *_OTHERS.values())
+
+
+def _quote(text: str, names: Sequence[re.Match[str]]) -> str:
+    parts, end = [], 0
+    for found in names:
+        parts += [text[end : found.start()], f'"{found.group()}"']
+        end = found.end()
+    return "".join([*parts, text[end:]])
+
+
+def _not_json(
+    name: str, text: str, names: Sequence[re.Match[str]], error: json.JSONDecodeError
+) -> str:
+    """Say what is wrong, and where it is in the text without the quotes that were added."""
+    added = sum(2 for number, found in enumerate(names) if found.end() + 2 * number < error.pos)
+    place = json.JSONDecodeError(error.msg, text, error.pos - added)
+    reason = error.msg[0].lower() + error.msg[1:]
+    return (
+        f"{name} is not JSON, not even with letters for numbers: {reason} at line {place.lineno}, "
+        f"column {place.colno}"
+    )
+
+
+def _finite(name: str, digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise CnnopsError(f"{name} holds a number past 64 bits: {digits}")
+    return number
+
+
+def _check_cell(cell: Any, name: str) -> None:
+    """Refuse what is neither a number nor a name."""
+    if isinstance(cell, str):
+        if not _NAME.fullmatch(cell) or cell.lower() in _TAKEN:
+            raise CnnopsError(
+                f"{name} holds the string {cell!r}, which is no name for a number: a letter, "
+                f"then up to 39 letters, digits and _, but not {', '.join(_TAKEN)}"
+            )
+    elif type(cell) not in (int, float):
+        what = "an object" if isinstance(cell, dict) else _OTHERS[cell]
+        raise CnnopsError(f"{name} holds {what}, which is neither a number nor a letter for one")
+    elif isinstance(cell, int) and cell not in _INTEGERS:
+        raise CnnopsError(f"{name} holds an integer past 64 bits: {cell}")
 
 
 def _depth(text: str) -> int:

@@ -195,6 +195,25 @@ def _read_plain(stream: BinaryIO, size: int, name: str, reading: Reading) -> Ten
         return Tensor(read_npy(stream, size, name, header=reading.headers), name, weak=False)
     if _is_picture(stream) and not name.endswith(".json"):
         return _read_picture(stream, name, reading)
+    return read_json(stream, name, reading)
+
+
+def read_json(stream: BinaryIO, name: str, reading: Reading) -> Tensor:
+    """Read a tensor of JSON text.
+
+    Parameters
+    ----------
+    stream : binary stream
+        Seekable, at its start.
+    name : str
+        What the user calls it.
+    reading : Reading
+
+    Raises
+    ------
+    CnnopsError
+        If it is something else.
+    """
     from cnnops_cli.tensors.json_pieces import read_array
 
     with _or_letters(stream, name, reading.letters) as found:

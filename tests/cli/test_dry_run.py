@@ -73,6 +73,7 @@ def test_data_is_neither_read_nor_made(cnnops, header):
         ["batchnorm"],
         ["dropout"],
         ["dropout", "--dtype", "float64"],
+        ["dropout", "--mask", x],
         ["maxpool", "-k", "2", "--dtype", "bool"],
     ):
         told = estimate(cnnops, *call, x, setup=limit)
@@ -131,7 +132,8 @@ def test_batchnorm_and_dropout(cnnops):
     assert estimate(cnnops, "batchnorm", "[[1,2],[3,4]]")["multiply_adds"] == 12
     assert estimate(cnnops, "batchnorm", "--eval", "[[1,2],[3,4]]")["multiply_adds"] == 4
     assert estimate(cnnops, "dropout", "[1,2,3]")["random_numbers"] == 3
-    assert estimate(cnnops, "dropout", "--mask", "[1,0,1]", "[1,2,3]")["random_numbers"] == 0
+    masked = estimate(cnnops, "dropout", "--mask", "[1,0,1]", "[1,2,3]")
+    assert (masked["random_numbers"], masked["memory"]["mask"]) == (0, 24)
     assert estimate(cnnops, "dropout", "--eval", "[1,2,3]")["dtype"] == "int64"
 
 

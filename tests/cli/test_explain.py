@@ -102,16 +102,19 @@ def test_the_running_update_is_that_of_the_state(cnnops, tmp_path):
 
 def test_dropout(cnnops, terminal):
     call = ["dropout", "--seed", "7", "--explain", "[1,2]"]
+    drawn = {"p": 0.5, "seed": 7, "scale": 2}
     assert lines_of(cnnops, *call) == [
-        {"at": [0], "input": 1, "p": 0.5, "kept": False, "scale": 2, "formula": "0", "value": 0},
-        {"at": [1], "input": 2, "p": 0.5, "kept": True, "scale": 2}
-        | {"formula": "2 * 1 / (1 - 0.5)", "value": 4},
+        {"at": [0], "input": 1, "kept": False, "formula": "0", "value": 0} | drawn,
+        {"at": [1], "input": 2, "kept": True, "formula": "2 * 1 / (1 - 0.5)", "value": 4} | drawn,
     ]
     shown = terminal(*call).lines
     assert "  dropped: 1 becomes 0" in shown
     assert "  kept, scale 2: 2 * 1 / (1 - 0.5) = 4" in shown
     (all_gone,) = lines_of(cnnops, "dropout", "-p", "1", "--mask", "[1]", "--explain", "[5]")
     assert (all_gone["kept"], all_gone["scale"], all_gone["value"]) == (False, None, 0)
+    assert all_gone["seed"] is None
+    (fresh,) = lines_of(cnnops, "dropout", "--explain", "[5]")
+    assert lines_of(cnnops, "dropout", "--explain", "--seed", str(fresh["seed"]), "[5]") == [fresh]
     (stays,) = lines_of(cnnops, "dropout", "--eval", "--explain", "[5]")
     assert (stays["kept"], stays["scale"], stays["formula"]) == (True, 1, "5")
 
@@ -203,6 +206,11 @@ def test_what_is_not_finite(cnnops):
     assert line["value"] != line["value"]
 
 
+def test_negative_zero_keeps_its_sign(cnnops):
+    (line,) = lines_of(cnnops, "maxpool", "--dims", "1", "-k", "2", "[-0.0,-1.5]", "--explain")
+    assert line["formula"] == "max(-0.0, -1.5)"
+
+
 def test_bias_groups_gaps_and_copied_padding_are_said(terminal):
     image, kernel = "[[1,2,3,4,5],[6,7,8,9,10]]", "[[[1,0,-1]],[[1,2,3]]]"
     screen = terminal(
@@ -232,6 +240,10 @@ def test_lines_keep_to_the_width(terminal, tmp_path, columns):
         screen = terminal(*call, "x.npy", "--explain", *at, columns=columns)
         assert screen.status == 0
         assert max(map(len, screen.lines)) <= columns
+    for narrow in range(20, 32):
+        square = "[[1000,1000],[1000,1000]]"
+        screen = terminal("conv", "-k", square, square, "--explain", columns=narrow)
+        assert max(map(len, screen.lines)) <= narrow
     screen = terminal("conv", "-k", "k.npy", "x.npy", "--explain", "--at", "0,0,0", columns=columns)
     assert "  … 3 more planes, as these" in screen.lines
     assert "… 1025 more …" in " ".join(line.strip() for line in screen.lines)

@@ -74,6 +74,11 @@ def test_known_zeros_and_padding_are_left_out(cnnops):
     assert formulas(cnnops, "conv", "-k", "[a]", "-b", "0", "[2]") == ["a*2"]
 
 
+def test_zero_times_infinity_is_not_known_to_be_zero(cnnops):
+    assert formulas(cnnops, "conv", "-k", "[1,Infinity]", "[a,0]") == ["1*a + Infinity*0"]
+    assert formulas(cnnops, "conv", "-k", "[b,NaN]", "-p", "0:1", "[1]") == ["b*1 + NaN*0"]
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -148,12 +153,27 @@ def test_other_commands_take_no_letters(cnnops, command):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[[a,-b]]", "INPUT is not JSON, not even with letters for numbers"),
+        (
+            "[[a,1],\n [2,-b]]",
+            "INPUT is not JSON, not even with letters for numbers: expecting value at line 2, "
+            "column 5",
+        ),
+        (
+            "[[abc,b] [c,d]]",
+            "INPUT is not JSON, not even with letters for numbers: expecting ',' delimiter at "
+            "line 1, column 10",
+        ),
+        ("[[a,1e400]]", "INPUT holds a number past 64 bits: 1e400"),
+        ("[[a,18446744073709551616]]", "INPUT holds an integer past 64 bits: 18446744073709551616"),
+        ("[[a,-9223372036854775809]]", "INPUT holds an integer past 64 bits: -9223372036854775809"),
+        ("[[" + "a" * 41 + "]]", "INPUT holds the string '" + "a" * 41 + "', which is no name"),
+        ("[[a,null]]", "INPUT holds null, which is neither a number nor a letter for one"),
+        ("[[a,{}]]", "INPUT holds an object, which is neither a number nor a letter for one"),
         ('[["a b"]]', "INPUT holds the string 'a b', which is no name for a number"),
         ('[["__import__(1)"]]', "INPUT holds the string '__import__(1)', which is no name"),
         ("[[a,inf]]", "INPUT holds the string 'inf', which is no name for a number"),
         ("[[a,b],[c]]", "INPUT is ragged: [0] holds 2 values, but [1] holds 1 value"),
-        ("[[a,true]]", "INPUT is not JSON: unexpected character"),
+        ("[[a,true]]", "INPUT holds true, which is neither a number nor a letter for one"),
         ("a", "INPUT: no such file: a"),
     ],
 )
@@ -161,9 +181,46 @@ def test_what_is_no_letter(cnnops, text, reason):
     assert cnnops.refusal("maxpool", "-k", "1", text).startswith(reason)
 
 
-def test_too_many_terms_are_refused(cnnops, tmp_path):
+def test_integers_of_64_bits_are_numbers_beside_letters(cnnops):
+    image = "[a,18446744073709551615,-9223372036854775808]"
+    assert formulas(cnnops, "maxpool", "--dims", "1", "-k", "3", image) == [
+        "max(a, 18446744073709551615, -9223372036854775808)"
+    ]
+
+
+def test_too_many_terms_are_refused_but_for_the_cells_that_are_picked(cnnops, tmp_path):
     np.save(tmp_path / "x.npy", np.ones((600, 600)))
-    reason = cnnops.refusal(*LETTERS[:3], "x.npy")
-    assert reason.startswith(
-        "formulas would have 1435204 terms in all; letters take at most 1000000"
+    reason = (
+        "formulas would have 1435204 terms in all; letters take at most 1000000, or --explain "
+        "with --at for some cells"
+    )
+    assert cnnops.refusal(*LETTERS[:3], "x.npy").startswith(reason)
+    picked = [*LETTERS[:3], "x.npy", "--explain", "--at", "-1,3"]
+    line = json.loads(cnnops.text(*picked))
+    assert (line["at"], line["formula"]) == ([598, 3], "a*1 + b*1 + c*1 + d*1")
+    assert cnnops.refusal(*picked, "-o", "y.json").startswith(reason)
+    pooled = cnnops.text("maxpool", "-k", "1,2", "-s", "1", "--explain", "-", stdin="[[a,1]]")
+    assert json.loads(pooled)["value"] == "max(a, 1)"
+
+
+def test_line_by_line(cnnops):
+    said = cnnops("conv", "-k", "[a,2]", "--lines", "--keep-going", stdin="[1,2]\n[b,c]\n[b,-c]\n")
+    assert said.out == b'["a*1 + 2*2"]\n["a*b + 2*c"]\nnull\n'
+    assert said.err.splitlines()[0] == (
+        "cnnops conv: error: line 3: INPUT is not JSON, not even with letters for numbers: "
+        "expecting value at column 4"
+    )
+
+
+def test_several_files(cnnops, tmp_path):
+    (tmp_path / "x.json").write_text("[1,2]")
+    (tmp_path / "y.json").write_text("[b,c]")
+    np.save(tmp_path / "z.npy", np.array([1, 2]))
+    call = ["conv", "-k", "[a,2]", "x.json", "y.json"]
+    assert cnnops(*call, "-o", "out/").status == 0
+    assert (tmp_path / "out/y.json").read_text() == '["a*b + 2*c"]\n'
+    result = cnnops(*call, "z.npy", "-o", "out/")
+    assert result.status == 2
+    assert result.err.splitlines()[0] == (
+        "cnnops conv: error: formulas with letters go to .json or standard output, not to out/z.npy"
     )

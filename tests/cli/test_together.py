@@ -32,11 +32,6 @@ def test_letters_are_not_drawn_or_compared(cnnops, options, named):
     assert reason == f"letters stand for no numbers that {named} takes; leave it out"
 
 
-def test_letters_are_for_one_input(cnnops):
-    result = cnnops("conv", "-k", "[[a]]", "--lines", stdin="[[1]]\n")
-    assert (result.status, result.out) == (2, b"")
-
-
 def test_a_view_beside_a_check(cnnops):
     result = cnnops(*CONV, "--expect", "[[5421,6532]]", "--view", "x.txt")
     assert (result.status, result.out) == (0, b"")

@@ -94,6 +94,30 @@ def test_conv(call, records, saved, seed):
     check_value(explained, json.loads(call(*arguments)))
 
 
+@pytest.mark.parametrize(
+    ("input_dtype", "weight_dtype", "rounding"),
+    [
+        ("float16", "float64", 1e-15),
+        ("float32", "float64", 1e-15),
+        ("float64", "float32", 1e-15),
+        ("float16", "float32", 1e-6),
+        ("int64", "float32", 1e-6),
+    ],
+)
+def test_operands_are_shown_as_they_are_computed_with(
+    records, saved, input_dtype, weight_dtype, rounding
+):
+    tenths = np.array([[0.1, 0.7], [1 / 3, 3e-3]])
+    image = tenths if input_dtype != "int64" else np.array([[2**24 + 1, 3], [2**30 + 1, 7]])
+    x, weight = saved("x", image.astype(input_dtype)), saved("w", tenths.astype(weight_dtype))
+    (record,) = records("conv", "-k", weight, x, "--explain")
+    assert record["value"] == pytest.approx(arithmetic(record["formula"]), rel=rounding, abs=0)
+    if input_dtype != "int64":
+        for record in records("batchnorm", x, "--weight", saved("g", tenths[0]), "--explain"):
+            value = eval(record["formula"], {"sqrt": math.sqrt})
+            assert record["value"] == pytest.approx(value, rel=1e-12, abs=0)
+
+
 def arithmetic(formula):
     """Add up products: all that a formula may hold."""
     total = 0
@@ -209,6 +233,7 @@ def test_dropout(call, records, saved, tmp_path, options):
         assert record["input"] == 12 * n + 4 * c + s + 1
         assert record["kept"] == bool(mask[n][c][s])
         assert record["scale"] == pytest.approx(4 / 3)
+        assert record["seed"] == 3
         whole = record["input"]
         assert record["formula"] == (f"{whole:.0f} * 1 / (1 - 0.25)" if record["kept"] else "0")
     check_value(explained, result)
