@@ -269,7 +269,7 @@ class Settings(NamedTuple):
         explanation_option(
             "--dry-run",
             help="Compute nothing; show the result's shape and how it follows, the algorithm, the "
-            "multiply-adds and the memory. Of array files and pictures, only the headers are read. "
+            "multiply-adds and the memory. Of .npy, .npz and pictures, only the headers are read. "
             "For one INPUT, without options that write a file.",
         ),
     ] = False  # fmt: skip

@@ -19,15 +19,15 @@ _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
 _LONGEST_HEADER = 10_000
 
 
-def read_npy(stream: BinaryIO, size: int, name: str, *, header: bool = False) -> Array:
+def read_npy(stream: BinaryIO, size: int | None, name: str, *, header: bool = False) -> Array:
     """Read one array.
 
     Parameters
     ----------
     stream : binary stream
         At the first byte of the file; need not be seekable.
-    size : int
-        How many bytes there are, from that byte on.
+    size : int or None
+        How many bytes there are, from that byte on; None where that is not known, of a header.
     name : str
         What the user calls the file, for errors.
     header : bool
@@ -50,7 +50,7 @@ def read_npy(stream: BinaryIO, size: int, name: str, *, header: bool = False) ->
     if any(type(length) is not int or length < 0 for length in shape):
         raise CnnopsError(f"{name} has a shape that is not one of lengths: {shape}")
     promised = math.prod(shape) * dtype.itemsize
-    held = size - stream.tell()
+    held = promised if size is None else size - stream.tell()
     if promised != held:
         raise CnnopsError(
             f"{name} is {'cut short' if promised > held else 'too long'}: its header promises "

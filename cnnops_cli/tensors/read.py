@@ -180,8 +180,11 @@ def _read_stdin(argument: str, reading: Reading) -> Tensor:
     name = "standard input" if argument == INPUT_ARGUMENT else f"{argument}, standard input,"
     if sys.stdin is None:
         raise CnnopsError(f"{name} is closed; name a file instead")
+    pipe = cast(io.BufferedReader, sys.stdin.buffer)
     try:
-        stream, size = _read_whole(cast(io.BufferedReader, sys.stdin.buffer))
+        if reading.headers and pipe.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC):
+            return Tensor(read_npy(pipe, None, name, header=True), argument, weak=False)
+        stream, size = _read_whole(pipe)
     except OSError as error:
         raise CnnopsError(f"{name} cannot be read: {error.strerror}") from error
     if _starts_with(stream, ZIP_MAGIC):
