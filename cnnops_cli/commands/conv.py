@@ -11,6 +11,7 @@ from cnnops_cli.commands.layer import fresh_layer
 from cnnops_cli.commands.operands import Form, check_letters, computing
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.settle import settle
+from cnnops_cli.commands.view import in_words
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import convolve
@@ -21,6 +22,14 @@ from cnnops_cli.tensors.write import Writer, array_writer, named_writer
 from cnnops_cli.words import PADDING_MODES, PADDING_WORDS
 
 _USUAL_DIMS = {1: 1, 3: 1, 2: 2, 4: 2, 5: 3}
+
+_USUAL_GEOMETRY = {
+    "stride": 1,
+    "padding": 0,
+    "dilation": 1,
+    "groups": 1,
+    "padding_mode": "zeros",
+}
 
 kernel_option = options.in_section("Kernel")
 
@@ -229,7 +238,17 @@ def conv(
         if save_kernel is not None:
             delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
         if with_input:
-            delivery.beside = {"input": form.planes(operands[0]), "kernel": weight}
+            from cnnops_cli.views.beside import Section
+
+            image, _, offsets = operands
+            said = [str(weight.shape), *in_words(geometry, **_USUAL_GEOMETRY)]
+            delivery.beside = [
+                Section("input", [str(tensors["input"].array.shape)], form.planes(image)),
+                Section("kernel", said, weight),
+            ]
+            if offsets is not None:
+                shape = [str(offsets.shape)] if offsets.ndim else []
+                delivery.beside.append(Section("bias", shape, offsets))
         return delivery
 
     reading = Reading(letters=True)

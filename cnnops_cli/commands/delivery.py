@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.letters import Formulas
+    from cnnops_cli.views.beside import Section
 
 
 class Delivery:
@@ -37,8 +38,8 @@ class Delivery:
     ----------
     files : dict of str to callable
         What other files hold, by path.
-    beside : dict of str to numpy.ndarray or list of str
-        What the view shows before the result, by name: planes, or what is said of them.
+    beside : list of Section
+        What the view shows before the result.
     cells : callable, optional
         Explains a cell of the result; where there is one, that is what standard output shows.
     estimate : Estimate, optional
@@ -54,7 +55,7 @@ class Delivery:
         self.note = note
         self.algorithm = algorithm
         self.files: dict[str, Writer] = {}
-        self.beside: dict[str, Array | list[str]] = {}
+        self.beside: list[Section] = []
         self.cells: Cells | None = None
         self.estimate: Estimate | None = None
 

@@ -7,6 +7,7 @@ from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import Form, check_letters, computing
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.settle import settle
+from cnnops_cli.commands.view import in_words, sizes_in_words
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.geometry import per_axis
@@ -143,22 +144,15 @@ def maxpool(
                 indices, "indices", form.from_operator(positions[0])
             )
         if with_input:
-            window = _window_in_words(size, stride, padding, dilation)
-            delivery.beside = {"input": form.planes(image), "window": window}
+            from cnnops_cli.views.beside import Section
+
+            steps = geometry | {"stride": size if stride is None else stride}
+            usual = {"padding": 0, "dilation": 1, "ceil_mode": False}
+            window = [sizes_in_words(size), *in_words(steps, **usual)]
+            delivery.beside = [
+                Section("input", [str(array.shape)], form.planes(image)),
+                Section("window", window),
+            ]
         return delivery
 
     run("maxpool", pool_input, settings, inputs, reading=Reading(letters=True))
-
-
-def _window_in_words(size: Any, stride: Any, padding: Any, dilation: Any) -> list[str]:
-    """Say what the view shows where conv has a kernel."""
-    said = [_sizes(size), f"stride {_sizes(size if stride is None else stride)}"]
-    said += [f"padding {_sizes(padding)}"] if padding != 0 else []
-    return said + ([f"dilation {_sizes(dilation)}"] if dilation != 1 else [])
-
-
-def _sizes(value: Any) -> str:
-    """Write sizes as 2×3, padding by sides as 0:1×2:2, and words as they are."""
-    if isinstance(value, tuple):
-        return "×".join(":".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
-    return str(value)

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.options import Settings
@@ -12,12 +12,41 @@ if TYPE_CHECKING:
     from cnnops_cli.views.view import View
 
 
+def in_words(geometry: dict[str, Any], **usual: Any) -> list[str]:
+    """Say sizes and choices by name, but those that are as usual.
+
+    Examples
+    --------
+    >>> in_words({"stride": (1, 2), "padding": ((0, 1),), "ceil_mode": True}, padding=0)
+    ['stride 1×2', 'padding 0:1', 'ceil mode']
+    >>> in_words({"stride": 1, "padding": "same"}, stride=1)
+    ['padding same']
+    """
+    said = []
+    for name, value in geometry.items():
+        if name not in usual or value != usual[name]:
+            what = "" if value is True else f" {sizes_in_words(value)}"
+            said.append(f"{name.replace('_', ' ')}{what}")
+    return said
+
+
+def sizes_in_words(value: Any) -> str:
+    """Write sizes as 2×3, padding by sides as 0:1×2:2, and words as they are."""
+    if isinstance(value, tuple):
+        return "×".join(":".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
+    return str(value)
+
+
 def stdout_view(delivery: Delivery, settings: Settings) -> Writer:
     """Tell how standard output is written as a view: coloured and named in full on a terminal."""
     from cnnops_cli.views.files import in_ascii, plain_text
+    from cnnops_cli.views.heat import HALF
     from cnnops_cli.views.terminal import Terminal
 
-    terminal = Terminal.of(sys.stdout, color=not settings.no_color)
+    encoding = sys.stdout.encoding or "utf-8"
+    # Shades alone have a likeness in ASCII.
+    has_blocks = HALF.encode(encoding, "ignore") != b""
+    terminal = Terminal.of(sys.stdout, color=has_blocks and not settings.no_color)
     lines = _view_of(delivery, settings).lines(terminal, delivery.stdout_note)
     text = plain_text(lines)
     if terminal.color:
@@ -25,7 +54,6 @@ def stdout_view(delivery: Delivery, settings: Settings) -> Writer:
         from cnnops_cli.views.ansi import coloured_text
 
         text = coloured_text(lines)
-    encoding = sys.stdout.encoding or "utf-8"
     try:
         return bytes_writer(text.encode(encoding))
     except UnicodeEncodeError:

@@ -9,11 +9,11 @@ from cnnops_cli.views.colours import rgb
 from cnnops_cli.views.heat import HALF
 from cnnops_cli.views.lines import Line, Style, text_of, width_of
 
-_FONT = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
+_FONT = "'DejaVu Sans Mono',Menlo,Consolas,ui-monospace,monospace"
 _WIDTH, _HEIGHT, _MARGIN, _BASELINE = 8, 16, 12, 12
 """Of a cell of the SVG in its units, of the page's edge, and of text within a cell."""
 _PAGE, _INK, _FAINT = "#ffffff", "#1f2328", "#59636e"
-_ASCII = str.maketrans("░▒▓█▀×…⋮", ".:*#^x~|")
+_ASCII = str.maketrans("░▒▓█×…⋮", ".:*#x~|")
 _WORDS = re.compile(r"\S+(?: \S+)*")
 
 

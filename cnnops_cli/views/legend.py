@@ -5,6 +5,7 @@ import numpy as np
 from cnnops_cli.views.colours import LOUD, Scale, on
 from cnnops_cli.views.heat import NOT_FINITE, SHADES
 from cnnops_cli.views.lines import DIM, PLAIN, Line, Style, fold, merged
+from cnnops_cli.views.numbers import kind_of_decimals
 
 _BAR = 24
 _SHORTEST_BAR = 4
@@ -43,11 +44,11 @@ def legend_lines(
 def _bar(scale: Scale, width: int, precision: int | None) -> list[str | Line]:
     """Draw the colours from the least to the greatest value."""
     low, high = _number(scale.low, precision), _number(scale.high, precision)
-    if scale.constant:
+    if scale.constant and len(low) + 2 <= width:
         return [[*_samples(scale, 1), (f" {low}", DIM)]]
     length = min(_BAR, width - len(low) - len(high) - 2)
-    if length < _SHORTEST_BAR:
-        return [f"{low} to {high}"]
+    if scale.constant or length < _SHORTEST_BAR:
+        return [low if low == high else f"{low} to {high}"]
     return [[(f"{low} ", DIM), *_samples(scale, length), (f" {high}", DIM)]]
 
 
@@ -74,5 +75,5 @@ def _steps(scale: Scale, precision: int | None) -> list[str | Line]:
 
 def _number(value: float, precision: int | None) -> str:
     if precision is not None:
-        return f"{value:.{precision}f}"
+        return f"{value:{kind_of_decimals(value, precision)}}"
     return f"{value:.0f}" if _WHOLE_FROM <= abs(value) < _WHOLE_TO else f"{value:.4g}"

@@ -1,5 +1,6 @@
 """The planes of an array side by side: as numbers where they fit, else as heat maps."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ class Panels:
             self.grids(room, 1 if self.tiny else _ENOUGH_GRIDS)
             or (self._signal(room) if self.planes.shape[:2] == (1, 1) else None)
             or self._slim_grids(room)
-            or self._maps(room)
+            or _with_legend(self._maps_and_legend, room)
         )
 
     def whole(self, room: Room) -> list[Line] | None:
@@ -105,7 +106,7 @@ class Panels:
     def _slim_grids(self, room: Room) -> list[Line] | None:
         """Show the first and last rows of planes with few columns; None where there are many."""
         height, width = self.planes.shape[1:]
-        if width >= _SLIM or height <= width:
+        if not self.tiny and (width >= _SLIM or height <= width):
             return None
         return self._numbers(room, pick_rows(height, room.height - self._label), 1)
 
@@ -132,22 +133,39 @@ class Panels:
             per_line = numbers_per_line(length, numbers.widest, room.width)
             if length <= per_line * room.height:
                 return wrapped_lines(numbers, room.width)
+        return _with_legend(self._strips_and_legend, room)
+
+    def _strips_and_legend(self, room: Room, reserved: int) -> tuple[list[Line], list[Line]]:
+        """Draw strips of a long row, each with the index it begins at."""
+        length = self.planes.shape[2]
         across = max(room.width - len(index_label(0, length)[0]), 1)
-        count = min(length, across * max(min(_MOST_STRIPS, room.height - 3), 1))
+        count = min(length, across * max(min(_MOST_STRIPS, room.height - reserved), 1))
         cells = shrink(self.planes[0], 1, count, self.largest)
-        scale = _scale_of(cells)
+        scale = _scale_of(cells) or self.scale
+        draw = strips if room.color else shades
         lines = []
         for start in range(0, count, across):
-            draw = strips if room.color else shades
-            (strip,) = draw(cells[:, start : start + across], scale or self.scale)
+            (strip,) = draw(cells[:, start : start + across], scale)
             lines.append([index_label(start * length // count, length), *strip])
-        return lines + self._legend(cells, (1, count), room)
+        return lines, self._legend(cells, (1, count), room)
 
-    def _maps(self, room: Room) -> list[Line]:
-        """Show as many planes as heat maps as are still pictures, and those as large as can be."""
+    def _maps_and_legend(self, room: Room, reserved: int) -> tuple[list[Line], list[Line]]:
+        """Draw as many planes as heat maps as are still pictures, and those as large as can be."""
+        shown, rows, columns, down = self._layout_of_maps(room, reserved)
+        cells = [shrink(plane, rows, columns, self.largest) for plane in self.planes[:shown]]
+        scale = _scale_of(np.stack(cells)) or self.scale
+        draw = half_blocks if room.color else shades
+        drawn = [draw(cell, scale) for cell in cells]
+        if shown == 1 and down - len(drawn[0]) >= 2:
+            corners = corner_lines(self.planes[0], columns, self.precision)
+            drawn = [[*corners[:1], *drawn[0], *corners[1:]]]
+        legend = self._legend(np.stack(cells), (rows, columns), room)
+        return self._flow(drawn, room.width), legend
+
+    def _layout_of_maps(self, room: Room, reserved: int) -> tuple[int, int, int, int]:
+        """Choose how many planes are shown, in how many rows and columns, and in how many lines."""
         height, width = self.planes.shape[1:]
-        legend = 1 + (_COLOUR_LEGEND if room.color else _SHADE_LEGEND) // room.width
-        legend += self.count > 1  # the line that says how many are left out
+        reserved += self.count > 1  # the line that says how many are left out
         best: tuple[int, ...] = (0, 0)
         layout = (1, 1, 1, 1)
         for per_row in range(1, self.count + 1):
@@ -155,22 +173,14 @@ class Panels:
             if per_row > 1 and across < min(width, _SMALLEST_MAP[1]):
                 break
             for bands in range(1, -(-self.count // per_row) + 1):
-                down = (room.height - legend + 1) // bands - 1 - self._label
+                down = (room.height - reserved + 1) // bands - 1 - self._label
                 if bands > 1 and down < min(-(-height // 2), _SMALLEST_MAP[0]):
                     break
                 rows, columns = self._fit(max(across, 1), max(down, 1), room)
                 shown = min(self.count, per_row * bands)
                 if (shown, rows * columns) > best:
                     best, layout = (shown, rows * columns), (shown, rows, columns, down)
-        shown, rows, columns, down = layout
-        cells = [shrink(plane, rows, columns, self.largest) for plane in self.planes[:shown]]
-        scale = _scale_of(np.stack(cells)) or self.scale
-        draw = half_blocks if room.color else shades
-        drawn = [draw(cell, scale) for cell in cells]
-        if shown == 1 and (down >= _CORNERS_FROM or down - len(drawn[0]) >= 2):
-            corners = corner_lines(self.planes[0], columns, self.precision)
-            drawn = [[*corners[:1], *drawn[0], *corners[1:]]]
-        return self._flow(drawn, room.width) + self._legend(np.stack(cells), (rows, columns), room)
+        return layout
 
     def _fit(self, across: int, down: int, room: Room) -> tuple[int, int]:
         if self.count == 1 and down >= _CORNERS_FROM:
@@ -231,6 +241,18 @@ class Panels:
         if left_out:
             lines.append([(f"{MORE} {left_out} more plane{'s' * (left_out > 1)}", DIM)])
         return lines
+
+
+def _with_legend(
+    draw: Callable[[Room, int], tuple[list[Line], list[Line]]], room: Room
+) -> list[Line]:
+    """Draw something above its legend, which tells only then how many lines it takes."""
+    reserved = 1 + (_COLOUR_LEGEND if room.color else _SHADE_LEGEND) // room.width
+    while True:
+        lines, legend = draw(room, reserved)
+        if len(legend) <= reserved:
+            return lines + legend
+        reserved = len(legend)
 
 
 def _scale_of(cells: Array) -> Scale | None:

@@ -1,6 +1,7 @@
 """A progress bar for long work; Rich is imported once it has taken long."""
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,11 +9,15 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from cnnops_cli.views.terminal import Terminal
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 _PATIENCE = 1.0
 """Seconds of work before anything is shown."""
+_ECHO = 2
+"""Columns that are left free beside the bar: a terminal writes ^C there, and would wrap it."""
 _PAUSE = 0.1
 """Seconds between two changes on the screen."""
 
@@ -116,22 +121,26 @@ class Progress:
         }
         if self._bar is None:
             self._bar = _bar(self._color)
+            self._bar.console.width = _width()
             self._bar.add_task(self._label, **shown)
             self._bar.start()
+            self._bar.console.show_cursor()  # for whoever stops the command for a while
         else:
+            self._bar.console.width = _width()
             self._bar.update(self._bar.task_ids[0], **shown)
             self._bar.refresh()
 
 
-def _bar(color: bool) -> "Bar":
-    import sys
+def _width() -> int:
+    """Tell how wide the bar is: as the terminal is now, but for `_ECHO`."""
+    return max(Terminal.of(sys.stderr, color=False).width - _ECHO, 1)
 
+
+def _bar(color: bool) -> "Bar":
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
     from rich.table import Column
-
-    from cnnops_cli.views.terminal import Terminal
 
     may_color = Terminal.of(sys.stderr, color=color).color
     console = Console(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.views.numbers import kind_of_decimals
 
 _NOISE = 1e-12
 _PIECE = 1 << 16
@@ -90,13 +91,17 @@ def summarise(
     parts = [str(array.shape), array.dtype.name]
     known = measure(array) if statistics is None else statistics
     if known.finite:
-        digits = ".6g" if precision is None else f".{precision}f"
-        kind = "d" if array.dtype.kind in "iu" else digits
-        parts += [f"min {known.low:{kind}}", f"max {known.high:{kind}}"]
-        parts += [f"mean {known.mean:{digits}}", f"std {known.std:{digits}}"]
+        said = {"min": known.low, "max": known.high, "mean": known.mean, "std": known.std}
+        parts += [f"{name} {_number(value, precision)}" for name, value in said.items()]
     else:
         parts.append("no finite values" if array.size else "no values")
     return parts + known.loud
+
+
+def _number(value: float, precision: int | None) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:{'.6g' if precision is None else kind_of_decimals(value, precision)}}"
 
 
 def _moments(array: Array, count: int, low: float, high: float) -> tuple[float, float]:

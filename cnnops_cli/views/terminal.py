@@ -1,7 +1,7 @@
 """How much room a view has, and whether it may have colour."""
 
 import os
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -36,8 +36,13 @@ class Terminal:
             False forbids colour whatever the environment says.
         """
         interactive = stream.isatty()
-        size = shutil.get_terminal_size(_PIPE_SIZE)
-        return cls(size.columns, size.lines, color and _may_color(interactive))
+        columns, lines = _PIPE_SIZE
+        if interactive:
+            with suppress(OSError):
+                size = os.get_terminal_size(stream.fileno())
+                columns, lines = size.columns or columns, size.lines or lines
+        width, height = _said("COLUMNS", columns), _said("LINES", lines)
+        return cls(width, height, color and _may_color(interactive))
 
     @classmethod
     def of_file(cls, *, color: bool) -> "Terminal":
@@ -45,13 +50,14 @@ class Terminal:
 
         The terminal that the call is made on does not count.
         """
-        width, height = (
-            int(said) if said.isdecimal() and int(said) > 0 else usual
-            for said, usual in zip(
-                (os.environ.get(name, "") for name in ("COLUMNS", "LINES")), _FILE_SIZE, strict=True
-            )
-        )
-        return cls(width, height, color)
+        columns, lines = _FILE_SIZE
+        return cls(_said("COLUMNS", columns), _said("LINES", lines), color)
+
+
+def _said(variable: str, usual: int) -> int:
+    """Tell what a variable of the environment says, if that is a size."""
+    said = os.environ.get(variable, "")
+    return int(said) if said.isdecimal() and int(said) > 0 else usual
 
 
 def _may_color(interactive: bool) -> bool:

@@ -1,9 +1,10 @@
 """The view: one line that sums the array up, then its planes."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.views.beside import sections_lines
+from cnnops_cli.views.beside import Section, sections_lines
 from cnnops_cli.views.colours import LOUD, on
 from cnnops_cli.views.lines import BOLD, Line, fold
 from cnnops_cli.views.panels import Panels, Room
@@ -28,15 +29,15 @@ class View:
         The same values, with rows and columns as the last two axes; the others number the planes.
     precision : int, optional
         Decimals; see `format_numbers`.
-    beside : dict
-        What stands before the result, by name: planes, or what is said of them.
+    beside : sequence of Section
+        What stands before the result.
     """
 
     operator: str
     array: Array
     planes: Array
     precision: int | None = None
-    beside: dict[str, Array | list[str]] = field(default_factory=dict)
+    beside: Sequence[Section] = ()
 
     def lines(self, terminal: Terminal, note: str = "") -> list[Line]:
         """Lay the view out.
@@ -60,7 +61,7 @@ class View:
         head = fold(parts, terminal.width, BOLD)
         room = Room(terminal.width, max(terminal.height - len(head) - _PROMPT, 1), terminal.color)
         if self.beside:
-            sections = self.beside | {"result": self.planes}
+            sections = [*self.beside, Section("result", [str(self.array.shape)], self.planes)]
             return head + sections_lines(sections, self.precision, room)
         if not self.array.size:
             return head

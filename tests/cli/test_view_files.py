@@ -180,6 +180,32 @@ def test_with_input_in_the_users_layout(cnnops):
         *["[[[1,10],[2,20]],[[3,30],[4,40]]]", "-f", "table"],
     )
     assert re.search(r"^ *1 +2 +10 +20 ", shown, re.MULTILINE)
+    shown = cnnops.text(
+        *["conv", "-k", "[[1,1]]", "--depthwise", "--layout", "channels-last", "--with-input"],
+        *["[[[1,10],[2,20],[3,30]]]", "-f", "table"],
+    )
+    assert shown.startswith("conv  (1, 2, 2)")
+    assert re.search(r"^input  \(1, 3, 2\) .*result  \(1, 2, 2\)$", shown, re.MULTILINE)
+
+
+def test_with_input_says_all_that_the_result_follows_from(cnnops):
+    options = ["-s", "2", "-p", "0:1,1:0", "-d", "1,2", "--padding-mode", "circular"]
+    call = ["conv", "-k", "[[[[1,2],[3,4]]],[[[5,6],[7,8]]]]", *options, "-g", "2", "-b", "[0.5,9]"]
+    image = "[[[1,2,3],[3,4,5],[5,6,7]],[[0,0,0],[1,1,1],[2,2,2]]]"
+    shown = cnnops.text(*call, "--with-input", "-f", "table", image, env={"COLUMNS": "120"})
+    for said in (
+        *["(2, 1, 2, 2)", "stride 2", "padding 0:1×1:0", "dilation 1×2", "groups 2"],
+        *["padding mode", "circular", "bias  (2,)", "0.5  9.0"],
+    ):
+        assert said in shown
+    plain = cnnops.text("conv", "-k", "[[1]]", "-b", "0.5", "--with-input", "-f", "table", "[[1]]")
+    assert re.search(r"kernel +bias +result", plain)
+    assert "stride" not in plain
+    pooled = cnnops.text(
+        *["maxpool", "-k", "2", "-p", "0:1", "--ceil-mode", "--with-input", "-f", "table", image]
+    )
+    for said in ("window  2×2", "stride 2×2", "padding 0:1", "ceil mode"):
+        assert said in pooled
 
 
 def test_an_encoding_without_shades_gets_others(cnnops, tmp_path):

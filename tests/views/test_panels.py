@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnops_cli.views.ansi import coloured_text
+from cnnops_cli.views.beside import Section
 from cnnops_cli.views.files import html, plain_text, svg
 from cnnops_cli.views.lines import text_of, width_of
 from cnnops_cli.views.terminal import Terminal
@@ -24,27 +25,38 @@ def viewed(array, columns=80, rows=24, color=False, **options):
     return View("dropout", array, array, **options).lines(Terminal(columns, rows, color))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=300)
 @given(
     shape=st.sampled_from(SHAPES),
     columns=st.sampled_from([20, 40, 80, 200]),
     rows=st.sampled_from([5, 24, 60]),
     color=st.booleans(),
-    kind=st.sampled_from(["normal", "integers", "huge", "holes", "constant", "nothing"]),
+    kind=st.sampled_from(
+        ["normal", "integers", "huge", "vast", "holes", "constant", "zero", "nothing"]
+    ),
     beside=st.booleans(),
+    precision=st.sampled_from([None, 0, 3, 17]),
 )
-def test_every_view_keeps_to_its_width(shape, columns, rows, color, kind, beside):
+def test_every_view_keeps_to_its_width(shape, columns, rows, color, kind, beside, precision):
     rng = np.random.default_rng(0)
     array = {
         "normal": lambda: rng.normal(size=shape),
         "integers": lambda: rng.integers(0, 256, shape).astype(np.uint8),
         "huge": lambda: rng.integers(0, 2**64 - 1, shape, np.uint64),
+        "vast": lambda: np.full(shape, 1e300),
+        "zero": lambda: np.zeros(shape),
         "holes": lambda: np.where(rng.random(shape) < 0.1, np.nan, rng.normal(size=shape)),
         "constant": lambda: np.full(shape, 0.1, np.float32),
         "nothing": lambda: np.full(shape, -np.inf),
     }[kind]()
-    around = {"input": array, "kernel": np.ones((2, 2, 3, 3)), "window": ["2×2", "stride 1×2"]}
-    lines = viewed(array, columns, rows, color, beside=around if beside else {})
+    around = [
+        Section("input", [str(shape)], array),
+        Section("kernel", ["(2, 2, 3, 3)", "padding mode circular"], np.ones((2, 2, 3, 3))),
+        Section("window", ["2×2", "stride 1×2"]),
+    ]
+    lines = viewed(
+        array, columns, rows, color, beside=around if beside else [], precision=precision
+    )
     assert width_of(lines) <= columns
     assert (str(array.shape) in text_of(lines[0])) or columns < 40
     for write in (plain_text, coloured_text, svg, html):
@@ -53,11 +65,31 @@ def test_every_view_keeps_to_its_width(shape, columns, rows, color, kind, beside
 
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize(
-    "shape", [(3, 48, 64), (64, 7, 7), (500, 500), (70_000,), (150, 4), (256, 20, 20)]
+    "shape", [(3, 48, 64), (64, 7, 7), (500, 500), (70_000,), (150, 4), (256, 20, 20), (300, 15)]
 )
-@pytest.mark.parametrize("rows", [24, 40])
-def test_a_view_leaves_the_prompt_its_line(shape, rows, color):
-    assert len(viewed(np.arange(float(np.prod(shape))).reshape(shape), 80, rows, color)) < rows
+@pytest.mark.parametrize(("columns", "rows"), [(40, 16), (60, 24), (80, 24), (80, 40)])
+@pytest.mark.parametrize("precision", [None, 3])
+def test_a_view_leaves_the_prompt_its_line(shape, columns, rows, color, precision):
+    array = np.arange(float(np.prod(shape))).reshape(shape) - 1000
+    assert len(viewed(array, columns, rows, color, precision=precision)) < rows
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("columns", [40, 80, 120])
+@pytest.mark.parametrize("rows", [16, 24, 40])
+@pytest.mark.parametrize("shape", [(3, 64, 64), (8, 3, 3), (9, 9), (400,), (2, 3, 4, 5)])
+@pytest.mark.parametrize("kernel", [(3, 3), (8, 3, 5, 5), (2, 9, 3, 3, 3)])
+def test_sections_leave_the_prompt_its_line(shape, kernel, columns, rows, color):
+    pieces = [
+        Section("input", [str(shape)], np.arange(float(np.prod(shape))).reshape(shape)),
+        Section("kernel", [str(kernel), "stride 2"], np.ones(kernel)),
+    ]
+    lines = viewed(np.ones(shape), columns, rows, color, beside=pieces)
+    assert len(lines) < rows
+    text = "\n".join(map(text_of, lines))
+    for name in ("input", "kernel", "result"):
+        assert re.search(rf"{name}  |… {name} left out", text)
+    assert "result  " in text
 
 
 @pytest.mark.parametrize("color", [False, True])
@@ -110,7 +142,7 @@ def test_a_signal_is_in_order():
 
 
 def test_sections_stand_side_by_side_where_they_fit():
-    pieces = {"input": np.ones((4, 4)), "kernel": np.ones((2, 2))}
+    pieces = [Section("input", ["(4, 4)"], np.ones((4, 4))), Section("kernel", [], np.ones((2, 2)))]
     wide = [text_of(line) for line in viewed(np.ones((3, 3)), beside=pieces)]
     assert re.search(r"input.*kernel.*result", "\n".join(wide))
     narrow = [text_of(line) for line in viewed(np.ones((3, 3)), 20, beside=pieces)]
@@ -120,7 +152,8 @@ def test_sections_stand_side_by_side_where_they_fit():
 
 
 def test_a_kernel_is_never_a_heat_map():
-    pieces = {"input": np.ones((48, 64)), "kernel": np.full((8, 3, 3, 3), -0.1234)}
+    kernel = np.full((8, 3, 3, 3), -0.1234)
+    pieces = [Section("input", [], np.ones((48, 64))), Section("kernel", [], kernel)]
     for columns in (40, 80, 120):
         lines = viewed(np.ones((8, 46, 62)), columns, beside=pieces)
         assert sum("-0.1234" in text_of(line) for line in lines) >= 3
