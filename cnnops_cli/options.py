@@ -25,9 +25,9 @@ Inputs = Annotated[
         metavar="[INPUT]...",
         show_default=False,
         help="A .npy file, archive.npz:name, a .json file, JSON text such as '[[1,2],[3,4]]', a "
-        "picture (.png .jpg .webp .tif .bmp, read as (C, H, W)), or - for standard input, which is "
-        "also the default. JSON numbers take the dtype of the array files they meet. Several files "
-        "go with -o DIRECTORY/.",
+        "picture (.png .jpg .webp .tif .bmp, read as (C, H, W); needs pip install "
+        "'cnnops-cli[images]'), or - for standard input, which is also the default. JSON numbers "
+        "take the dtype of the array files they meet. Several files go with -o DIRECTORY/.",
     ),
 ]
 
@@ -233,16 +233,17 @@ class Settings(NamedTuple):
             metavar="FILE",
             parser=parse_view_file,
             help="Write the view to FILE as well, whatever standard output is: .svg or .html in "
-            "colour, .txt without. It is 80 columns by 48 lines, or as COLUMNS and LINES say, and "
-            "refers to nothing outside itself.",
+            "colour, .txt without. It is at most 80 columns by 48 lines, or as COLUMNS and LINES "
+            "say, and refers to nothing outside itself.",
         ),
     ] = None
     stretch: Annotated[
         bool,
         shared_option(
             "--stretch",
-            help="In a picture, bring the least value to 0 and the largest to 255; alpha is left "
-            "out. Otherwise values are rounded, and clipped to 0 and 255.",
+            help="In a picture, bring the least value to 0 and the largest to 255; alpha, the last "
+            "of 2 or 4 channels, is left out. Otherwise values are rounded, and clipped to 0 and "
+            "255.",
         ),
     ] = False
     explain: Annotated[

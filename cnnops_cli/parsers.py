@@ -193,7 +193,7 @@ def is_directory(output: str | None) -> bool:
 
 def is_picture(path: str) -> bool:
     """Tell whether a file that is written is a picture."""
-    return Path(path).suffix in PICTURE_SUFFIXES
+    return Path(path).suffix.lower() in PICTURE_SUFFIXES
 
 
 @parser
@@ -211,7 +211,8 @@ def parse_view_file(text: str) -> str:
 
 def _check_suffix(text: str, suffixes: tuple[str, ...]) -> None:
     suffix = Path(text).suffix
-    if suffix not in suffixes:
+    accepted = suffix.lower() if is_picture(text) else suffix  # for cameras write .JPG
+    if accepted not in suffixes:
         raise CnnopsError(
             f"{text!r} ends in none of {', '.join(suffixes)}{suggest(suffix, suffixes)}"
         )
@@ -220,7 +221,7 @@ def _check_suffix(text: str, suffixes: tuple[str, ...]) -> None:
 def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
     _check_suffix(text, suffixes)
     path = Path(text)
-    if path.is_dir():
+    if path.is_dir() or text.endswith(_SEPARATORS):
         raise CnnopsError(f"{text} is a directory")
     if not path.parent.is_dir():
         raise CnnopsError(f"{text} cannot be written: no such directory: {path.parent}")

@@ -14,9 +14,10 @@ from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.parallel import watched_by
 from cnnops_cli.options import Settings
+from cnnops_cli.parsers import is_picture
 from cnnops_cli.tensors.read import STDIN, Reading, is_inline, split_member
 from cnnops_cli.tensors.tensor import Tensor
-from cnnops_cli.words import PICTURE_SUFFIXES, SUFFIXES
+from cnnops_cli.words import SUFFIXES
 
 
 def places(inputs: Sequence[str], directory: str) -> list[str]:
@@ -43,11 +44,8 @@ def _name(text: str, directory: str) -> str:
         )
     path, member = split_member(text)
     name = Path(path if member is None else member).name or Path(path).stem
-    return (
-        name
-        if member is None and Path(name).suffix in SUFFIXES + PICTURE_SUFFIXES
-        else f"{name}.npy"
-    )
+    is_kept = Path(name).suffix in SUFFIXES or is_picture(name)
+    return name if member is None and is_kept else f"{name}.npy"
 
 
 def check_places(inputs: Sequence[str], directory: str, read: Sequence[str]) -> None:

@@ -152,7 +152,8 @@ def _check_files(settings: Settings, others: list[str], sources: list[str]) -> N
 
 def _check_stdout(settings: Settings) -> None:
     if sys.stdout is None and is_written(settings):
-        raise CnnopsError("standard output is closed; name a file with --output")
+        hint = "" if settings.lines else "; name a file with --output"
+        raise CnnopsError(f"standard output is closed{hint}")
     if settings.format == "npy" and sys.stdout is not None and sys.stdout.isatty():
         raise CnnopsError(
             "--format npy is binary and standard output is a terminal: name a file with --output, "

@@ -132,6 +132,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _not_json(name: str, error: json.JSONDecodeError) -> str:
+    if "UTF-8" in error.msg:
+        return f"{name} is no UTF-8 text, as JSON is, nor .npy or a picture of a kind that is read"
     if "infinity" in error.msg:
         return f"{name} holds a number past 64 bits at line {error.lineno}, column {error.colno}"
     return f"{name} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"

@@ -3,9 +3,8 @@
 import io
 import warnings
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
@@ -27,6 +26,7 @@ _WRITTEN_AS: dict[str, tuple[str, dict[str, Any]]] = {
     ".webp": ("WEBP", {"lossless": True, "exact": True}),
 }
 _WITHOUT_ALPHA = ("BMP", "JPEG")
+_LONGEST_JPEG = 65_500
 _SEVERAL = ("PNG", "TIFF", "WEBP")
 """Formats whose further frames are as good as the first; those of a JPEG are previews and maps."""
 
@@ -50,8 +50,12 @@ def check_installed(name: str) -> None:
     CnnopsError
         With the line that installs it.
     """
-    if find_spec("PIL") is None:
-        raise CnnopsError(f"{name} is a picture, which takes Pillow: {_INSTALL}")
+    try:
+        # Before Pillow looks for its formats, which would import all that it has.
+        for module in _FORMATS.values():
+            import_module(f"PIL.{module}ImagePlugin")
+    except ImportError as error:
+        raise CnnopsError(f"{name} is a picture, which takes Pillow: {_INSTALL}") from error
 
 
 def read_picture(stream: BinaryIO, name: str, *, header: bool = False) -> Array:
@@ -88,7 +92,6 @@ def read_picture(stream: BinaryIO, name: str, *, header: bool = False) -> Array:
     try:
         with warnings.catch_warnings():  # of large pictures; the largest are refused
             warnings.simplefilter("ignore")
-            _import_formats()
             with Image.open(stream, formats=list(_FORMATS)) as picture:
                 _check_depth(picture, name)
                 mode = _mode_of_channels(picture)
@@ -106,12 +109,6 @@ def read_picture(stream: BinaryIO, name: str, *, header: bool = False) -> Array:
         raise CnnopsError(f"{name} is damaged: {error}") from error
     planes = array[np.newaxis] if array.ndim == 2 else np.moveaxis(array, -1, 0)
     return np.ascontiguousarray(planes, planes.dtype.newbyteorder("="))
-
-
-def _import_formats() -> None:
-    """Import them before Pillow looks for them, which would import all that it has."""
-    for module in _FORMATS.values():
-        import_module(f"PIL.{module}ImagePlugin")
 
 
 def _check_depth(picture: "Picture", name: str) -> None:
@@ -188,7 +185,7 @@ def encode_picture(path: str, array: Array, *, layout: str, stretch: bool) -> by
     from PIL import Image
 
     planes = _planes(path, array, layout)
-    format_name, options = _WRITTEN_AS[Path(path).suffix]
+    format_name, options = _WRITTEN_AS[Path(path).suffix.lower()]
     alpha = len(planes) in (2, 4)
     if alpha and format_name in _WITHOUT_ALPHA:
         raise CnnopsError(
@@ -199,9 +196,13 @@ def encode_picture(path: str, array: Array, *, layout: str, stretch: bool) -> by
     values += [planes[len(planes) - alpha :] if stretch else planes]
     pixels = np.concatenate([_bytes(path, each) for each in values])
     laid_out = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
+    longest = max(laid_out.shape[:2])
+    if format_name == "JPEG" and longest > _LONGEST_JPEG:
+        raise CnnopsError(
+            f"{path}: a JPEG has at most {_LONGEST_JPEG} rows and columns, but the result {longest}"
+        )
     stream = io.BytesIO()
     try:
-        _import_formats()
         picture = Image.fromarray(np.ascontiguousarray(laid_out))
         picture.save(stream, format=format_name, **options)
     except MemoryError:
@@ -227,12 +228,18 @@ def _planes(path: str, array: Array, layout: str) -> Array:
 
 
 def _stretched(path: str, planes: Array) -> Array:
+    if not is_floating(planes):
+        wide = np.uint64 if planes.dtype.kind == "u" else np.int64
+        # Modulo 2**64 the distance to the least is exact.
+        distances = planes.astype(wide).view(np.uint64) - wide(planes.min()).view(np.uint64)
+        return cast(Array, distances * (255 / max(int(distances.max()), 1)))
     values = planes.astype(np.float64)
     if not np.isfinite(values).all():
         raise CnnopsError(f"{path}: --stretch takes finite values, but the result has others")
-    low, high = values.min(), values.max()
-    # Halves, for a difference of two doubles may be larger than any.
-    share: Array = (values / 2 - low / 2) / max(high / 2 - low / 2, np.finfo(np.float64).tiny)
+    # In units in which no difference is too large or too small for a double.
+    values = np.ldexp(values, -int(np.frexp(np.abs(values).max())[1]))
+    values -= values.min()
+    share: Array = values / (values.max() or 1)
     return share * 255
 
 

@@ -262,6 +262,7 @@ def test_a_bad_operand_is_no_line(cnnops):
 def test_standard_input_is_closed(cnnops):
     reason = cnnops.refusal(*AS_IT_IS, setup="exec 0<&-")
     assert reason == "standard input is closed; --lines reads it"
+    assert cnnops.refusal(*AS_IT_IS, setup="exec 1>&-") == "standard output is closed"
 
 
 def test_on_a_terminal_the_answers_are_lines_too(terminal):

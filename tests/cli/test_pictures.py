@@ -93,6 +93,15 @@ def test_first_bytes_tell_a_picture(cnnops, folder):
     assert cnnops.json(*POOL, stdin=data) == expected
 
 
+def test_suffixes_of_cameras(cnnops, folder):
+    (folder / "A.PNG").write_bytes((folder / "x.png").read_bytes())
+    assert cnnops(*POOL, "A.PNG", "x.png", "-o", "out/").status == 0
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["A.PNG", "x.png"]
+    assert (folder / "out/A.PNG").read_bytes() == (folder / "out/x.png").read_bytes()
+    cnnops.text(*POOL, "A.PNG", "-o", "B.JPG")
+    assert (folder / "B.JPG").read_bytes().startswith(b"\xff\xd8\xff")
+
+
 def test_the_summary_and_the_view(cnnops, terminal, folder):
     screen = terminal(*POOL, "x.png", "-o", "y.png")
     assert screen.status == 0
@@ -111,7 +120,10 @@ def test_the_summary_and_the_view(cnnops, terminal, folder):
         ([*POOL, "x.png", "-o", "y.png", "--indices", "i.png"], "--indices: 'i.png' ends in none"),
         ([*POOL, "cut.png"], "cut.png is damaged: "),
         ([*POOL, "text.png"], "text.png is no PNG, JPEG, WebP, TIFF or BMP picture"),
-        ([*POOL, "moving.gif"], "moving.gif is not JSON"),
+        (
+            [*POOL, "moving.gif"],
+            "moving.gif is no UTF-8 text, as JSON is, nor .npy or a picture of",
+        ),
         ([*POOL, "gone.png"], "INPUT: no such file: gone.png"),
         (["conv", "-k", "cut.png", "x.png"], "--kernel cut.png is damaged: "),
         (["dropout", "--eval", "[[NaN]]", "-o", "y.png"], "y.png: the result holds NaN, which no"),
@@ -144,8 +156,8 @@ def test_the_pixels_of_a_png_are_the_same_at_every_run(cnnops, folder):
 
 
 WITHOUT_PILLOW = """
-import sys
-sys.modules["PIL"] = None
+import sys, types
+sys.modules["PIL"] = {}
 from cnnops_cli.__main__ import main
 main()
 """
@@ -159,11 +171,12 @@ main()
         ([*POOL, "-"], "standard input"),
     ],
 )
-def test_without_pillow_the_line_that_installs_it(executable, folder, call, name):
+@pytest.mark.parametrize("left", ["None", "types.ModuleType('PIL')"])
+def test_without_pillow_the_line_that_installs_it(executable, folder, call, name, left):
     python = executable.with_name("python")
     with io.BytesIO((folder / "x.png").read_bytes()) as data:
         run = subprocess.run(
-            [python, "-c", WITHOUT_PILLOW, *call],
+            [python, "-c", WITHOUT_PILLOW.format(left), *call],
             input=data.read(),
             capture_output=True,
             cwd=folder,

@@ -128,6 +128,7 @@ def test_a_call_that_fails_leaves_no_view(cnnops, tmp_path):
             ["--view", "v.sgv"],
             "--view: 'v.sgv' ends in none of .svg, .html, .txt; did you mean .svg?",
         ),
+        (["--view", "v.svg/"], "--view: v.svg/ is a directory"),
         (["--view", "-"], "--view: '-' ends in none of .svg, .html, .txt"),
         (
             ["--view", "gone/v.svg"],

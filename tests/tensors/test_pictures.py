@@ -312,7 +312,10 @@ def test_values_are_rounded_and_clipped(dtype, values, pixels):
         ("float64", [5, 5], [0, 0]),
         ("int64", [-(2**63), 2**63 - 1], [0, 255]),
         ("uint8", [10, 11, 12], [0, 128, 255]),
-        ("float64", [0, 5e-324], [0, 0]),
+        ("float64", [0, 5e-324, 1e-323], [0, 128, 255]),
+        ("int64", [2**62, 2**62 + 1, 2**62 + 2, 2**62 + 4], [0, 64, 128, 255]),
+        ("uint64", [2**64 - 3, 2**64 - 1, 2**64 - 2], [0, 255, 128]),
+        ("int8", [-128, 127], [0, 255]),
     ],
 )
 def test_stretched_values(dtype, values, pixels):
@@ -335,6 +338,10 @@ def test_values_that_no_picture_holds():
 
 
 def test_a_side_that_is_too_long_for_the_format():
-    for path, side in (("y.webp", 20_000), ("y.jpg", 70_000)):
-        with pytest.raises(CnnopsError, match=rf"^cannot write {path}: "):
-            encode(path, np.zeros((1, side), np.uint8))
+    with pytest.raises(CnnopsError, match=r"^cannot write y\.webp: "):
+        encode("y.webp", np.zeros((1, 20_000), np.uint8))
+    for shape in ((1, 65_501), (65_501, 1)):
+        reason = r"^y\.jpg: a JPEG has at most 65500 rows and columns, but the result 65501$"
+        with pytest.raises(CnnopsError, match=reason):
+            encode("y.jpg", np.zeros(shape, np.uint8))
+    assert encode("y.jpg", np.zeros((1, 65_500), np.uint8))
