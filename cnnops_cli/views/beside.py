@@ -12,7 +12,7 @@ from cnnops_cli.views.summary import measure
 _GAP = 4
 _NARROWEST = 24
 """A section that has to be scaled down keeps this width, or the sections stand below each other."""
-_FEWEST_ROWS, _FEWEST_OF_A_MAP = 4, 7
+_FEWEST_ROWS, _FEWEST_OF_A_MAP = 4, 6
 """Lines that numbers, and a map with its legend, keep at least."""
 _TITLE = 16
 """What stands above narrow numbers is folded beyond this."""
@@ -45,13 +45,20 @@ class _Block:
         if section.planes is not None and section.planes.size:
             self._panels = Panels(section.planes, measure(section.planes), precision)
 
-    def least(self, width: int) -> int:
+    @property
+    def is_numbers(self) -> bool:
+        """Whether there is little to see but numbers."""
+        return self._panels is None or self._panels.tiny
+
+    def least(self, room: Room) -> int:
         """Tell the fewest lines that are worth it where not all can be shown."""
-        title = len(fold(self._parts, width, DIM))
+        title = len(fold(self._parts, room.width, DIM))
         if self._panels is None:
             return title
-        labels = 2 * (self._panels.count > 1)
-        return title + labels + (_FEWEST_ROWS if self._panels.tiny else _FEWEST_OF_A_MAP)
+        fewest = _FEWEST_OF_A_MAP
+        if self.is_numbers and self._panels.grids(room, 1):
+            fewest = min(_FEWEST_ROWS, self._panels.height)
+        return title + 2 * (self._panels.count > 1) + fewest
 
     def lines(self, room: Room) -> list[Line]:
         """Lay out in a room."""
@@ -70,7 +77,7 @@ class _Block:
 
     def is_clear(self, room: Room) -> bool:
         """Tell whether a room is wide enough for numbers, if they are what there is to see."""
-        return self._panels is None or not self._panels.tiny or bool(self._panels.grids(room, 1))
+        return self._panels is None or not self.is_numbers or bool(self._panels.grids(room, 1))
 
 
 def sections_lines(sections: Sequence[Section], precision: int | None, room: Room) -> list[Line]:
@@ -116,17 +123,26 @@ def _next_to_each_other(made: list[_Block], room: Room) -> list[Line] | None:
 
 
 def _below_each_other(made: list[_Block], room: Room) -> list[Line]:
-    """Set sections below each other, a blank line above each; the result is the last to go."""
-    height = room.height - len(made)
-    blocks = [block.whole(room._replace(height=height // len(made))) for block in made]
-    cut = [block for drawn, block in zip(blocks, made, strict=True) if not drawn]
-    left = height - sum(len(block) for block in blocks if block)
-    spare = left - sum(block.least(room.width) for block in cut)
-    if spare < 0 and len(made) > 1:
-        left_out = [(f"{MORE} {made[0].name} left out", DIM)]
-        return [left_out, *_below_each_other(made[1:], room._replace(height=room.height - 1))]
-    lines = []
-    for drawn, block in zip(blocks, made, strict=True):
-        low = room._replace(height=block.least(room.width) + spare // max(len(cut), 1))
-        lines += [[], *(drawn or block.lines(low))]
-    return lines
+    """Set sections below each other, a blank line above each; cut numbers and scale maps down.
+
+    Where not even that is enough, sections are left out: the first and the result go last.
+    """
+    shown = list(made)
+    left_out: list[str] = []
+    lines: list[Line] = []
+    while len(shown) > 1 and _height(shown, room) + len(lines) > room.height:
+        left_out.insert(0, shown.pop(-2).name)
+        lines = fold([f"{MORE} {', '.join(left_out)} left out"], room.width, DIM)
+    spare = room.height - _height(shown, room) - len(lines)
+    drawn = {}
+    for number, block in enumerate(sorted(shown, key=lambda block: not block.is_numbers)):
+        least = block.least(room)
+        share = max(spare, 0) // (len(shown) - number)
+        drawn[block] = block.lines(room._replace(height=least + share))
+        spare -= len(drawn[block]) - least
+    return lines + [line for block in shown for line in ([], *drawn[block])]
+
+
+def _height(blocks: list[_Block], room: Room) -> int:
+    """Tell how many lines blocks take at least, with the blank ones above them."""
+    return sum(1 + block.least(room) for block in blocks)

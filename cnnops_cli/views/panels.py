@@ -32,8 +32,8 @@ _SLIM = 16
 """A plane of fewer columns makes no picture."""
 _SMALLEST_MAP = (6, 16)
 _MOST_STRIPS = 8
-_CORNERS_FROM = 5
-"""Lines that a heat map needs, so that two of them are for the numbers of its corners."""
+_CORNERS, _CORNERS_FROM = 2, 5
+"""Lines for the numbers of a heat map's corners, and how many it has at least with them."""
 _COLOUR_LEGEND, _SHADE_LEGEND = 85, 115
 """About so many letters a legend has."""
 
@@ -73,6 +73,11 @@ class Panels:
         return len(self.planes)
 
     @property
+    def height(self) -> int:
+        """How many rows a plane has."""
+        return int(self.planes.shape[1])
+
+    @property
     def tiny(self) -> bool:
         """Whether a heat map of a plane would be no picture."""
         return bool(self.planes[0].size <= _TINY)
@@ -98,32 +103,29 @@ class Panels:
 
     def grids(self, room: Room, fewest: int) -> list[Line] | None:
         """Show whole planes as numbers; None where fewer of them fit."""
-        height = self.planes.shape[1]
-        if height + self._label > room.height:
-            return None
-        return self._numbers(room, list(range(height)), min(self.count, fewest))
+        return self._numbers(room, list(range(self.planes.shape[1])), min(self.count, fewest))
 
     def _slim_grids(self, room: Room) -> list[Line] | None:
         """Show the first and last rows of planes with few columns; None where there are many."""
         height, width = self.planes.shape[1:]
         if not self.tiny and (width >= _SLIM or height <= width):
             return None
-        return self._numbers(room, pick_rows(height, room.height - self._label), 1)
+        most = room.height - self._label - (self.count > 1)
+        return self._numbers(room, pick_rows(height, most), 1)
 
     def _numbers(self, room: Room, rows: list[int], fewest: int) -> list[Line] | None:
         """Show some rows of each plane as numbers; None where fewer planes would be shown."""
         left_out = self.planes.shape[1] - len(rows)
         height = len(rows) + 2 * (left_out > 0)
-        least = width_of_grid(self.planes.shape[2], 1)
-        if least > room.width:
+        _, most = self._pack(width_of_grid(self.planes.shape[2], 1), height, room)
+        if most < fewest:
             return None
-        some = self.planes[: self._fitting(least, height, room), rows]
-        numbers = Numbers.of(some, self.scale, self.precision)
-        shown = self._fitting(numbers.width, height, room)
-        if numbers.width > room.width or shown < fewest:
+        numbers = Numbers.of(self.planes[:most, rows], self.scale, self.precision)
+        grids = [grid_lines(numbers, index, left_out) for index in range(most)]
+        per_row, shown = self._pack(width_of(grids[0]), height, room)
+        if shown < fewest:
             return None
-        grids = [grid_lines(numbers, index, left_out) for index in range(shown)]
-        return self._flow(grids, room.width)
+        return self._flow(grids[: min(shown, most)], per_row)
 
     def _signal(self, room: Room) -> list[Line]:
         """Show one long row: its numbers in several lines, or as strips of colour."""
@@ -151,40 +153,43 @@ class Panels:
 
     def _maps_and_legend(self, room: Room, reserved: int) -> tuple[list[Line], list[Line]]:
         """Draw as many planes as heat maps as are still pictures, and those as large as can be."""
-        shown, rows, columns, down = self._layout_of_maps(room, reserved)
+        low = room._replace(height=max(room.height - reserved, 1))
+        per_row, shown, rows, columns = self._layout_of_maps(low)
         cells = [shrink(plane, rows, columns, self.largest) for plane in self.planes[:shown]]
         scale = _scale_of(np.stack(cells)) or self.scale
         draw = half_blocks if room.color else shades
         drawn = [draw(cell, scale) for cell in cells]
-        if shown == 1 and down - len(drawn[0]) >= 2:
+        used = len(drawn[0]) + self._label + (self.count > 1)
+        if shown == 1 and low.height - used >= _CORNERS:
             corners = corner_lines(self.planes[0], columns, self.precision)
             drawn = [[*corners[:1], *drawn[0], *corners[1:]]]
         legend = self._legend(np.stack(cells), (rows, columns), room)
-        return self._flow(drawn, room.width), legend
+        return self._flow(drawn, per_row), legend
 
-    def _layout_of_maps(self, room: Room, reserved: int) -> tuple[int, int, int, int]:
-        """Choose how many planes are shown, in how many rows and columns, and in how many lines."""
+    def _layout_of_maps(self, room: Room) -> tuple[int, int, int, int]:
+        """Choose how many planes are shown, how many of them beside each other, and their cells."""
         height, width = self.planes.shape[1:]
-        reserved += self.count > 1  # the line that says how many are left out
         best: tuple[int, ...] = (0, 0)
-        layout = (1, 1, 1, 1)
-        for per_row in range(1, self.count + 1):
-            across = (room.width + _GAP) // per_row - _GAP
-            if per_row > 1 and across < min(width, _SMALLEST_MAP[1]):
+        layout = (1, 1, *self._fit(room.width, max(room.height - self._label, 1), room))
+        for abreast in range(1, self.count + 1):
+            across = (room.width + _GAP) // abreast - _GAP
+            if abreast > 1 and across < min(width, _SMALLEST_MAP[1]):
                 break
-            for bands in range(1, -(-self.count // per_row) + 1):
-                down = (room.height - reserved + 1) // bands - 1 - self._label
-                if bands > 1 and down < min(-(-height // 2), _SMALLEST_MAP[0]):
+            for bands in range(1, -(-self.count // abreast) + 1):
+                is_all = abreast * bands >= self.count
+                down = (room.height - (not is_all) + 1) // bands - 1 - self._label
+                if down < (1 if bands == 1 else min(-(-height // 2), _SMALLEST_MAP[0])):
                     break
-                rows, columns = self._fit(max(across, 1), max(down, 1), room)
-                shown = min(self.count, per_row * bands)
+                rows, columns = self._fit(across, down, room)
+                lines = -(-rows // 2) if room.color else rows
+                per_row, shown = self._pack(columns, lines, room)
                 if (shown, rows * columns) > best:
-                    best, layout = (shown, rows * columns), (shown, rows, columns, down)
+                    best, layout = (shown, rows * columns), (per_row, shown, rows, columns)
         return layout
 
     def _fit(self, across: int, down: int, room: Room) -> tuple[int, int]:
         if self.count == 1 and down >= _CORNERS_FROM:
-            down -= 2  # for the corners
+            down -= _CORNERS
         plane = self.planes.shape[1], self.planes.shape[2]
         return fit(plane, (2 * down, across)) if room.color else fit(plane, (down, across), 2)
 
@@ -210,28 +215,29 @@ class Panels:
         """Lines above each plane."""
         return int(bool(self.lead))
 
-    def _fitting(self, width: int, height: int, room: Room) -> int:
-        """Tell how many panels of a size fit, but at least one."""
-        per_row = max((room.width + _GAP) // (max(width, self._label_width) + _GAP), 1)
-        bands = max((room.height + 1) // (height + self._label + 1), 1)
-        if per_row * bands < self.count:  # a line says how many are left out
-            bands = max(room.height // (height + self._label + 1), 1)
-        return min(self.count, per_row * bands)
+    def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
+        """Tell how many panels of a size stand beside each other, and how many fit in all.
 
-    @property
-    def _label_width(self) -> int:
-        return len(self._name(self.count - 1)) if self.lead else 0
+        Each has a line for its number where there are several; so have those that are left out.
+        """
+        width = max(width, len(self._name(self.count - 1)) if self.lead else 0)
+        if width > room.width:
+            return 1, 0
+        per_row = (room.width + _GAP) // (width + _GAP)
+        each = height + self._label + 1  # and a blank line between
+        if -(-self.count // per_row) * each - 1 <= room.height:
+            return per_row, self.count
+        return per_row, min(per_row * (room.height // each), self.count)
 
     def _name(self, index: int) -> str:
         place = ", ".join(str(int(i)) for i in np.unravel_index(index, self.lead))
         return f"[{place}]"
 
-    def _flow(self, drawn: list[list[Line]], width: int) -> list[Line]:
+    def _flow(self, drawn: list[list[Line]], per_row: int) -> list[Line]:
         """Set planes side by side under their numbers, in as many bands as they need."""
         if self.lead:
             drawn = [[[(self._name(i), DIM)], *lines] for i, lines in enumerate(drawn)]
         widest = max(map(width_of, drawn))
-        per_row = max((width + _GAP) // (widest + _GAP), 1)
         lines: list[Line] = []
         for start in range(0, len(drawn), per_row):
             padded = [[*block, [(" " * widest, PLAIN)]] for block in drawn[start : start + per_row]]
