@@ -46,7 +46,7 @@ def check_options(settings: Settings, outputs: Sequence[str], sources: Sequence[
             raise CnnopsError(
                 "--update-expected takes NaN as equal to NaN; leave --no-equal-nan out"
             )
-        if _place(settings.expect) in map(_place, sources):
+        if any(_is_same(settings.expect, source) for source in sources):
             raise CnnopsError(
                 f"--update-expected would replace {settings.expect}, which the result is made of"
             )
@@ -57,10 +57,12 @@ def check_options(settings: Settings, outputs: Sequence[str], sources: Sequence[
         )
 
 
-def _place(text: str) -> tuple[str, str | None]:
-    """Tell tensors in files apart, whatever they are called."""
-    path, member = split_member(text)
-    return os.path.realpath(path), member
+def _is_same(golden: str, source: str) -> bool:
+    """Tell whether two texts name one array; an archive without a name may mean each of its own."""
+    (path, member), (other_path, other) = map(split_member, (golden, source))
+    if os.path.realpath(path) != os.path.realpath(other_path):
+        return False
+    return member == other or None in (member, other)
 
 
 def deliver_checked(delivery: Delivery, settings: Settings, expected: Tensor | None) -> None:

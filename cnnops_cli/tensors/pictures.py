@@ -33,6 +33,11 @@ _SEVERAL = ("PNG", "TIFF", "WEBP")
 _SIDEWAYS = (5, 6, 7, 8)
 """Orientation tags of pictures whose rows are stored as columns."""
 _ORIENTATION = 0x112
+_TEXTS, _TURNING = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
+"""Chunks of a PNG, and how those begin that may hold an orientation."""
+_TURNING_KEYS = {"exif", "Raw profile type exif", "XML:com.adobe.xmp"}
+"""Where Pillow keeps them, if they came before the pixels."""
+_LONGEST_WORD = 32
 
 _AS_THEY_ARE = ("L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B")
 _IN_GREY = {"1": "L", "La": "LA"}
@@ -54,7 +59,7 @@ def check_installed(name: str) -> None:
         # Before Pillow looks for its formats, which would import all that it has.
         for module in _FORMATS.values():
             import_module(f"PIL.{module}ImagePlugin")
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise CnnopsError(f"{name} is a picture, which takes Pillow: {_INSTALL}") from error
 
 
@@ -137,16 +142,18 @@ def _mode_of_channels(picture: "Picture") -> str:
 
 
 def _is_told_before_pixels(picture: "Picture", stream: BinaryIO) -> bool:
-    """Tell whether nothing stands behind the pixels of a PNG, where its orientation may be."""
+    """Tell whether nothing behind the pixels of a PNG can say how it is turned."""
     if picture.format != "PNG":
         return True
-    kinds = []
     stream.seek(8)
     while len(start := stream.read(8)) == 8:
-        kinds.append(start[4:])
-        stream.seek(int.from_bytes(start[:4], "big") + 4, io.SEEK_CUR)
-    pixels = kinds.index(b"IDAT")
-    return {b"IDAT", b"IEND"}.issuperset(kinds[pixels:])
+        length, kind = int.from_bytes(start[:4], "big"), start[4:]
+        word = stream.read(min(length, _LONGEST_WORD))
+        if kind == b"eXIf" or (kind in _TEXTS and word.startswith(_TURNING)):
+            stream.seek(0)
+            return not _TURNING_KEYS.isdisjoint(picture.info)
+        stream.seek(length - len(word) + 4, io.SEEK_CUR)
+    return True
 
 
 def _stand_in(picture: "Picture", mode: str) -> Array:

@@ -250,6 +250,7 @@ def test_what_still_holds_is_not_written(cnnops, tmp_path):
 def test_what_a_result_is_made_of_is_no_golden_file(cnnops, tmp_path):
     np.save(tmp_path / "x.npy", np.array([1, 2]))
     np.savez(tmp_path / "t.npz", x=np.array([1, 2]), k=np.array([2]))
+    np.savez(tmp_path / "one.npz", x=np.array([1, 2]))
     (tmp_path / "link.npy").symlink_to("x.npy")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for kernel, x, golden in (
@@ -257,10 +258,16 @@ def test_what_a_result_is_made_of_is_no_golden_file(cnnops, tmp_path):
         ("[2]", "x.npy", "link.npy"),
         ("x.npy", "[[2,3],[4,5]]", "x.npy"),
         ("t.npz:k", "t.npz:x", "t.npz:x"),
+        ("[2]", "one.npz", "one.npz:x"),
+        ("[2]", "one.npz:x", "one.npz"),
     ):
         call = ["conv", "-k", kernel, x, "--expect", golden, "--update-expected"]
         said = f"--update-expected would replace {golden}, which the result is made of"
         assert said in cnnops.refusal(*call)
+    call = ["batchnorm", "--eval", "--state", "s.npz", "[[1]]", "--expect", "s.npz:weight"]
+    np.savez(tmp_path / "s.npz", weight=np.array([2.0]))
+    before["s.npz"] = (tmp_path / "s.npz").read_bytes()
+    assert "would replace s.npz:weight" in cnnops.refusal(*call, "--update-expected")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     call = ["conv", "-k", "t.npz:k", "t.npz:x", "--expect", "t.npz:y", "--update-expected"]
     assert cnnops(*call).status == 0

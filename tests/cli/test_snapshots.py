@@ -274,8 +274,8 @@ conv  (2, 3)  int64
 min 6521  max 13187
 mean 9854
 std 2400.03
-… input left out
-… kernel left out
+… input, kernel left
+out
 
 result  (2, 3)
  6521   7632   8743

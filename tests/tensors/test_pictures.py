@@ -167,6 +167,11 @@ def kinds_of_pictures():
     sideways[0x0112] = 6
     late = sideways.tobytes().removeprefix(b"Exif\0\0")
     yield "turned at the end", with_chunk_at_the_end(stored(picture_of(GREY)), b"eXIf", late)
+    written = b"tEXtComment\0of no matter"
+    yield (
+        "text at the end",
+        with_chunk_at_the_end(stored(picture_of(GREY)), written[:4], written[4:]),
+    )
     yield "grey with alpha", stored(picture_of(np.concatenate([GREY, ALPHA])))
     yield "16 bits PNG", stored(Image.fromarray(deep))
     yield "16 bits TIFF", stored(Image.fromarray(deep), "TIFF")
@@ -187,6 +192,24 @@ def test_a_header_tells_the_form(data):
     whole = read(data)
     told = read_picture(io.BytesIO(data), "x.png", header=True)
     assert (told.shape, told.dtype) == (whole.shape, whole.dtype)
+
+
+def test_only_an_orientation_behind_the_pixels_has_them_decoded():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain = stored(picture_of(GREY))
+    late = {
+        "comment": (b"tEXt", b"Comment\0x", True),
+        "exif": (b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"), False),
+        "xmp": (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x/>", False),
+    }
+    for kind, body, is_header_enough in late.values():
+        data = with_chunk_at_the_end(plain, kind, body)
+        told = read_picture(io.BytesIO(data), "x.png", header=True)
+        assert (told.strides == (0, 0, 0)) == is_header_enough
+    early = stored(picture_of(GREY), exif=exif)
+    told = read_picture(io.BytesIO(early), "x.png", header=True)
+    assert (told.shape, told.strides) == ((1, 7, 5), (0, 0, 0))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
