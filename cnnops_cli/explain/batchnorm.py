@@ -139,11 +139,12 @@ def batchnorm_cells(
     """
     count = input.size // max(1, input.shape[1])
     statistics = cache(lambda channel: _statistics(input[:, channel]))
-    computed = as_computed(result.dtype)
+    # The shortest text of a float32 may be further from it than it is from its mean.
+    in_sums = as_computed(np.dtype(np.float64))
 
     def explain(at: Index) -> Normalised:
         channel = at[1]
-        mean, var = running_mean[channel], running_var[channel]
+        mean, var = in_sums(running_mean[channel]), in_sums(running_var[channel])
         running = {}
         if training:
             mean, var = statistics(channel)
@@ -154,11 +155,11 @@ def batchnorm_cells(
         return Normalised(
             at,
             cell_of(result, at),
-            computed(cell_of(input, at)),
+            in_sums(cell_of(input, at)),
             mean,
             var,
-            weight[channel],
-            bias[channel],
+            in_sums(weight[channel]),
+            in_sums(bias[channel]),
             eps,
             channel,
             count if training else None,

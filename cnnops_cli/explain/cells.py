@@ -109,19 +109,13 @@ def as_computed(dtype: np.dtype[Any]) -> Callable[[Any], Any]:
 
     Examples
     --------
-    >>> as_computed(np.dtype(np.float32))(np.float16(0.1)), as_computed(np.dtype(int))(np.int8(7))
+    >>> as_computed(np.dtype(np.float16))(np.float16(0.1)), as_computed(np.dtype(int))(np.int8(7))
     (np.float32(0.099975586), np.int8(7))
     """
     if dtype.kind != "f":
         return lambda number: number
     work = working_dtype(dtype).type
-
-    def convert(number: Any) -> Any:
-        if isinstance(number, np.floating):
-            return np.result_type(number.dtype, dtype).type(number)
-        return int(work(number))
-
-    return convert
+    return lambda number: work(number) if isinstance(number, np.floating) else int(work(number))
 
 
 def taps_of(kernel: Sequence[int]) -> Iterator[Index]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cnnops_cli.dtypes import Array, working_dtype
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Place, cell_of
+from cnnops_cli.explain.cells import Cells, Explanation, Index, Place, as_computed, cell_of
 from cnnops_cli.explain.layout import fold_text
 from cnnops_cli.explain.numbers import Decimals
 
@@ -88,6 +88,7 @@ def dropout_cells(
         From a cell of the result to what was `Dropped` there.
     """
     kept = np.broadcast_to(mask, input.shape)
+    computed = as_computed(result.dtype)
     scale: Any = 1.0
     if training:
         work = working_dtype(result.dtype).type
@@ -95,7 +96,7 @@ def dropout_cells(
 
     def explain(at: Index) -> Dropped:
         stays = not training or (bool(kept[at]) and p < 1)
-        value, source = cell_of(result, at), cell_of(input, at)
+        value, source = cell_of(result, at), computed(cell_of(input, at))
         return Dropped(at, value, source, p, stays, training, scale, seed)
 
     return explain

@@ -19,8 +19,10 @@ def places_of(shape):
 
 
 def plain(number):
-    """A number as its shortest text reads."""
-    return float(str(number)) if number.dtype.kind == "f" else number.item()
+    """A number as its shortest text reads; float16 is computed with as float32."""
+    if number.dtype.kind != "f":
+        return number.item()
+    return float(str(np.float32(number) if number.dtype.itemsize == 2 else number))
 
 
 def to_batch(array, dims, layout):

@@ -102,6 +102,8 @@ def test_conv(call, records, saved, seed):
         ("float64", "float32", 1e-15),
         ("float16", "float32", 1e-6),
         ("int64", "float32", 1e-6),
+        ("float32", "float32", 1e-6),
+        ("float16", "float16", 1e-3),
     ],
 )
 def test_operands_are_shown_as_they_are_computed_with(
@@ -112,10 +114,38 @@ def test_operands_are_shown_as_they_are_computed_with(
     x, weight = saved("x", image.astype(input_dtype)), saved("w", tenths.astype(weight_dtype))
     (record,) = records("conv", "-k", weight, x, "--explain")
     assert record["value"] == pytest.approx(arithmetic(record["formula"]), rel=rounding, abs=0)
-    if input_dtype != "int64":
-        for record in records("batchnorm", x, "--weight", saved("g", tenths[0]), "--explain"):
-            value = eval(record["formula"], {"sqrt": math.sqrt})
-            assert record["value"] == pytest.approx(value, rel=1e-12, abs=0)
+    if input_dtype == weight_dtype:
+        exact = np.float64(image.astype(input_dtype)).ravel() @ tenths.astype(weight_dtype).ravel()
+        assert arithmetic(record["formula"]) == pytest.approx(exact, rel=1e-7, abs=0)
+
+
+@pytest.mark.parametrize("mode", ["--train", "--eval"])
+@pytest.mark.parametrize(
+    ("input_dtype", "weight_dtype", "rounding"),
+    [
+        ("float32", "float32", 1e-6),
+        ("float16", "float16", 1e-3),
+        ("float16", "float64", 1e-12),
+        ("float32", "float64", 1e-12),
+    ],
+)
+def test_values_far_from_zero_are_shown_as_they_are_normalised(
+    records, saved, mode, input_dtype, weight_dtype, rounding
+):
+    x = saved("x", np.array([[1677.71, -33.3], [1677.72, -33.1]], input_dtype))
+    weight = saved("w", np.array([0.1, 0.3], weight_dtype))
+    mean = saved("m", np.array([1677.7, -33.2], weight_dtype))
+    call = ["batchnorm", mode, x, "--weight", weight, "--running-mean", mean, "--eps", "1e-9"]
+    for record in records(*call, "--explain"):
+        value = eval(record["formula"], {"sqrt": math.sqrt})
+        assert record["value"] == pytest.approx(value, rel=rounding, abs=0)
+
+
+def test_dropout_shows_integers_as_they_are_scaled(records):
+    (record,) = records("dropout", "-p", "0", "[9007199254740993]", "--explain")
+    assert (record["input"], record["value"]) == (2**53, 2**53)
+    (record,) = records("dropout", "--eval", "[9007199254740993]", "--explain")
+    assert (record["input"], record["value"]) == (2**53 + 1, 2**53 + 1)
 
 
 def arithmetic(formula):
@@ -192,7 +222,7 @@ def test_batchnorm(call, records, saved, layout, training):
         strict=True,
     ):
         assert record["channel"] == c
-        assert record["input"] == float(str(x[n, c, s]))
+        assert record["input"] == x[n, c, s].item()
         values = [v.item() for v in x[:, c].ravel()]
         batch_mean = math.fsum(values) / len(values)
         batch_var = math.fsum((v - batch_mean) ** 2 for v in values) / len(values)
