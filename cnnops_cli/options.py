@@ -275,7 +275,7 @@ class Settings(NamedTuple):
         ),
     ] = False  # fmt: skip
 
-    def check_options(self) -> list[str]:
+    def given_check_options(self) -> list[str]:
         """Name the options of a check that were given."""
         given = {
             "--expect": self.expect is not None,

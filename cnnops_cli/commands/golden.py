@@ -36,7 +36,7 @@ def check_options(settings: Settings, outputs: Sequence[str], sources: Sequence[
         cannot be written, is read as another tensor, or would be replaced by another result.
     """
     if settings.expect is None:
-        raise CnnopsError(f"{settings.check_options()[0]} goes with --expect TENSOR")
+        raise CnnopsError(f"{settings.given_check_options()[0]} goes with --expect TENSOR")
     if settings.ulp is not None and (settings.rtol, settings.atol) != (None, None):
         other = "--atol" if settings.rtol is None else "--rtol"
         raise CnnopsError(f"--ulp is a tolerance by itself; leave {other} out")

@@ -14,13 +14,13 @@ from cnnops_cli.commands.stdout import write_stdout
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
+from cnnops_cli.tensors.npy import NPY_MAGIC
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, Reading, read_json
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import bytes_writer, json_writer
 
 _PIECE = 1 << 16
 """What a pipe holds."""
-_NPY_START = b"\x93NUMPY"
 
 
 def answer_lines(
@@ -102,7 +102,7 @@ def _read(stream: io.BufferedReader) -> bytes:
 
 
 def _parse(line: bytes, reading: Reading) -> Tensor:
-    if line.startswith(_NPY_START):
+    if line.startswith(NPY_MAGIC):
         raise CnnopsError("standard input is .npy; --lines takes JSON, one tensor a line")
     if not line.strip():
         raise CnnopsError("INPUT is blank; expected a JSON tensor")

@@ -51,6 +51,7 @@ def settle(
     _check_count(settings, inputs, files | {"with_input": with_input})
     settings = _placed(settings, inputs or [STDIN], _given(read))
     others = _given(files.values())
+    _check_pictures(settings, inputs or [STDIN])
     _check_files(settings, others, [*(inputs or []), *_given(read)])
     _check_stdout(settings)
     _check_explanation(settings, others)
@@ -126,6 +127,24 @@ def _placed(settings: Settings, texts: list[str], read: list[str]) -> Settings:
     return settings if len(texts) > 1 else settings._replace(output=places(texts, directory)[0])
 
 
+def _check_pictures(settings: Settings, texts: list[str]) -> None:
+    """Refuse pictures where nothing writes them, and what is for pictures where there are none."""
+    outputs = _given([settings.output])
+    if is_directory(settings.output):
+        from cnnops_cli.commands.files import places
+
+        outputs = places(texts, outputs[0])
+    pictures = list(filter(is_picture, outputs))
+    if pictures:
+        from cnnops_cli.tensors.pictures import check_installed
+
+        check_installed(pictures[0])
+    elif settings.stretch:
+        raise CnnopsError(
+            f"--stretch goes with a picture: --output FILE, {', '.join(PICTURE_SUFFIXES)}"
+        )
+
+
 def _check_files(settings: Settings, others: list[str], sources: list[str]) -> None:
     """Refuse results that cannot be written, or would replace one another."""
     files = [
@@ -133,15 +152,7 @@ def _check_files(settings: Settings, others: list[str], sources: list[str]) -> N
         for path in (settings.output, settings.view, *others)
         if path not in (None, STDIN)
     ]
-    if settings.output is not None and is_picture(settings.output):
-        from cnnops_cli.tensors.pictures import check_installed
-
-        check_installed(settings.output)
-    elif settings.stretch and not is_directory(settings.output):
-        raise CnnopsError(
-            f"--stretch goes with a picture: --output FILE, {', '.join(PICTURE_SUFFIXES)}"
-        )
-    if settings.check_options():
+    if settings.given_check_options():
         from cnnops_cli.commands.golden import check_options
 
         check_options(settings, files, sources)

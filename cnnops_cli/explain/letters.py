@@ -71,11 +71,10 @@ class Formulas:
 
     def stand_in(self) -> Array:
         """Make an array of the result's shape with nothing in it."""
-        return nothing(self._shape)
+        return _nothing(self._shape)
 
 
-def nothing(shape: Index) -> Array:
-    """Make an array of objects that are none, one in memory for all."""
+def _nothing(shape: Index) -> Array:
     return np.broadcast_to(np.array(None), shape)
 
 
@@ -125,7 +124,7 @@ def conv_formulas(
             parts.append(numbers.text(cell.bias))
         return " + ".join(parts) or "0"
 
-    cells = conv_cells(input, weight, bias, nothing(shape), **geometry)
+    cells = conv_cells(input, weight, bias, _nothing(shape), **geometry)
     return Formulas(shape, math.prod(weight.shape[1:]), cells, write)
 
 
@@ -149,7 +148,7 @@ def maxpool_formulas(
         parts = [numbers.text(one.input) for one in cell.candidates if one.input_at is not None]
         return f"max({', '.join(parts)})"
 
-    cells = maxpool_cells(input, kernel_size, nothing(shape), None, **geometry)
+    cells = maxpool_cells(input, kernel_size, _nothing(shape), None, **geometry)
     return Formulas(shape, math.prod(windows.kernel), cells, write)
 
 

@@ -79,7 +79,8 @@ def text_lines(
     for at, explanation in cells:
         yield ""
         title = f"{list(at)} = {numbers.text(explanation.value)}"
-        yield title if len(title) <= width else f"{list(at)}"
+        is_formula = isinstance(explanation.value, str)  # which follows below
+        yield f"{list(at)}" if is_formula or len(title) > width else title
         for line in explanation.lines(place, numbers, width):
             yield line.rstrip()
     if left_out:

@@ -15,12 +15,15 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, raggedness
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b|[+-]?\.?\d[\w.+-]*|[^\W\d]\w*')
+"""Strings, words and numbers with all that sticks to them: `2a` holds no name."""
+_MAY_BE_NAME = re.compile(rb"[\[,\s](?!NaN|Infinity)[\"A-Za-z_\x80-\xff]")
 _BARE = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"[^\W\d]\w{0,39}")
 _NUMBERS = ("NaN", "Infinity")
 _OTHERS = {True: "true", False: "false", None: "null"}
 _TAKEN = ("nan", "inf", "infinity", "true", "false", "null", "none")
 """In any case these are no names: they would be taken for something else."""
+_MOST_SHOWN = 60
 _INTEGERS = range(-(2**63), 2**64)
 
 
@@ -45,8 +48,8 @@ def parse_letters(text: bytes, name: str) -> Array | None:
     Raises
     ------
     CnnopsError
-        If the text is JSON in all but its bare names; if a name is none, a number is past 64 bits,
-        something else is among them, or rows differ in length.
+        If the text is no JSON even with its names in quotes; if a name is none, a number is past 64
+        bits, something else is among them, or rows differ in length.
 
     Examples
     --------
@@ -54,6 +57,8 @@ def parse_letters(text: bytes, name: str) -> Array | None:
     array([['a', 2],
            ['x1', nan]], dtype=object)
     """
+    if not _MAY_BE_NAME.search(text):
+        return None
     try:
         bare = text.removeprefix(BYTE_ORDER_MARK).decode()
     except UnicodeDecodeError:
@@ -115,7 +120,7 @@ def _not_json(
 def _finite(name: str, digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise CnnopsError(f"{name} holds a number past 64 bits: {digits}")
+        raise CnnopsError(f"{name} holds a number past 64 bits: {_cut(digits)}")
     return number
 
 
@@ -124,14 +129,18 @@ def _check_cell(cell: Any, name: str) -> None:
     if isinstance(cell, str):
         if not _NAME.fullmatch(cell) or cell.lower() in _TAKEN:
             raise CnnopsError(
-                f"{name} holds the string {cell!r}, which is no name for a number: a letter, "
+                f"{name} holds the string {_cut(cell)!r}, which is no name for a number: a letter, "
                 f"then up to 39 letters, digits and _, but not {', '.join(_TAKEN)}"
             )
     elif type(cell) not in (int, float):
         what = "an object" if isinstance(cell, dict) else _OTHERS[cell]
         raise CnnopsError(f"{name} holds {what}, which is neither a number nor a letter for one")
     elif isinstance(cell, int) and cell not in _INTEGERS:
-        raise CnnopsError(f"{name} holds an integer past 64 bits: {cell}")
+        raise CnnopsError(f"{name} holds an integer past 64 bits: {_cut(str(cell))}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _depth(text: str) -> int:

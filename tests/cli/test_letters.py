@@ -116,6 +116,18 @@ def test_explained_with_letters(cnnops):
     assert json.loads(pooled)["max_at"] is None
 
 
+def test_the_formula_is_said_once(cnnops):
+    shown = cnnops.text("conv", "-k", "[a,b]", "[1,2]", "--explain", "-f", "table").splitlines()
+    assert shown[2] == "[0]"
+    assert shown[-1] == "  a*1 + b*2 = a*1 + b*2"
+
+
+def test_a_long_name_is_cut_in_its_error(cnnops):
+    reason = cnnops.refusal("maxpool", "-k", "1", "-", stdin=f"[[{'a' * 5000}]]")
+    assert f"holds the string '{'a' * 60}…'" in reason
+    assert len(reason) < 300
+
+
 def test_numbers_in_formulas_are_short(cnnops):
     assert formulas(cnnops, "conv", "-k", "[a,b]", "[0.1,1e300]") == ["a*0.1 + b*1e+300"]
     assert formulas(cnnops, "conv", "-k", "[a]", "--precision", "1", "[0.25]") == ["a*0.2"]

@@ -268,3 +268,12 @@ def test_a_summary_goes_to_a_terminal(terminal, inputs):
         "cnnops maxpool: error: INPUT: no such file: gone.npy\n"
         "cnnops maxpool: error: 1 of 2 INPUTs failed; the results of the others are in out/\n"
     )
+
+
+def test_stretch_is_for_pictures_in_a_directory_too(cnnops, tmp_path):
+    for name in ("x.json", "y.json"):
+        (tmp_path / name).write_text("[[1]]")
+    for inputs in (["x.json"], ["x.json", "y.json"]):
+        reason = cnnops.refusal("maxpool", "-k", "1", *inputs, "--stretch", "-o", "out/")
+        assert reason.startswith("--stretch goes with a picture")
+    assert not (tmp_path / "out").exists()

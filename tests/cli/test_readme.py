@@ -98,6 +98,50 @@ def test_readme_snapshots_in_pytest(executable, tmp_path):
     assert "not equal to snapshots/edges.npy" in shown
 
 
+@pytest.fixture
+def in_a_project(executable, tmp_path):
+    """Run a script as README's reader would, beside golden files and a kernel of their own."""
+    for name in ("sobel.json", "digit.npy"):
+        shutil.copy(ROOT / "examples" / name, tmp_path)
+    (tmp_path / "golden").mkdir()
+    path = f"{tmp_path}:{executable.parent}:{os.defpath}"
+
+    def run(script):
+        return subprocess.run(
+            ["/bin/sh", "-c", script],
+            cwd=tmp_path,
+            env={"PATH": path, "LANG": "C.UTF-8"},
+            capture_output=True,
+            check=False,
+        )
+
+    edges = "cnnops conv -k sobel.json digit.npy"
+    (tmp_path / "my-kernel").write_text(f"#!/bin/sh\n{edges} -f npy\n")
+    (tmp_path / "my-kernel").chmod(0o755)
+    assert run(f"{edges} -o golden/edges.npy").returncode == 0
+    return run
+
+
+def test_readme_shell_test(in_a_project, tmp_path):
+    (script,) = re.findall(r"^```sh\n(set -eu\n.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert in_a_project(script).returncode == 0
+    (tmp_path / "my-kernel").write_text("#!/bin/sh\necho '[[1,2]]'\n")
+    failed = in_a_project(script)
+    assert failed.returncode == 1
+    assert b"cnnops dropout: not equal to golden/edges.npy" in failed.stderr
+
+
+def test_readme_step_of_ci(in_a_project, tmp_path):
+    (step,) = re.findall(r"^- run: (cnnops .*)$", README, re.MULTILINE)
+    assert in_a_project(step).returncode == 0
+    (tmp_path / "edges.npy").unlink()
+    np.save(tmp_path / "golden/edges.npy", np.zeros((6, 6), np.int64))
+    failed = in_a_project(step)
+    assert failed.returncode == 1
+    assert b"36 of 36 values differ" in failed.stderr
+    assert np.load(tmp_path / "edges.npy").any()
+
+
 def test_readme_lists_every_option(cnnops):
     for name in ("conv", "maxpool", "batchnorm", "dropout"):
         columns = re.findall(r"^ {2}(-\S.*?)(?: {2}|$)", cnnops.text(name, "--help"), re.MULTILINE)

@@ -175,6 +175,21 @@ def test_with_input_on_a_terminal(terminal, cnnops):
     assert written.status == 0
 
 
+@pytest.mark.parametrize(("columns", "rows"), [(40, 24), (80, 24), (80, 40), (120, 30)])
+@pytest.mark.parametrize("options", [[], ["--no-color"]])
+def test_with_input_fits_the_terminal(terminal, tmp_path, columns, rows, options):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(3, 64, 64)))
+    layer = ["--out-channels", "8", "--kernel-size", "5", "--seed", "0"]
+    screen = terminal(
+        *["conv", *layer, "--with-input", "x.npy", *options], columns=columns, rows=rows
+    )
+    assert len(screen.lines) < rows
+    assert max(map(len, screen.lines)) <= columns
+    assert screen.coloured == (not options)
+    for name in ("input", "kernel", "bias", "result"):
+        assert name in screen.shown
+
+
 def test_with_input_in_the_users_layout(cnnops):
     shown = cnnops.text(
         *["conv", "-k", "[[1]]", "--depthwise", "--layout", "channels-last", "--with-input"],

@@ -1,0 +1,90 @@
+"""What a dry run tells, beside what the operators do."""
+
+import math
+import random
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from cnnops_cli.explain.estimates import estimate_conv, estimate_maxpool
+from cnnops_cli.ops.conv import convolve
+from cnnops_cli.ops.maxpool import maxpool
+from cnnops_cli.ops.parallel import using_threads
+
+
+def layer_of(rng):
+    """A random layer: its input, weight and geometry."""
+    dims = rng.choice((1, 2, 2, 2, 3))
+    groups = rng.choice((1, 1, 1, 2, 4))
+    depth, filters = rng.choice((1, 3, 8)), rng.choice((1, 4, 8))
+    kernel = [rng.choice((1, 2, 3, 5, 9)) for _ in range(dims)]
+    lengths = [size * 2 + rng.choice((0, 3, 40 // dims)) for size in kernel]
+    geometry = {
+        "stride": tuple(rng.choice((1, 1, 2)) for _ in range(dims)),
+        "padding": rng.choice((0, 1, "same-upper")),
+        "dilation": rng.choice((1, 1, 2)),
+        "groups": groups,
+        "padding_mode": rng.choice(("zeros", "zeros", "replicate")),
+    }
+    dtype = rng.choice((np.float32, np.float64, np.float16, np.int8))
+    numbers = np.random.default_rng(rng.randrange(1000))
+    image = numbers.integers(-9, 9, (rng.choice((1, 3)), depth * groups, *lengths)).astype(dtype)
+    weight = numbers.integers(-9, 9, (filters * groups, depth, *kernel)).astype(dtype)
+    return image, weight, geometry
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_conv_is_done_as_it_is_told(seed):
+    image, weight, geometry = layer_of(random.Random(seed))
+    told = estimate_conv(image, weight, None, headers=False, **geometry)
+    result, algorithm = convolve(image, weight, None, **geometry)
+    assert (told.shape, told.dtype) == (result.shape, result.dtype)
+    assert told.algorithm.startswith(f"{algorithm}, in ")
+    assert told.counts == {"multiply-adds": result.size * math.prod(weight.shape[1:])}
+    assert told.memory["result"] == result.nbytes
+
+
+def peak_beside(call):
+    """How many bytes a call holds at the most, beside its result, on a thread that has none yet."""
+    held = []
+
+    def measure():
+        tracemalloc.start()
+        result = call()
+        held.append(tracemalloc.get_traced_memory()[1] - result.nbytes)
+        tracemalloc.stop()
+
+    thread = threading.Thread(target=measure)
+    thread.start()
+    thread.join()
+    return held[0]
+
+
+@pytest.mark.parametrize(
+    ("image", "weight"),
+    [
+        ((2, 16, 64, 64), (16, 16, 3, 3)),
+        ((1, 3, 300, 300), (8, 3, 7, 7)),
+        ((1, 1, 512, 512), (1, 1, 31, 31)),
+        ((4, 64, 32, 32), (64, 64, 1, 1)),
+        ((1, 32, 20_000), (32, 32, 5)),
+    ],
+)
+def test_conv_holds_what_it_is_told_to(image, weight):
+    arrays = np.ones(image, np.float32), np.ones(weight, np.float32)
+    plain = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
+    told = estimate_conv(*arrays, None, headers=False, **plain).memory["working"]
+    with using_threads(1):
+        held = peak_beside(lambda: convolve(*arrays, None, **plain)[0])
+    assert told / 32 < held <= told
+
+
+def test_maxpool_holds_what_it_is_told_to():
+    image = np.random.default_rng(0).random((2, 16, 256, 256), np.float32)
+    geometry = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False}
+    told = estimate_maxpool(image, (3, 3), **geometry).memory["working"]
+    with using_threads(1):
+        held = peak_beside(lambda: maxpool(image, (3, 3), **geometry))
+    assert told / 32 < held <= told
