@@ -150,7 +150,7 @@ def batchnorm(
                 "eps": eps,
             }
             if settings.dry_run:
-                from cnnops_cli.explain.estimates import estimate_batchnorm
+                from cnnops_cli.explain.estimators import estimate_batchnorm
 
                 estimate = estimate_batchnorm(image, parameters, **choices)
                 return Delivery.planned("batchnorm", estimate, form)

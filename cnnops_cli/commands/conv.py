@@ -218,7 +218,7 @@ def conv(
                 "padding_mode": padding_mode,
             }
             if settings.dry_run:
-                from cnnops_cli.explain.estimates import estimate_conv
+                from cnnops_cli.explain.estimators import estimate_conv
 
                 headers = not all(t.weak for t in tensors.values())
                 estimate = estimate_conv(*operands, headers=headers, **geometry)
@@ -238,17 +238,17 @@ def conv(
         if save_kernel is not None:
             delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
         if with_input:
-            from cnnops_cli.views.beside import Section
+            from cnnops_cli.views.sections import Section
 
             image, _, offsets = operands
             said = [str(weight.shape), *in_words(geometry, **_USUAL_GEOMETRY)]
-            delivery.beside = [
+            delivery.operands = [
                 Section("input", [str(tensors["input"].array.shape)], form.planes(image)),
                 Section("kernel", said, weight),
             ]
             if offsets is not None:
                 shape = [str(offsets.shape)] if offsets.ndim else []
-                delivery.beside.append(Section("bias", shape, offsets))
+                delivery.operands.append(Section("bias", shape, offsets))
         return delivery
 
     reading = Reading(letters=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.letters import Formulas
-    from cnnops_cli.views.beside import Section
+    from cnnops_cli.views.sections import Section
 
 
 class Delivery:
@@ -38,7 +38,7 @@ class Delivery:
     ----------
     files : dict of str to callable
         What other files hold, by path.
-    beside : list of Section
+    operands : list of Section
         What the view shows before the result.
     cells : callable, optional
         Explains a cell of the result; where there is one, that is what standard output shows.
@@ -55,7 +55,7 @@ class Delivery:
         self.note = note
         self.algorithm = algorithm
         self.files: dict[str, Writer] = {}
-        self.beside: list[Section] = []
+        self.operands: list[Section] = []
         self.cells: Cells | None = None
         self.estimate: Estimate | None = None
 

@@ -109,7 +109,7 @@ def dropout(
                 given = form.to_operator(tensors["mask"].array)
                 _check_mask(given, image)
             if settings.dry_run:
-                from cnnops_cli.explain.estimates import estimate_dropout
+                from cnnops_cli.explain.estimators import estimate_dropout
 
                 estimate = estimate_dropout(image, given, kept.size, training=train)
                 return Delivery.planned("dropout", estimate, form)

@@ -120,7 +120,7 @@ def maxpool(
                 "ceil_mode": ceil_mode,
             }
             if settings.dry_run:
-                from cnnops_cli.explain.estimates import estimate_maxpool
+                from cnnops_cli.explain.estimators import estimate_maxpool
 
                 return Delivery.planned("maxpool", estimate_maxpool(image, size, **geometry), form)
             if letters:
@@ -144,12 +144,12 @@ def maxpool(
                 indices, "indices", form.from_operator(positions[0])
             )
         if with_input:
-            from cnnops_cli.views.beside import Section
+            from cnnops_cli.views.sections import Section
 
             steps = geometry | {"stride": size if stride is None else stride}
             usual = {"padding": 0, "dilation": 1, "ceil_mode": False}
             window = [sizes_in_words(size), *in_words(steps, **usual)]
-            delivery.beside = [
+            delivery.operands = [
                 Section("input", [str(array.shape)], form.planes(image)),
                 Section("window", window),
             ]

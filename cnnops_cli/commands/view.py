@@ -78,5 +78,5 @@ def _view_of(delivery: Delivery, settings: Settings) -> "View":
         delivery.output,
         delivery.form.planes(delivery.result),
         settings.precision,
-        delivery.beside,
+        delivery.operands,
     )

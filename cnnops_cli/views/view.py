@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.views.beside import Section, sections_lines
 from cnnops_cli.views.colours import LOUD, on
 from cnnops_cli.views.lines import BOLD, Line, fold
 from cnnops_cli.views.panels import Panels, Room
+from cnnops_cli.views.sections import Section, sections_lines
 from cnnops_cli.views.summary import measure, summarise
 from cnnops_cli.views.terminal import Terminal
 
@@ -29,7 +29,7 @@ class View:
         The same values, with rows and columns as the last two axes; the others number the planes.
     precision : int, optional
         Decimals; see `format_numbers`.
-    beside : sequence of Section
+    operands : sequence of Section
         What stands before the result.
     """
 
@@ -37,7 +37,7 @@ class View:
     array: Array
     planes: Array
     precision: int | None = None
-    beside: Sequence[Section] = ()
+    operands: Sequence[Section] = ()
 
     def lines(self, terminal: Terminal, note: str = "") -> list[Line]:
         """Lay the view out.
@@ -60,8 +60,8 @@ class View:
         parts: list[str | Line] = [self.operator, *usual, *loud, *filter(None, [note])]
         head = fold(parts, terminal.width, BOLD)
         room = Room(terminal.width, max(terminal.height - len(head) - _PROMPT, 1), terminal.color)
-        if self.beside:
-            sections = [*self.beside, Section("result", [str(self.array.shape)], self.planes)]
+        if self.operands:
+            sections = [*self.operands, Section("result", [str(self.array.shape)], self.planes)]
             return head + sections_lines(sections, self.precision, room)
         if not self.array.size:
             return head

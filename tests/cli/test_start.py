@@ -105,4 +105,4 @@ def test_a_view_in_colour_needs_rich_and_a_plain_one_does_not(executable, monkey
 def test_an_explanation_needs_no_rich(executable):
     modules, _ = imported(executable, "maxpool", "-k", "1", "--explain", "-f", "table", "[[1]]")
     assert "cnnops_cli.explain.maxpool" in modules
-    assert not modules & {"rich", "cnnops_cli.explain.conv", "cnnops_cli.explain.estimates"}
+    assert not modules & {"rich", "cnnops_cli.explain.conv", "cnnops_cli.explain.estimators"}

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnops_cli.views.ansi import coloured_text
-from cnnops_cli.views.beside import Section
 from cnnops_cli.views.files import html, plain_text, svg
 from cnnops_cli.views.lines import text_of, width_of
+from cnnops_cli.views.sections import Section
 from cnnops_cli.views.terminal import Terminal
 from cnnops_cli.views.view import View
 
@@ -55,7 +55,7 @@ def test_every_view_keeps_to_its_width(shape, columns, rows, color, kind, beside
         Section("window", ["2×2", "stride 1×2"]),
     ]
     lines = viewed(
-        array, columns, rows, color, beside=around if beside else [], precision=precision
+        array, columns, rows, color, operands=around if beside else [], precision=precision
     )
     assert width_of(lines) <= columns
     assert (str(array.shape) in text_of(lines[0])) or columns < 40
@@ -126,7 +126,7 @@ def test_every_view_with_its_input_keeps_to_its_height(
         Section("kernel", [str(weight.shape), "padding same", "stride 2×2"], weight),
         *([Section("bias", [str(bias.shape)], bias)] if has_bias else []),
     ]
-    lines = viewed(of_kind(kind, (filters, height, width)), columns, rows, color, beside=pieces)
+    lines = viewed(of_kind(kind, (filters, height, width)), columns, rows, color, operands=pieces)
     assert len(lines) < rows
     assert width_of(lines) <= columns
     text = "\n".join(map(text_of, lines))
@@ -154,7 +154,7 @@ def test_sections_leave_the_prompt_its_line(shape, kernel, columns, rows, color)
         Section("input", [str(shape)], np.arange(float(np.prod(shape))).reshape(shape)),
         Section("kernel", [str(kernel), "stride 2"], np.ones(kernel)),
     ]
-    lines = viewed(np.ones(shape), columns, rows, color, beside=pieces)
+    lines = viewed(np.ones(shape), columns, rows, color, operands=pieces)
     assert len(lines) < rows
     text = "\n".join(map(text_of, lines))
     for name in ("input", "kernel", "result"):
@@ -213,9 +213,9 @@ def test_a_signal_is_in_order():
 
 def test_sections_stand_side_by_side_where_they_fit():
     pieces = [Section("input", ["(4, 4)"], np.ones((4, 4))), Section("kernel", [], np.ones((2, 2)))]
-    wide = [text_of(line) for line in viewed(np.ones((3, 3)), beside=pieces)]
+    wide = [text_of(line) for line in viewed(np.ones((3, 3)), operands=pieces)]
     assert re.search(r"input.*kernel.*result", "\n".join(wide))
-    narrow = [text_of(line) for line in viewed(np.ones((3, 3)), 20, beside=pieces)]
+    narrow = [text_of(line) for line in viewed(np.ones((3, 3)), 20, operands=pieces)]
     places = [i for i, line in enumerate(narrow) if re.match("input|kernel|result", line)]
     assert len(places) == 3
     assert len(wide) < len(narrow)
@@ -225,5 +225,5 @@ def test_a_kernel_is_never_a_heat_map():
     kernel = np.full((8, 3, 3, 3), -0.1234)
     pieces = [Section("input", [], np.ones((48, 64))), Section("kernel", [], kernel)]
     for columns, rows in ((40, 40), (80, 30), (120, 24)):
-        lines = viewed(np.ones((8, 46, 62)), columns, rows, beside=pieces)
+        lines = viewed(np.ones((8, 46, 62)), columns, rows, operands=pieces)
         assert sum("-0.1234" in text_of(line) for line in lines) >= 3

@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from cnnops_cli.explain.estimates import estimate_conv, estimate_maxpool
+from cnnops_cli.explain.estimators import estimate_conv, estimate_maxpool
 from cnnops_cli.ops.conv import convolve
 from cnnops_cli.ops.maxpool import maxpool
 from cnnops_cli.ops.parallel import using_threads
