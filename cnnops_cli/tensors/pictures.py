@@ -189,25 +189,35 @@ def encode_picture(path: str, array: Array, *, layout: str, stretch: bool) -> by
         If the array is no picture, or holds NaN, or the format does not take it.
     """
     check_installed(path)
-    from PIL import Image
-
     planes = _planes(path, array, layout)
-    format_name, options = _WRITTEN_AS[Path(path).suffix.lower()]
-    alpha = len(planes) in (2, 4)
-    if alpha and format_name in _WITHOUT_ALPHA:
+    has_alpha, (format_name, _) = len(planes) in (2, 4), _WRITTEN_AS[_suffix(path)]
+    if has_alpha and format_name in _WITHOUT_ALPHA:
         raise CnnopsError(
             f"{path}: {format_name} has no alpha channel, but the result has {len(planes)} "
             "channels; .png, .webp and .tif take 1 to 4"
         )
-    values = [_stretched(path, planes[: len(planes) - alpha])] if stretch else []
-    values += [planes[len(planes) - alpha :] if stretch else planes]
-    pixels = np.concatenate([_bytes(path, each) for each in values])
-    laid_out = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
-    longest = max(laid_out.shape[:2])
+    if not stretch:
+        return _encoded(path, _bytes(path, planes))
+    opaque = len(planes) - has_alpha
+    parts = [_bytes(path, _stretched(path, planes[:opaque])), _bytes(path, planes[opaque:])]
+    return _encoded(path, np.concatenate(parts))
+
+
+def _suffix(path: str) -> str:
+    return Path(path).suffix.lower()
+
+
+def _encoded(path: str, pixels: Array) -> bytes:
+    """Encode (C, H, W) of uint8."""
+    from PIL import Image
+
+    format_name, options = _WRITTEN_AS[_suffix(path)]
+    longest = max(pixels.shape[1:])
     if format_name == "JPEG" and longest > _LONGEST_JPEG:
         raise CnnopsError(
             f"{path}: a JPEG has at most {_LONGEST_JPEG} rows and columns, but the result {longest}"
         )
+    laid_out = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
     stream = io.BytesIO()
     try:
         picture = Image.fromarray(np.ascontiguousarray(laid_out))

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
@@ -145,35 +145,30 @@ def open_archive(path: str, argument: str) -> "Iterator[Archive]":
 
 
 def _read_inline(text: str, argument: str, reading: Reading) -> Tensor:
-    from cnnops_cli.tensors.json_text import parse_array
-
-    data = os.fsencode(text)
     try:
-        with _or_letters(io.BytesIO(data), argument, reading.letters) as found:
-            found.append(parse_array(data, argument))
-        return Tensor(found[0], argument, weak=True)
+        return read_json(io.BytesIO(os.fsencode(text)), argument, reading)
     except CnnopsError as error:
         shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
         hint = f"; for the file of this name write ./{text}" if os.path.exists(text) else ""
         raise CnnopsError(f"{error}: {shown!r}{hint}") from None
 
 
-@contextmanager
-def _or_letters(stream: BinaryIO, name: str, letters: bool) -> Iterator[list[Array]]:
-    """Where JSON is no array of numbers, and letters are taken for some: find that array."""
-    found: list[Array] = []
+def _numbers_or_letters(
+    read: Callable[[BinaryIO, str], Array], stream: BinaryIO, name: str, reading: Reading
+) -> Array:
+    """Read JSON; where it is no array of numbers, one in which letters stand for some, if taken."""
     try:
-        yield found
-    except CnnopsError as error:
-        if not letters:
+        return read(stream, name)
+    except CnnopsError:
+        if not reading.letters:
             raise
         from cnnops_cli.tensors.letters import parse_letters
 
         stream.seek(0)
         array = parse_letters(stream.read(), name)
         if array is None:
-            raise error
-        found.append(array)
+            raise
+        return array
 
 
 def _read_stdin(argument: str, reading: Reading) -> Tensor:
@@ -219,9 +214,7 @@ def read_json(stream: BinaryIO, name: str, reading: Reading) -> Tensor:
     """
     from cnnops_cli.tensors.json_pieces import read_array
 
-    with _or_letters(stream, name, reading.letters) as found:
-        found.append(read_array(stream, name))
-    return Tensor(found[0], name, weak=True)
+    return Tensor(_numbers_or_letters(read_array, stream, name, reading), name, weak=True)
 
 
 def _is_picture(stream: BinaryIO) -> bool:
