@@ -16,7 +16,7 @@ from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, raggedness
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b|[+-]?\.?\d[\w.+-]*|[^\W\d]\w*')
 """Strings, words and numbers with all that sticks to them: `2a` holds no name."""
-_MAY_BE_NAME = re.compile(rb"[\[,\s](?!NaN|Infinity)[\"A-Za-z_\x80-\xff]")
+_MAY_BE_NAME = re.compile(rb"[\[,\s](?!(?:NaN|Infinity)(?![\w\x80-\xff]))[\"A-Za-z_\x80-\xff]")
 _BARE = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"[^\W\d]\w{0,39}")
 _NUMBERS = ("NaN", "Infinity")

@@ -35,8 +35,6 @@ _SIDEWAYS = (5, 6, 7, 8)
 _ORIENTATION = 0x112
 _TEXTS, _TURNING = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 """Chunks of a PNG, and how those begin that may hold an orientation."""
-_TURNING_KEYS = {"exif", "Raw profile type exif", "XML:com.adobe.xmp"}
-"""Where Pillow keeps them, if they came before the pixels."""
 _LONGEST_WORD = 32
 
 _AS_THEY_ARE = ("L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B")
@@ -146,12 +144,13 @@ def _is_told_before_pixels(picture: "Picture", stream: BinaryIO) -> bool:
     if picture.format != "PNG":
         return True
     stream.seek(8)
+    is_behind = False
     while len(start := stream.read(8)) == 8:
         length, kind = int.from_bytes(start[:4], "big"), start[4:]
         word = stream.read(min(length, _LONGEST_WORD))
-        if kind == b"eXIf" or (kind in _TEXTS and word.startswith(_TURNING)):
-            stream.seek(0)
-            return not _TURNING_KEYS.isdisjoint(picture.info)
+        is_behind = is_behind or kind == b"IDAT"
+        if is_behind and (kind == b"eXIf" or (kind in _TEXTS and word.startswith(_TURNING))):
+            return False
         stream.seek(length - len(word) + 4, io.SEEK_CUR)
     return True
 

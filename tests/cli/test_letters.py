@@ -48,6 +48,13 @@ def test_names_are_bare_or_quoted(cnnops, tmp_path, kernel):
     assert formulas(cnnops, *call, "-", IMAGE, stdin=kernel) == FORMULAS
 
 
+def test_names_may_begin_as_words_of_json(cnnops):
+    for kernel in ("[2,NaNx]", "[NaN,Infinity_1]", "[NaN,Infinityé]", "[trueish,1]"):
+        (formula,) = formulas(cnnops, "conv", "-k", kernel, "[1,5]")
+        first, second = kernel.strip("[]").split(",")
+        assert formula == f"{first}*1 + {second}*5"
+
+
 def test_beside_an_array_file(cnnops, tmp_path):
     np.save(tmp_path / "x.npy", np.arange(1, 13, dtype=np.float32).reshape(3, 4))
     assert formulas(cnnops, *LETTERS, "x.npy") == FORMULAS

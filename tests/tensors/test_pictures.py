@@ -207,6 +207,11 @@ def test_only_an_orientation_behind_the_pixels_has_them_decoded():
         data = with_chunk_at_the_end(plain, kind, body)
         told = read_picture(io.BytesIO(data), "x.png", header=True)
         assert (told.strides == (0, 0, 0)) == is_header_enough
+    upright = Image.Exif()
+    upright[0x0112] = 1
+    twice = with_chunk_at_the_end(stored(picture_of(GREY), exif=upright), *late["exif"][:2])
+    told = read_picture(io.BytesIO(twice), "x.png", header=True)
+    assert told.shape == read(twice).shape
     early = stored(picture_of(GREY), exif=exif)
     told = read_picture(io.BytesIO(early), "x.png", header=True)
     assert (told.shape, told.strides) == ((1, 7, 5), (0, 0, 0))
