@@ -34,6 +34,7 @@ _SMALLEST_MAP = (6, 16)
 _MOST_STRIPS = 8
 _CORNERS, _CORNERS_FROM = 2, 5
 """Lines for the numbers of a heat map's corners, and how many it has at least with them."""
+_FEWEST_ROWS = 4
 _COLOUR_LEGEND, _SHADE_LEGEND = 85, 115
 """About so many letters a legend has."""
 
@@ -73,14 +74,19 @@ class Panels:
         return len(self.planes)
 
     @property
-    def height(self) -> int:
-        """How many rows a plane has."""
-        return int(self.planes.shape[1])
+    def width_of_one(self) -> int:
+        """How many cells the numbers of one plane take."""
+        return Numbers.of(self.planes[:1], self.scale, self.precision).width
 
     @property
     def tiny(self) -> bool:
         """Whether a heat map of a plane would be no picture."""
         return bool(self.planes[0].size <= _TINY)
+
+    def low(self, room: Room) -> int:
+        """Tell the fewest lines that are worth it where not all can be shown."""
+        fewest = _FEWEST_ROWS + (0 if self.tiny else _usual_legend(room))
+        return fewest + 2 * (self.count > 1)
 
     def lines(self, room: Room) -> list[Line]:
         """Lay the planes out.
@@ -249,11 +255,16 @@ class Panels:
         return lines
 
 
+def _usual_legend(room: Room) -> int:
+    """Tell how many lines a legend has, about."""
+    return 1 + (_COLOUR_LEGEND if room.color else _SHADE_LEGEND) // room.width
+
+
 def _with_legend(
     draw: Callable[[Room, int], tuple[list[Line], list[Line]]], room: Room
 ) -> list[Line]:
     """Draw something above its legend, which tells only then how many lines it takes."""
-    reserved = 1 + (_COLOUR_LEGEND if room.color else _SHADE_LEGEND) // room.width
+    reserved = _usual_legend(room)
     while True:
         lines, legend = draw(room, reserved)
         if len(legend) <= reserved:

@@ -11,9 +11,7 @@ from cnnops_cli.views.summary import measure
 
 _GAP = 4
 _NARROWEST = 24
-"""A section that has to be scaled down keeps this width, or the sections stand below each other."""
-_FEWEST_ROWS, _FEWEST_OF_A_MAP = 4, 6
-"""Lines that numbers, and a map with its legend, keep at least."""
+"""A section that has to be scaled down keeps this width, or stands below the others."""
 _TITLE = 16
 """What stands above narrow numbers is folded beyond this."""
 
@@ -46,19 +44,22 @@ class _Block:
             self._panels = Panels(section.planes, measure(section.planes), precision)
 
     @property
-    def is_numbers(self) -> bool:
-        """Whether there is little to see but numbers."""
-        return self._panels is None or self._panels.tiny
+    def can_grow(self) -> bool:
+        """Whether it has more to show where it is wider."""
+        return self._panels is not None
 
-    def least(self, room: Room) -> int:
-        """Tell the fewest lines that are worth it where not all can be shown."""
-        title = len(fold(self._parts, room.width, DIM))
+    def narrowest(self, room: Room) -> int:
+        """Tell the width below which it is not worth it."""
         if self._panels is None:
-            return title
-        fewest = _FEWEST_OF_A_MAP
-        if self.is_numbers and self._panels.grids(room, 1):
-            fewest = min(_FEWEST_ROWS, self._panels.height)
-        return title + 2 * (self._panels.count > 1) + fewest
+            return width_of(self.lines(room._replace(width=min(_TITLE, room.width))))
+        if not self._panels.tiny:
+            return min(_NARROWEST, room.width)
+        return min(max(_TITLE, self._panels.width_of_one), room.width)
+
+    def low(self, room: Room) -> int:
+        """Tell how many lines to lay out in where not all can be shown."""
+        title = len(fold(self._parts, room.width, DIM))
+        return title if self._panels is None else title + self._panels.low(room)
 
     def lines(self, room: Room) -> list[Line]:
         """Lay out in a room."""
@@ -75,19 +76,11 @@ class _Block:
         body = self._panels.whole(room._replace(height=room.height - len(title)))
         return body and fold(self._parts, max(width_of(body), _TITLE), DIM) + body
 
-    def is_clear(self, room: Room) -> bool:
-        """Tell whether a room is wide enough for numbers, if they are what there is to see."""
-        return self._panels is None or not self.is_numbers or bool(self._panels.grids(room, 1))
-
 
 def sections_lines(sections: Sequence[Section], precision: int | None, room: Room) -> list[Line]:
     """Lay sections out side by side as far as the width allows it, else below each other."""
     made = [_Block(section, precision) for section in sections]
-    return (
-        _rows_of_numbers(made, room)
-        or _next_to_each_other(made, room)
-        or _below_each_other(made, room)
-    )
+    return _rows_of_numbers(made, room) or _rows_that_fit(made, room)
 
 
 def _rows_of_numbers(made: list[_Block], room: Room) -> list[Line] | None:
@@ -106,43 +99,75 @@ def _rows_of_numbers(made: list[_Block], room: Room) -> list[Line] | None:
     return lines if len(lines) <= room.height else None
 
 
-def _next_to_each_other(made: list[_Block], room: Room) -> list[Line] | None:
-    """Set sections side by side, large ones scaled down; None where one would be too narrow."""
-    room = room._replace(height=room.height - 1)
-    across = room.width - _GAP * (len(made) - 1)
-    blocks = [block.whole(room) for block in made]
-    small = [b if b and width_of(b) <= across // len(made) else None for b in blocks]
-    left = across - sum(width_of(block) for block in small if block)
-    narrow = room._replace(width=left // max(small.count(None), 1))
-    if narrow.width < _NARROWEST or not all(
-        drawn or block.is_clear(narrow) for drawn, block in zip(small, made, strict=True)
-    ):
-        return None
-    drawn = [whole or block.lines(narrow) for whole, block in zip(small, made, strict=True)]
-    return [[], *beside(drawn, _GAP)]
-
-
-def _below_each_other(made: list[_Block], room: Room) -> list[Line]:
-    """Set sections below each other, a blank line above each; cut numbers and scale maps down.
+def _rows_that_fit(made: list[_Block], room: Room) -> list[Line]:
+    """Set sections in rows, numbers cut and maps scaled down, a blank line above each row.
 
     Where not even that is enough, sections are left out: the first and the result go last.
     """
     shown = list(made)
     left_out: list[str] = []
-    lines: list[Line] = []
-    while len(shown) > 1 and _height(shown, room) + len(lines) > room.height:
+    head: list[Line] = []
+    rows = _rows(shown, room)
+    drawn = [row.lines(row.low) for row in rows]
+    while (spare := room.height - len(head) - sum(1 + len(each) for each in drawn)) < 0:
+        if len(shown) == 1:
+            break
         left_out.insert(0, shown.pop(-2).name)
-        lines = fold([f"{MORE} {', '.join(left_out)} left out"], room.width, DIM)
-    spare = room.height - _height(shown, room) - len(lines)
-    drawn = {}
-    for number, block in enumerate(sorted(shown, key=lambda block: not block.is_numbers)):
-        least = block.least(room)
-        share = max(spare, 0) // (len(shown) - number)
-        drawn[block] = block.lines(room._replace(height=least + share))
-        spare -= len(drawn[block]) - least
-    return lines + [line for block in shown for line in ([], *drawn[block])]
+        head = fold([f"{MORE} {', '.join(left_out)} left out"], room.width, DIM)
+        rows = _rows(shown, room)
+        drawn = [row.lines(row.low) for row in rows]
+    for turn in (1, 0):  # first a share for each row; then what is left to whichever can use it
+        for number, row in enumerate(rows):
+            share = spare // (len(rows) - number) if turn else spare
+            taller = row.lines(len(drawn[number]) + share)
+            used = len(taller) - len(drawn[number])
+            if 0 < used <= share:
+                drawn[number] = taller
+                spare -= used
+    return head + [line for each in drawn for line in ([], *each)]
 
 
-def _height(blocks: list[_Block], room: Room) -> int:
-    """Tell how many lines blocks take at least, with the blank ones above them."""
-    return sum(1 + block.least(room) for block in blocks)
+class _Row(NamedTuple):
+    """Blocks next to each other, and the room that each has."""
+
+    blocks: list[_Block]
+    rooms: list[Room]
+
+    @property
+    def low(self) -> int:
+        """How many lines to lay out in where not all can be shown."""
+        return max(block.low(room) for block, room in zip(self.blocks, self.rooms, strict=True))
+
+    def lines(self, height: int) -> list[Line]:
+        """Lay out in so many lines."""
+        rooms = [room._replace(height=height) for room in self.rooms]
+        pairs = list(zip(self.blocks, rooms, strict=True))
+        return beside([block.whole(room) or block.lines(room) for block, room in pairs], _GAP)
+
+
+def _rows(blocks: list[_Block], room: Room) -> list[_Row]:
+    """Fill rows with as many blocks as are wide enough in them."""
+    rows: list[list[_Block]] = []
+    left = 0
+    for block in blocks:
+        width = block.narrowest(room)
+        if rows and _GAP + width <= left:
+            rows[-1].append(block)
+            left -= _GAP + width
+        else:
+            rows.append([block])
+            left = room.width - width
+    return [_Row(row, _rooms(row, room)) for row in rows]
+
+
+def _rooms(row: list[_Block], room: Room) -> list[Room]:
+    """Share the width of a row: each block as wide as it has to be, and what is left to planes."""
+    widths = [block.narrowest(room) for block in row]
+    left = room.width - sum(widths) - _GAP * (len(row) - 1)
+    growing = sum(block.can_grow for block in row)
+    rooms = []
+    for block, width in zip(row, widths, strict=True):
+        share = left // growing if block.can_grow else 0
+        rooms.append(room._replace(width=width + share))
+        left, growing = left - share, growing - block.can_grow
+    return rooms
