@@ -111,6 +111,7 @@ def _rows_that_fit(made: list[_Block], room: Room) -> list[Line]:
     drawn = [row.lines(row.low) for row in rows]
     while (spare := room.height - len(head) - sum(1 + len(each) for each in drawn)) < 0:
         if len(shown) == 1:
+            drawn = [rows[0].lines(room.height - len(head) - 1)]
             break
         left_out.insert(0, shown.pop(-2).name)
         head = fold([f"{MORE} {', '.join(left_out)} left out"], room.width, DIM)
