@@ -1,7 +1,7 @@
 """`cnnops conv`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from cnnops_cli.tensors.read import Reading
 from cnnops_cli.tensors.tensor import Tensor, unify
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
 from cnnops_cli.words import PADDING_MODES, PADDING_WORDS
+
+if TYPE_CHECKING:
+    from cnnops_cli.views.sections import Section
 
 _USUAL_DIMS = {1: 1, 3: 1, 2: 2, 4: 2, 5: 3}
 
@@ -238,21 +241,29 @@ def conv(
         if save_kernel is not None:
             delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
         if with_input:
-            from cnnops_cli.views.sections import Section
-
             image, _, offsets = operands
-            said = [str(weight.shape), *in_words(geometry, **_USUAL_GEOMETRY)]
-            delivery.operands = [
-                Section("input", [str(tensors["input"].array.shape)], form.planes(image)),
-                Section("kernel", said, weight),
-            ]
-            if offsets is not None:
-                shape = [str(offsets.shape)] if offsets.ndim else []
-                delivery.operands.append(Section("bias", shape, offsets))
+            words = in_words(geometry, **_USUAL_GEOMETRY)
+            shape, planes = tensors["input"].array.shape, form.planes(image)
+            delivery.operands = _sections(shape, planes, weight, words, offsets)
         return delivery
 
     reading = Reading(letters=True)
     run("conv", convolve_input, settings, inputs, reading=reading, kernel=kernel, bias=bias)
+
+
+def _sections(
+    shape: tuple[int, ...], planes: Array, weight: Array, words: list[str], bias: Array | None
+) -> list["Section"]:
+    """Put together what the view shows before the result; `shape` is INPUT's as the user has it."""
+    from cnnops_cli.views.sections import Section
+
+    sections = [
+        Section("input", [str(shape)], planes),
+        Section("kernel", [str(weight.shape), *words], weight),
+    ]
+    if bias is not None:
+        sections.append(Section("bias", [str(bias.shape)] if bias.ndim else [], bias))
+    return sections
 
 
 def _usual_dims(kernel: Tensor) -> int:

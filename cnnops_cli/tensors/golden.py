@@ -29,16 +29,16 @@ def golden_path(text: str) -> str:
     path = split_member(text)[0]
     if text == STDIN or text.lstrip().startswith("[") or Path(path).suffix not in SUFFIXES:
         raise CnnopsError(
-            f"--update-expected writes the FILE of --expect, which ends in {', '.join(SUFFIXES)}: "
-            f"{text!r}"
+            f"--update-expected writes the FILE of {_ARGUMENT}, which ends in "
+            f"{', '.join(SUFFIXES)}: {text!r}"
         )
     if text.endswith(".npz:"):
         raise CnnopsError(f"{_ARGUMENT} {text} names no array: write {text}NAME, or {path}")
     if os.path.isdir(path):
-        raise CnnopsError(f"--expect: {path} is a directory")
+        raise CnnopsError(f"{_ARGUMENT}: {path} is a directory")
     if not Path(path).parent.is_dir():
         raise CnnopsError(
-            f"--expect: {path} cannot be written: no such directory: {Path(path).parent}"
+            f"{_ARGUMENT}: {path} cannot be written: no such directory: {Path(path).parent}"
         )
     return path
 

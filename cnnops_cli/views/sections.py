@@ -107,16 +107,16 @@ def _rows_that_fit(made: list[_Block], room: Room) -> list[Line]:
     shown = list(made)
     left_out: list[str] = []
     head: list[Line] = []
-    rows = _rows(shown, room)
-    drawn = [row.lines(row.low) for row in rows]
-    while (spare := room.height - len(head) - sum(1 + len(each) for each in drawn)) < 0:
-        if len(shown) == 1:
-            drawn = [rows[0].lines(room.height - len(head) - 1)]
+    while True:
+        rows = _rows(shown, room)
+        drawn = [row.lines(row.low) for row in rows]
+        spare = room.height - len(head) - sum(1 + len(each) for each in drawn)
+        if spare >= 0 or len(shown) == 1:
             break
         left_out.insert(0, shown.pop(-2).name)
         head = fold([f"{MORE} {', '.join(left_out)} left out"], room.width, DIM)
-        rows = _rows(shown, room)
-        drawn = [row.lines(row.low) for row in rows]
+    if spare < 0:
+        drawn = [rows[0].lines(room.height - len(head) - 1)]
     for turn in (1, 0):  # first a share for each row; then what is left to whichever can use it
         for number, row in enumerate(rows):
             share = spare // (len(rows) - number) if turn else spare
