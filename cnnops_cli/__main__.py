@@ -5,15 +5,22 @@ import sys
 
 
 def main() -> None:
-    """Run the command; an interrupt is silent from the first import on."""
+    """Run the command; a signal that ends it is silent from the first import on."""
     # A process this short leaves no garbage worth a search, at its start (imports) or its end.
     gc.disable()
     try:
+        from cnnops_cli import signals
+
+        signals.listen()
         from cnnops_cli.app import run
 
         status = run(sys.argv[1:])
+        signals.ignore()
     except KeyboardInterrupt:
         status = 130
+    except Exception as error:  # before there is anyone else to say it
+        sys.stderr.write(f"cnnops: error: cannot start: {type(error).__name__}: {error}\n")
+        status = 2
     gc.freeze()
     sys.exit(status)
 

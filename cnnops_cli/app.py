@@ -2,8 +2,6 @@
 
 import os
 import re
-import signal
-import sys
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -11,9 +9,11 @@ import typer
 from typer.core import TyperGroup
 
 from cnnops_cli import __version__
+from cnnops_cli.commands.memory import check_memory_for_numpy
 from cnnops_cli.commands.report import abandon, reason_of, report
+from cnnops_cli.commands.stdout import write_text
 from cnnops_cli.errors import CheckFailedError, CnnopsError
-from cnnops_cli.help import HelpfulCommand
+from cnnops_cli.help import HelpfulCommand, WritingHelp
 from cnnops_cli.ops.blas import limit_before_numpy
 from cnnops_cli.options import with_settings
 from cnnops_cli.words import suggest
@@ -23,10 +23,9 @@ OPERATORS = ("conv", "maxpool", "batchnorm", "dropout")
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _STDOUT = 1
 _CHECK_FAILED, _BAD_CALL = 1, 2
-_TERMINATED = 143
 
 
-class Operators(TyperGroup):
+class Operators(WritingHelp, TyperGroup):
     """The commands, each imported when it is called, because NumPy is not needed before."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -37,6 +36,7 @@ class Operators(TyperGroup):
         """Build the command of an operator from the function of the same name."""
         if cmd_name not in OPERATORS:
             return None
+        check_memory_for_numpy()
         function = getattr(import_module(f"cnnops_cli.commands.{cmd_name}"), cmd_name)
         command = typer.Typer(add_completion=False, rich_markup_mode=None)
         command.command(cmd_name, cls=HelpfulCommand, context_settings=_CONTEXT)(
@@ -64,7 +64,7 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"cnnops {__version__}")
+        write_text(f"cnnops {__version__}\n")
         raise typer.Exit
 
 
@@ -92,8 +92,6 @@ def run(arguments: list[str]) -> int:
         What follows the command's name.
     """
     limit_before_numpy()
-    # An ordinary exit removes what was staged for a file and is not yet whole.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     group: Any = typer.main.get_command(app)
     command = "cnnops"
     try:
@@ -117,9 +115,9 @@ def run(arguments: list[str]) -> int:
         return _fail(context.command_path if context else command, _describe(error))
     except (CnnopsError, MemoryError) as error:
         return _fail(command, reason_of(error))
-    except OSError as error:
-        abandon(_STDOUT)
-        return _fail(command, f"cannot write standard output: {error.strerror or error}")
+    except OSError as error:  # of what no other place names
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(command, f"the system refused: {error.strerror or error}{where}")
     except Exception as error:
         return _fail(command, f"internal error, please report it: {type(error).__name__}: {error}")
     return 0

@@ -5,6 +5,8 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from cnnops_cli.commands.stdout import write_text
+
 _NOTES = (
     (
         "TENSOR",
@@ -20,7 +22,23 @@ _NOTES = (
 )
 
 
-class HelpfulCommand(TyperCommand):
+class WritingHelp:
+    """A command or group that writes its help as a result is written."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option --help."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        option.callback = _write_help
+        return option
+
+
+def _write_help(ctx: Any, _: Any, is_asked: bool) -> None:
+    if is_asked and not ctx.resilient_parsing:
+        write_text(f"{ctx.get_help()}\n")
+        ctx.exit()
+
+
+class HelpfulCommand(WritingHelp, TyperCommand):
     """A command whose help has one section for each `rich_help_panel` of its options."""
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:

@@ -13,7 +13,9 @@ from typing import TypeVar
 
 import typer
 
+from cnnops_cli import paths
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.paths import descriptor_of, is_device, status_of, system_reason
 from cnnops_cli.words import (
     PADDING_WORDS,
     PICTURE_SUFFIXES,
@@ -24,6 +26,8 @@ from cnnops_cli.words import (
 )
 
 Value = TypeVar("Value")
+
+OUTPUT_SUFFIXES = SUFFIXES + PICTURE_SUFFIXES
 
 _SEPARATORS = ("/", os.sep)
 
@@ -168,27 +172,70 @@ def parse_named_arrays_file(text: str) -> str:
 
 @parser
 def parse_output(text: str) -> str:
-    """Parse where results go: ``-``, a FILE, or a DIRECTORY/ that is there or can be made."""
-    if text == "-" or os.path.isdir(text):
-        return text
-    if not is_directory(text):
-        accepted = SUFFIXES + PICTURE_SUFFIXES
-        if not Path(text).suffix:
-            raise CnnopsError(
-                f"{text!r} ends in none of {', '.join(accepted)}, nor in / as a new directory does"
-            )
-        return _check_file(text, accepted)
-    parent = Path(text).parent
-    if os.path.lexists(text.rstrip("".join(_SEPARATORS))):
-        raise CnnopsError(f"{text} is no directory, but a file")
-    if not parent.is_dir():
-        raise CnnopsError(f"{text} cannot be made: no such directory: {parent}")
+    """Parse where results go: ``-``, a FILE, a DIRECTORY/ that may be missing, a device or a pipe.
+
+    Another name is a directory's where there are several results: `output_of_one` and
+    `output_of_several` decide.
+    """
+    descriptor = descriptor_of(text)
+    if descriptor is not None:
+        _check_descriptor(text, descriptor)
+    elif text.endswith(_SEPARATORS) and not paths.is_directory(text):
+        _check_new_directory(text)
+    elif Path(text).suffix.lower() in OUTPUT_SUFFIXES and not paths.is_directory(text):
+        _check_file(text, OUTPUT_SUFFIXES)
     return text
 
 
+def output_of_one(output: str) -> str:
+    """Return where one result goes.
+
+    Raises
+    ------
+    CnnopsError
+        If that is a file whose suffix tells no format.
+    """
+    if output != "-" and not is_directory(output) and not is_device(output):
+        if not Path(output).suffix:
+            raise CnnopsError(
+                f"--output: {output!r} ends in none of {', '.join(OUTPUT_SUFFIXES)}, nor in / as a "
+                "new directory does"
+            )
+        _check_suffix(output, OUTPUT_SUFFIXES, "--output: ")
+    return output
+
+
+def output_of_several(output: str | None) -> str | None:
+    """Return the directory that several results go to, or None where no directory is named.
+
+    Raises
+    ------
+    CnnopsError
+        If it is missing and cannot be made.
+    """
+    if output in (None, "-") or is_device(output):
+        return None
+    if not is_directory(output):
+        if Path(output).suffix.lower() in OUTPUT_SUFFIXES:
+            return None
+        _check_new_directory(output)
+    return os.path.join(output, "")
+
+
 def is_directory(output: str | None) -> bool:
-    """Tell whether results go to a directory, each under its input's name."""
-    return output not in (None, "-") and (output.endswith(_SEPARATORS) or os.path.isdir(output))
+    """Return whether results go to a directory, each under its input's name."""
+    return output not in (None, "-") and (
+        output.endswith(_SEPARATORS) or paths.is_directory(output)
+    )
+
+
+def takes_any_format(output: str | None) -> bool:
+    """Return whether results go to a device or a pipe whose name has no suffix."""
+    return (
+        output not in (None, "-")
+        and Path(output).suffix.lower() not in OUTPUT_SUFFIXES
+        and is_device(output)
+    )
 
 
 def is_picture(path: str) -> bool:
@@ -209,23 +256,40 @@ def parse_view_file(text: str) -> str:
     return _check_file(text, VIEW_SUFFIXES)
 
 
-def _check_suffix(text: str, suffixes: tuple[str, ...]) -> None:
+def _check_suffix(text: str, suffixes: tuple[str, ...], option: str = "") -> None:
     suffix = Path(text).suffix
     accepted = suffix.lower() if is_picture(text) else suffix  # for cameras write .JPG
     if accepted not in suffixes:
         raise CnnopsError(
-            f"{text!r} ends in none of {', '.join(suffixes)}{suggest(suffix, suffixes)}"
+            f"{option}{text!r} ends in none of {', '.join(suffixes)}{suggest(suffix, suffixes)}"
         )
 
 
 def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
     _check_suffix(text, suffixes)
-    path = Path(text)
-    if path.is_dir() or text.endswith(_SEPARATORS):
+    if text.endswith(_SEPARATORS) or paths.is_directory(text):
         raise CnnopsError(f"{text} is a directory")
-    if not path.parent.is_dir():
-        raise CnnopsError(f"{text} cannot be written: no such directory: {path.parent}")
+    _check_parent(text, "written")
     return text
+
+
+def _check_new_directory(text: str) -> None:
+    if status_of(text.rstrip("".join(_SEPARATORS))) is not None:
+        raise CnnopsError(f"{text} is not a directory, but a file")
+    _check_parent(text, "made")
+
+
+def _check_parent(text: str, done: str) -> None:
+    parent = str(Path(text).parent)
+    if not paths.is_directory(parent):
+        raise CnnopsError(f"{text} cannot be {done}: no such directory: {parent}")
+
+
+def _check_descriptor(text: str, descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError as error:
+        raise CnnopsError(f"{text} is not open: {system_reason(error)}") from None
 
 
 def completing(words: tuple[str, ...]) -> Callable[[str], list[str]]:

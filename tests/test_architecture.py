@@ -9,13 +9,15 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
 NAME = "cnnops_cli"
 
-BOTTOM = {"errors", "words", "dtypes"}
+BOTTOM = {"errors", "words", "dtypes", "paths", "signals"}
 ROOMS = {"options", "parsers", "tensors", "ops", "views", "checks", "explain"}
 MAY_IMPORT = {
     "errors": set(),
     "words": {"errors"},
     "dtypes": {"errors", "words"},
-    "help": set(),
+    "paths": {"errors"},
+    "signals": set(),
+    "help": {"commands"},
     "options": BOTTOM | {"parsers"},
     "parsers": BOTTOM,
     "tensors": BOTTOM,
@@ -26,7 +28,7 @@ MAY_IMPORT = {
     "commands": BOTTOM | ROOMS,
     "app": {"errors", "words", "help", "options", "commands", "ops", ""},
     "__init__": {"errors", "ops"},
-    "__main__": {"app"},
+    "__main__": {"app", "signals"},
 }
 ONLY_IN = {
     "typer": {"app", "commands", "help", "options", "parsers"},

@@ -13,6 +13,7 @@ from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
 from cnnops_cli.options import Settings
+from cnnops_cli.paths import real_path, status_of
 from cnnops_cli.tensors.read import read_named
 from cnnops_cli.tensors.tensor import Tensor, convert, unify
 from cnnops_cli.tensors.write import named_writer
@@ -104,7 +105,7 @@ def batchnorm(
             metavar="FILE",
             parser=parsers.parse_named_arrays_file,
             help="Write all of these after the batch, to .npz or .json; may be the file that "
-            "--state names.",
+            "--state names, which --train begins with mean 0 and variance 1 where it is missing.",
         ),
     ] = None,
     inputs: options.Inputs = None,
@@ -127,7 +128,7 @@ def batchnorm(
     settings = settle(
         settings, inputs, weight, bias, running_mean, running_var, state, save_state=save_state
     )
-    saved = {} if state is None else _read_state(state)
+    saved = {} if state is None or _begins(state, save_state, train) else _read_state(state)
     batches = saved.pop(_COUNT, 0)
 
     def normalise_input(tensors: dict[str, Tensor]) -> Delivery:
@@ -164,7 +165,7 @@ def batchnorm(
             delivery.cells = batchnorm_cells(image, result, before=before, **parameters, **choices)
         if save_state is not None:
             parameters[_COUNT] = np.array(batches + train, np.int64)
-            delivery.files[save_state] = named_writer(save_state, parameters)
+            delivery.durable_files[save_state] = named_writer(save_state, parameters)
         return delivery
 
     run(
@@ -177,6 +178,15 @@ def batchnorm(
         running_mean=running_mean,
         running_var=running_var,
     )
+
+
+def _begins(state: str, save_state: str | None, train: bool) -> bool:
+    """Return whether a state that is missing is about to be written for the first time."""
+    if save_state is None or real_path(state) != real_path(save_state) or status_of(state):
+        return False
+    if not train:
+        raise CnnopsError(f"--state: no such file: {state}; --train begins it, --eval needs it")
+    return True
 
 
 def _read_state(path: str) -> dict[str, Any]:

@@ -1,16 +1,18 @@
 """What every command does after its operator: write files, standard output and the summary."""
 
 import sys
+from pathlib import Path
 
+from cnnops_cli import signals
 from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import FORMULAS_ARE_TEXT
 from cnnops_cli.commands.stdout import is_viewed, is_written, write_stdout
 from cnnops_cli.commands.view import file_view, stdout_view
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.parsers import is_picture
+from cnnops_cli.parsers import is_picture, takes_any_format
+from cnnops_cli.tensors.staged_files import StagedFiles
 from cnnops_cli.tensors.write import (
-    StagedFiles,
     Writer,
     array_writer,
     bytes_writer,
@@ -32,16 +34,18 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
         for path, write in delivery.files.items():
             staged.add(path, write)
         if settings.view is not None:
-            staged.add(settings.view, file_view(delivery, settings, settings.view))
+            staged.add(settings.view, file_view(delivery, settings, Path(settings.view).suffix))
         if to_file is not None:
             staged.add(to_file, _file_writer(to_file, delivery, settings))
+        for path, write in delivery.durable_files.items():
+            staged.add(path, write, durable=True)
         closed_pipe = None
         if is_written(settings):
             try:
                 write_stdout(_stdout_writer(delivery, settings))
             except BrokenPipeError as error:
                 closed_pipe = error
-        staged.commit()
+        _put_in_place(staged)
     if closed_pipe is not None:
         raise closed_pipe
     if to_file and wants_summary(settings):
@@ -55,6 +59,18 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
         print(*filter(None, parts), sep="  ", file=sys.stderr)
 
 
+def _put_in_place(staged: StagedFiles) -> None:
+    """Move the files; signals wait from the first move on, but for a device or pipe that blocks."""
+    signals.hold()
+    staged.move()
+    if staged.has_devices:
+        signals.release()
+        try:
+            staged.write_devices()
+        finally:
+            signals.hold()
+
+
 def wants_summary(settings: Settings) -> bool:
     """Tell whether someone would read what was written where."""
     return not settings.quiet and sys.stderr is not None and sys.stderr.isatty()
@@ -62,8 +78,10 @@ def wants_summary(settings: Settings) -> bool:
 
 def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
     """Tell how the result's file is written, by its suffix."""
-    if delivery.is_formulas and not path.endswith(".json"):
+    if delivery.is_formulas and not (path.endswith(".json") or takes_any_format(path)):
         raise CnnopsError(f"{FORMULAS_ARE_TEXT}, not to {path}")
+    if takes_any_format(path):
+        return _device_writer(delivery, settings)
     if not is_picture(path):
         return array_writer(path, "output", delivery.output, settings.precision)
     from cnnops_cli.tensors.pictures import encode_picture
@@ -72,6 +90,15 @@ def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
         path, delivery.output, layout=settings.layout, stretch=settings.stretch
     )
     return bytes_writer(picture)
+
+
+def _device_writer(delivery: Delivery, settings: Settings) -> Writer:
+    """Tell how the result is written where --format decides, and JSON is the usual."""
+    if settings.format == "npy":
+        return npy_writer(delivery.output)
+    if settings.format == "table" and not delivery.is_formulas:
+        return file_view(delivery, settings, ".txt")
+    return json_writer(delivery.output, settings.precision)
 
 
 def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:

@@ -38,6 +38,8 @@ class Delivery:
     ----------
     files : dict of str to callable
         What other files hold, by path.
+    durable_files : dict of str to callable
+        What files hold that cannot be computed again; the last of them is the last to change.
     operands : list of Section
         What the view shows before the result.
     cells : callable, optional
@@ -55,6 +57,7 @@ class Delivery:
         self.note = note
         self.algorithm = algorithm
         self.files: dict[str, Writer] = {}
+        self.durable_files: dict[str, Writer] = {}
         self.operands: list[Section] = []
         self.cells: Cells | None = None
         self.estimate: Estimate | None = None

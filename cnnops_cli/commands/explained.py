@@ -39,14 +39,25 @@ def _explanation_writer(
     rest = 0 if settings.at else output.size - len(picked)
     left_out = f"… {rest} more cell{'s' * (rest != 1)}; --at picks others" if rest > 0 else ""
     if not as_text:
-        if left_out and not settings.quiet:
-            first = f"the first {FIRST_CELLS} of {output.size} cells"
-            tell(f"cnnops {delivery.operator}: {first}; --at picks others")
-        return _lines_writer(json_lines(explained, place, settings.precision))
+        write = _lines_writer(json_lines(explained, place, settings.precision))
+        if not left_out or settings.quiet:
+            return write
+        first = f"the first {FIRST_CELLS} of {output.size} cells"
+        return _with_note(write, f"cnnops {delivery.operator}: {first}; --at picks others")
     note = delivery.stdout_note
     kind_of_values = "formulas" if delivery.is_formulas else output.dtype.name
     head = [delivery.operator, str(output.shape), kind_of_values, *([note] if note else [])]
     return _text_writer(text_lines(head, explained, left_out, place, settings.precision, _width()))
+
+
+def _with_note(write: Writer, note: str) -> Writer:
+    """Say something on standard error once all is written."""
+
+    def write_and_tell(stream: BinaryIO) -> None:
+        write(stream)
+        tell(note)
+
+    return write_and_tell
 
 
 def _explained(

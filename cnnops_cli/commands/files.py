@@ -3,9 +3,9 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from cnnops_cli import signals
 from cnnops_cli.commands.deliver import deliver, wants_summary
 from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import read_tensors
@@ -16,6 +16,7 @@ from cnnops_cli.ops.parallel import watched_by
 from cnnops_cli.options import Settings
 from cnnops_cli.parsers import is_picture
 from cnnops_cli.tensors.read import STDIN, Reading, is_inline, split_member
+from cnnops_cli.tensors.staged_files import made_directory
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.words import SUFFIXES
 
@@ -86,16 +87,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def make_directory(directory: str) -> bool:
-    """Make a directory where it is missing, and tell whether it was."""
-    try:
-        missing = not os.path.isdir(directory)
-        Path(directory).mkdir(exist_ok=True)
-    except OSError as error:
-        raise CnnopsError(f"cannot make {directory}: {error.strerror or error}") from error
-    return missing
-
-
 def apply_to_files(
     command: str,
     work: Callable[[dict[str, Tensor]], Delivery],
@@ -124,8 +115,10 @@ def apply_to_files(
         In the end, if one failed.
     """
     directory, failed = str(settings.output), 0
-    was_missing = make_directory(directory)
-    with progress_of(settings, command, "INPUTs", len(inputs)) as progress:
+    with (
+        made_directory(directory),
+        progress_of(settings, command, "INPUTs", len(inputs)) as progress,
+    ):
         for text, place in zip(inputs, places(inputs, directory), strict=True):
             try:
                 with watched_by(progress.within if progress else None):
@@ -137,12 +130,11 @@ def apply_to_files(
                 if progress:
                     progress.clear()
                 report(f"cnnops {command}", reason if text in reason else f"{text}: {reason}")
+            finally:
+                signals.release()
             if progress:
                 progress.advance()
     if failed == len(inputs):
-        if was_missing:
-            with suppress(OSError):
-                Path(directory).rmdir()
         raise CnnopsError(f"all {failed} INPUTs failed")
     if failed:
         raise CnnopsError(

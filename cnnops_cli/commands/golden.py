@@ -1,6 +1,5 @@
 """The check that --expect asks for: its options, result beside golden file, and its words."""
 
-import os
 from collections.abc import Sequence
 from functools import partial
 
@@ -13,6 +12,7 @@ from cnnops_cli.commands.operands import as_batch
 from cnnops_cli.commands.report import printable, tell
 from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.options import Settings
+from cnnops_cli.paths import real_path
 from cnnops_cli.tensors.golden import golden_path, golden_writer
 from cnnops_cli.tensors.read import STDIN, split_member
 from cnnops_cli.tensors.tensor import Tensor
@@ -50,7 +50,7 @@ def check_options(settings: Settings, outputs: Sequence[str], sources: Sequence[
             raise CnnopsError(
                 f"--update-expected would replace {settings.expect}, which the result is made of"
             )
-    if os.path.realpath(split_member(settings.expect)[0]) in outputs:
+    if real_path(split_member(settings.expect)[0]) in outputs:
         raise CnnopsError(
             f"{settings.expect} is what --expect compares with, and would be replaced by another "
             "result; --update-expected writes it"
@@ -60,7 +60,7 @@ def check_options(settings: Settings, outputs: Sequence[str], sources: Sequence[
 def _is_same(golden: str, source: str) -> bool:
     """Tell whether two texts name one array; an archive without a name may mean each of its own."""
     (path, member), (other_path, other) = map(split_member, (golden, source))
-    if os.path.realpath(path) != os.path.realpath(other_path):
+    if real_path(path) != real_path(other_path):
         return False
     return member == other or None in (member, other)
 
@@ -84,7 +84,7 @@ def deliver_checked(delivery: Delivery, settings: Settings, expected: Tensor | N
     holds = found is not None and found.equal
     if settings.update_expected and not holds:
         path, write = golden_writer(str(settings.expect), delivery.output)
-        delivery.files[path] = write
+        delivery.durable_files = {path: write} | delivery.durable_files
     closed_pipe = None
     try:
         deliver(delivery, settings)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 
 from cnnops_cli.commands.deliver import deliver
 from cnnops_cli.commands.delivery import Delivery
@@ -10,6 +10,7 @@ from cnnops_cli.commands.operands import check_standard_input, read_tensors
 from cnnops_cli.commands.watch import watching_tiles
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import PLAIN, STDIN, Reading
+from cnnops_cli.tensors.staged_files import made_directory
 from cnnops_cli.tensors.tensor import Tensor
 
 Work = Callable[[dict[str, Tensor]], Delivery]
@@ -60,13 +61,13 @@ def run(
             tensors = read_tensors(reading, settings.layout, **texts_by_argument)
             expected = tensors.pop("expect", None)
             delivery = work(tensors)
-        _make_directory(settings.output)
-        if settings.expect is None:
-            deliver(delivery, settings)
-        else:
-            from cnnops_cli.commands.golden import deliver_checked
+        with _directory_of(settings.output):
+            if settings.expect is None:
+                deliver(delivery, settings)
+            else:
+                from cnnops_cli.commands.golden import deliver_checked
 
-            deliver_checked(delivery, settings, expected)
+                deliver_checked(delivery, settings, expected)
 
 
 def _expected_text(settings: Settings) -> str | None:
@@ -78,10 +79,8 @@ def _expected_text(settings: Settings) -> str | None:
     return settings.expect
 
 
-def _make_directory(output: str | None) -> None:
+def _directory_of(output: str | None) -> AbstractContextManager[None]:
     """Make the directory that `settle` found a file's name for."""
-    parent = Path(output or os.curdir).parent
-    if output != STDIN and not parent.exists():
-        from cnnops_cli.commands.files import make_directory
-
-        make_directory(str(parent))
+    if output in (None, STDIN):
+        return nullcontext()
+    return made_directory(os.path.dirname(output) or os.curdir)

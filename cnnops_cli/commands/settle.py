@@ -1,6 +1,5 @@
 """Which settings go together, and with how many inputs: others are refused before any work."""
 
-import os
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +7,13 @@ from typing import Any
 from cnnops_cli.commands.stdout import is_viewed, is_written
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.parsers import is_directory, is_picture
+from cnnops_cli.parsers import (
+    is_directory,
+    is_picture,
+    output_of_one,
+    output_of_several,
+)
+from cnnops_cli.paths import real_path
 from cnnops_cli.tensors.read import STDIN
 from cnnops_cli.words import PICTURE_SUFFIXES
 
@@ -49,6 +54,7 @@ def settle(
         two options contradict each other, or one is for one result and there are several.
     """
     _check_count(settings, inputs, files | {"with_input": with_input})
+    settings = _with_output(settings, inputs or [STDIN])
     settings = _placed(settings, inputs or [STDIN], _given(read))
     others = _given(files.values())
     _check_pictures(settings, inputs or [STDIN])
@@ -71,8 +77,11 @@ def _check_count(
         raise CnnopsError("--keep-going goes with --lines, or with several INPUTs")
     if settings.lines:
         _check_lines(settings, inputs)
-    elif len(texts) > 1:
-        _check_several(settings, texts)
+    elif len(texts) > 1 and settings.format != "auto":
+        raise CnnopsError(
+            f"--format {settings.format} is for one result, but there are {len(texts)} INPUTs, "
+            "whose suffixes tell the formats"
+        )
 
 
 def _check_none_is_of_one(settings: Settings, options: dict[str, Any], why: str) -> None:
@@ -97,19 +106,21 @@ def _check_lines(settings: Settings, inputs: list[str] | None) -> None:
         )
 
 
-def _check_several(settings: Settings, texts: list[str]) -> None:
-    if not is_directory(settings.output):
+def _with_output(settings: Settings, texts: list[str]) -> Settings:
+    """Decide whether --output names a file or a directory."""
+    if settings.lines or (len(texts) == 1 and settings.output is None):
+        return settings
+    if len(texts) == 1:
+        return settings._replace(output=output_of_one(str(settings.output)))
+    directory = output_of_several(settings.output)
+    if directory is None:
         first, second = (text[:_MOST_SHOWN] for text in texts[:2])
         hint = "; JSON text stands in quotes" if "[" in first else ""
         raise CnnopsError(
             f"several INPUTs, as {first} and {second}, need a directory for their results: "
             f"-o DIRECTORY/{hint}"
         )
-    if settings.format != "auto":
-        raise CnnopsError(
-            f"--format {settings.format} is for one result, but there are {len(texts)} INPUTs, "
-            "whose suffixes tell the formats"
-        )
+    return settings._replace(output=directory)
 
 
 def _given(texts: Iterable[str | None]) -> list[str]:
@@ -147,25 +158,22 @@ def _check_pictures(settings: Settings, texts: list[str]) -> None:
 
 def _check_files(settings: Settings, others: list[str], sources: list[str]) -> None:
     """Refuse results that cannot be written, or would replace one another."""
-    files = [
-        os.path.realpath(path)
-        for path in (settings.output, settings.view, *others)
-        if path not in (None, STDIN)
-    ]
+    named = [path for path in _given([settings.output, settings.view, *others]) if path != STDIN]
+    files = [real_path(path) for path in named]
     if settings.given_check_options():
         from cnnops_cli.commands.golden import check_options
 
         check_options(settings, files, sources)
-    twice = [path for path in files if files.count(path) > 1]
+    twice = [path for path, file in zip(named, files, strict=True) if files.count(file) > 1]
     if twice:
-        raise CnnopsError(f"two results cannot go to one file: {os.path.relpath(twice[0])}")
+        raise CnnopsError(f"two results cannot go to one file: {twice[0]}")
 
 
 def _check_stdout(settings: Settings) -> None:
     if sys.stdout is None and is_written(settings):
         hint = "" if settings.lines else "; name a file with --output"
         raise CnnopsError(f"standard output is closed{hint}")
-    if settings.format == "npy" and sys.stdout is not None and sys.stdout.isatty():
+    if settings.format == "npy" and is_written(settings) and sys.stdout.isatty():
         raise CnnopsError(
             "--format npy is binary and standard output is a terminal: name a file with --output, "
             "or pipe it"

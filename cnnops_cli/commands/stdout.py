@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.write import Writer
+from cnnops_cli.parsers import takes_any_format
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+    from cnnops_cli.tensors.write import Writer
 
 
 def is_written(settings: Settings) -> bool:
     """Tell whether anything goes to standard output; beside --output, a format asks for it."""
     if settings.explain or settings.dry_run:
         return True
-    unasked = settings.output is None and settings.expect is None
-    return unasked or settings.output == "-" or settings.format != "auto"
+    if settings.output == "-" or (settings.output is None and settings.expect is None):
+        return True
+    return settings.format != "auto" and not takes_any_format(settings.output)
 
 
 def is_for_people(settings: Settings) -> bool:
@@ -42,11 +45,22 @@ class _Unbuffered(io.RawIOBase):
         view = memoryview(data)
         size = len(view)
         while view:
-            view = view[os.write(sys.stdout.fileno(), view) :]
+            view = view[_write_some(sys.stdout.fileno(), view) :]
         return size
 
 
-def write_stdout(write: Writer) -> None:
+def _write_some(descriptor: int, data: memoryview) -> int:
+    """Write what fits, and wait where nothing does: a pipe may have been made non-blocking."""
+    try:
+        return os.write(descriptor, data)
+    except BlockingIOError:
+        from select import select
+
+        select([], [descriptor], [])
+        return 0
+
+
+def write_stdout(write: "Writer") -> None:
     """Write to standard output at once.
 
     Raises
@@ -62,3 +76,15 @@ def write_stdout(write: Writer) -> None:
         raise
     except OSError as error:
         raise CnnopsError(f"cannot write standard output: {error.strerror}") from error
+
+
+def write_text(text: str) -> None:
+    """Write text to standard output, as `write_stdout` does."""
+    if sys.stdout is None:
+        raise CnnopsError("standard output is closed")
+    data = text.encode(sys.stdout.encoding or "utf-8", errors="replace")
+    write_stdout(lambda stream: _write_all(stream, data))
+
+
+def _write_all(stream: BinaryIO, data: bytes) -> None:
+    stream.write(data)

@@ -1,7 +1,6 @@
 """The view of a result, on standard output and in the file that `--view` names."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnops_cli.commands.delivery import Delivery
@@ -60,12 +59,12 @@ def stdout_view(delivery: Delivery, settings: Settings) -> Writer:
         return bytes_writer(in_ascii(text).encode(encoding, errors="replace"))
 
 
-def file_view(delivery: Delivery, settings: Settings, path: str) -> Writer:
-    """Tell how a view is written to a path, by its suffix; the same wherever it is called."""
+def file_view(delivery: Delivery, settings: Settings, suffix: str) -> Writer:
+    """Tell how a view is written to a file, by its suffix; the same wherever it is called."""
     from cnnops_cli.views.files import html, plain_text, svg
     from cnnops_cli.views.terminal import Terminal
 
-    write = {".svg": svg, ".html": html, ".txt": plain_text}[Path(path).suffix]
+    write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
     terminal = Terminal.of_file(color=write is not plain_text)
     return bytes_writer(write(_view_of(delivery, settings).lines(terminal, delivery.note)).encode())
 

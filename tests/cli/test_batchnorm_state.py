@@ -163,3 +163,29 @@ def test_a_state_has_a_suffix_that_tells_its_format(cnnops, tmp_path):
 def test_states_are_as_strict_as_tensors(cnnops, tmp_path, text, named):
     (tmp_path / "s.json").write_text(text)
     assert named in cnnops.refusal("batchnorm", "--state", "s.json", FIRST)
+
+
+@pytest.mark.parametrize("name", ["s.npz", "s.json"])
+def test_a_state_that_is_missing_begins(cnnops, tmp_path, name):
+    (tmp_path / "sub").mkdir()
+    begun = cnnops("batchnorm", "--state", name, "--save-state", f"sub/../{name}", FIRST)
+    assert (begun.status, begun.err) == (0, "")
+    alone = cnnops("batchnorm", "--save-state", f"other{name}", FIRST)
+    assert begun.out == alone.out
+    assert (tmp_path / name).read_bytes() == (tmp_path / f"other{name}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (["--state", "s.npz"], "--state: no such file: s.npz"),
+        (["--state", "s.npz", "--save-state", "t.npz"], "--state: no such file: s.npz"),
+        (
+            ["--eval", "--state", "s.npz", "--save-state", "s.npz"],
+            "--state: no such file: s.npz; --train begins it, --eval needs it",
+        ),
+    ],
+)
+def test_only_what_is_saved_in_training_begins(cnnops, tmp_path, call, reason):
+    assert cnnops.refusal("batchnorm", *call, FIRST) == reason
+    assert list(tmp_path.iterdir()) == []

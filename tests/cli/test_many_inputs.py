@@ -30,7 +30,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("directory", ["out/", "out", "./out", "fresh/"])
+@pytest.mark.parametrize("directory", ["out/", "out", "./out", "fresh/", "fresh", "fresh.2"])
 def test_each_result_goes_under_its_inputs_name(cnnops, inputs, same, directory):
     assert cnnops.text(*HALVED, "a.npy", "b.json", "-o", directory) == ""
     out = inputs / directory
@@ -199,16 +199,29 @@ def test_a_bad_operand_is_one_error(cnnops, inputs):
             "--output: gone/out/ cannot be made: no such directory: gone",
         ),
         (
-            ["a.npy", "b.json", "-o", "fresh"],
+            ["a.npy", "-o", "fresh"],
             "--output: 'fresh' ends in none of .npy, .npz, .json, .png, .jpg, .jpeg, "
             ".webp, .tif, .tiff, .bmp, nor in / as a new directory does",
         ),
-        (["a.npy", "b.json", "-o", "a.npy/"], "--output: a.npy/ is no directory, but a file"),
+        (
+            ["a.npy", "b.json", "-o", "/dev/null"],
+            "several INPUTs, as a.npy and b.json, need a directory for their results: "
+            "-o DIRECTORY/",
+        ),
+        (
+            ["a.npy", "b.json", "-o", "-"],
+            "several INPUTs, as a.npy and b.json, need a directory for their results: "
+            "-o DIRECTORY/",
+        ),
+        (["a.npy", "b.json", "-o", "raw"], "raw is not a directory, but a file"),
+        (["a.npy", "b.json", "-o", "gone/out"], "gone/out cannot be made: no such directory: gone"),
+        (["a.npy", "b.json", "-o", "a.npy/"], "--output: a.npy/ is not a directory, but a file"),
         (["a.npy", "--indices", "out/a.npy", "-o", "out/"], None),
     ],
 )
 def test_what_does_not_go_with_a_directory(cnnops, inputs, call, reason):
     (inputs / "x").mkdir()
+    (inputs / "raw").write_bytes(b"")
     np.save(inputs / "x/a.npy", PLANE)
     np.save(inputs / "bias.npy", PLANE)
     (inputs / "x/link.npy").hardlink_to(inputs / "x/a.npy")

@@ -1,0 +1,68 @@
+"""What a path leads to. Only "no such file" means that there is nothing."""
+
+import os
+import re
+import stat
+
+from cnnops_cli.errors import CnnopsError
+
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+
+
+def status_of(path: str) -> os.stat_result | None:
+    """Return the status of the file at a path, or None where there is none.
+
+    Raises
+    ------
+    CnnopsError
+        If the system does not say: the name is too long, a directory may not be searched, the disk
+        fails.
+    """
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise CnnopsError(f"cannot reach {path}: {system_reason(error)}") from error
+
+
+def real_path(path: str) -> str:
+    """Return the path without symbolic links.
+
+    Raises
+    ------
+    CnnopsError
+        If the path begins at a working directory that is gone.
+    """
+    try:
+        return os.path.realpath(path)
+    except FileNotFoundError as error:
+        raise CnnopsError(f"cannot reach {path}: the working directory is gone") from error
+    except (OSError, ValueError) as error:
+        raise CnnopsError(f"cannot reach {path}: {system_reason(error)}") from error
+
+
+def is_directory(path: str) -> bool:
+    """Return whether there is a directory at a path."""
+    status = status_of(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def is_device(path: str) -> bool:
+    """Return whether a path leads to a device, a pipe or a descriptor, which nothing replaces."""
+    if descriptor_of(path) is not None:
+        return True
+    status = status_of(path)
+    return status is not None and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
+
+
+def descriptor_of(path: str) -> int | None:
+    """Return the descriptor that a path names, as ``/dev/fd/3`` does, or None."""
+    found = _DESCRIPTOR.fullmatch(path)
+    return int(found[1]) if found else _STREAMS.get(path)
+
+
+def system_reason(error: Exception) -> str:
+    """Return what the system said, without the number of the error and the file."""
+    return getattr(error, "strerror", None) or str(error)

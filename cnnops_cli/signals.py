@@ -1,0 +1,55 @@
+"""Signals that ask the command to end: heard at once, or once the files are in their places."""
+
+import signal
+import sys
+from types import FrameType
+
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+
+_waiting: list[int] = []
+_is_held = False
+
+
+def listen() -> None:
+    """Take the signals that would end the process; those that its caller ignores stay ignored."""
+    for number in _numbers():
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _hear)
+
+
+def hold() -> None:
+    """Have signals wait from here on."""
+    global _is_held
+    _is_held = True
+
+
+def release() -> None:
+    """Hear signals at once again, first the one that has waited."""
+    global _is_held
+    _is_held = False
+    if _waiting:
+        _end(_waiting.pop())
+
+
+def ignore() -> None:
+    """Ignore the signals for good: what was done decides the exit status."""
+    for number in _numbers():
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _numbers() -> list[signal.Signals]:
+    return [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+
+
+def _hear(number: int, _: FrameType | None) -> None:
+    if _is_held:
+        _waiting[:] = [number]
+    else:
+        _end(number)
+
+
+def _end(number: int) -> None:
+    """Leave the call by an exception, so that what was staged is removed."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)

@@ -1,0 +1,224 @@
+"""Files that are written next to their places, and moved there together."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import BinaryIO
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.paths import descriptor_of, is_device, is_directory, real_path, system_reason
+from cnnops_cli.tensors.temporaries import Held, create, set_aside
+from cnnops_cli.tensors.write import Writer
+
+_PERMISSIONS = 0o777
+
+
+@contextmanager
+def made_directory(path: str) -> Iterator[None]:
+    """Make a directory where it is missing; it goes again where nothing is in it in the end.
+
+    Raises
+    ------
+    CnnopsError
+        If it cannot be made.
+    """
+    if is_directory(path):
+        yield
+        return
+    try:
+        try:
+            os.mkdir(path)
+        except OSError as error:
+            raise CnnopsError(f"cannot make {path}: {system_reason(error)}") from error
+        yield
+    finally:
+        with suppress(OSError):
+            os.rmdir(path)
+
+
+class StagedFiles:
+    """The files of one result, all of which change, or none.
+
+    A context manager: where it ends before all are written, what was replaced is put back, and
+    what is not in its place is removed.
+
+    Examples
+    --------
+    >>> with StagedFiles() as files:
+    ...     files.add("result.json", lambda stream: None)
+    ...     # anything that fails here leaves no file
+    """
+
+    def __init__(self) -> None:
+        self._files: list[_StagedFile] = []
+        self._devices: list[tuple[str, Writer]] = []
+        self._is_done = False
+
+    def __enter__(self) -> "StagedFiles":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        lost = [] if self._is_done else [file.put_back() for file in reversed(self._files)]
+        for file in self._files:
+            file.clear()
+        if any(lost):
+            raise CnnopsError("; ".join([str(error), *filter(None, lost)])) from error
+
+    @property
+    def has_devices(self) -> bool:
+        """Whether something goes to a device or a pipe."""
+        return bool(self._devices)
+
+    def add(self, path: str, write: Writer, *, durable: bool = False) -> None:
+        """Write a file next to its place; a device or pipe waits for `write_devices`.
+
+        Parameters
+        ----------
+        path : str
+        write : callable
+        durable : bool
+            Whether the file has to outlast a power cut, since it cannot be computed again. This
+            waits for the disk.
+
+        Raises
+        ------
+        CnnopsError
+            If it cannot be written whole.
+        """
+        with _naming(path):
+            if is_device(path):
+                self._devices.append((path, write))
+            else:
+                self._files.append(_StagedFile(path, write, durable))
+
+    def move(self) -> None:
+        """Move every file to its place, in the order in which they were added.
+
+        Raises
+        ------
+        CnnopsError
+            If one cannot be moved.
+        """
+        for file in self._files:
+            is_last = file is self._files[-1] and not self._devices
+            with _naming(file.path):
+                file.move(is_last)
+        self._is_done = not self._devices
+
+    def write_devices(self) -> None:
+        """Write to the devices and pipes.
+
+        Raises
+        ------
+        CnnopsError
+            If one cannot be written. What it has taken cannot be undone.
+        """
+        for path, write in self._devices:
+            with _naming(path), _open_device(path) as stream:
+                write(stream)
+        self._is_done = True
+
+
+class _StagedFile:
+    """One file, and the names that it and what it replaces have meanwhile."""
+
+    def __init__(self, path: str, write: Writer, durable: bool) -> None:
+        self.path = path
+        self._place = real_path(path)
+        self._durable = durable
+        self._aside: Held | None = None
+        self._is_moved = self._is_new = False
+
+        def fill(descriptor: int) -> None:
+            with suppress(FileNotFoundError):
+                _take_over(descriptor, os.stat(self._place))
+            # A disk that is full or out of reach may say so only when a descriptor is closed.
+            with os.fdopen(os.dup(descriptor), "wb") as stream:
+                write(stream)
+            if durable:
+                os.fsync(descriptor)
+
+        self._temporary = create(os.path.dirname(self._place), fill)
+
+    def move(self, is_last: bool) -> None:
+        """Put the file in its place; what nothing can follow that fails needs no way back."""
+        if self._durable or not is_last:
+            self._aside = set_aside(self._place)
+            self._is_new = self._aside is None
+        os.replace(self._temporary.path, self._place)
+        self._is_moved = True
+        if self._durable:
+            _sync_directory(os.path.dirname(self._place))
+
+    def put_back(self) -> str | None:
+        """Undo `move`; return what to say where that fails."""
+        try:
+            if self._aside is not None:
+                os.replace(self._aside.path, self._place)
+            elif self._is_moved and self._is_new:
+                os.unlink(self._place)
+        except OSError as error:
+            where = "" if self._aside is None else f"; what it held is in {self._aside.protect()}"
+            self._aside = None
+            return f"{self.path} could not be put back: {system_reason(error)}{where}"
+        return None
+
+    def clear(self) -> None:
+        """Remove what is not in its place."""
+        if self._is_moved:
+            self._temporary.release()
+        else:
+            self._temporary.remove()
+        if self._aside is not None:
+            self._aside.remove()
+
+
+def _take_over(descriptor: int, old: os.stat_result) -> None:
+    """Give a file the permissions of another, and its owner where that is allowed."""
+    new = os.fstat(descriptor)
+    permissions = old.st_mode & _PERMISSIONS
+    if new.st_mode & _PERMISSIONS != permissions:
+        os.chmod(descriptor, permissions)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        for owner in (old.st_uid, -1):
+            with suppress(OSError):
+                os.chown(descriptor, owner, old.st_gid)
+                return
+
+
+def _sync_directory(path: str) -> None:
+    """Have a directory's names outlast a power cut, where the system can."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # it may be written and searched, but not listed
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _open_device(path: str) -> BinaryIO:
+    """Open a device or a pipe; a descriptor as it is, at its own position."""
+    descriptor = descriptor_of(path)
+    return open(path, "wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CnnopsError(f"cannot write {path}: {system_reason(error)}") from error

@@ -1,0 +1,173 @@
+"""Files under names of our own, next to those that they will replace or have replaced.
+
+Each is locked for as long as its process lives. A process that is killed leaves its files behind,
+but no lock on them: that is how a later one knows what it may remove.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+_ENDING, _PROTECTED = ".tmp", ".old"
+_LEFT = re.compile(rf"\.cnnops-[0-9a-f]{{16}}\{_ENDING}")
+
+_cleaned: set[str] = set()
+
+
+class Held(NamedTuple):
+    """A file under a name of our own.
+
+    Attributes
+    ----------
+    path : str
+    lock : int or None
+        The descriptor that holds the lock; None where the system has none.
+    """
+
+    path: str
+    lock: int | None
+
+    def release(self) -> None:
+        """Give up the lock: the file is in its place."""
+        if self.lock is not None:
+            os.close(self.lock)
+
+    def remove(self) -> None:
+        """Remove the file, if it is still there, and give up the lock."""
+        with suppress(OSError):
+            os.unlink(self.path)
+        self.release()
+
+    def protect(self) -> str:
+        """Give the file a name that no process removes, and return the name that it has."""
+        self.release()
+        protected = f"{os.path.splitext(self.path)[0]}{_PROTECTED}"
+        try:
+            os.rename(self.path, protected)
+        except OSError:
+            return self.path
+        return protected
+
+
+def create(folder: str, fill: Callable[[int], None]) -> Held:
+    """Make a file, and remove what killed processes left in its directory.
+
+    Parameters
+    ----------
+    folder : str
+    fill : callable
+        Writes to the descriptor that it is given.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made. What `fill` raises passes through, and no file is left.
+    """
+    if folder not in _cleaned:
+        _cleaned.add(folder)
+        _remove_left(folder)
+    path, descriptor, is_locked = _new_file(folder)
+    file = Held(path, descriptor)
+    try:
+        fill(descriptor)
+    except BaseException:
+        file.remove()
+        raise
+    if is_locked:
+        return file
+    file.release()
+    return Held(path, None)
+
+
+def set_aside(path: str) -> Held | None:
+    """Keep a file that is about to be replaced; None where there is none.
+
+    It gets a second name and a lock. Where either is refused, it is renamed to what no process
+    removes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be renamed either.
+    """
+    folder = os.path.dirname(path)
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        aside = Held(_new_name(folder), descriptor)
+        with suppress(OSError, AttributeError):
+            if _lock(descriptor):
+                os.link(path, aside.path)
+                return aside
+        aside.release()
+    aside = Held(_new_name(folder, _PROTECTED), None)
+    try:
+        os.rename(path, aside.path)
+    except FileNotFoundError:
+        return None
+    return aside
+
+
+def _new_file(folder: str) -> tuple[str, int, bool]:
+    """Make an empty file; return its path, its descriptor, and whether it is locked."""
+    while True:
+        path = _new_name(folder)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        with suppress(BlockingIOError):  # of a process that takes it for one that was left
+            is_locked = _lock(descriptor)
+            if _is_at(path, descriptor):
+                return path, descriptor, is_locked
+        os.close(descriptor)
+
+
+def _new_name(folder: str, ending: str = _ENDING) -> str:
+    return os.path.join(folder, f".cnnops-{os.urandom(8).hex()}{ending}")
+
+
+def _remove_left(folder: str) -> None:
+    with suppress(OSError):
+        with os.scandir(folder) as entries:
+            left = [entry.path for entry in entries if _LEFT.fullmatch(entry.name)]
+        for path in left:
+            with suppress(OSError):
+                _remove_abandoned(path)
+
+
+def _remove_abandoned(path: str) -> None:
+    """Remove a file, unless its writer lives or that cannot be known."""
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if _lock(descriptor) and _is_at(path, descriptor):
+            os.unlink(path)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file, and return whether the system could.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process has locked it.
+    """
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        raise
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
