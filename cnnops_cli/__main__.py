@@ -1,6 +1,7 @@
 """The entry of the command `cnnops`, and of `python -m cnnops_cli`."""
 
 import gc
+import os
 import sys
 
 
@@ -8,6 +9,7 @@ def main() -> None:
     """Run the command; a signal that ends it is silent from the first import on."""
     # A process this short leaves no garbage worth a search, at its start (imports) or its end.
     gc.disable()
+    _fill_closed_streams()
     try:
         from cnnops_cli import signals
 
@@ -23,6 +25,15 @@ def main() -> None:
         status = 2
     gc.freeze()
     sys.exit(status)
+
+
+def _fill_closed_streams() -> None:
+    """Keep the files of this process from being opened as a stream that its caller has closed."""
+    for descriptor, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, flags)
 
 
 if __name__ == "__main__":

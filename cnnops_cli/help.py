@@ -17,7 +17,7 @@ _NOTES = (
     (
         "Exit status",
         "0 done, 1 the result is not what --expect expects, 2 anything wrong with the call or the "
-        "data, 130 interrupted, 143 terminated.",
+        "data, 129 hung up, 130 interrupted, 143 terminated.",
     ),
 )
 

@@ -80,6 +80,7 @@ class Settings(NamedTuple):
             help="Write the result to FILE, whole or not at all; .npy, .npz, .json or a "
             "picture (.png .jpg .webp .tif .bmp). - is standard output. Without "
             "--format, standard output then stays empty. "
+            "A device, a pipe or a descriptor (/dev/fd/3) takes JSON, or what --format says. "
             "Into DIRECTORY/, which is made where it is missing, each result goes under its "
             "INPUT's name: dir/x.json to DIRECTORY/x.json, w.npz:name to name.npy; what "
             "has no such suffix gains .npy.",

@@ -120,6 +120,7 @@ def apply_to_files(
         progress_of(settings, command, "INPUTs", len(inputs)) as progress,
     ):
         for text, place in zip(inputs, places(inputs, directory), strict=True):
+            signals.release()  # those that waited until the files of the last were in their places
             try:
                 with watched_by(progress.within if progress else None):
                     delivery = work(read_tensors(reading, settings.layout, input=text) | operands)
@@ -130,8 +131,6 @@ def apply_to_files(
                 if progress:
                     progress.clear()
                 report(f"cnnops {command}", reason if text in reason else f"{text}: {reason}")
-            finally:
-                signals.release()
             if progress:
                 progress.advance()
     if failed == len(inputs):

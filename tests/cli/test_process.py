@@ -188,3 +188,30 @@ def test_threads_are_those_that_were_asked_for(cnnops, tmp_path, threads, starte
         [python, "-c", THREADS, *call], cwd=tmp_path, capture_output=True, check=True
     )
     assert run.stderr == b"started\n" * started
+
+
+CLOSED = """
+import os
+from cnnops_cli.__main__ import main
+
+real = os.replace
+
+def replace(*arguments):
+    for descriptor in range(3):  # as a C library does that warns
+        try:
+            os.write(descriptor, b"warning")
+        except OSError:
+            pass
+    real(*arguments)
+
+os.replace = replace
+main()
+"""
+
+
+def test_no_file_takes_the_place_of_a_stream_that_is_closed(cnnops, tmp_path, same):
+    python = cnnops.executable.with_name("python")
+    call = ["maxpool", "-k", "2", "[[1,2],[3,4]]", "-o", "y.npy"]
+    shell = ["/bin/sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', python, "-c", CLOSED, *call]
+    assert subprocess.run(shell, cwd=tmp_path, check=False).returncode == 0
+    same(np.load(tmp_path / "y.npy"), np.array([[4]]))

@@ -89,9 +89,13 @@ def test_a_check_that_fails_keeps_its_status(signalled, number):
 def test_of_several_inputs_those_that_are_done_are_whole(signalled, tmp_path, number):
     for name in "ab":
         np.save(tmp_path / f"{name}.npy", np.ones((2, 2)))
-    done = signalled(number, "os.replace", "maxpool", "-k", "2", "a.npy", "b.npy", "-o", "out")
+    call = ["maxpool", "-k", "2", "a.npy", "b.npy", "-o", "out"]
+    done = signalled(number, "os.replace", *call)
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, b"", b"")
     assert names(tmp_path / "out") == ["a.npy"]
+    done = signalled(number, "os.replace", *call, at=2)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert names(tmp_path / "out") == ["a.npy", "b.npy"]
 
 
 def test_of_several_inputs_without_a_result_no_directory_stays(signalled, tmp_path):
