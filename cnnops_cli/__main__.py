@@ -30,10 +30,16 @@ def main() -> None:
 def _fill_closed_streams() -> None:
     """Keep the files of this process from being opened as a stream that its caller has closed."""
     for descriptor, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
-        try:
-            os.fstat(descriptor)
-        except OSError:
+        if not _is_open(descriptor):
             os.open(os.devnull, flags)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":
