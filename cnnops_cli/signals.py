@@ -1,5 +1,6 @@
 """Signals that ask the command to end: heard at once, or once the files are in their places."""
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -8,6 +9,7 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 _waiting: list[int] = []
 _is_held = False
+_has_begun = False
 
 
 def listen() -> None:
@@ -15,6 +17,16 @@ def listen() -> None:
     for number in _numbers():
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _hear)
+
+
+def begin() -> None:
+    """Leave by an exception from here on, so that what was staged is removed.
+
+    Until then nothing is, and the process ends at once: Python loses an exception that it meets in
+    the middle of an import, or makes another of it.
+    """
+    global _has_begun
+    _has_begun = True
 
 
 def hold() -> None:
@@ -49,7 +61,8 @@ def _hear(number: int, _: FrameType | None) -> None:
 
 
 def _end(number: int) -> None:
-    """Leave the call by an exception, so that what was staged is removed."""
+    if not _has_begun:
+        os._exit(128 + number)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + number)

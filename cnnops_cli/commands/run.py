@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
+from cnnops_cli import signals
 from cnnops_cli.commands.deliver import deliver
 from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import check_standard_input, read_tensors
@@ -41,6 +42,7 @@ def run(
     **operands : str, optional
         The other TENSOR arguments.
     """
+    signals.begin()
     texts = inputs or [STDIN]
     if settings.lines:
         from cnnops_cli.commands.lines import answer_lines
