@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cnnops_cli.dtypes import shortest_text
+
 _DIGITS = 6
 _LARGEST_WHOLE = 1e15
 
@@ -35,7 +37,7 @@ class Decimals:
         0.1
         """
         if isinstance(number, np.floating):
-            number = float(str(number))
+            number = float(shortest_text(number))
         elif isinstance(number, np.generic):
             number = number.item()
         if self.precision is not None and isinstance(number, float) and math.isfinite(number):

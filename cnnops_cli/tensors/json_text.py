@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import orjson
 
-from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.dtypes import READS_BACK, SHORTEST, TWICE_ROUNDED, Array, is_floating
 from cnnops_cli.errors import CnnopsError
 
 MOST_AXES = 64
@@ -209,7 +209,8 @@ def format_array(array: Array, precision: int | None = None) -> bytes:
     Returns
     -------
     bytes
-        Each number in the shortest form that reads back equal in the array's dtype.
+        Each number in the shortest form that reads back equal in the array's dtype, rounded to it
+        at once or by way of float64.
 
     Examples
     --------
@@ -245,6 +246,8 @@ def _text(array: Array, precision: int | None) -> bytes:
             numbers = _shortest_halves(numbers)
     numbers = np.ascontiguousarray(numbers).reshape(array.shape)
     text = orjson.dumps(numbers if numbers.ndim else numbers[()], option=orjson.OPT_SERIALIZE_NUMPY)
+    if array.dtype == np.float32 and np.count_nonzero(np.abs(numbers) == TWICE_ROUNDED):
+        text = text.replace(SHORTEST, READS_BACK)
     if is_floating(array) and not np.isfinite(array).all():
         words = iter([format_word(value) for value in array[~np.isfinite(array)].tolist()])
         text = re.sub(rb"null", lambda _: next(words), text)
