@@ -45,9 +45,8 @@ def differences(found: Comparison) -> list[str]:
     ]
     if found.misfit is not None:
         at, _, number = found.misfit
-        lines.append(
-            f"dtype {found.dtypes[0]}, which cannot hold {shortest_text(number)}, expected at {_at(at)}"
-        )
+        text = shortest_text(number)
+        lines.append(f"dtype {found.dtypes[0]}, which cannot hold {text}, expected at {_at(at)}")
     if found.shapes[0] != found.shapes[1]:
         return lines
     if not found.differing:
