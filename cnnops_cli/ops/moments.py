@@ -1,5 +1,7 @@
 """Mean and variance of each channel, summed in float64."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from cnnops_cli.dtypes import Array
@@ -12,8 +14,39 @@ _FAR = 2.0**16
 
 _FLOAT64 = np.dtype(np.float64)
 
+_FAINT = 2.0**-900
+"""Float64 may have lost a variance below this among the least numbers that it has."""
+_FAR_OUT = 400
+"""Up to this power of two and down to its inverse, squares of float64 are ordinary numbers."""
 
-def moments(values: Array) -> tuple[Array, Array, Array]:
+
+class Moments(NamedTuple):
+    """The mean and the biased variance of each channel.
+
+    Attributes
+    ----------
+    mean, rest : numpy.ndarray of float64, shape (C,)
+        The mean is ``mean + rest``, to more digits than one float64 holds.
+    variance : numpy.ndarray of float64, shape (C,)
+    exponent : numpy.ndarray of int, shape (C,), or None
+        Where some channels are of numbers so large or small that float64 does not hold the squares:
+        all of the above are those of the values divided by ``2**exponent``.
+    """
+
+    mean: Array
+    rest: Array
+    variance: Array
+    exponent: Array | None = None
+
+    def unscaled(self) -> tuple[Array, Array, Array]:
+        """Give mean, rest and variance as float64 has them, which may overflow or underflow."""
+        mean, rest, variance, exponent = self
+        if exponent is None:
+            return mean, rest, variance
+        return np.ldexp(mean, exponent), np.ldexp(rest, exponent), np.ldexp(variance, 2 * exponent)
+
+
+def moments(values: Array) -> Moments:
     """Compute the mean and the biased variance of each channel.
 
     Parameters
@@ -23,8 +56,7 @@ def moments(values: Array) -> tuple[Array, Array, Array]:
 
     Returns
     -------
-    mean, rest, variance : numpy.ndarray of float64, shape (C,)
-        The mean is ``mean + rest``, to more digits than one float64 holds.
+    Moments
 
     Notes
     -----
@@ -33,23 +65,36 @@ def moments(values: Array) -> tuple[Array, Array, Array]:
     far less than an epsilon of float32. Otherwise, and for all other dtypes, a second pass sums
     the distances to the first mean and their squares. A channel of one value has distances that
     are the same small multiple of an epsilon, so that their mean is exact, and the variance 0.
+    Where squares of float64 overflow or underflow, all is done again on values scaled by channel.
     """
+    found = _moments(values)
+    variance = found.variance
+    if values.dtype != _FLOAT64 or (variance.min() >= _FAINT and variance.max() < np.inf):
+        return found
+    peaks = np.maximum(values.max((0, 2)), -values.min((0, 2)))
+    exponent = np.frexp(peaks)[1]
+    exponent[~np.isfinite(peaks) | (np.abs(exponent) <= _FAR_OUT)] = 0
+    return _moments(values, exponent) if exponent.any() else found
+
+
+def _moments(values: Array, exponent: Array | None = None) -> Moments:
     count = values.size // values.shape[1]
     with blas.on_one_thread():
-        mean, squares = _sums(values) / count
+        mean, squares = _sums(values, exponent) / count
         square = mean * mean
         variance = squares - square
         exact = values.dtype.itemsize <= 4 and values.dtype.kind == "f"
         if exact and not np.count_nonzero(square > _FAR * variance):
-            return mean, np.zeros(len(mean)), variance
-        rest, squares = _sums(values, mean) / count
+            return Moments(mean, np.zeros(len(mean)), variance)
+        rest, squares = _sums(values, exponent, mean) / count
     variance = squares - rest * rest
     rest[~np.isfinite(rest)] = 0
-    return mean + rest, mean - (mean + rest) + rest, np.maximum(variance, 0)
+    whole = mean + rest
+    return Moments(whole, mean - whole + rest, np.maximum(variance, 0), exponent)
 
 
-def _sums(values: Array, shift: Array | None = None) -> Array:
-    """Sums over each channel of ``x - shift`` and of its square, (2, C)."""
+def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> Array:
+    """Sums over each channel of ``x / 2**exponent - shift`` and of its square, (2, C)."""
     parts = cut(values.shape, _FLOAT64.itemsize)
     most = min(values.size, block_values(_FLOAT64.itemsize))
 
@@ -61,6 +106,8 @@ def _sums(values: Array, shift: Array | None = None) -> Array:
             source = block.view(values)
             distances = room[: source.size].reshape(source.shape)
             np.copyto(distances, source)
+            if exponent is not None:
+                np.ldexp(distances, block.along(-exponent), out=distances)
             if shift is not None:
                 distances -= block.along(shift)
             into = sums[:, block.channels.start - first : block.channels.stop - first]
