@@ -173,7 +173,9 @@ def _statistics(values: Array) -> tuple[float, float, float]:
     """Mean, biased and unbiased variance of a channel, as the operator sums them."""
     with np.errstate(all="ignore"):
         found = moments(np.ascontiguousarray(values).reshape(1, 1, -1))
-        (mean,), (variance,) = found.unscaled()[0], found.variance
+    (variance,), power = found.variance.tolist(), 0
+    if found.scaled is not None:
+        _, _, (variance,), (exponent,) = (array.tolist() for array in found.scaled)
+        power = 2 * exponent
     unbiased = variance * (values.size / (values.size - 1))
-    power = 0 if found.exponent is None else 2 * int(found.exponent[0])
-    return float(mean), scaled(float(variance), power), scaled(float(unbiased), power)
+    return found.mean.item(), scaled(variance, power), scaled(unbiased, power)

@@ -16,8 +16,8 @@ from cnnops_cli.ops.channel_blocks import (
     channels_apart,
     cut,
 )
-from cnnops_cli.ops.coefficients import are_ordinary, coefficients
-from cnnops_cli.ops.moments import Moments, moments
+from cnnops_cli.ops.coefficients import are_surely_ordinary, coefficients
+from cnnops_cli.ops.moments import moments
 from cnnops_cli.ops.scalars import real
 from cnnops_cli.ops.scratch import scratch
 
@@ -168,24 +168,26 @@ def _normalise(
         target = output[:, channels]
         source = values[:, channels].reshape(target.shape)
         mean, variance, weight, bias = (
-            (array[channels] if array.ndim else array).astype(np.float64)
+            (array[channels] if array.ndim else array).astype(np.float64, copy=False)
             for array in (given.get(name, default) for name, default in _DEFAULTS.items())
         )
-        statistics = Moments(mean, _ZERO, variance) if running is None else moments(source)
-        terms = (*statistics.unscaled(), weight, bias, eps)
-        factors, exact = coefficients(source, target, *terms), None
-        if statistics.exponent is not None or not are_ordinary(factors):
+        rest, scaled, exact = _ZERO, None, None
+        if running is not None:
+            mean, rest, variance, scaled = moments(source)
+        factors = coefficients(source, target, mean, rest, variance, weight, bias, eps)
+        if scaled is not None or not are_surely_ordinary(factors):
             from cnnops_cli.ops.extremes import extremes
 
-            exact = extremes(factors, statistics, weight, bias, eps)
+            exact = extremes(factors, scaled or (mean, rest, variance, None), weight, bias, eps)
         _apply(source, target, factors, exact)
         if running is not None:
-            mean, _, variance, exponent = statistics
-            of_batch = (mean, variance * (count / (count - 1)))
-            for power, array, number in zip((1, 2), running, of_batch, strict=True):
+            if scaled is not None:
+                mean, _, variance, exponent = scaled
+            statistics = (mean, variance * (count / (count - 1)))
+            for power, array, of_batch in zip((1, 2), running, statistics, strict=True):
                 if isinstance(array, np.ndarray):
-                    here, share = array[channels], momentum * number
-                    if exponent is not None:
+                    here, share = array[channels], momentum * of_batch
+                    if scaled is not None:
                         share = np.ldexp(share, power * exponent)
                     here[...] = (1 - momentum) * here.astype(np.float64) + share
 

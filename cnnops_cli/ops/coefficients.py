@@ -45,7 +45,7 @@ def coefficients(
     centre, scale, offset = terms
     np.multiply(weight, inverse, out=scale)
     for dtype in (np.float32, np.float64) if narrow else (np.float64,):
-        centre[...] = mean.astype(dtype)
+        centre[...] = mean.astype(dtype, copy=False)
         if dtype == np.float32:
             np.copyto(centre, 0, where=np.abs(mean) * inverse <= _NEAR)
         left = (mean - centre + rest) * scale
@@ -54,16 +54,19 @@ def coefficients(
         np.subtract(offset, left, out=offset, where=np.abs(left) > 0)
         if dtype == np.float64 or _fits_float32(terms):
             break
-    return (terms if centre.any() else terms[1:]).astype(dtype)
+    return (terms if centre.any() else terms[1:]).astype(dtype, copy=False)
 
 
-def are_ordinary(terms: Array) -> bool:
-    """Return whether nothing overflows or underflows between input and result."""
-    if terms.dtype == np.float32:
+def are_surely_ordinary(terms: Array) -> bool:
+    """Return whether a short look tells that nothing overflows or underflows on the way."""
+    if terms.itemsize == 4:
         return True
-    sizes = np.abs(terms)
-    below, above = np.count_nonzero(sizes < HUGE), np.count_nonzero(sizes[-2] > 1 / HUGE)
-    return bool(below == sizes.size and above == sizes.shape[1])
+    flat, scale = terms.reshape(-1), terms[-2]
+    least = scale[scale.argmin()]
+    if least < 0:
+        sizes = np.abs(scale)
+        least = sizes[sizes.argmin()]
+    return bool(least > 1 / HUGE and flat.dot(flat) < np.inf)
 
 
 def _fits_float32(terms: Array) -> bool:

@@ -12,7 +12,6 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.channel_blocks import Block
 from cnnops_cli.ops.coefficients import HUGE
-from cnnops_cli.ops.moments import Moments
 
 _NOTHING = -10_000
 """An exponent below all there are, for zero."""
@@ -48,7 +47,11 @@ class Extremes(NamedTuple):
 
 
 def extremes(
-    factors: Array, statistics: Moments, weight: Array, bias: Array, eps: float
+    factors: Array,
+    statistics: tuple[Array, Array, Array, Array | None],
+    weight: Array,
+    bias: Array,
+    eps: float,
 ) -> Extremes | None:
     """Find the channels that are not ordinary, and what they are normalised with.
 
@@ -56,7 +59,8 @@ def extremes(
     ----------
     factors : numpy.ndarray of float64, shape (2, C) or (3, C)
         The coefficients of ``(x - centre) * scale + offset``.
-    statistics : Moments
+    statistics : tuple of numpy.ndarray
+        Mean, what that leaves of the mean, variance, and the exponent that they are scaled by.
     weight, bias : numpy.ndarray of float64
     eps : float
 

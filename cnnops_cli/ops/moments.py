@@ -21,29 +21,22 @@ _FAR_OUT = 400
 
 
 class Moments(NamedTuple):
-    """The mean and the biased variance of each channel.
+    """The mean and the biased variance of each channel; all arrays are of shape (C,).
 
     Attributes
     ----------
-    mean, rest : numpy.ndarray of float64, shape (C,)
+    mean, rest : numpy.ndarray of float64
         The mean is ``mean + rest``, to more digits than one float64 holds.
-    variance : numpy.ndarray of float64, shape (C,)
-    exponent : numpy.ndarray of int, shape (C,), or None
-        Where some channels are of numbers so large or small that float64 does not hold the squares:
-        all of the above are those of the values divided by ``2**exponent``.
+    variance : numpy.ndarray of float64
+    scaled : tuple of numpy.ndarray, or None
+        Where float64 does not hold the squares of some channels: the same three of the values
+        divided by ``2**exponent``, and the exponents, which are 0 where it does.
     """
 
     mean: Array
     rest: Array
     variance: Array
-    exponent: Array | None = None
-
-    def unscaled(self) -> tuple[Array, Array, Array]:
-        """Give mean, rest and variance as float64 has them, which may overflow or underflow."""
-        mean, rest, variance, exponent = self
-        if exponent is None:
-            return mean, rest, variance
-        return np.ldexp(mean, exponent), np.ldexp(rest, exponent), np.ldexp(variance, 2 * exponent)
+    scaled: tuple[Array, Array, Array, Array] | None = None
 
 
 def moments(values: Array) -> Moments:
@@ -68,13 +61,24 @@ def moments(values: Array) -> Moments:
     Where squares of float64 overflow or underflow, all is done again on values scaled by channel.
     """
     found = _moments(values)
+    if values.dtype != _FLOAT64:
+        return found
     variance = found.variance
-    if values.dtype != _FLOAT64 or (variance.min() >= _FAINT and variance.max() < np.inf):
+    least, largest = variance[variance.argmin()], variance[variance.argmax()]
+    if least >= _FAINT and largest < np.inf:
         return found
     peaks = np.maximum(values.max((0, 2)), -values.min((0, 2)))
     exponent = np.frexp(peaks)[1]
     exponent[~np.isfinite(peaks) | (np.abs(exponent) <= _FAR_OUT)] = 0
-    return _moments(values, exponent) if exponent.any() else found
+    if not exponent.any():
+        return found
+    mean, rest, variance, _ = _moments(values, exponent)
+    unscaled = (
+        np.ldexp(mean, exponent),
+        np.ldexp(rest, exponent),
+        np.ldexp(variance, 2 * exponent),
+    )
+    return Moments(*unscaled, (mean, rest, variance, exponent))
 
 
 def _moments(values: Array, exponent: Array | None = None) -> Moments:
@@ -90,7 +94,7 @@ def _moments(values: Array, exponent: Array | None = None) -> Moments:
     variance = squares - rest * rest
     rest[~np.isfinite(rest)] = 0
     whole = mean + rest
-    return Moments(whole, mean - whole + rest, np.maximum(variance, 0), exponent)
+    return Moments(whole, mean - whole + rest, np.maximum(variance, 0))
 
 
 def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> Array:
