@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.json_text import format_array, parse_array, round_decimals
+from cnnops_cli.tensors.json_text import format_array, parse_array, parse_object, round_decimals
+from cnnops_cli.tensors.letters import parse_letters
 
 FLOATS = (np.float16, np.float32, np.float64)
 INTEGERS = (np.int8, np.int64, np.uint8, np.uint64)
@@ -169,3 +170,50 @@ def test_every_float16_comes_back_rounded_once_and_twice():
     np.testing.assert_array_equal(twice.view(np.uint16), values.view(np.uint16))
     for value, digits in list(zip(values, text[1:-1].decode().split(","), strict=True))[::13]:
         assert rounded_once(digits, np.float16) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (b"[-0, 0.5]", [-0.0, 0.5]),
+        (b"[0, -0, 0.0, -0.0, -0e1]", [0.0, -0.0, 0.0, -0.0, -0.0]),
+        (b"[-0 ,\n-0\r\n,\t-0\t, NaN]", [-0.0, -0.0, -0.0, np.nan]),
+        (b"[[-0], [Infinity]]", [[-0.0], [np.inf]]),
+        (b"[1e-0, 0, -0.5, 1e-05]", [1.0, 0.0, -0.5, 1e-05]),
+        (b"[-0, 1e-0]", [-0.0, 1.0]),
+    ],
+)
+def test_minus_zero_beside_fractions_keeps_its_sign(text, values):
+    array, expected = parse_array(text, "x"), np.array(values)
+    np.testing.assert_array_equal(array, expected, strict=True)
+    np.testing.assert_array_equal(np.signbit(array), np.signbit(expected))
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype"),
+    [
+        (b"[-0]", np.int64),
+        (b"-0", np.int64),
+        (b"[-0, 1]", np.int64),
+        (b"[-0, 18446744073709551615]", np.uint64),
+    ],
+)
+def test_minus_zero_among_integers_is_the_integer_0(text, dtype):
+    """As Python's is, also where the integers then meet float32."""
+    array = parse_array(text, "x")
+    assert array.dtype == dtype
+    assert array.ravel()[0] == 0
+
+
+def test_minus_zero_in_an_object():
+    text = b'{"bias": [-0, 0.5], "weight": [-0, 1], "num_batches_tracked": -0}'
+    arrays = parse_object(text, "x", ["bias", "weight", "num_batches_tracked"])
+    assert format_array(arrays["bias"]) == b"[-0.0,0.5]"
+    assert format_array(arrays["weight"]) == b"[0,1]"
+    assert format_array(arrays["num_batches_tracked"]) == b"0"
+
+
+def test_minus_zero_beside_letters():
+    assert parse_letters(b"[a, -0, 0.5]", "x").tolist() == ["a", -0.0, 0.5]
+    assert str(parse_letters(b"[a, -0, 0.5]", "x")[1]) == "-0.0"
+    assert str(parse_letters(b"[a, -0, 5]", "x")[1]) == "0"
