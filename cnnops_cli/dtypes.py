@@ -11,6 +11,11 @@ from cnnops_cli.words import DTYPES
 
 Array = npt.NDArray[Any]
 
+TWICE_ROUNDED = np.float32(7.0385307e-26)
+"""The one size of a float32 whose shortest text, rounded to float64 first, reads as its neighbour:
+tests/benchmarks/float_text.py tries them all."""
+SHORTEST, READS_BACK = b"7.038531e-26", b"7.0385307e-26"
+
 _KINDS = {"O": "object", "S": "bytes", "U": "string", "V": "structured"}
 
 
@@ -106,3 +111,17 @@ def floating_dtype(*arrays: Array) -> np.dtype[Any]:
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Tell what to compute a floating result in: float16 is rounded once, from float32."""
     return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
+def shortest_text(number: Any) -> str:
+    """Write a NumPy number in the shortest text that reads back equal, by way of float64 too.
+
+    Examples
+    --------
+    >>> shortest_text(np.float32(0.1)), shortest_text(-TWICE_ROUNDED), shortest_text(np.int8(7))
+    ('0.1', '-7.0385307e-26', '7')
+    """
+    text = str(number)
+    if number.dtype == np.float32 and abs(number) == TWICE_ROUNDED:
+        text = text.replace(SHORTEST.decode(), READS_BACK.decode())
+    return text

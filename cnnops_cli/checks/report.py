@@ -3,6 +3,7 @@
 from typing import Any
 
 from cnnops_cli.checks.comparison import Cell, Comparison, Largest
+from cnnops_cli.dtypes import shortest_text
 
 _HEADER = ("at", "result", "expected")
 
@@ -44,7 +45,8 @@ def differences(found: Comparison) -> list[str]:
     ]
     if found.misfit is not None:
         at, _, number = found.misfit
-        lines.append(f"dtype {found.dtypes[0]}, which cannot hold {number}, expected at {_at(at)}")
+        text = shortest_text(number)
+        lines.append(f"dtype {found.dtypes[0]}, which cannot hold {text}, expected at {_at(at)}")
     if found.shapes[0] != found.shapes[1]:
         return lines
     if not found.differing:
@@ -85,7 +87,8 @@ def _errors(found: Comparison) -> list[str]:
 def _largest(what: str, largest: Largest, unit: str) -> str:
     error, (at, result, expected) = largest
     text = str(error) if error.dtype.kind in "iu" else f"{error:.6g}"
-    return f"{what} {text}{unit} at {_at(at)}: {result}, expected {expected}"
+    found, wanted = shortest_text(result), shortest_text(expected)
+    return f"{what} {text}{unit} at {_at(at)}: {found}, expected {wanted}"
 
 
 def _table(found: Comparison) -> list[str]:
@@ -101,7 +104,7 @@ def _table(found: Comparison) -> list[str]:
 
 
 def _row(cell: Cell) -> tuple[str, str, str]:
-    return _at(cell.at), str(cell.result), str(cell.expected)
+    return _at(cell.at), shortest_text(cell.result), shortest_text(cell.expected)
 
 
 def _at(place: tuple[int, ...] | Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.explain.cells import Cells, Explanation, Index, Place, as_computed, cell_of
 from cnnops_cli.explain.layout import fold_text
-from cnnops_cli.explain.numbers import Decimals
+from cnnops_cli.explain.numbers import Decimals, scaled
 from cnnops_cli.ops.moments import moments
 
 
@@ -147,8 +147,8 @@ def batchnorm_cells(
         mean, var = in_sums(running_mean[channel]), in_sums(running_var[channel])
         running = {}
         if training:
-            mean, var = statistics(channel)
-            of_batch = {"running_mean": mean, "running_var": var * (count / (count - 1))}
+            mean, var, unbiased = statistics(channel)
+            of_batch = {"running_mean": mean, "running_var": unbiased}
             after = (running_mean, running_var)
             for (name, batch), old, new in zip(of_batch.items(), before, after, strict=True):
                 running[name] = Update(old[channel], batch, momentum, new[channel])
@@ -169,8 +169,13 @@ def batchnorm_cells(
     return explain
 
 
-def _statistics(values: Array) -> tuple[float, float]:
-    """The mean and the biased variance of a channel, as the operator sums them."""
+def _statistics(values: Array) -> tuple[float, float, float]:
+    """Mean, biased and unbiased variance of a channel, as the operator sums them."""
     with np.errstate(all="ignore"):
-        mean, _, variance = moments(np.ascontiguousarray(values).reshape(1, 1, -1))
-    return float(mean[0]), float(variance[0])
+        found = moments(np.ascontiguousarray(values).reshape(1, 1, -1))
+    (variance,), power = found.variance.tolist(), 0
+    if found.scaled is not None:
+        _, _, (variance,), (exponent,) = (array.tolist() for array in found.scaled)
+        power = 2 * exponent
+    unbiased = variance * (values.size / (values.size - 1))
+    return found.mean.item(), scaled(variance, power), scaled(unbiased, power)

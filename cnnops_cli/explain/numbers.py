@@ -6,8 +6,45 @@ from typing import Any
 
 import numpy as np
 
+from cnnops_cli.dtypes import shortest_text
+
 _DIGITS = 6
+_ALL_DIGITS = 17
 _LARGEST_WHOLE = 1e15
+
+
+class Beyond(float):
+    """A number that a float does not hold; the float is what it would round to.
+
+    Attributes
+    ----------
+    digits, six_digits : str
+        All digits that it has, and six of them.
+    """
+
+    digits: str
+    six_digits: str
+
+
+def scaled(fraction: float, exponent: int) -> float:
+    """Multiply a number by a power of two, whether or not a float holds the product.
+
+    Examples
+    --------
+    >>> scaled(0.75, 2), scaled(0.75, 1328).digits
+    (3.0, '4.3943587081488728e+399')
+    """
+    with np.errstate(all="ignore"):
+        number = float(np.ldexp(fraction, exponent))
+    if np.ldexp(number, -exponent) == fraction or math.isnan(fraction):
+        return number
+    from decimal import Context
+
+    exact, short = Context(prec=_ALL_DIGITS), Context(prec=_DIGITS)
+    product = exact.multiply(exact.create_decimal_from_float(fraction), exact.power(2, exponent))
+    beyond = Beyond(number)
+    beyond.digits, beyond.six_digits = (f"{product.normalize(by):e}" for by in (exact, short))
+    return beyond
 
 
 @dataclass(frozen=True)
@@ -35,7 +72,7 @@ class Decimals:
         0.1
         """
         if isinstance(number, np.floating):
-            number = float(str(number))
+            number = float(shortest_text(number))
         elif isinstance(number, np.generic):
             number = number.item()
         if self.precision is not None and isinstance(number, float) and math.isfinite(number):
@@ -53,6 +90,8 @@ class Decimals:
         '-0.0'
         """
         number = self.value(number)
+        if isinstance(number, Beyond):
+            return number.digits if self.exact else number.six_digits
         if not isinstance(number, float):
             return str(number)
         if not math.isfinite(number):

@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnops_cli.explain.cells import Explanation, Index, Place
 from cnnops_cli.explain.layout import fold
-from cnnops_cli.explain.numbers import Decimals
+from cnnops_cli.explain.numbers import Beyond, Decimals
 
 Explained = Iterable[tuple[Index, Explanation]]
 """Explanations, each with where the user has its cell."""
@@ -43,6 +43,8 @@ def json_line(value: Any) -> str:
         return f"[{','.join(map(str, value))}]"
     if isinstance(value, list):
         return f"[{', '.join(map(json_line, value))}]"
+    if isinstance(value, Beyond):
+        return value.digits
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -1,12 +1,12 @@
 """Batch normalization over every axis but the channels."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cnnops_cli.dtypes import Array, as_array, floating_dtype, is_floating, working_dtype
+from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import buffers, parallel
 from cnnops_cli.ops.channel_blocks import (
@@ -16,9 +16,13 @@ from cnnops_cli.ops.channel_blocks import (
     channels_apart,
     cut,
 )
+from cnnops_cli.ops.coefficients import are_surely_ordinary, coefficients
 from cnnops_cli.ops.moments import moments
 from cnnops_cli.ops.scalars import real
 from cnnops_cli.ops.scratch import scratch
+
+if TYPE_CHECKING:
+    from cnnops_cli.ops.extremes import Extremes
 
 _CHANNELS = 1 << 15
 """Channels that are normalised at a time: bounds the memory of what there is a channel."""
@@ -26,17 +30,14 @@ _CHANNELS = 1 << 15
 _COPIED = 1 << 20
 """Values, or one channel, that are copied at a time where they are not contiguous."""
 
+_EXTREME_BUFFERS = 12
+"""Arrays of a block's size that computing extreme channels takes, at most."""
+
 _DEFAULTS = {
     name: np.array(value, np.float64)
     for name, value in (("running_mean", 0), ("running_var", 1), ("weight", 1), ("bias", 0))
 }
 _ZERO = np.zeros(1)
-
-_NEAR = 0.5
-"""Up to so many deviations from zero, a mean is not taken off first where that costs a pass."""
-
-_SMALLEST, _LARGEST = 2.0**-102, np.array([[2.0**102], [2.0**102], [_NEAR]])
-"""A scale and an offset of this size neither overflow nor lose digits in float32 on the way."""
 
 
 def batchnorm(
@@ -167,20 +168,28 @@ def _normalise(
         target = output[:, channels]
         source = values[:, channels].reshape(target.shape)
         mean, variance, weight, bias = (
-            (array[channels] if array.ndim else array).astype(np.float64)
+            (array[channels] if array.ndim else array).astype(np.float64, copy=False)
             for array in (given.get(name, default) for name, default in _DEFAULTS.items())
         )
-        rest = _ZERO
+        rest, scaled, exact = _ZERO, None, None
         if running is not None:
-            mean, rest, variance = moments(source)
-        terms = (mean, rest, variance, weight, bias)
-        _apply(source, target, _coefficients(source, target, *terms, eps))
+            mean, rest, variance, scaled = moments(source)
+        factors = coefficients(source, target, mean, rest, variance, weight, bias, eps)
+        if scaled is not None or not are_surely_ordinary(factors):
+            from cnnops_cli.ops.extremes import extremes
+
+            exact = extremes(factors, scaled or (mean, rest, variance, None), weight, bias, eps)
+        _apply(source, target, factors, exact)
         if running is not None:
+            if scaled is not None:
+                mean, _, variance, exponent = scaled
             statistics = (mean, variance * (count / (count - 1)))
-            for array, of_batch in zip(running, statistics, strict=True):
+            for power, array, of_batch in zip((1, 2), running, statistics, strict=True):
                 if isinstance(array, np.ndarray):
-                    here = array[channels]
-                    here[...] = (1 - momentum) * here.astype(np.float64) + momentum * of_batch
+                    here, share = array[channels], momentum * of_batch
+                    if scaled is not None:
+                        share = np.ldexp(share, power * exponent)
+                    here[...] = (1 - momentum) * here.astype(np.float64) + share
 
     at_a_time = _CHANNELS
     if not values.flags.c_contiguous:
@@ -190,68 +199,18 @@ def _normalise(
     parallel.for_each(normalise, parallel.spans(output.shape[1], at_a_time))
 
 
-def _coefficients(
-    values: Array,
-    output: Array,
-    mean: Array,
-    rest: Array,
-    variance: Array,
-    weight: Array,
-    bias: Array,
-    eps: float,
-) -> Array:
-    """Coefficients of ``(x - centre) * scale + offset``, in the dtype that fits them: (3, C).
-
-    What `centre` leaves of the mean goes into `offset`. In float32 that is all of it where the mean
-    is at most half the deviation. Where no channel has a centre, there is none: (2, C).
-    """
-    inverse = 1 / np.sqrt(variance + eps)
-    narrow = all(array.dtype.itemsize <= 4 and is_floating(array) for array in (values, output))
-    if narrow:
-        terms = np.empty((3, values.shape[1]))
-        scale, offset, distance = terms
-        np.multiply(weight, inverse, out=scale)
-        np.multiply(mean, inverse, out=distance)
-        np.subtract(bias, distance * weight, out=offset)
-        sizes = np.abs(terms)
-        least, most = np.count_nonzero(sizes[0] >= _SMALLEST), np.count_nonzero(sizes <= _LARGEST)
-        if 3 * least == most == terms.size:
-            return terms[:2].astype(np.float32)
-    coefficients = np.empty((3, values.shape[1]))
-    centre, scale, offset = coefficients
-    np.multiply(weight, inverse, out=scale)
-    for dtype in (np.float32, np.float64) if narrow else (np.float64,):
-        centre[...] = mean.astype(dtype)
-        if dtype == np.float32:
-            np.copyto(centre, 0, where=np.abs(mean) * inverse <= _NEAR)
-        left = (mean - centre + rest) * scale
-        offset[...] = bias
-        # What is no number here comes from what spoils the channel anyway.
-        np.subtract(offset, left, out=offset, where=np.abs(left) > 0)
-        if dtype == np.float64 or _fits_float32(coefficients):
-            break
-    return (coefficients if centre.any() else coefficients[1:]).astype(dtype)
-
-
-def _fits_float32(coefficients: Array) -> bool:
-    """Whether float32 holds the coefficients and what they make; NaN spoils its channel anyway."""
-    sizes = np.abs(coefficients)
-    scale = sizes[1]
-    beyond = np.any(sizes > _LARGEST[0], axis=0) | ((scale < _SMALLEST) & (scale > 0))
-    return not np.any(beyond & ~np.isnan(scale))
-
-
-def _apply(values: Array, output: Array, coefficients: Array) -> None:
-    """Write ``(values - centre) * scale + offset``."""
-    dtype = coefficients.dtype
+def _apply(values: Array, output: Array, factors: Array, extremes: "Extremes | None") -> None:
+    """Write ``(values - centre) * scale + offset``, in extreme channels what that should be."""
+    dtype = factors.dtype
     direct = output.dtype == dtype
     most = min(values.size, block_values(dtype.itemsize))
 
     def apply(part: Part) -> None:
         room = None if direct else scratch("normalised", (most,), dtype)
         for block in part:
-            *centre, scale, offset = block.along(coefficients)
+            *centre, scale, offset = block.along(factors)
             source, target = block.view(values), block.view(output)
+            exact = None if extremes is None else extremes.values(source, block)
             work = target if room is None else room[: source.size].reshape(source.shape)
             if source.dtype != dtype:
                 np.copyto(work, source)
@@ -262,9 +221,12 @@ def _apply(values: Array, output: Array, coefficients: Array) -> None:
             work += offset
             if work is not target:
                 np.copyto(target, work, casting="same_kind")
+            if extremes is not None and exact is not None:
+                np.copyto(target, exact, where=block.along(extremes.here), casting="same_kind")
 
     parts = cut(values.shape, dtype.itemsize)
-    parallel.for_each(apply, parts, 0 if direct else most * dtype.itemsize)
+    buffers_each = (not direct) + (0 if extremes is None else _EXTREME_BUFFERS)
+    parallel.for_each(apply, parts, buffers_each * most * dtype.itemsize)
 
 
 def check_operands(

@@ -1,5 +1,7 @@
 """Mean and variance of each channel, summed in float64."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from cnnops_cli.dtypes import Array
@@ -12,8 +14,32 @@ _FAR = 2.0**16
 
 _FLOAT64 = np.dtype(np.float64)
 
+_FAINT = 2.0**-900
+"""Float64 may have lost a variance below this among the least numbers that it has."""
+_FAR_OUT = 400
+"""Up to this power of two and down to its inverse, squares of float64 are ordinary numbers."""
 
-def moments(values: Array) -> tuple[Array, Array, Array]:
+
+class Moments(NamedTuple):
+    """The mean and the biased variance of each channel; all arrays are of shape (C,).
+
+    Attributes
+    ----------
+    mean, rest : numpy.ndarray of float64
+        The mean is ``mean + rest``, to more digits than one float64 holds.
+    variance : numpy.ndarray of float64
+    scaled : tuple of numpy.ndarray, or None
+        Where float64 does not hold the squares of some channels: the same three of the values
+        divided by ``2**exponent``, and the exponents, which are 0 where it does.
+    """
+
+    mean: Array
+    rest: Array
+    variance: Array
+    scaled: tuple[Array, Array, Array, Array] | None = None
+
+
+def moments(values: Array) -> Moments:
     """Compute the mean and the biased variance of each channel.
 
     Parameters
@@ -23,8 +49,7 @@ def moments(values: Array) -> tuple[Array, Array, Array]:
 
     Returns
     -------
-    mean, rest, variance : numpy.ndarray of float64, shape (C,)
-        The mean is ``mean + rest``, to more digits than one float64 holds.
+    Moments
 
     Notes
     -----
@@ -33,23 +58,47 @@ def moments(values: Array) -> tuple[Array, Array, Array]:
     far less than an epsilon of float32. Otherwise, and for all other dtypes, a second pass sums
     the distances to the first mean and their squares. A channel of one value has distances that
     are the same small multiple of an epsilon, so that their mean is exact, and the variance 0.
+    Where squares of float64 overflow or underflow, all is done again on values scaled by channel.
     """
+    found = _moments(values)
+    if values.dtype != _FLOAT64:
+        return found
+    variance = found.variance
+    least, largest = variance[variance.argmin()], variance[variance.argmax()]
+    if least >= _FAINT and largest < np.inf:
+        return found
+    peaks = np.maximum(values.max((0, 2)), -values.min((0, 2)))
+    exponent = np.frexp(peaks)[1]
+    exponent[~np.isfinite(peaks) | (np.abs(exponent) <= _FAR_OUT)] = 0
+    if not exponent.any():
+        return found
+    mean, rest, variance, _ = _moments(values, exponent)
+    unscaled = (
+        np.ldexp(mean, exponent),
+        np.ldexp(rest, exponent),
+        np.ldexp(variance, 2 * exponent),
+    )
+    return Moments(*unscaled, (mean, rest, variance, exponent))
+
+
+def _moments(values: Array, exponent: Array | None = None) -> Moments:
     count = values.size // values.shape[1]
     with blas.on_one_thread():
-        mean, squares = _sums(values) / count
+        mean, squares = _sums(values, exponent) / count
         square = mean * mean
         variance = squares - square
         exact = values.dtype.itemsize <= 4 and values.dtype.kind == "f"
         if exact and not np.count_nonzero(square > _FAR * variance):
-            return mean, np.zeros(len(mean)), variance
-        rest, squares = _sums(values, mean) / count
+            return Moments(mean, np.zeros(len(mean)), variance)
+        rest, squares = _sums(values, exponent, mean) / count
     variance = squares - rest * rest
     rest[~np.isfinite(rest)] = 0
-    return mean + rest, mean - (mean + rest) + rest, np.maximum(variance, 0)
+    whole = mean + rest
+    return Moments(whole, mean - whole + rest, np.maximum(variance, 0))
 
 
-def _sums(values: Array, shift: Array | None = None) -> Array:
-    """Sums over each channel of ``x - shift`` and of its square, (2, C)."""
+def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> Array:
+    """Sums over each channel of ``x / 2**exponent - shift`` and of its square, (2, C)."""
     parts = cut(values.shape, _FLOAT64.itemsize)
     most = min(values.size, block_values(_FLOAT64.itemsize))
 
@@ -61,6 +110,8 @@ def _sums(values: Array, shift: Array | None = None) -> Array:
             source = block.view(values)
             distances = room[: source.size].reshape(source.shape)
             np.copyto(distances, source)
+            if exponent is not None:
+                np.ldexp(distances, block.along(-exponent), out=distances)
             if shift is not None:
                 distances -= block.along(shift)
             into = sums[:, block.channels.start - first : block.channels.stop - first]

@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from cnnops_cli.dtypes import Array
+from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, parse_array
+from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, has_minus_zero, parse_array
 
 _PIECE = 1 << 18
 _MOST_HELD = 16 * _PIECE
@@ -59,24 +59,28 @@ def _read_regular(first: bytes, stream: BinaryIO) -> Array:
     """Read an array in runs of units, which are the largest items that a piece holds many of."""
     opening = re.match(rb"[\s\[]*", first).group()  # type: ignore[union-attr]
     axes = opening.count(b"[")
+    if axes > MOST_AXES:
+        raise _IrregularError
     for unit_axes in range(axes - 1, -1, -1):
         if first.count(b"]" * unit_axes + b",") >= _FEWEST_COMMAS:
             break
     else:
         raise _IrregularError
-    if axes > MOST_AXES:
-        raise _IrregularError
     lengths = _Lengths(axes - unit_axes)
     arrays: list[Array] = []
+    unsigned_zero = False
     body = b"[" * unit_axes + first[len(opening) :]
     for run, closed in _runs(body, stream, unit_axes, axes - unit_axes):
         array = parse_array(b"[%b]" % run, "")
+        unsigned_zero |= array.dtype.kind == "i" and has_minus_zero(run, array)
         if array.size == 0 or array.shape[1:] != (arrays or [array])[0].shape[1:]:
             raise _IrregularError
         arrays.append(array)
         lengths.add(len(array), closed)
     if any(array.dtype == np.uint64 for array in arrays):
         raise _IrregularError  # whether such integers stay exact depends on all the others
+    if unsigned_zero and any(map(is_floating, arrays)):
+        raise _IrregularError
     return np.concatenate(arrays).reshape(*lengths.found, *arrays[0].shape[1:])
 
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import orjson
 
-from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.dtypes import READS_BACK, SHORTEST, TWICE_ROUNDED, Array, is_floating
 from cnnops_cli.errors import CnnopsError
 
 MOST_AXES = 64
@@ -18,6 +18,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MOST_VALUES = 1 << 16
 """What is turned into text at a time."""
 _WORD = re.compile(rb"-?Infinity|NaN")
+_INTEGER_MINUS_ZERO = re.compile(rb"-0(?<![eE]-0)(?![.eE\d])")
 _NO_NUMBERS = (
     (b"{", "an object"),
     (b'"', "a string"),
@@ -43,7 +44,7 @@ def parse_array(text: bytes, name: str) -> Array:
     -------
     numpy.ndarray
         int64 where every number is written as an integer (uint64 where they are not negative and
-        int64 is too small), else float64.
+        int64 is too small), else float64; -0 is an integer, and has its sign beside fractions.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def parse_array(text: bytes, name: str) -> Array:
     if any(byte in text for byte in _IN_NO_NUMBERS):
         for mark, what in _NO_NUMBERS:
             if mark in text:
-                raise CnnopsError(f"{name} holds {what}; a JSON tensor is nested arrays of numbers")
+                raise CnnopsError(_no_number(name, what))
     try:
         array = np.array(value, np.float64 if words else None)
     except ValueError:
@@ -81,9 +82,24 @@ def parse_array(text: bytes, name: str) -> Array:
         array[np.isnan(array)] = [float(word) for word in words]
     if array.dtype.kind not in "iuf":
         raise CnnopsError(raggedness(value, name))
-    if array.size and is_floating(array) and not (words or re.search(rb"[.eE]", text)):
-        return _unsigned(value, text, name)
+    if array.size and is_floating(array):
+        if not (words or re.search(rb"[.eE]", text)):
+            return _unsigned(value, text, name)
+        if has_minus_zero(text, array):
+            return parse_array(with_minus_zeros(text), name)
     return array
+
+
+def has_minus_zero(text: bytes, array: Array) -> bool:
+    """Return whether a zero of an array is written as -0, whose sign no integer has."""
+    if b"-0" not in text or np.count_nonzero(array) == array.size:
+        return False
+    return _INTEGER_MINUS_ZERO.search(text) is not None
+
+
+def with_minus_zeros(text: bytes) -> bytes:
+    """Write each -0 as a fraction, which has a sign: beside fractions it is one."""
+    return _INTEGER_MINUS_ZERO.sub(b"-0.0", text)
 
 
 def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, Array]:
@@ -102,8 +118,13 @@ def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, A
     CnnopsError
         If the text is anything else.
     """
+
+    def load(text: bytes) -> Any:
+        return json.loads(text, parse_float=_finite, object_pairs_hook=_unique)
+
     try:
-        value = json.loads(text, parse_float=_finite, object_pairs_hook=_unique)
+        value = load(text)
+        signed = load(with_minus_zeros(text)) if b"-0" in text else value
     except json.JSONDecodeError as error:
         raise CnnopsError(_not_json(name, error)) from None
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
@@ -111,9 +132,13 @@ def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, A
         raise CnnopsError(f"{name} {reason}") from error
     if not isinstance(value, dict):
         raise CnnopsError(f"{name} is not a JSON object with any of {', '.join(accepted)}")
-    return {
-        key: parse_array(json.dumps(item).encode(), f"{name}:{key}") for key, item in value.items()
-    }
+    arrays = {}
+    for key, item in value.items():
+        array = parse_array(json.dumps(item).encode(), f"{name}:{key}")
+        if is_floating(array):
+            array = parse_array(json.dumps(signed[key]).encode(), f"{name}:{key}")
+        arrays[key] = array
+    return arrays
 
 
 def _finite(digits: str) -> float:
@@ -124,11 +149,12 @@ def _finite(digits: str) -> float:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise CnnopsError(f"holds {twice[0]!r} twice")
-    return dict(pairs)
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise CnnopsError(f"holds {name!r} twice")
+        found[name] = value
+    return found
 
 
 def _not_json(name: str, error: json.JSONDecodeError) -> str:
@@ -136,7 +162,16 @@ def _not_json(name: str, error: json.JSONDecodeError) -> str:
         return f"{name} is no UTF-8 text, as JSON is, nor .npy or a picture of a kind that is read"
     if "infinity" in error.msg:
         return f"{name} holds a number past 64 bits at line {error.lineno}, column {error.colno}"
-    return f"{name} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+    from cnnops_cli.tensors.json_mistakes import meant
+
+    reason = f"{error.msg} at line {error.lineno}, column {error.colno}"
+    return f"{name} is not JSON: {reason}{meant(error.doc, error.pos, name)}"
+
+
+def _no_number(name: str, what: str) -> str:
+    from cnnops_cli.tensors.json_mistakes import INSTEAD
+
+    return f"{name} holds {what}; a JSON tensor is nested arrays of numbers{INSTEAD[what]}"
 
 
 def _in_place(error: json.JSONDecodeError, text: bytes) -> json.JSONDecodeError:
@@ -209,7 +244,8 @@ def format_array(array: Array, precision: int | None = None) -> bytes:
     Returns
     -------
     bytes
-        Each number in the shortest form that reads back equal in the array's dtype.
+        Each number in the shortest form that reads back equal in the array's dtype, rounded to it
+        at once or by way of float64.
 
     Examples
     --------
@@ -245,6 +281,8 @@ def _text(array: Array, precision: int | None) -> bytes:
             numbers = _shortest_halves(numbers)
     numbers = np.ascontiguousarray(numbers).reshape(array.shape)
     text = orjson.dumps(numbers if numbers.ndim else numbers[()], option=orjson.OPT_SERIALIZE_NUMPY)
+    if array.dtype == np.float32 and np.count_nonzero(np.abs(numbers) == TWICE_ROUNDED):
+        text = text.replace(SHORTEST, READS_BACK)
     if is_floating(array) and not np.isfinite(array).all():
         words = iter([format_word(value) for value in array[~np.isfinite(array)].tolist()])
         text = re.sub(rb"null", lambda _: next(words), text)

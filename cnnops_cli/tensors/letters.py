@@ -12,9 +12,9 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, raggedness
+from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, raggedness, with_minus_zeros
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b|[+-]?\.?\d[\w.+-]*|[^\W\d]\w*')
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|-?(?:NaN|Infinity)\b|[+-]?\.?\d[\w.+-]*|[^\W\d]\w*')
 """Strings, words and numbers with all that sticks to them: `2a` holds no name."""
 _MAY_BE_NAME = re.compile(rb"[\[,\s](?!(?:NaN|Infinity)(?![\w\x80-\xff]))[\"A-Za-z_\x80-\xff]")
 _BARE = re.compile(r"[^\W\d]\w*")
@@ -23,6 +23,7 @@ _NUMBERS = ("NaN", "Infinity")
 _OTHERS = {True: "true", False: "false", None: "null"}
 _TAKEN = ("nan", "inf", "infinity", "true", "false", "null", "none")
 """In any case these are no names: they would be taken for something else."""
+_RULE = f": a letter, then up to 39 letters, digits and _, but not {', '.join(_TAKEN)}"
 _MOST_SHOWN = 60
 _INTEGERS = range(-(2**63), 2**64)
 
@@ -83,6 +84,10 @@ def parse_letters(text: bytes, name: str) -> Array | None:
         return None
     for cell in cells:
         _check_cell(cell, name)
+    if b"-0" in text and any(type(cell) is float for cell in cells):
+        signed = with_minus_zeros(text)
+        if signed != text:
+            return parse_letters(signed, name)
     shape = _shape(value)
     if shape is None:
         raise CnnopsError(raggedness(value, name))
@@ -109,11 +114,13 @@ def _not_json(
 ) -> str:
     """Say what is wrong, and where it is in the text without the quotes that were added."""
     added = sum(2 for number, found in enumerate(names) if found.end() + 2 * number < error.pos)
+    from cnnops_cli.tensors.json_mistakes import meant
+
     place = json.JSONDecodeError(error.msg, text, error.pos - added)
     reason = error.msg[0].lower() + error.msg[1:]
     return (
         f"{name} is not JSON, not even with letters for numbers: {reason} at line {place.lineno}, "
-        f"column {place.colno}"
+        f"column {place.colno}{meant(text, place.pos, name)}"
     )
 
 
@@ -128,13 +135,18 @@ def _check_cell(cell: Any, name: str) -> None:
     """Refuse what is neither a number nor a name."""
     if isinstance(cell, str):
         if not _NAME.fullmatch(cell) or cell.lower() in _TAKEN:
+            from cnnops_cli.tensors.json_mistakes import string_meant
+
             raise CnnopsError(
-                f"{name} holds the string {_cut(cell)!r}, which is no name for a number: a letter, "
-                f"then up to 39 letters, digits and _, but not {', '.join(_TAKEN)}"
+                f"{name} holds the string {_cut(cell)!r}, which is no name for a number"
+                + (string_meant(cell) or _RULE)
             )
     elif type(cell) not in (int, float):
+        from cnnops_cli.tensors.json_mistakes import INSTEAD
+
         what = "an object" if isinstance(cell, dict) else _OTHERS[cell]
-        raise CnnopsError(f"{name} holds {what}, which is neither a number nor a letter for one")
+        reason = f"{name} holds {what}, which is neither a number nor a letter for one"
+        raise CnnopsError(reason + INSTEAD[what])
     elif isinstance(cell, int) and cell not in _INTEGERS:
         raise CnnopsError(f"{name} holds an integer past 64 bits: {_cut(str(cell))}")
 

@@ -31,7 +31,8 @@ _PICTURE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
 _MOST_SHOWN = 40
 _PIECE = 1 << 20
 
-_NUMBER = re.compile(r"-?(Infinity|\d+(\.\d*)?([eE][+-]?\d+)?)|NaN")
+_NUMBER = re.compile(r"[+-]?(nan|inf(inity)?|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", re.IGNORECASE)
+"""With spellings that JSON does not have: its error says what it has."""
 
 
 class Reading(NamedTuple):

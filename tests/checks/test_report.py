@@ -84,3 +84,11 @@ def test_nan_on_both_sides_names_the_option():
         "each of them is NaN or infinite on one side or both",
         "1 of them NaN on both sides, which --equal-nan takes as equal",
     ]
+
+
+def test_numbers_read_back_by_way_of_float64():
+    result, expected = np.float32([7.0385307e-26]), np.float32([-7.0385307e-26])
+    exact = {"tolerance": lambda *_: Tolerance(0, 0, None, False)}
+    *_, absolute, _, _, row = words(result, expected, **exact)
+    assert absolute.endswith("at [0]: 7.0385307e-26, expected -7.0385307e-26")
+    assert row.split() == ["[0]", "7.0385307e-26", "-7.0385307e-26"]

@@ -1,5 +1,7 @@
 """JSON text at its edges: what is lost nowhere, and what is refused."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.json_text import format_array, parse_array, round_decimals
+from cnnops_cli.tensors.json_text import format_array, parse_array, parse_object, round_decimals
+from cnnops_cli.tensors.letters import parse_letters
 
 FLOATS = (np.float16, np.float32, np.float64)
 INTEGERS = (np.int8, np.int64, np.uint8, np.uint64)
@@ -115,3 +118,102 @@ def test_rounding_goes_by_the_exact_value(dtype):
 
 def test_rounding_does_not_round_twice():
     assert format_array(np.array([2.675, 1e300]), 2) == b"[2.67,1e+300]"
+
+
+def from_bits(*bits):
+    """Float32 of these bits, of both signs."""
+    positive = np.array(bits, np.uint32).view(np.float32)
+    return np.concatenate([positive, -positive])
+
+
+def rounded_once(text, dtype):
+    """The float nearest to the exact decimal, of the neighbours of a first guess; ties to even."""
+    bits, exact = np.dtype(dtype).str.replace("f", "u"), Fraction(text)
+    near = [np.nextafter(dtype(text), dtype(end)) for end in (-np.inf, np.inf)] + [dtype(text)]
+    near = [value for value in near if np.isfinite(value)]
+    return min(near, key=lambda v: (abs(Fraction(float(v)) - exact), v.view(bits) % 2))
+
+
+# 0x15AE43FD is all that tests/benchmarks/float_text.py finds among float32.
+WRONG_BY_WAY_OF_DOUBLE = from_bits(0x15AE43FD)
+
+
+def test_a_float32_that_a_double_rounds_away_has_one_digit_more():
+    assert format_array(WRONG_BY_WAY_OF_DOUBLE) == b"[7.0385307e-26,-7.0385307e-26]"
+    assert format_array(WRONG_BY_WAY_OF_DOUBLE[0]) == b"7.0385307e-26"
+    assert format_array(WRONG_BY_WAY_OF_DOUBLE[:1], 33) == b"[7.0385307e-26]"
+    assert format_array(np.float32([np.nan, WRONG_BY_WAY_OF_DOUBLE[1]])) == b"[NaN,-7.0385307e-26]"
+    assert format_array(np.float64([7.038531e-26])) == b"[7.038531e-26]"
+    assert (
+        format_array(np.full((2, 1 << 17), WRONG_BY_WAY_OF_DOUBLE[0])).count(b"07e-26") == 1 << 18
+    )
+
+
+def test_float32_comes_back_rounded_once_and_twice():
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 0x7F800000, 100_000, dtype=np.uint32)
+    edges = [0, 1, 2, 0x7FFFFF, 0x800000, 0x7F7FFFFF, *range(0x15AE43F0, 0x15AE4410)]
+    powers = np.arange(1, 255, dtype=np.uint32) << 23
+    values = from_bits(*bits, *edges, *powers, *(powers - 1), *(powers + 1))
+    text = format_array(values)
+    twice = parse_array(text, "x").astype(np.float32)
+    np.testing.assert_array_equal(twice.view(np.uint32), values.view(np.uint32))
+    for value, digits in list(zip(values, text[1:-1].decode().split(","), strict=True))[::97]:
+        assert rounded_once(digits, np.float32) == value
+
+
+def test_every_float16_comes_back_rounded_once_and_twice():
+    values = np.arange(0x10000, dtype=np.uint16).view(np.float16)
+    values = values[np.isfinite(values)]
+    text = format_array(values)
+    twice = parse_array(text, "x").astype(np.float16)
+    np.testing.assert_array_equal(twice.view(np.uint16), values.view(np.uint16))
+    for value, digits in list(zip(values, text[1:-1].decode().split(","), strict=True))[::13]:
+        assert rounded_once(digits, np.float16) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (b"[-0, 0.5]", [-0.0, 0.5]),
+        (b"[0, -0, 0.0, -0.0, -0e1]", [0.0, -0.0, 0.0, -0.0, -0.0]),
+        (b"[-0 ,\n-0\r\n,\t-0\t, NaN]", [-0.0, -0.0, -0.0, np.nan]),
+        (b"[[-0], [Infinity]]", [[-0.0], [np.inf]]),
+        (b"[1e-0, 0, -0.5, 1e-05]", [1.0, 0.0, -0.5, 1e-05]),
+        (b"[-0, 1e-0]", [-0.0, 1.0]),
+    ],
+)
+def test_minus_zero_beside_fractions_keeps_its_sign(text, values):
+    array, expected = parse_array(text, "x"), np.array(values)
+    np.testing.assert_array_equal(array, expected, strict=True)
+    np.testing.assert_array_equal(np.signbit(array), np.signbit(expected))
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype"),
+    [
+        (b"[-0]", np.int64),
+        (b"-0", np.int64),
+        (b"[-0, 1]", np.int64),
+        (b"[-0, 18446744073709551615]", np.uint64),
+    ],
+)
+def test_minus_zero_among_integers_is_the_integer_0(text, dtype):
+    """As Python's is, also where the integers then meet float32."""
+    array = parse_array(text, "x")
+    assert array.dtype == dtype
+    assert array.ravel()[0] == 0
+
+
+def test_minus_zero_in_an_object():
+    text = b'{"bias": [-0, 0.5], "weight": [-0, 1], "num_batches_tracked": -0}'
+    arrays = parse_object(text, "x", ["bias", "weight", "num_batches_tracked"])
+    assert format_array(arrays["bias"]) == b"[-0.0,0.5]"
+    assert format_array(arrays["weight"]) == b"[0,1]"
+    assert format_array(arrays["num_batches_tracked"]) == b"0"
+
+
+def test_minus_zero_beside_letters():
+    assert parse_letters(b"[a, -0, 0.5]", "x").tolist() == ["a", -0.0, 0.5]
+    assert str(parse_letters(b"[a, -0, 0.5]", "x")[1]) == "-0.0"
+    assert str(parse_letters(b"[a, -0, 5]", "x")[1]) == "0"

@@ -150,3 +150,12 @@ def test_integers_stay_exact_beside_each_other_and_become_fractions_beside_one()
     assert same_as_whole(f"[{integers},NaN]".encode())[0] == "float64"
     assert same_as_whole(f"[{integers},{2**64 - 1}]".encode())[0] == "uint64"
     assert "past 64 bits" in same_as_whole(f"[{integers},-1,{2**64 - 1}]".encode())
+
+
+def test_minus_zero_has_its_sign_where_another_piece_holds_the_fraction():
+    integers = ",".join(["-0", "1"] * 60)
+    for text in (f"[{integers},0.5]", f"[0.5,{integers}]", f"[{integers},NaN]"):
+        assert same_as_whole(text.encode())[0] == "float64"
+        array = read_array(io.BytesIO(text.encode()), "x")
+        assert np.count_nonzero(np.signbit(array)) == 60
+    assert same_as_whole(f"[{integers}]".encode())[0] == "int64"

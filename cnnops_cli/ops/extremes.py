@@ -1,0 +1,90 @@
+"""Normalising channels for which float64 overflows or underflows between input and result.
+
+A number is a fraction and a power of two here, which are multiplied apart from each other and meet
+in the result.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.channel_blocks import Block
+from cnnops_cli.ops.coefficients import HUGE
+
+_NOTHING = -10_000
+"""An exponent below all there are, for zero."""
+
+
+class Extremes(NamedTuple):
+    """Which channels are normalised here, and with what; each array is of shape (C,).
+
+    The result is ``(x / 2**exponent - mean - rest) * 2**exponent * (scale * 2**power) + bias``.
+    """
+
+    here: Array
+    mean: Array
+    rest: Array
+    exponent: Array
+    scale: Array
+    power: Array
+    bias: Array
+
+    def values(self, source: Array, block: Block) -> Array:
+        """What a block becomes; only the channels that are normalised here count."""
+        mean, rest, exponent, scale, power, bias = map(block.along, self[1:])
+        distance = np.ldexp(source.astype(np.float64), -exponent) - mean - rest
+        fraction, own = np.frexp(distance)
+        fraction *= scale
+        own += exponent + power
+        result: Array = np.ldexp(fraction, own) + bias
+        beyond = np.isinf(result)
+        if beyond.any():  # a bias of the other sign may bring it back
+            quarters = np.ldexp(fraction, own - 2) + bias / 4
+            np.ldexp(quarters, 2, out=result, where=beyond)
+        return result
+
+
+def extremes(
+    factors: Array,
+    statistics: tuple[Array, Array, Array, Array | None],
+    weight: Array,
+    bias: Array,
+    eps: float,
+) -> Extremes | None:
+    """Find the channels that are not ordinary, and what they are normalised with.
+
+    Parameters
+    ----------
+    factors : numpy.ndarray of float64, shape (2, C) or (3, C)
+        The coefficients of ``(x - centre) * scale + offset``.
+    statistics : tuple of numpy.ndarray
+        Mean, what that leaves of the mean, variance, and the exponent that they are scaled by.
+    weight, bias : numpy.ndarray of float64
+    eps : float
+
+    Returns
+    -------
+    Extremes or None
+        None where all channels are ordinary.
+    """
+    mean, rest, variance, exponent = statistics
+    sizes = np.abs(factors)
+    ordinary = (sizes < HUGE).all(0) & ((sizes[-2] > 1 / HUGE) | (weight == 0))
+    of_variance: Array | int = 0
+    if exponent is None:
+        exponent = np.where(np.abs(mean) < HUGE, 0, 2)  # so that no distance overflows
+        mean = np.ldexp(mean, -exponent)
+    else:
+        of_variance = 2 * exponent
+        ordinary &= exponent == 0
+    if ordinary.all():
+        return None
+    top = np.where(variance == 0, _NOTHING, np.frexp(variance)[1] + of_variance)
+    half = np.maximum(top, math.frexp(eps)[1] if eps else _NOTHING) // 2
+    total = np.ldexp(variance, of_variance - 2 * half) + np.ldexp(eps, -2 * half)
+    fraction, power = np.frexp(weight)
+    columns = (mean, rest, exponent, fraction / np.sqrt(total), power - half, bias)
+    shape = (factors.shape[1],)
+    return Extremes(~ordinary, *(np.broadcast_to(column, shape) for column in columns))
