@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cnnops_cli.commands.deliver import deliver
 from cnnops_cli.commands.delivery import Delivery
-from cnnops_cli.commands.operands import check_standard_input, read_tensors
+from cnnops_cli.commands.operands import announce_terminal, check_standard_input, read_tensors
 from cnnops_cli.commands.watch import watching_tiles
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import PLAIN, STDIN, Reading
@@ -41,6 +41,7 @@ def run(
         The other TENSOR arguments.
     """
     texts = inputs or [STDIN]
+    announce_terminal(command, settings, *texts, *operands.values(), settings.expect)
     if settings.lines:
         from cnnops_cli.commands.lines import answer_lines
 
