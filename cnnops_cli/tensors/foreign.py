@@ -154,7 +154,10 @@ def _as_table(start: bytes, suffix: str) -> _Format | None:
     match = _COLUMNS.match(start)
     if match is None and suffix not in _TABLES:
         return None
-    mark = _TABLES.get(suffix) or match["mark"].decode().replace("\t", "\\t")  # type: ignore[index]
+    if match:
+        mark = match["mark"].decode().replace("\t", "\\t")
+    else:
+        mark = ";" if b";" in start else _TABLES[suffix]
     options = "" if mark == " " else f", delimiter='{mark}'"
     options += "" if match else ", skiprows=1"
     program = f"import numpy; numpy.save({{npy}}, numpy.loadtxt({{file}}{options}))"

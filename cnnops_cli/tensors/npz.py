@@ -132,9 +132,11 @@ class Archive:
                 _write_member(archive, _stored_name(name), array)
 
     def _copy(self, member: zipfile.ZipInfo, archive: zipfile.ZipFile) -> None:
-        copied = copy(member)
+        copied, content = copy(member), self._content(member)
+        first = next(content, b"")  # what cannot be read, zipfile may not write either
         with archive.open(copied, "w", force_zip64=True) as target:
-            for piece in self._content(member):
+            target.write(first)
+            for piece in content:
                 target.write(piece)
         copied.external_attr = member.external_attr  # which zipfile sets where it is 0
 

@@ -117,11 +117,6 @@ def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, T
         If there is no such file, it is neither, or it holds another name.
     """
     name = f"{argument} {path}"
-
-    def check(names: Iterable[str]) -> None:
-        for key in names:
-            check_word(f"{name} holds a name that is not known:", key, accepted)
-
     with open_file(path, argument) as file:
         stream, size = whole(file)
         with naming_format(stream, name, path):
@@ -129,14 +124,22 @@ def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, T
                 from cnnops_cli.tensors.npz import Archive
 
                 archive = Archive(stream, size, name)
-                check(archive.names)
-                weak, arrays = False, {key: archive.read(key) for key in archive.names}
+                names = _known(archive.names, name, accepted)
+                if not names:
+                    raise CnnopsError(f"{name} holds no array; expected {', '.join(accepted)}")
+                weak, arrays = False, {key: archive.read(key) for key in names}
             else:
                 from cnnops_cli.tensors.json_text import parse_object
 
                 weak, arrays = True, parse_object(stream.read(), name, accepted)
-                check(arrays)
+                _known(arrays, name, accepted)
     return {key: Tensor(array, f"{name}:{key}", weak) for key, array in arrays.items()}
+
+
+def _known(names: Iterable[str], name: str, accepted: Sequence[str]) -> list[str]:
+    for key in names:
+        check_word(f"{name} holds a name that is not known:", key, accepted)
+    return list(names)
 
 
 def is_inline(text: str) -> bool:

@@ -267,9 +267,7 @@ def test_standard_input_is_closed(cnnops):
 
 def test_on_a_terminal_the_answers_are_lines_too(terminal):
     screen = terminal(*CONV, typed=b"[[1,2],[3,4]]\n[[0,0],[0,1]]\n\x04")
-    notice = (
-        "cnnops conv: reading JSON, one tensor per line, from the terminal; end with Ctrl-D\n"
-    )
+    notice = "cnnops conv: reading JSON, one tensor per line, from the terminal; end with Ctrl-D\n"
     assert (screen.status, screen.raw) == (0, f"{notice}[[4321]]\n[[1000]]\n")
 
 
