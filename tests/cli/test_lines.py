@@ -90,6 +90,7 @@ def test_a_pipe_that_would_not_wait_is_waited_for(cnnops):
         pipe.write(b"[[1,2],[3,4]]\n")
         pipe.close()
         assert process.communicate(timeout=20) == (b"[[4321]]\n", b"")
+    assert not os.get_blocking(reading)  # others read from it too
     os.close(reading)
 
 
