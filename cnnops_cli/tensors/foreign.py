@@ -44,6 +44,9 @@ _PYTORCH = _Format(
     ".pt .pth .ckpt",
     b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19",
 )
+_TORCHSCRIPT = _Format(
+    "a TorchScript file", _arrays("torch", "torch.jit.load({file}, 'cpu').state_dict()"), ""
+)
 _SAFETENSORS = _Format(
     "a safetensors file",
     _arrays("safetensors.numpy", "safetensors.numpy.load_file({file})"),
@@ -130,7 +133,7 @@ def _in_zip(stream: BinaryIO, suffix: str) -> _Format | None:
     except Exception:  # whatever zipfile raises; what was wrong has been said
         return _by_suffix(suffix)
     if any(name.endswith("data.pkl") for name in names):
-        return _PYTORCH
+        return _TORCHSCRIPT if any("/code/" in name for name in names) else _PYTORCH
     return None if any(name.endswith(".npy") for name in names) else _by_suffix(suffix)
 
 

@@ -33,6 +33,7 @@ def zipped(*names):
 
 
 TORCH = zipped("w/data.pkl", "w/version", "w/data/0")
+SCRIPT = zipped("w/data.pkl", "w/code/__torch__.py", "w/constants.pkl")
 OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19." + b"\x80\x02M\xe9\x03."
 SAFETENSORS = struct.pack("<Q", 64) + b'{"w":{"dtype":"F32"' + b" " * 45
 HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(100)
@@ -45,6 +46,7 @@ CASES = [
     ("w.npz", TORCH, "a PyTorch file", "numpy.savez('w.npz.npz', **w)"),
     ("w.npy", TORCH, "a PyTorch file", "numpy.save('w.npy.npy', w)"),
     ("w", TORCH, "a PyTorch file", "torch.load('w', 'cpu', weights_only=True)"),
+    ("w.pt", SCRIPT, "a TorchScript file", "torch.jit.load('w.pt', 'cpu').state_dict()"),
     ("w.safetensors", SAFETENSORS, "a safetensors file", "load_file('w.safetensors')"),
     ("w", SAFETENSORS, "a safetensors file", "load_file('w')"),
     ("m.onnx", PROTOBUF, "an ONNX model", "onnx.load('m.onnx').graph.initializer}"),
