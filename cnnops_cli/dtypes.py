@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.words import DTYPES
+from cnnops_cli.words import DTYPES, shortened
 
 Array = npt.NDArray[Any]
 
@@ -16,7 +16,7 @@ TWICE_ROUNDED = np.float32(7.0385307e-26)
 tests/benchmarks/float_text.py tries them all."""
 SHORTEST, READS_BACK = b"7.038531e-26", b"7.0385307e-26"
 
-_KINDS = {"O": "object", "S": "bytes", "U": "string", "V": "structured"}
+_KINDS = {"O": "object", "S": "bytes", "U": "string", "T": "string"}
 
 
 def as_array(value: npt.ArrayLike, name: str, beside: np.dtype[Any] | None = None) -> Array:
@@ -56,11 +56,23 @@ def as_array(value: npt.ArrayLike, name: str, beside: np.dtype[Any] | None = Non
 def check_supported(dtype: np.dtype[Any], name: str) -> None:
     """Refuse a dtype that no operator computes with."""
     if not _is_supported(dtype):
-        kind = _KINDS.get(dtype.kind, dtype.name)
         raise CnnopsError(
-            f"{name} has dtype {kind}; accepted are float16, float32, float64, bool and all sizes "
-            "of int and uint"
+            f"{name} has dtype {_kind(dtype)}; accepted are float16, float32, float64, bool and "
+            "all sizes of int and uint"
         )
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    """Name a dtype that is not supported."""
+    if dtype.names is not None:
+        return "structured"
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return f"subarray, {_kind(base)} {shortened(str(shape))}"
+    if dtype.type is np.void:
+        hint = ", which bfloat16 is stored as" if dtype.itemsize == 2 else ""
+        return f"void (raw bytes{hint})"
+    return _KINDS.get(dtype.kind, dtype.name)
 
 
 @cache

@@ -28,19 +28,11 @@ def status_of(path: str) -> os.stat_result | None:
 
 
 def real_path(path: str) -> str:
-    """Return the path without symbolic links.
-
-    Raises
-    ------
-    CnnopsError
-        If the path begins at a working directory that is gone.
-    """
+    """Return the path without symbolic links, or as it is where the working directory is gone."""
     try:
         return os.path.realpath(path)
-    except FileNotFoundError as error:
-        raise CnnopsError(f"cannot reach {path}: the working directory is gone") from error
-    except (OSError, ValueError) as error:
-        raise CnnopsError(f"cannot reach {path}: {system_reason(error)}") from error
+    except (OSError, ValueError):
+        return path
 
 
 def is_directory(path: str) -> bool:

@@ -38,8 +38,33 @@ def check_word(name: str, word: str, accepted: Sequence[str], or_else: str = "")
     """
     if word not in accepted:
         raise CnnopsError(
-            f"{name} {word!r} is not one of {', '.join(accepted)}{or_else}{suggest(word, accepted)}"
+            f"{name} {shortened(repr(word))} is not one of {', '.join(accepted)}{or_else}"
+            f"{suggest(word, accepted)}"
         )
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Show the start of a text that an error line has no room for.
+
+    Examples
+    --------
+    >>> shortened("[1,2,3,4,5,6]", most=8)
+    '[1,2,3,4…'
+    """
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """List names; where they are many, the first and the number of the others.
+
+    Examples
+    --------
+    >>> listed(["weight", "bias", "running_mean", "running_var"], most=2)
+    'weight, bias and 2 others'
+    """
+    if len(names) <= most + 1:
+        return ", ".join(map(shortened, names))
+    return f"{', '.join(map(shortened, names[:most]))} and {len(names) - most} others"
 
 
 def suggest(word: str, accepted: Sequence[str]) -> str:

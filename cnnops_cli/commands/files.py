@@ -44,7 +44,7 @@ def _name(text: str, directory: str) -> str:
             f"INPUT {what}, which has no name for a result in {directory}; name a file instead"
         )
     path, member = split_member(text)
-    name = Path(path if member is None else member).name or Path(path).stem
+    name = Path(path if member is None else member.removesuffix(".npy")).name or Path(path).stem
     is_kept = Path(name).suffix in SUFFIXES or is_picture(name)
     return name if member is None and is_kept else f"{name}.npy"
 

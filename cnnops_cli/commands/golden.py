@@ -62,7 +62,12 @@ def _is_same(golden: str, source: str) -> bool:
     (path, member), (other_path, other) = map(split_member, (golden, source))
     if real_path(path) != real_path(other_path):
         return False
-    return member == other or None in (member, other)
+    return _bare(member) == _bare(other) or None in (member, other)
+
+
+def _bare(member: str | None) -> str | None:
+    """Name a member as NumPy does, which takes ``a.npy`` and ``a`` as one."""
+    return member and member.removesuffix(".npy")
 
 
 def deliver_checked(delivery: Delivery, settings: Settings, expected: Tensor | None) -> None:

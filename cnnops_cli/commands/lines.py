@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, TextIO
 
 from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.report import reason_of, report
@@ -15,6 +15,7 @@ from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.npy import NPY_MAGIC
+from cnnops_cli.tensors.pipe import patient
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, Reading, read_json
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import bytes_writer, json_writer
@@ -51,11 +52,10 @@ def answer_lines(
         raise CnnopsError("standard input is closed; --lines reads it")
     gc.enable()  # a short call needs none, but this may run for days
     stdin, failed, number = sys.stdin.buffer, 0, 0
-    os.set_blocking(stdin.fileno(), True)  # else what is not there yet looks like the end
     watched = settings if _is_seen(sys.stdin, sys.stdout) else settings._replace(quiet=True)
     try:
         with progress_of(watched, command, "lines", _size(stdin)) as progress:
-            for number, line in enumerate(_lines(cast(io.BufferedReader, stdin)), 1):
+            for number, line in enumerate(_lines(patient(stdin)), 1):
                 try:
                     delivery = work({"input": _parse(line, reading), **operands})
                     write = json_writer(delivery.output, settings.precision)

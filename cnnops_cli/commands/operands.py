@@ -1,11 +1,13 @@
 """What every command does before its operator: read the tensors, agree on dtype and layout."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 
+from cnnops_cli.commands.report import tell
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops.parallel import using_threads
@@ -48,6 +50,13 @@ def check_standard_input(**texts: str | None) -> None:
         raise CnnopsError(
             f"{' and '.join(from_stdin)} are both - (standard input); only one argument may be"
         )
+
+
+def announce_terminal(command: str, settings: Settings, *texts: str | None) -> None:
+    """Say that a terminal is read, which otherwise looks as if nothing went on."""
+    if STDIN in texts and not settings.quiet and sys.stdin is not None and sys.stdin.isatty():
+        tensors = "JSON, one tensor per line," if settings.lines else "JSON"
+        tell(f"cnnops {command}: reading {tensors} from the terminal; end with Ctrl-D")
 
 
 def _as_laid_out(tensors: dict[str, Tensor], layout: str) -> dict[str, Tensor]:

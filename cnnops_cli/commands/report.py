@@ -4,6 +4,8 @@ import os
 import sys
 
 _STDERR = 2
+_LONGEST = 2000
+"""Letters of a line that can still be found on a screen."""
 
 
 def report(command: str, text: str) -> None:
@@ -15,7 +17,10 @@ def report(command: str, text: str) -> None:
         As the user calls it: ``cnnops conv``.
     text : str
     """
-    tell(f"{command}: error: {printable(' '.join(text.split()))}")
+    line = printable(" ".join(text.split()))
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
+    tell(f"{command}: error: {line}")
 
 
 def tell(text: str) -> None:

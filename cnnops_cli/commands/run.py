@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from cnnops_cli import signals
 from cnnops_cli.commands.deliver import deliver
 from cnnops_cli.commands.delivery import Delivery
-from cnnops_cli.commands.operands import check_standard_input, read_tensors
+from cnnops_cli.commands.operands import announce_terminal, check_standard_input, read_tensors
 from cnnops_cli.commands.watch import watching_tiles
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import PLAIN, STDIN, Reading
@@ -44,6 +44,7 @@ def run(
     """
     signals.begin()
     texts = inputs or [STDIN]
+    announce_terminal(command, settings, *texts, *operands.values(), settings.expect)
     if settings.lines:
         from cnnops_cli.commands.lines import answer_lines
 

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.opening import is_absent
 from cnnops_cli.tensors.read import STDIN, open_archive, split_member
 from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import SUFFIXES
@@ -36,30 +37,29 @@ def golden_path(text: str) -> str:
         raise CnnopsError(f"{_ARGUMENT} {text} names no array: write {text}NAME, or {path}")
     if os.path.isdir(path):
         raise CnnopsError(f"{_ARGUMENT}: {path} is a directory")
-    if not Path(path).parent.is_dir():
-        raise CnnopsError(
-            f"{_ARGUMENT}: {path} cannot be written: no such directory: {Path(path).parent}"
-        )
+    parent = str(Path(path).parent)
+    if is_absent(parent) or os.path.isfile(parent):
+        raise CnnopsError(f"{_ARGUMENT}: {path} cannot be written: no such directory: {parent}")
     return path
 
 
 def is_there(text: str) -> bool:
     """Tell whether there is such a file, and the member in it that the text names."""
     path, member = split_member(text)
-    if member is None or not os.path.exists(path):
-        return os.path.exists(path)
+    if member is None or is_absent(path):
+        return not is_absent(path)
     with open_archive(path, _ARGUMENT) as archive:
-        return member in archive.names
+        return member in archive
 
 
 def golden_writer(text: str, array: Array) -> tuple[str, Writer]:
     """Tell the path of a golden file, and how it is written: an archive keeps its other arrays."""
     path, member = split_member(text)
-    if Path(path).suffix == ".npz" and os.path.exists(path):
+    if Path(path).suffix == ".npz" and not is_absent(path):
         return path, lambda stream: _write_into_archive(stream, path, member, array)
     return path, array_writer(path, member or "output", array)
 
 
 def _write_into_archive(stream: BinaryIO, path: str, member: str | None, array: Array) -> None:
     with open_archive(path, _ARGUMENT) as archive:
-        archive.write_with(stream, member or archive.names[0], array)
+        archive.write_with(stream, member, array)

@@ -3,7 +3,7 @@
 import io
 import math
 import warnings
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -11,12 +11,14 @@ from numpy.lib import format as npy_format
 from cnnops_cli.dtypes import Array, check_supported, native
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.slabs import slabs
+from cnnops_cli.words import shortened
 
 NPY_MAGIC = b"\x93NUMPY"
 
 _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
 """How many bytes tell the length of the header, by version."""
 _LONGEST_HEADER = 10_000
+_PIECE = 1 << 20
 
 
 def read_npy(stream: BinaryIO, size: int | None, name: str, *, header: bool = False) -> Array:
@@ -27,7 +29,7 @@ def read_npy(stream: BinaryIO, size: int | None, name: str, *, header: bool = Fa
     stream : binary stream
         At the first byte of the file; need not be seekable.
     size : int or None
-        How many bytes there are, from that byte on; None where that is not known, of a header.
+        How many bytes there are, from that byte on; None where only their end tells.
     name : str
         What the user calls the file, for errors.
     header : bool
@@ -43,31 +45,54 @@ def read_npy(stream: BinaryIO, size: int | None, name: str, *, header: bool = Fa
     ------
     CnnopsError
         If the header is not one, promises another amount of data than there is, or names a dtype
-        that is not supported. Nothing is allocated before.
+        that is not supported. No memory is taken for data that are not there.
     """
     shape, fortran_order, dtype = _read_header(stream, name)
     check_supported(dtype, name)
     if any(type(length) is not int or length < 0 for length in shape):
-        raise CnnopsError(f"{name} has a shape that is not one of lengths: {shape}")
-    promised = math.prod(shape) * dtype.itemsize
-    held = promised if size is None else size - stream.tell()
-    if promised != held:
-        raise CnnopsError(
-            f"{name} is {'cut short' if promised > held else 'too long'}: its header promises "
-            f"{dtype.name} {shape}, {promised} bytes, but {held} follow"
-        )
+        raise CnnopsError(f"{name} has a shape that is not one of lengths: {shortened(str(shape))}")
+    promise = _Promise(name, dtype, shape)
+    if size is not None:
+        promise.check(size - stream.tell())
     try:
         if header:
             return np.broadcast_to(np.zeros((), native(dtype)), shape)
         array = np.empty(math.prod(shape), native(dtype)).reshape(shape)
     except ValueError as error:
-        raise CnnopsError(f"{name} has a shape that NumPy cannot hold: {shape}") from error
-    in_file_order = array.T if fortran_order else array
-    if in_file_order.flags.c_contiguous and dtype == array.dtype:
-        _fill(stream, array.reshape(-1).view(np.uint8), name)
-    else:
-        _convert(stream, dtype, in_file_order, name)
+        raise CnnopsError(
+            f"{name} has a shape that NumPy cannot hold: {shortened(str(shape))}"
+        ) from error
+    except MemoryError:
+        if size is None:
+            promise.check(_count(stream, promise.bytes))
+        raise
+    promise.check(_read_values(stream, dtype, array.T if fortran_order else array))
+    if size is None and stream.read(1):
+        raise promise.broken("more")
     return array
+
+
+class _Promise(NamedTuple):
+    """What a header says that follows."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def check(self, held: int) -> None:
+        if held != self.bytes:
+            raise self.broken(held)
+
+    def broken(self, held: int | Literal["more"]) -> CnnopsError:
+        fault = "too long" if held == "more" or held > self.bytes else "cut short"
+        return CnnopsError(
+            f"{self.name} is {fault}: its header promises {self.dtype.name} "
+            f"{shortened(str(self.shape))}, {self.bytes} bytes, but {held} follow"
+        )
 
 
 def _read_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -91,22 +116,35 @@ def _read_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np
         raise CnnopsError(f"{name} has no .npy header that can be read") from error
 
 
-def _convert(stream: BinaryIO, dtype: np.dtype[Any], array: Array, name: str) -> None:
-    """Fill an array of any memory order with values in another byte or memory order."""
+def _read_values(stream: BinaryIO, dtype: np.dtype[Any], array: Array) -> int:
+    """Fill an array of any memory order, and return the number of bytes that there were for it."""
+    if array.flags.c_contiguous and dtype == array.dtype:
+        return _fill(stream, array.reshape(-1).view(np.uint8))
+    filled = 0
     for slab in slabs(array):
         data = np.empty(slab.shape, dtype)
-        _fill(stream, data.reshape(-1).view(np.uint8), name)
+        count = _fill(stream, data.reshape(-1).view(np.uint8))
+        filled += count
+        if count < data.nbytes:
+            break
         slab[...] = data
+    return filled
 
 
-def _fill(stream: BinaryIO, data: Array, name: str) -> None:
-    """Fill bytes from a stream that may hand out fewer than were asked for."""
-    view = memoryview(data)  # type: ignore[arg-type]
-    while len(view):
-        count = stream.readinto(view)  # type: ignore[attr-defined]
-        if not count:
-            raise CnnopsError(f"{name} ended {len(view)} bytes before the end of its data")
-        view = view[count:]
+def _fill(stream: BinaryIO, data: Array) -> int:
+    """Fill bytes in pieces, of which some streams make a copy; return how many there were."""
+    view, filled = memoryview(data), 0  # type: ignore[arg-type]
+    while count := stream.readinto(view[filled : filled + _PIECE]):  # type: ignore[attr-defined]
+        filled += count
+    return filled
+
+
+def _count(stream: BinaryIO, most: int) -> int:
+    """Return how many bytes follow, up to a number, without keeping them."""
+    counted = 0
+    while counted < most and (piece := stream.read(min(_PIECE, most - counted))):
+        counted += len(piece)
+    return counted
 
 
 def write_npy(stream: BinaryIO, array: Array) -> None:

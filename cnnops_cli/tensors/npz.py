@@ -1,8 +1,7 @@
 """The .npz format: a zip archive of .npy members."""
 
-import shutil
+import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -12,15 +11,21 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.npy import read_npy, write_npy
+from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy, write_npy
+from cnnops_cli.tensors.pipe import pieces
+from cnnops_cli.words import listed, shortened
 
 _SUFFIX = ".npy"
 _DEFLATE_MOST = 1032
 """Deflate makes at most this many bytes of one."""
+_RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_MOST}
+_OTHER_METHODS = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
+_ENCRYPTED, _PATCH, _STRONGLY_ENCRYPTED, _MASKED = 1 << 0, 1 << 5, 1 << 6, 1 << 13
+_AES = 99
 
 
 class Archive:
-    """An .npz archive that is open for reading.
+    """An .npz archive that is open for reading; its arrays have the names that NumPy gives them.
 
     Parameters
     ----------
@@ -30,22 +35,36 @@ class Archive:
         How many bytes it holds.
     name : str
         What the user calls it, for errors.
-
-    Attributes
-    ----------
-    names : list of str
-        The arrays in it.
     """
 
     def __init__(self, stream: BinaryIO, size: int, name: str) -> None:
         self._size = size
         self._name = name
-        try:
+        with _naming_damage(name, "is not a .npz archive that can be read"):
             self._zip = zipfile.ZipFile(stream)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
-            raise CnnopsError(f"{name} is not a .npz archive that can be read: {error}") from error
-        members = self._zip.namelist()
-        self.names = [member[: -len(_SUFFIX)] for member in members if member.endswith(_SUFFIX)]
+        stored = self._zip.namelist()
+        self._stored = {member.removesuffix(_SUFFIX): member for member in stored}
+        self._stored |= {member: member for member in stored}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._stored
+
+    @property
+    def names(self) -> list[str]:
+        """The arrays in it, each once."""
+        short = {member: member.removesuffix(_SUFFIX) for member in self._zip.namelist()}
+        return [
+            name if self._stored[name] == member else member
+            for member, name in short.items()
+            if member.endswith(_SUFFIX) or self._begins_as_array(member)
+        ]
+
+    def _begins_as_array(self, member: str) -> bool:
+        try:
+            with self._open(member, "") as stream:
+                return stream.read(len(NPY_MAGIC)) == NPY_MAGIC
+        except CnnopsError:
+            return False
 
     def read(self, name: str | None, *, header: bool = False) -> Array:
         """Read the named array, or the only one; or its header, as `read_npy`.
@@ -56,76 +75,119 @@ class Archive:
             If there is no such array, several and no name, or the member is damaged or lies about
             its size.
         """
-        if name is None and len(self.names) == 1:
-            name = self.names[0]
-        if name is None or name not in self.names:
-            lacks = "" if name is None else f"has no array {name!r}; it "
-            hint = f"; name one, as {self._name}:{self.names[0]}" if self.names else ""
-            held = ", ".join(self.names) or "no array"
-            raise CnnopsError(f"{self._name} {lacks}holds {held}{hint}")
-        return self._read_member(
-            self._zip.getinfo(name + _SUFFIX), f"{self._name}:{name}", header=header
-        )
+        if name is None or name not in self:
+            names = self.names
+            if name is not None or len(names) != 1:
+                lacks = "" if name is None else f"has no array {shortened(repr(name))}; it "
+                hint = f"; name one, as {self._name}:{shortened(names[0])}" if names else ""
+                raise CnnopsError(f"{self._name} {lacks}holds {listed(names) or 'no array'}{hint}")
+            name = names[0]
+        member, shown = self._stored[name], f"{self._name}:{shortened(name)}"
+        size = self._zip.getinfo(member).file_size
+        with self._open(member, shown) as stream:
+            if not stream.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC):
+                raise CnnopsError(f"{shown} is not an array: a member of .npz holds .npy data")
+            return read_npy(stream, size, shown, header=header)  # type: ignore[arg-type]
 
-    def _read_member(self, member: zipfile.ZipInfo, name: str, *, header: bool) -> Array:
-        ratio = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_MOST}.get(
-            member.compress_type
-        )
-        if ratio is None:
-            raise CnnopsError(f"{name} is compressed by a method other than deflate")
-        held = min(member.compress_size, self._size)
-        if member.file_size > held * ratio:
+    @contextmanager
+    def _open(self, member: str, name: str) -> Iterator[zipfile.ZipExtFile]:
+        """Open a member that does not take more memory than it promises."""
+        info = self._zip.getinfo(member)
+        if unusual := _unusual(info):
+            raise CnnopsError(f"{name} is {unusual}; accepted are members stored or deflated")
+        held = min(info.compress_size, self._size)
+        if info.file_size > held * _RATIOS[info.compress_type]:
             raise CnnopsError(
-                f"{name} cannot hold the {member.file_size} bytes that it promises in {held}"
+                f"{name} cannot hold the {info.file_size} bytes that it promises in {held}"
             )
-        with _naming_damage(name), self._zip.open(member) as stream:
-            return read_npy(
-                stream,  # type: ignore[arg-type]
-                member.file_size,
-                name,
-                header=header,
-            )
+        with _naming_damage(name), self._zip.open(info) as stream:
+            yield stream  # type: ignore[misc]
 
-    def write_with(self, stream: BinaryIO, name: str, array: Array) -> None:
+    def write_with(self, stream: BinaryIO, name: str | None, array: Array) -> None:
         """Write the archive with one array replaced or added; what else it holds stays as it is.
+
+        Parameters
+        ----------
+        stream : binary stream
+        name : str or None
+            The only array's, where there is no name.
+        array : numpy.ndarray
 
         Raises
         ------
         CnnopsError
             If something else in it is damaged.
         """
-        with zipfile.ZipFile(stream, "w") as archive:
+        name = self.names[0] if name is None else name
+        replaced = self._zip.getinfo(self._stored[name]) if name in self else None
+        with zipfile.ZipFile(stream, "w") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other members that have a name in common
+            archive.comment = self._zip.comment
             for member in self._zip.infolist():
-                if member.filename == name + _SUFFIX:
-                    _write_member(archive, name, array)
-                    continue
-                with (
-                    _naming_damage(f"{self._name}:{member.filename.removesuffix(_SUFFIX)}"),
-                    self._zip.open(member) as source,
-                    archive.open(copy(member), "w", force_zip64=True) as target,
-                ):
-                    shutil.copyfileobj(source, target)
-            if name not in self.names:
-                _write_member(archive, name, array)
+                if member is replaced:
+                    _write_member(archive, member.filename, array)
+                elif replaced is None or member.filename != replaced.filename:
+                    self._copy(member, archive)
+            if replaced is None:
+                _write_member(archive, _stored_name(name), array)
+
+    def _copy(self, member: zipfile.ZipInfo, archive: zipfile.ZipFile) -> None:
+        copied, content = copy(member), self._content(member)
+        first = next(content, b"")  # what cannot be read, zipfile may not write either
+        with archive.open(copied, "w", force_zip64=True) as target:
+            target.write(first)
+            for piece in content:
+                target.write(piece)
+        copied.external_attr = member.external_attr  # which zipfile sets where it is 0
+
+    def _content(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
+        name = f"{self._name}:{shortened(member.filename.removesuffix(_SUFFIX))}"
+        unusual = _unusual(member)
+        if unusual == "encrypted":
+            raise CnnopsError(f"{name} is encrypted, and cannot be kept as it is")
+        fault = f"is {unusual}, and cannot be kept as it is" if unusual else "is damaged"
+        with _naming_damage(name, fault), self._zip.open(member) as source:
+            yield from pieces(source)  # type: ignore[arg-type]
+
+
+def _unusual(member: zipfile.ZipInfo) -> str | None:
+    """Say what of a member is not as `numpy.savez` and `numpy.savez_compressed` write it."""
+    if member.flag_bits & (_ENCRYPTED | _STRONGLY_ENCRYPTED | _MASKED):
+        return "encrypted"
+    if member.flag_bits & _PATCH:
+        return "a patch of other data"
+    if member.compress_type in _RATIOS:
+        return None
+    method = _OTHER_METHODS.get(member.compress_type, f"method {member.compress_type}")
+    return f"compressed by {method}" if member.compress_type != _AES else "encrypted"
 
 
 @contextmanager
-def _naming_damage(name: str) -> Iterator[None]:
+def _naming_damage(name: str, fault: str = "is damaged") -> Iterator[None]:
+    """Name what cannot be read."""
     try:
         yield
-    except CnnopsError:
+    except (CnnopsError, MemoryError):
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise CnnopsError(f"{name} is damaged: {error}") from error
+    except Exception as error:  # whatever zipfile and its decoders raise
+        if isinstance(error, OSError) and error.strerror:
+            raise CnnopsError(f"{name} cannot be read: {error.strerror}") from error
+        raise CnnopsError(
+            f"{name} {fault}: {shortened(str(error) or 'it ends too early')}"
+        ) from error
 
 
 def write_npz(stream: BinaryIO, arrays: dict[str, Array]) -> None:
     """Write an archive, without compression; the same arrays give the same bytes."""
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
-            _write_member(archive, name, array)
+            _write_member(archive, _stored_name(name), array)
 
 
-def _write_member(archive: zipfile.ZipFile, name: str, array: Array) -> None:
-    with archive.open(zipfile.ZipInfo(name + _SUFFIX), "w", force_zip64=True) as member:
-        write_npy(member, np.asarray(array))  # type: ignore[arg-type]
+def _stored_name(name: str) -> str:
+    return name if name.endswith(_SUFFIX) else name + _SUFFIX
+
+
+def _write_member(archive: zipfile.ZipFile, member: str, array: Array) -> None:
+    with archive.open(zipfile.ZipInfo(member), "w", force_zip64=True) as stream:
+        write_npy(stream, np.asarray(array))  # type: ignore[arg-type]

@@ -6,18 +6,26 @@ What reads JSON and archives is imported where there is some: a small call is mo
 import io
 import os
 import re
-import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy
+from cnnops_cli.tensors.opening import (
+    array_or_whole,
+    arriving,
+    is_absent,
+    naming_format,
+    open_file,
+    opened,
+    whole,
+)
 from cnnops_cli.tensors.tensor import Tensor
-from cnnops_cli.words import PICTURE_SUFFIXES, check_word
+from cnnops_cli.words import PICTURE_SUFFIXES, check_word, shortened
 
 if TYPE_CHECKING:
     from cnnops_cli.tensors.npz import Archive
@@ -29,7 +37,6 @@ ZIP_MAGIC = b"PK"
 _PICTURE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
 
 _MOST_SHOWN = 40
-_PIECE = 1 << 20
 
 _NUMBER = re.compile(r"[+-]?(nan|inf(inity)?|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", re.IGNORECASE)
 """With spellings that JSON does not have: its error says what it has."""
@@ -82,16 +89,18 @@ def read_tensor(text: str, argument: str, reading: Reading = PLAIN) -> Tensor:
     if is_inline(text):
         return _read_inline(text, argument, reading)
     path, member = split_member(text)
-    option = "" if argument == INPUT_ARGUMENT else f"{argument} "
-    with _open(path, argument) as (stream, size):
-        if _starts_with(stream, ZIP_MAGIC) or path.endswith(".npz"):
-            from cnnops_cli.tensors.npz import Archive
+    name = path if argument == INPUT_ARGUMENT else f"{argument} {path}"
+    with open_file(path, argument) as file:
+        stream, size = array_or_whole(file, path)
+        with naming_format(stream, name, path):
+            if size is not None and (_starts_with(stream, ZIP_MAGIC) or path.endswith(".npz")):
+                from cnnops_cli.tensors.npz import Archive
 
-            array = Archive(stream, size, option + path).read(member, header=reading.headers)
-            return Tensor(array, option + text, weak=False)
-        if Path(path).suffix.lower() in PICTURE_SUFFIXES:
-            return _read_picture(stream, option + text, reading)
-        return _read_plain(stream, size, option + text, reading)
+                array = Archive(stream, size, name).read(member, header=reading.headers)
+                return Tensor(array, name + text.removeprefix(path), weak=False)
+            if Path(path).suffix.lower() in PICTURE_SUFFIXES:
+                return _read_picture(stream, name, reading)
+            return _read_plain(stream, size, name, reading)
 
 
 def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, Tensor]:
@@ -109,25 +118,35 @@ def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, T
         If there is no such file, it is neither, or it holds another name.
     """
     name = f"{argument} {path}"
-    with _open(path, argument) as (stream, size):
-        if _starts_with(stream, ZIP_MAGIC):
-            from cnnops_cli.tensors.npz import Archive
+    with open_file(path, argument) as file:
+        stream, size = whole(file)
+        with naming_format(stream, name, path):
+            if _starts_with(stream, ZIP_MAGIC):
+                from cnnops_cli.tensors.npz import Archive
 
-            archive = Archive(stream, size, name)
-            weak, arrays = False, {key: archive.read(key) for key in archive.names}
-        else:
-            from cnnops_cli.tensors.json_text import parse_object
+                archive = Archive(stream, size, name)
+                names = _known(archive.names, name, accepted)
+                if not names:
+                    raise CnnopsError(f"{name} holds no array; expected {', '.join(accepted)}")
+                weak, arrays = False, {key: archive.read(key) for key in names}
+            else:
+                from cnnops_cli.tensors.json_text import parse_object
 
-            weak, arrays = True, parse_object(stream.read(), name, accepted)
-    for key in arrays:
-        check_word(f"{name} holds a name that is not known:", key, accepted)
+                weak, arrays = True, parse_object(stream.read(), name, accepted)
+                _known(arrays, name, accepted)
     return {key: Tensor(array, f"{name}:{key}", weak) for key, array in arrays.items()}
+
+
+def _known(names: Iterable[str], name: str, accepted: Sequence[str]) -> list[str]:
+    for key in names:
+        check_word(f"{name} holds a name that is not known:", key, accepted)
+    return list(names)
 
 
 def is_inline(text: str) -> bool:
     """Tell whether an argument is JSON text itself, and no file's name."""
     inline = text.lstrip()
-    return inline.startswith("[") or bool(_NUMBER.fullmatch(inline) and not os.path.exists(text))
+    return inline.startswith("[") or bool(_NUMBER.fullmatch(inline) and is_absent(text))
 
 
 @contextmanager
@@ -141,7 +160,8 @@ def open_archive(path: str, argument: str) -> "Iterator[Archive]":
     """
     from cnnops_cli.tensors.npz import Archive
 
-    with _open(path, argument) as (stream, size):
+    with opened(path, argument) as file:
+        stream, size = whole(file)
         yield Archive(stream, size, f"{argument} {path}")
 
 
@@ -149,9 +169,8 @@ def _read_inline(text: str, argument: str, reading: Reading) -> Tensor:
     try:
         return read_json(io.BytesIO(os.fsencode(text)), argument, reading)
     except CnnopsError as error:
-        shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
-        hint = f"; for the file of this name write ./{text}" if os.path.exists(text) else ""
-        raise CnnopsError(f"{error}: {shown!r}{hint}") from None
+        hint = f"; for the file of this name write ./{text}" if not is_absent(text) else ""
+        raise CnnopsError(f"{error}: {shortened(text, _MOST_SHOWN)!r}{hint}") from None
 
 
 def _numbers_or_letters(
@@ -176,21 +195,23 @@ def _read_stdin(argument: str, reading: Reading) -> Tensor:
     name = "standard input" if argument == INPUT_ARGUMENT else f"{argument}, standard input,"
     if sys.stdin is None:
         raise CnnopsError(f"{name} is closed; name a file instead")
-    pipe = cast(io.BufferedReader, sys.stdin.buffer)
     try:
-        if reading.headers and pipe.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC):
-            return Tensor(read_npy(pipe, None, name, header=True), argument, weak=False)
-        stream, size = _read_whole(pipe)
+        stream, size = arriving(sys.stdin.buffer)
+        with naming_format(stream, name):
+            if size is not None and _starts_with(stream, ZIP_MAGIC):
+                raise CnnopsError(f"{name} is an archive; name the .npz file instead")
+            return _read_plain(stream, size, name, reading)._replace(name=argument)
     except OSError as error:
-        raise CnnopsError(f"{name} cannot be read: {error.strerror}") from error
-    if _starts_with(stream, ZIP_MAGIC):
-        raise CnnopsError(f"{name} is an archive; name the .npz file instead")
-    return _read_plain(stream, size, name, reading)._replace(name=argument)
+        raise CnnopsError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
-def _read_plain(stream: BinaryIO, size: int, name: str, reading: Reading) -> Tensor:
+def _read_plain(stream: BinaryIO, size: int | None, name: str, reading: Reading) -> Tensor:
     """Read .npy or JSON, told apart by the first bytes, or by the suffix where there is one."""
-    if name.endswith(".npy") or (_starts_with(stream, NPY_MAGIC) and not name.endswith(".json")):
+    if (
+        size is None
+        or name.endswith(".npy")
+        or (_starts_with(stream, NPY_MAGIC) and not name.endswith(".json"))
+    ):
         return Tensor(read_npy(stream, size, name, header=reading.headers), name, weak=False)
     if _is_picture(stream) and not name.endswith(".json"):
         return _read_picture(stream, name, reading)
@@ -235,35 +256,9 @@ def _read_picture(stream: BinaryIO, name: str, reading: Reading) -> Tensor:
 def split_member(text: str) -> tuple[str, str | None]:
     """Split ``archive.npz:name``; a file that has such a name itself is meant first."""
     archive, mark, member = text.partition(".npz:")
-    if mark and not os.path.exists(text):
+    if mark and is_absent(text):
         return f"{archive}.npz", member
     return text, None
-
-
-@contextmanager
-def _open(path: str, argument: str) -> Iterator[tuple[BinaryIO, int]]:
-    """Open a file that can be read from any place; what is no regular file is read whole first."""
-    try:
-        with Path(path).open("rb") as file:
-            status = os.fstat(file.fileno())
-            if stat.S_ISREG(status.st_mode):
-                yield file, status.st_size
-            else:
-                yield _read_whole(file)
-    except FileNotFoundError as error:
-        raise CnnopsError(f"{argument}: no such file: {path}") from error
-    except OSError as error:
-        raise CnnopsError(f"{argument}: cannot read {path}: {error.strerror or error}") from error
-
-
-def _read_whole(pipe: io.BufferedReader) -> tuple[BinaryIO, int]:
-    """Read a pipe to its end, piece by piece, so that an interrupt is heard between two of them."""
-    stream = io.BytesIO()
-    while piece := pipe.read1(_PIECE):
-        stream.write(piece)
-    size = stream.tell()
-    stream.seek(0)
-    return stream, size
 
 
 def _starts_with(stream: BinaryIO, magic: bytes) -> bool:

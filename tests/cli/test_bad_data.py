@@ -1,12 +1,18 @@
 """Data that lie about themselves: JSON text, .npy headers, archives."""
 
 import io
+import os
 import pathlib
 import struct
+import time
 import zipfile
 
 import numpy as np
 import pytest
+
+from cnnops_cli.commands.report import report
+
+from .processes import PIPES
 
 AS_IT_IS = ["maxpool", "--dims", "1", "-k", "1"]
 DEEP = "[" * 100_000
@@ -75,6 +81,12 @@ def claiming(shape, payload=bytes(80), descr="<f8"):
     header = {"shape": shape, "fortran_order": False, "descr": descr}
     np.lib.format.write_array_header_1_0(stream, header)
     return stream.getvalue() + payload
+
+
+def saved(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
 
 
 LYING_HEADERS = {
@@ -249,3 +261,41 @@ def test_a_suffix_that_does_not_fit_the_content(cnnops, tmp_path):
         assert name in cnnops.refusal(*AS_IT_IS, name)
     stdin = (tmp_path / "made.npz").read_bytes()
     assert "standard input" in cnnops.refusal(*AS_IT_IS, stdin=stdin)
+
+
+def test_an_archive_of_many_members_makes_a_short_line(cnnops, tmp_path):
+    with zipfile.ZipFile(tmp_path / "many.npz", "w") as archive:
+        for number in range(5_000):
+            archive.writestr(f"layer{number}.npy", b"")
+    reason = cnnops.refusal(*AS_IT_IS, "many.npz")
+    assert reason.endswith("layer7 and 4992 others; name one, as many.npz:layer0")
+    assert len(reason) < 200
+    assert len(cnnops.refusal(*AS_IT_IS, "x" * 100_000)) < 500
+
+
+def test_no_error_line_is_endless(capsys):
+    report("cnnops", "a" * 2000)
+    report("cnnops", "b" * 2001 + "c")
+    whole, cut = capsys.readouterr().err.splitlines()
+    assert whole == f"cnnops: error: {'a' * 2000}"
+    assert cut == f"cnnops: error: {'b' * 1000} … {'b' * 999}c"
+
+
+def test_json_that_comes_late_is_waited_for(cnnops):
+    for call, data in (
+        ([*AS_IT_IS], b"[1,2]"),
+        ([*AS_IT_IS], saved(np.array([1, 2]))),
+        ([*AS_IT_IS, "[1,2]", "--expect", "-", "-f", "json"], b"[1,2]"),
+        (["conv", "-k", "-", "-b", "0", "[1,2]", "--dims", "1"], b"[1]"),
+    ):
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        with cnnops.start(*call, **(PIPES | {"stdin": reading})) as process:
+            time.sleep(1)
+            os.write(writing, data[:2])
+            time.sleep(0.1)
+            os.write(writing, data[2:])
+            os.close(writing)
+            assert process.communicate(timeout=20)[0] == b"[1,2]\n"
+        assert not os.get_blocking(reading)
+        os.close(reading)

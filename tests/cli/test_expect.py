@@ -1,9 +1,12 @@
 """--expect: exit status and words, in a pipe and on a terminal."""
 
+import warnings
 import zipfile
 
 import numpy as np
 import pytest
+
+from cnnops_cli.app import run
 
 AS_IT_IS = ["maxpool", "--dims", "1", "-k", "1"]
 COMMANDS = [
@@ -329,6 +332,32 @@ def test_a_damaged_array_beside_the_golden_one_is_not_lost(cnnops, tmp_path):
     call = [*AS_IT_IS, "[1,2,3]", "--expect", "g.npz:a", "--update-expected"]
     assert "--expect g.npz:b is damaged: Bad CRC-32" in cnnops.refusal(*call)
     assert (path.read_bytes(), len(list(tmp_path.iterdir()))) == (before, 1)
+
+
+def test_an_update_writes_the_member_that_is_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", np.array([1, 2, 4]))
+    data = (tmp_path / "a.npy").read_bytes()
+    with zipfile.ZipFile("g.npz", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the second twice.npy
+        archive.comment = b"of mine"
+        for name in ("weight", "twice.npy", "other", "twice.npy"):
+            archive.writestr(name, data)
+    call = [*AS_IT_IS, "[1,2,3]", "--update-expected", "--expect"]
+    for member in ("weight", "twice", "twice.npy", "new.npy"):
+        assert run([*call, f"g.npz:{member}"]) == 0
+        assert run([*call[:-2], "--expect", f"g.npz:{member.removesuffix('.npy')}"]) == 0
+    with zipfile.ZipFile("g.npz") as archive:
+        assert archive.namelist() == ["weight", "other", "twice.npy", "new.npy"]
+        assert archive.comment == b"of mine"
+    with np.load("g.npz") as archive:
+        assert [archive[name].tolist() for name in archive] == [
+            [1, 2, 3], [1, 2, 4], [1, 2, 3], [1, 2, 3]
+        ]  # fmt: skip
+    said = capsys.readouterr().err
+    assert "g.npz:twice updated" in said
+    assert "g.npz:twice.npy unchanged" in said
+    assert "g.npz:new.npy created" in said
 
 
 def test_an_update_that_fails_leaves_the_old_file(cnnops, tmp_path):

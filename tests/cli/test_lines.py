@@ -90,6 +90,7 @@ def test_a_pipe_that_would_not_wait_is_waited_for(cnnops):
         pipe.write(b"[[1,2],[3,4]]\n")
         pipe.close()
         assert process.communicate(timeout=20) == (b"[[4321]]\n", b"")
+    assert not os.get_blocking(reading)  # others read from it too
     os.close(reading)
 
 
@@ -267,7 +268,8 @@ def test_standard_input_is_closed(cnnops):
 
 def test_on_a_terminal_the_answers_are_lines_too(terminal):
     screen = terminal(*CONV, typed=b"[[1,2],[3,4]]\n[[0,0],[0,1]]\n\x04")
-    assert (screen.status, screen.raw) == (0, "[[4321]]\n[[1000]]\n")
+    notice = "cnnops conv: reading JSON, one tensor per line, from the terminal; end with Ctrl-D\n"
+    assert (screen.status, screen.raw) == (0, f"{notice}[[4321]]\n[[1000]]\n")
 
 
 def test_a_full_disk_is_an_error(cnnops):

@@ -119,8 +119,16 @@ def test_only_the_streams_that_are_terminals_count(cnnops, terminal):
 
 
 def test_a_tensor_can_be_typed(terminal):
-    screen = terminal(*AS_IT_IS, typed=b"[[1,2]]\n\x04", on=("stdin",))
-    assert (screen.status, screen.out) == (0, b"[[1,2]]\n")
+    call = {"typed": b"[[1,2]]\n\x04", "on": ("stdin",)}
+    notice = "cnnops maxpool: reading JSON from the terminal; end with Ctrl-D\n"
+    for argument in ([], ["-"], ["-f", "json"]):
+        screen = terminal(*AS_IT_IS, *argument, **call)
+        assert (screen.status, screen.out, screen.err) == (0, b"[[1,2]]\n", notice)
+    screen = terminal(*AS_IT_IS, "[[1,2]]", "--expect", "-", **call)
+    assert (screen.status, screen.err.startswith(notice)) == (0, True)
+    for quiet in (["-q"], ["-q", "[[1,2]]"]):
+        screen = terminal(*AS_IT_IS, *quiet, **call)
+        assert (screen.status, screen.out, screen.err) == (0, b"[[1,2]]\n", "")
 
 
 def test_json_and_quiet_on_a_terminal_are_the_line_of_a_pipe(cnnops, terminal):
