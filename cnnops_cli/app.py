@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from cnnops_cli import __version__
-from cnnops_cli.commands.report import abandon, reason_of, report
+from cnnops_cli.commands.report import abandon, keep_taken, reason_of, report
 from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.help import HelpfulCommand
 from cnnops_cli.ops.blas import limit_before_numpy
@@ -91,6 +91,7 @@ def run(arguments: list[str]) -> int:
     arguments : list of str
         What follows the command's name.
     """
+    keep_taken()
     limit_before_numpy()
     # An ordinary exit removes what was staged for a file and is not yet whole.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))

@@ -1,7 +1,7 @@
 """What every command does before its operator: read the tensors, agree on dtype and layout."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -36,9 +36,16 @@ def read_tensors(
         If one cannot be read, or two are standard input.
     """
     check_standard_input(**texts)
+    reading = reading._replace(decoding=_decoding)
     given = {name: text for name, text in texts.items() if text is not None}
     tensors = {name: read_tensor(text, _argument(name), reading) for name, text in given.items()}
     return _as_laid_out(tensors, layout)
+
+
+def _decoding() -> AbstractContextManager[None]:
+    from cnnops_cli.commands.hearing import hearing_libraries
+
+    return hearing_libraries()
 
 
 def check_standard_input(**texts: str | None) -> None:

@@ -42,3 +42,11 @@ def reason_of(error: Exception) -> str:
 def abandon(descriptor: int) -> None:
     """Let what could not be written go nowhere, so that Python does not try again at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+def keep_taken() -> None:
+    """Keep descriptor 2 from a file that is opened, for C libraries write there unasked."""
+    try:
+        os.fstat(_STDERR)
+    except OSError:
+        abandon(_STDERR)
