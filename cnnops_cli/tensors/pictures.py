@@ -130,7 +130,7 @@ def read_picture(
     except (CnnopsError, MemoryError):
         raise
     except Exception as error:  # whatever Pillow's decoders raise
-        raise CnnopsError(f"{name} is damaged: {error}") from error
+        raise CnnopsError(f"{name} is damaged: {str(error) or type(error).__name__}") from error
     planes = array[np.newaxis] if array.ndim == 2 else np.moveaxis(array, -1, 0)
     dtype = np.dtype(stored.dtype or planes.dtype.newbyteorder("="))
     return np.ascontiguousarray(planes.astype(dtype, copy=False))  # modulo 2**n, as Pillow has it
@@ -169,10 +169,14 @@ def _opened(stream: BinaryIO, name: str) -> "Picture":
 
     try:
         return Image.open(stream, formats=list(_FORMATS))
-    except UnidentifiedImageError:
-        if _check_header(stream, name).dtype is not None:
-            raise CnnopsError(f"{name} is a TIFF of a kind that Pillow does not read") from None
-        raise CnnopsError(f"{name} is no PNG, JPEG, WebP, TIFF or BMP picture") from None
+    except Image.DecompressionBombError:
+        raise
+    except Exception as error:
+        if _check_header(stream, name).dtype is not None:  # it may name what is wrong
+            raise CnnopsError(f"{name} is a TIFF of a kind that Pillow does not read") from error
+        if isinstance(error, UnidentifiedImageError):
+            raise CnnopsError(f"{name} is no PNG, JPEG, WebP, TIFF or BMP picture") from None
+        raise
 
 
 def _check_header(stream: BinaryIO, name: str) -> _Header:

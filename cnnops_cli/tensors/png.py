@@ -91,6 +91,8 @@ def check_png(stream: BinaryIO, size: int, name: str) -> Png:
             f"{name} has 16 bits a channel, of which Pillow keeps 8 {kept}; accepted are 8, grey "
             "of 16, or a .npy file"
         )
+    if colour == _PALETTE and b"PLTE" not in lengths:
+        raise CnnopsError(f"{name} is damaged: it has no palette")
     due = _bytes_of_rows(width, height, bits, is_interlaced)
     stored = sum(length for _, length in data)
     if stored * _MOST_PER_BYTE < due:
