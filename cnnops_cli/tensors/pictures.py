@@ -1,6 +1,7 @@
 """Pictures to arrays and back; the only place that knows Pillow, and only these formats of it."""
 
 import io
+import logging
 import os
 import re
 import warnings
@@ -120,8 +121,8 @@ def read_picture(
             mode = _mode_of_channels(picture, name)
             if header and (stored.png is None or stored.png.is_told_before_pixels):
                 return _stand_in(picture, mode, stored.dtype)
-            if stored.png and mode == "LA" and "transparency" in picture.info:
-                picture.info["transparency"] *= stored.png.scale if picture.mode == "L" else 1
+            if stored.png and stored.png.transparent is not None:
+                picture.info["transparency"] = stored.png.transparent
             with decoding():
                 picture.load()
             _check_pixels(picture, stored, stream, name)
@@ -145,10 +146,12 @@ def _most_pixels() -> int:
 
 @contextmanager
 def _pillow_within(most: int, name: str) -> Iterator[None]:
-    """Have Pillow refuse more pixels as soon as a header tells it, before it makes room for any."""
+    """Have Pillow refuse more pixels as soon as a header tells it, and say nothing of its own."""
     from PIL import Image
 
     pillow: Any = Image
+    logger, mute = logging.getLogger("PIL"), logging.NullHandler()
+    logger.addHandler(mute)
     before, pillow.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most / 2  # it refuses twice as many
     try:
         with warnings.catch_warnings():  # of damaged metadata, and of half as many pixels
@@ -162,6 +165,7 @@ def _pillow_within(most: int, name: str) -> Iterator[None]:
         ) from None
     finally:
         pillow.MAX_IMAGE_PIXELS = before
+        logger.removeHandler(mute)
 
 
 def _opened(stream: BinaryIO, name: str) -> "Picture":

@@ -167,7 +167,7 @@ def test_signed_samples_of_a_tiff(cnnops, folder):
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_a_tiff_whose_strip_is_too_short(cnnops, folder, more):
     data = (folder / "grey.tif").read_bytes()
-    right, wrong = (struct.pack("<HHIHH", 279, 3, 1, count, 0) for count in (48, 30))
+    right, wrong = (struct.pack("<HHII", 279, 4, 1, count) for count in (48, 30))
     assert right in data
     (folder / "short.tif").write_bytes(data.replace(right, wrong))
     reason = "short.tif is damaged: strip 0 has 30 bytes, but its pixels take 48"

@@ -240,7 +240,7 @@ def test_palettes_of_which_pillow_forgets_the_bits(bits, palette, colours):
     data = bmp(bits, b"\0\1\1\0", palette=palette, colours=colours)
     if bits == 1:  # which it takes for 1 bit, as it is
         assert refusal(bmp(1, b"\xff\0\0\0", palette=palette, colours=1), [False]).endswith(
-            "a pixel has colour 1, but its palette ends before it, with 1 colours"
+            ", but its palette ends before it, with 1 colours"
         )
     else:
         assert refusal(data) == (

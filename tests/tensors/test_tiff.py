@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import logging
 import re
 import struct
 
@@ -441,3 +442,51 @@ def test_jpeg_in_a_tiff_is_near(channels):
     stored = tiff(values, photometric=YCBCR) if channels == 3 else None
     if stored:
         assert refusal(stored).startswith("its colours are YCbCr, to be made RGB first")
+
+
+@pytest.mark.parametrize(
+    "coding",
+    [
+        "tiff_lzw",
+        "packbits",
+        "tiff_adobe_deflate",
+        "tiff_deflate",
+        "zstd",
+        "lzma",
+        "jpeg",
+        "group4",
+    ],
+)
+@pytest.mark.parametrize("order", [1, 0])
+def test_no_bound_is_above_what_codings_reach(coding, order):
+    plane = np.full((2000, 2000), order, bool if coding == "group4" else np.uint8)
+    stream = io.BytesIO()
+    try:
+        Image.fromarray(plane).save(stream, "TIFF", compression=coding, strip_size=1 << 30)
+    except (OSError, TypeError):
+        pytest.skip(f"this Pillow has no {coding}")
+    scale = 255 if plane.dtype == bool else 1
+    got = read(stream.getvalue())
+    assert (got.shape, got.min(), got.max()) == ((1, 2000, 2000), order * scale, order * scale)
+
+
+def test_more_samples_than_pillow_knows_are_refused_in_silence(capfd):
+    data = tiff(np.ones((4, 4, 7), int), photometric=RGB, extra=(0, 0, 0, 0))
+    assert refusal(data) == "it has channels besides colour and alpha (ExtraSamples 0, 0, 0, 0)"
+    assert capfd.readouterr() == ("", "")
+    assert not logging.getLogger("PIL").handlers
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("bits", "sample_format"), [(8, SIGNED), (16, UNSIGNED), (32, UNSIGNED)])
+def test_samples_are_turned_as_they_are(orientation, bits, sample_format):
+    values = samples(np.random.default_rng(3), bits, sample_format, 1)
+    expected = as_read(values, BLACK, bits, sample_format, None)[..., 0]
+    upright = {
+        1: expected, 2: expected[:, ::-1], 3: expected[::-1, ::-1], 4: expected[::-1],
+        5: expected.T, 6: expected.T[:, ::-1], 7: expected.T[::-1, ::-1], 8: expected.T[::-1],
+    }[orientation]  # fmt: skip
+    data = tiff(values, bits=bits, sample_format=sample_format, tags={274: ("H", [orientation])})
+    same(read(data), upright[np.newaxis])
+    told = read(data, header=True)
+    assert (told.shape, told.dtype) == ((1, *upright.shape), upright.dtype)
