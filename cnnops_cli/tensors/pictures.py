@@ -232,8 +232,8 @@ def _check_pixels(picture: "Picture", stored: _Header, stream: BinaryIO, name: s
         largest = min(largest, 1) if picture.mode == "1" else largest
         if largest >= stored.colours:
             raise CnnopsError(
-                f"{name} is damaged: a pixel has colour {largest}, but its palette ends before it, "
-                f"with {stored.colours} colours"
+                f"{name} is damaged: a pixel has colour {largest}, but the last of its palette is "
+                f"{stored.colours - 1}"
             )
 
 

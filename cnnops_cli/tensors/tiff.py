@@ -233,21 +233,21 @@ def _check_data(directory: _Directory, size: int, bits: tuple[int, ...]) -> None
     """Hold the pixels to the directory: each part has its bytes, all in the file."""
     name, numbers = directory.name, directory.numbers
     width, height = directory.one(_WIDTH), directory.one(_LENGTH)
+    part, offset_tag, count_tag = "strip", _STRIP_OFFSETS, _STRIP_COUNTS
+    across, down = width, min(directory.one(_ROWS_PER_STRIP, height), height)
     if _TILE_OFFSETS in numbers:
-        part, offsets, counts = "tile", numbers[_TILE_OFFSETS], numbers.get(_TILE_COUNTS, ())
+        part, offset_tag, count_tag = "tile", _TILE_OFFSETS, _TILE_COUNTS
         across, down = directory.one(_TILE_WIDTH), directory.one(_TILE_LENGTH)
-    else:
-        part, offsets = "strip", numbers.get(_STRIP_OFFSETS, ())
-        counts = numbers.get(_STRIP_COUNTS, ())
-        across, down = width, min(directory.one(_ROWS_PER_STRIP, height), height)
+    offsets, counts = numbers.get(offset_tag, ()), numbers.get(count_tag, ())
     if not (width and height and across and down):
         raise CnnopsError(f"{name} is damaged: it has no pixels, or none in a {part}")
     planes = len(bits) if directory.one(_PLANAR, 1) == 2 else 1
     rows, columns = -(-height // down), -(-width // across)
-    if not rows * columns * planes == len(offsets) == len(counts):
+    parts = rows * columns * planes
+    if not parts == len(offsets) == len(counts):
         raise CnnopsError(
-            f"{name} is damaged: its pixels are in {rows * columns * planes} {part}s, but it has "
-            f"{len(offsets)} offsets and {len(counts)} byte counts"
+            f"{name} is damaged: its pixels are in {parts} {part}{'s' * (parts != 1)}, but tags "
+            f"{offset_tag} and {count_tag} have {len(offsets)} and {len(counts)} values"
         )
     line = -(-across * sum(bits) // planes // 8)
     last = down if part == "tile" else (height - 1) % down + 1
