@@ -65,6 +65,6 @@ def _read(pipe: int | None) -> str:
     if pipe is None:
         return ""
     try:
-        return os.read(pipe, _MOST_HEARD).decode(errors="replace").partition("\n")[0]
+        return os.read(pipe, _MOST_HEARD).decode(errors="replace").partition("\n")[0].rstrip(".")
     except BlockingIOError:  # there is none
         return ""

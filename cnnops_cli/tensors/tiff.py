@@ -196,10 +196,11 @@ def _refusals(
             f"{_listed(sorted(set(bits)))} bits, {stored}"
         )
     is_bilevel = bits == (1,) and colour in (_WHITE, _BLACK)
+    is_plain = bits in ((8,), (8, 8, 8)) and formats == {_UNSIGNED}
     if compression in _FAX and not is_bilevel:
         yield "it has fax compression of what is not black and white"
-    if compression == _JPEG and (set(bits) != {8} or formats != {_UNSIGNED}):
-        yield "it has JPEG compression of other samples than unsigned integers of 8 bits"
+    if compression == _JPEG and not (is_plain and planar == 1 and colour in (_BLACK, _RGB, _YCBCR)):
+        yield "it has JPEG compression of what is not 8-bit grey or colour, interleaved"
     if fill_order != 1 and not (is_bilevel and compression in (_NONE, *_FAX)):
         yield f"its FillOrder is {fill_order}, which is read of 1 bit only"
     if planar != 1 and not (planar == 2 and colour == _RGB and len(bits) == 3 + len(extra)):
@@ -243,6 +244,8 @@ def _check_data(directory: _Directory, size: int, bits: tuple[int, ...]) -> None
         raise CnnopsError(f"{name} is damaged: it has no pixels, or none in a {part}")
     planes = len(bits) if directory.one(_PLANAR, 1) == 2 else 1
     rows, columns = -(-height // down), -(-width // across)
+    if part == "tile" and across * sum(bits) // planes % 8:
+        raise CnnopsError(f"{name} is damaged: its tiles are {across} wide, not a multiple of 16")
     parts = rows * columns * planes
     if not parts == len(offsets) == len(counts):
         raise CnnopsError(

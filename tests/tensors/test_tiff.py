@@ -220,7 +220,11 @@ def test_unsigned_32_bits_are_not_signed():
         ({"tags": {317: ("H", [2])}}, "its Predictor is 2, which Compression 1 does not have"),
         ({"tags": {259: ("H", [6])}}, "its Compression is 6"),
         ({"tags": {259: ("H", [4])}}, "it has fax compression of what is not black and white"),
-        ({"tags": {259: ("H", [7])}, "bits": 16}, "it has JPEG compression of other samples than"),
+        ({"tags": {259: ("H", [7])}, "bits": 16}, "it has JPEG compression of what is not 8-bit"),
+        (
+            {"tags": {259: ("H", [7])}, "photometric": WHITE},
+            "it has JPEG compression of what is not",
+        ),
         ({"order": ">", "bits": 32}, "it is big-endian, in which unsigned samples of 32 bits are"),
         ({"order": ">", "bits": 12}, "it is big-endian, in which unsigned samples of 12 bits are"),
         (
@@ -350,6 +354,8 @@ def test_strips_may_be_shared_but_not_overlap():
 def test_tiles_are_held_to_their_size():
     data = tiff(EIGHT, tile=(16, 16), tags={325: ("I", [255])})
     assert damage(data) == "tile 0 has 255 bytes, but its pixels take 256"
+    odd = tiff(EIGHT % 2, bits=1, tile=(16, 12))
+    assert damage(odd) == "its tiles are 12 wide, not a multiple of 16"
     for tag in (322, 323):
         assert damage(tiff(EIGHT, tile=(16, 16), tags={tag: ("I", [0])})).endswith("none in a tile")
 
