@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -38,9 +38,16 @@ def read_tensors(
         If one cannot be read, or two are standard input.
     """
     check_standard_input(**texts)
+    reading = reading._replace(decoding=_decoding)
     given = {name: text for name, text in texts.items() if text is not None}
     tensors = {name: read_tensor(text, _argument(name), reading) for name, text in given.items()}
     return _as_laid_out(tensors, layout)
+
+
+def _decoding() -> AbstractContextManager[None]:
+    from cnnops_cli.commands.hearing import hearing_libraries
+
+    return hearing_libraries()
 
 
 def check_standard_input(**texts: str | None) -> None:

@@ -1,18 +1,30 @@
 """Pictures to arrays and back; the only place that knows Pillow, and only these formats of it."""
 
 import io
+import logging
+import os
+import re
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.bmp import check_bmp
+from cnnops_cli.tensors.jpeg import check_jpeg
+from cnnops_cli.tensors.pixels import as_bytes, planes_of, stretched
+from cnnops_cli.tensors.png import Png, check_inflated, check_png
+from cnnops_cli.tensors.tiff import TO_RGB, check_tiff
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
+
+Decoding = Callable[[], AbstractContextManager[None]]
 
 _FORMATS = {"BMP": "Bmp", "JPEG": "Jpeg", "PNG": "Png", "TIFF": "Tiff", "WEBP": "WebP"}
 """What is read and written, and the module of Pillow that does; no other is even imported."""
@@ -33,15 +45,11 @@ _SEVERAL = ("PNG", "TIFF", "WEBP")
 _SIDEWAYS = (5, 6, 7, 8)
 """Orientation tags of pictures whose rows are stored as columns."""
 _ORIENTATION = 0x112
-_TEXTS, _TURNING = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
-"""Chunks of a PNG, and how those begin that may hold an orientation."""
-_LONGEST_WORD = 32
 
+_IN_PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA"}
 _AS_THEY_ARE = ("L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B")
-_IN_GREY = {"1": "L", "La": "LA"}
-_IN_COLOUR = {"P": "RGB", "PA": "RGBA", "RGBa": "RGBA"}
-_DEEP = ";16"
-"""Pillow's mark of 16 bits a channel, of which it keeps 8 where there are several channels."""
+_LIMIT, _MOST_PIXELS = "CNNOPS_MAX_PIXELS", 89_478_485
+"""What sets how many pixels are read, and how many are without it: as Pillow warns of."""
 _INSTALL = "pip install 'cnnops-cli[images]'"
 
 
@@ -61,7 +69,17 @@ def check_installed(name: str) -> None:
         raise CnnopsError(f"{name} is a picture, which takes Pillow: {_INSTALL}") from error
 
 
-def read_picture(stream: BinaryIO, name: str, *, header: bool = False) -> Array:
+class _Header(NamedTuple):
+    """What a header says that Pillow does not: the dtype stored, colours of a palette, a PNG's."""
+
+    dtype: str | None = None
+    colours: int | None = None
+    png: Png | None = None
+
+
+def read_picture(
+    stream: BinaryIO, name: str, *, header: bool = False, decoding: Decoding = nullcontext
+) -> Array:
     """Read a picture, turned upright.
 
     Parameters
@@ -72,90 +90,154 @@ def read_picture(stream: BinaryIO, name: str, *, header: bool = False) -> Array:
         What the user calls it, for errors.
     header : bool
         Decode no pixels: zeros stand in their place, one in memory for all.
+    decoding : callable
+        Makes the context in which pixels are decoded; what it raises is this picture's damage.
 
     Returns
     -------
     numpy.ndarray
-        (C, H, W), uint8: 1 channel for grey, 3 for colour, and one more for alpha. Grey of more
-        than 8 bits is uint16, int32 or float32, as it is stored.
+        (C, H, W), uint8: 1 channel for grey, 3 for colour, and one more for alpha. Grey of a TIFF
+        has the dtype that is stored.
 
     Raises
     ------
     CnnopsError
-        If Pillow is not there, or it is no picture of these formats, damaged, or too large.
+        If Pillow is not there, or it is not a picture of these formats, damaged, too large, or
+        stored in a way in which Pillow would change values.
 
     Notes
     -----
-    A palette is expanded. Pictures of over 178 956 970 pixels are refused, as by Pillow: their
+    A palette is expanded, and grey of 1, 2 or 4 bits spread over 0 to 255. Pictures of more than
+    89,478,485 pixels, or as the environment variable CNNOPS_MAX_PIXELS says, are refused: their
     files may be made to fill the memory.
     """
     check_installed(name)
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
 
     try:
-        with warnings.catch_warnings():  # of large pictures; the largest are refused
-            warnings.simplefilter("ignore")
-            with Image.open(stream, formats=list(_FORMATS)) as picture:
-                _check_depth(picture, name)
-                mode = _mode_of_channels(picture)
-                if header and _is_told_before_pixels(picture, stream):
-                    return _stand_in(picture, mode)
-                upright = ImageOps.exif_transpose(picture)
-                array = np.asarray(upright if upright.mode == mode else upright.convert(mode))
+        with _pillow_within(_most_pixels(), name), _opened(stream, name) as picture:
+            stored = _check_header(stream, name)
+            _check_frames(picture, name)
+            mode = _mode_of_channels(picture, name)
+            if header and (stored.png is None or stored.png.is_told_before_pixels):
+                return _stand_in(picture, mode, stored.dtype)
+            if stored.png and stored.png.transparent is not None:
+                picture.info["transparency"] = stored.png.transparent
+            with decoding():
+                picture.load()
+            _check_pixels(picture, stored, stream, name)
+            upright = ImageOps.exif_transpose(picture)
+            array = np.asarray(upright if upright.mode == mode else upright.convert(mode))
     except (CnnopsError, MemoryError):
         raise
-    except UnidentifiedImageError:
-        raise CnnopsError(f"{name} is no PNG, JPEG, WebP, TIFF or BMP picture") from None
-    except Image.DecompressionBombError as error:
-        raise CnnopsError(f"{name} is too large a picture: {error}") from None
     except Exception as error:  # whatever Pillow's decoders raise
-        raise CnnopsError(f"{name} is damaged: {error}") from error
+        raise CnnopsError(f"{name} is damaged: {str(error) or type(error).__name__}") from error
     planes = array[np.newaxis] if array.ndim == 2 else np.moveaxis(array, -1, 0)
-    return np.ascontiguousarray(planes, planes.dtype.newbyteorder("="))
+    dtype = np.dtype(stored.dtype or planes.dtype.newbyteorder("="))
+    return np.ascontiguousarray(planes.astype(dtype, copy=False))  # modulo 2**n, as Pillow has it
 
 
-def _check_depth(picture: "Picture", name: str) -> None:
+def _most_pixels() -> int:
+    text = os.environ.get(_LIMIT, str(_MOST_PIXELS))
+    if not re.fullmatch("0*[1-9][0-9]{0,17}", text):
+        raise CnnopsError(f"{_LIMIT} is {text!r}; expected an integer of 1 or more, below 10**18")
+    return int(text)
+
+
+@contextmanager
+def _pillow_within(most: int, name: str) -> Iterator[None]:
+    """Have Pillow refuse more pixels as soon as a header tells it, and say nothing of its own."""
+    from PIL import Image
+
+    pillow: Any = Image
+    logger, mute = logging.getLogger("PIL"), logging.NullHandler()
+    logger.addHandler(mute)
+    before, pillow.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most / 2  # it refuses twice as many
+    try:
+        with warnings.catch_warnings():  # of damaged metadata, and of half as many pixels
+            warnings.simplefilter("ignore")
+            yield
+    except Image.DecompressionBombError as error:
+        found = re.search("[0-9]+", str(error))
+        raise CnnopsError(
+            f"{name} is too large a picture: {found[0] if found else 'too many'} pixels, of which "
+            f"at most {most} are read; the environment variable {_LIMIT} says how many"
+        ) from None
+    finally:
+        pillow.MAX_IMAGE_PIXELS = before
+        logger.removeHandler(mute)
+
+
+def _opened(stream: BinaryIO, name: str) -> "Picture":
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(stream, formats=list(_FORMATS))
+    except Image.DecompressionBombError:
+        raise
+    except Exception as error:
+        if _check_header(stream, name).dtype is not None:  # it may name what is wrong
+            raise CnnopsError(f"{name} is a TIFF of a kind that Pillow does not read") from error
+        if isinstance(error, UnidentifiedImageError):
+            raise CnnopsError(f"{name} is no PNG, JPEG, WebP, TIFF or BMP picture") from None
+        raise
+
+
+def _check_header(stream: BinaryIO, name: str) -> _Header:
+    """Refuse what would change a value, and what is shorter than it says, before it is decoded."""
+    place, size = stream.tell(), stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    start = stream.read(4)
+    stream.seek(0)
+    header = _Header()
+    if start[:2] in (b"II", b"MM"):
+        header = _Header(check_tiff(stream, size, name))
+    elif start == b"\x89PNG":
+        png = check_png(stream, size, name)
+        header = _Header(colours=png.colours, png=png)
+    elif start[:2] == b"BM":
+        header = _Header(colours=check_bmp(stream, size, name))
+    elif start[:2] == b"\xff\xd8":
+        check_jpeg(stream, size, name)
+    stream.seek(place)
+    return header
+
+
+def _check_frames(picture: "Picture", name: str) -> None:
     frames = getattr(picture, "n_frames", 1)
     if picture.format in _SEVERAL and frames > 1:
         raise CnnopsError(f"{name} holds {frames} pictures; a tensor is read from one")
-    if picture.format not in ("PNG", "TIFF") or picture.mode.startswith("I"):
-        return
-    for tile in getattr(picture, "tile", ()):
-        raw = tile[3] if isinstance(tile[3], str) else tile[3][0]
-        if _DEEP in raw:
-            raise CnnopsError(
-                f"{name} has 16 bits a channel, of which Pillow keeps 8 in colour; accepted are 8, "
-                "grey of 16, or a .npy file"
-            )
 
 
-def _mode_of_channels(picture: "Picture") -> str:
+def _mode_of_channels(picture: "Picture", name: str) -> str:
     """Name the mode in which channels are numbers, of which alpha is the last."""
     mode = picture.mode
     if picture.has_transparency_data and mode in ("1", "L", "P", "RGB"):
         return "LA" if mode in ("1", "L") else "RGBA"
     if mode in _AS_THEY_ARE:
         return mode
-    return _IN_GREY.get(mode) or _IN_COLOUR.get(mode, "RGB")
+    if mode not in _IN_PLAIN:
+        raise CnnopsError(f"{name} is not read: its colours are {mode}, {TO_RGB}")
+    return _IN_PLAIN[mode]
 
 
-def _is_told_before_pixels(picture: "Picture", stream: BinaryIO) -> bool:
-    """Tell whether nothing behind the pixels of a PNG can say how it is turned."""
-    if picture.format != "PNG":
-        return True
-    stream.seek(8)
-    is_behind = False
-    while len(start := stream.read(8)) == 8:
-        length, kind = int.from_bytes(start[:4], "big"), start[4:]
-        word = stream.read(min(length, _LONGEST_WORD))
-        is_behind = is_behind or kind == b"IDAT"
-        if is_behind and (kind == b"eXIf" or (kind in _TEXTS and word.startswith(_TURNING))):
-            return False
-        stream.seek(length - len(word) + 4, io.SEEK_CUR)
-    return True
+def _check_pixels(picture: "Picture", stored: _Header, stream: BinaryIO, name: str) -> None:
+    """Refuse what turns out when it is decoded, of which Pillow says nothing."""
+    if stored.png is not None:
+        last = picture.crop((0, picture.height - 1, *picture.size))
+        if stored.png.is_interlaced or not np.asarray(last).any():
+            check_inflated(stream, stored.png, name)
+    if stored.colours is not None:
+        largest = int(np.max(picture.getextrema()))
+        largest = min(largest, 1) if picture.mode == "1" else largest
+        if largest >= stored.colours:
+            raise CnnopsError(
+                f"{name} is damaged: a pixel has colour {largest}, but the last of its palette is "
+                f"{stored.colours - 1}"
+            )
 
 
-def _stand_in(picture: "Picture", mode: str) -> Array:
+def _stand_in(picture: "Picture", mode: str, dtype: str | None) -> Array:
     """Make zeros in the form of a picture that is not decoded."""
     from PIL import Image, ImageMode
 
@@ -164,9 +246,9 @@ def _stand_in(picture: "Picture", mode: str) -> Array:
     orientation = Image.Image.getexif(picture).get(_ORIENTATION)
     if orientation in _SIDEWAYS and picture.format != "TIFF":
         width, height = height, width
-    stored = ImageMode.getmode(mode)
-    zero = np.zeros((), np.dtype(stored.typestr).newbyteorder("="))
-    return np.broadcast_to(zero, (len(stored.bands), height, width))
+    pixels = ImageMode.getmode(mode)
+    zero = np.zeros((), dtype or np.dtype(pixels.typestr).newbyteorder("="))
+    return np.broadcast_to(zero, (len(pixels.bands), height, width))
 
 
 def encode_picture(path: str, array: Array, *, layout: str, stretch: bool) -> bytes:
@@ -188,7 +270,7 @@ def encode_picture(path: str, array: Array, *, layout: str, stretch: bool) -> by
         If the array is no picture, or holds NaN, or the format does not take it.
     """
     check_installed(path)
-    planes = _planes(path, array, layout)
+    planes = planes_of(path, array, layout)
     has_alpha, (format_name, _) = len(planes) in (2, 4), _WRITTEN_AS[_suffix(path)]
     if has_alpha and format_name in _WITHOUT_ALPHA:
         raise CnnopsError(
@@ -196,9 +278,9 @@ def encode_picture(path: str, array: Array, *, layout: str, stretch: bool) -> by
             "channels; .png, .webp and .tif take 1 to 4"
         )
     if not stretch:
-        return _encoded(path, _bytes(path, planes))
+        return _encoded(path, as_bytes(path, planes))
     opaque = len(planes) - has_alpha
-    parts = [_bytes(path, _stretched(path, planes[:opaque])), _bytes(path, planes[opaque:])]
+    parts = [as_bytes(path, stretched(path, planes[:opaque])), as_bytes(path, planes[opaque:])]
     return _encoded(path, np.concatenate(parts))
 
 
@@ -226,44 +308,3 @@ def _encoded(path: str, pixels: Array) -> bytes:
     except Exception as error:  # as of a side that is too long for the format
         raise CnnopsError(f"cannot write {path}: {error}") from error
     return stream.getvalue()
-
-
-def _planes(path: str, array: Array, layout: str) -> Array:
-    """Bring an array to (C, H, W)."""
-    one = array[0] if array.ndim == 4 and len(array) == 1 else array
-    if one.ndim == 3 and layout == "channels-last":
-        one = np.moveaxis(one, -1, 0)
-    planes = one[np.newaxis] if one.ndim == 2 else one
-    if planes.ndim != 3 or not 1 <= len(planes) <= 4 or not planes.size:
-        form = "(H, W, C)" if layout == "channels-last" else "(C, H, W)"
-        raise CnnopsError(
-            f"{path}: the result has shape {array.shape}, which is no picture; accepted are "
-            f"(H, W), {form} of 1 to 4 channels and a batch of one"
-        )
-    return planes
-
-
-def _stretched(path: str, planes: Array) -> Array:
-    if not is_floating(planes):
-        wide = np.uint64 if planes.dtype.kind == "u" else np.int64
-        # Modulo 2**64 the distance to the least is exact.
-        distances = planes.astype(wide).view(np.uint64) - wide(planes.min()).view(np.uint64)
-        return cast(Array, distances * (255 / max(int(distances.max()), 1)))
-    values = planes.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise CnnopsError(f"{path}: --stretch takes finite values, but the result has others")
-    # In units in which no difference is too large or too small for a double.
-    values = np.ldexp(values, -int(np.frexp(np.abs(values).max())[1]))
-    values -= values.min()
-    share: Array = values / (values.max() or 1)
-    return share * 255
-
-
-def _bytes(path: str, planes: Array) -> Array:
-    if is_floating(planes):
-        if np.isnan(planes).any():
-            raise CnnopsError(f"{path}: the result holds NaN, which no picture can")
-        planes = np.rint(planes)
-    elif planes.dtype.itemsize == 1:  # whose limits may be below 255
-        planes = planes.astype(np.int16)
-    return np.clip(planes, 0, 255).astype(np.uint8)

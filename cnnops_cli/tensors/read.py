@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -34,7 +34,7 @@ INPUT_ARGUMENT = "INPUT"
 STDIN = "-"
 
 ZIP_MAGIC = b"PK"
-_PICTURE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
+_PICTURE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
 
 _MOST_SHOWN = 40
 
@@ -52,10 +52,13 @@ class Reading(NamedTuple):
         being zeros.
     letters : bool
         In JSON, letters may stand for numbers: they make an array of objects.
+    decoding : callable
+        Makes the context in which a picture's pixels are decoded.
     """
 
     headers: bool = False
     letters: bool = False
+    decoding: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 PLAIN = Reading()
@@ -249,7 +252,7 @@ def _is_picture(stream: BinaryIO) -> bool:
 def _read_picture(stream: BinaryIO, name: str, reading: Reading) -> Tensor:
     from cnnops_cli.tensors.pictures import read_picture
 
-    array = read_picture(stream, name, header=reading.headers)
+    array = read_picture(stream, name, header=reading.headers, decoding=reading.decoding)
     return Tensor(array, name, weak=False, picture=True)
 
 

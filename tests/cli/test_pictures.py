@@ -1,6 +1,7 @@
 """Pictures as INPUT and as --output."""
 
 import io
+import struct
 import subprocess
 
 import numpy as np
@@ -139,6 +140,38 @@ def test_refusals(cnnops, folder, call, reason):
     before = sorted(path.name for path in folder.iterdir())
     assert reason in cnnops.refusal(*call)
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_more_pixels_than_the_limit(cnnops, folder, more):
+    call, limit = [*POOL, "x.png", *more], "CNNOPS_MAX_PIXELS"
+    assert cnnops.refusal(*call, env={limit: "47"}) == (
+        "x.png is too large a picture: 48 pixels, of which at most 47 are read; the environment "
+        "variable CNNOPS_MAX_PIXELS says how many"
+    )
+    assert cnnops(*call, env={limit: "48"}).status == 0
+    assert cnnops.refusal(*call, env={limit: "48k"}) == (
+        "CNNOPS_MAX_PIXELS is '48k'; expected an integer of 1 or more, below 10**18"
+    )
+    assert cnnops(*POOL, "x.npy", *more, env={limit: "48k"}).status == 0
+
+
+def test_signed_samples_of_a_tiff(cnnops, folder):
+    stored = Image.fromarray(np.array([[255, 128], [5, 127]], np.uint8))
+    stored.save(folder / "signed.tif", tiffinfo={339: 2})
+    assert cnnops.json("dropout", "--eval", "signed.tif") == "[[[-1,-128],[5,127]]]"
+    pooled = cnnops.array(*POOL, "signed.tif")
+    assert (pooled.dtype, pooled.tolist()) == (np.int8, [[[127]]])
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_tiff_whose_strip_is_too_short(cnnops, folder, more):
+    data = (folder / "grey.tif").read_bytes()
+    right, wrong = (struct.pack("<HHII", 279, 4, 1, count) for count in (48, 30))
+    assert right in data
+    (folder / "short.tif").write_bytes(data.replace(right, wrong))
+    reason = "short.tif is damaged: strip 0 has 30 bytes, but its pixels take 48"
+    assert cnnops.refusal(*POOL, "short.tif", *more) == reason
 
 
 def test_an_old_picture_stays_where_the_new_one_fails(cnnops, folder):

@@ -117,9 +117,13 @@ def test_colour_of_16_bits_is_refused_and_not_cut(colour, channels):
     assert read(png(2, 1, 8, colour, bytes(1 + 2 * channels))).shape == (channels, 1, 2)
 
 
-def test_cmyk_becomes_colour():
-    image = Image.new("CMYK", (2, 3), (0, 0, 0, 0))
-    same(read(stored(image, "TIFF")), np.full((3, 3, 2), 255, np.uint8))
+def test_cmyk_is_refused_and_not_converted():
+    image = Image.new("CMYK", (16, 16), (10, 20, 30, 40))
+    for kind in ("TIFF", "JPEG"):
+        reason = r"x\.png is not read: its colours are CMYK, to be made RGB first, as with ImageM"
+        for header in (False, True):
+            with pytest.raises(CnnopsError, match=reason):
+                read_picture(io.BytesIO(stored(image, kind)), "x.png", header=header)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +181,6 @@ def kinds_of_pictures():
     yield "16 bits TIFF", stored(Image.fromarray(deep), "TIFF")
     yield "floating", stored(Image.fromarray(np.ones((5, 7), np.float32)), "TIFF")
     yield "wide", stored(Image.fromarray(np.ones((5, 7), np.int32)), "TIFF")
-    yield "cmyk", stored(Image.new("CMYK", (7, 5)), "TIFF")
     yield "1 bit", stored(Image.new("1", (7, 5)))
     yield "palette", stored(Image.new("P", (7, 5)))
     yield "palette with alpha", stored(Image.new("P", (7, 5)), transparency=1)

@@ -1,0 +1,70 @@
+"""What a C library writes to standard error by itself, which is for the command to say."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+_STDERR = 2
+_MOST_HEARD = 4096
+
+
+@contextmanager
+def hearing_libraries() -> Iterator[None]:
+    """Keep off standard error what C libraries write there, and raise the first line of it.
+
+    Raises
+    ------
+    OSError
+        If something was written. An error that is on its way is its cause.
+
+    Notes
+    -----
+    Descriptor 2 is that of the whole process, so that nothing else may write there meanwhile:
+    progress bars have no thread of their own. What is too much for a pipe is lost, and holds
+    nobody up. Where no more descriptors can be had, nothing is heard.
+    """
+    with ExitStack() as undoing:
+        pipe = _pipe_instead_of_stderr(undoing)
+        failed = None
+        try:
+            yield
+        except MemoryError:
+            raise
+        except Exception as error:
+            failed = error
+        said = _read(pipe)
+        if said:
+            raise OSError(said) from failed
+        if failed is not None:
+            raise failed
+
+
+def _pipe_instead_of_stderr(undoing: ExitStack) -> int | None:
+    """Put a pipe in the place of descriptor 2 until `undoing` is closed; return where it ends."""
+    try:
+        stderr = os.dup(_STDERR)
+        undoing.callback(os.close, stderr)
+        end, start = os.pipe()
+    except OSError:
+        return None
+    undoing.callback(os.close, end)
+    undoing.callback(os.close, start)
+    os.set_blocking(start, False)
+    os.set_blocking(end, False)
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.flush()
+    undoing.callback(os.dup2, stderr, _STDERR)
+    os.dup2(start, _STDERR)
+    return end
+
+
+def _read(pipe: int | None) -> str:
+    """The first line that is in a pipe."""
+    if pipe is None:
+        return ""
+    try:
+        return os.read(pipe, _MOST_HEARD).decode(errors="replace").partition("\n")[0].rstrip(".")
+    except BlockingIOError:  # there is none
+        return ""

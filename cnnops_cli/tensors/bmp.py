@@ -1,0 +1,82 @@
+"""What the header of a BMP says, and which of what it may say Pillow reads exactly."""
+
+import struct
+from typing import BinaryIO
+
+from cnnops_cli.errors import CnnopsError
+
+_FILE_HEADER, _OLD_HEADER = 14, 12
+_PLAIN, _BIT_FIELDS = 0, 3
+_MASKS = 54
+"""Where the bit fields are, whatever the header's length."""
+
+
+def check_bmp(stream: BinaryIO, size: int, name: str) -> int | None:
+    """Refuse a BMP of which Pillow would change a value, or shorter than its header says.
+
+    Parameters
+    ----------
+    stream : binary stream
+    size : int
+        Of the file, in bytes.
+    name : str
+
+    Returns
+    -------
+    int or None
+        The colours in its palette, where it has one.
+
+    Raises
+    ------
+    CnnopsError
+    """
+    stream.seek(0)
+    fields = stream.read(_MASKS + 12)
+    try:
+        offset, header = struct.unpack_from("<II", fields, 10)
+        if header == _OLD_HEADER:
+            width, height, _, bits = struct.unpack_from("<HHHH", fields, 18)
+            coding = stored = colours = 0
+        else:
+            width, height, _, bits, coding, stored = struct.unpack_from("<IiHHII", fields, 18)
+            (colours,) = struct.unpack_from("<I", fields, 46)
+    except struct.error:
+        raise CnnopsError(f"{name} is damaged: it ends within its header") from None
+    if bits == 16:
+        raise CnnopsError(
+            f"{name} has 5 or 6 bits a channel, which do not spread over 0 to 255 evenly; accepted "
+            "in a BMP are 8, or a palette"
+        )
+    if coding == _BIT_FIELDS and not any(fields[_MASKS:]):
+        raise CnnopsError(f"{name} is damaged: its channels have no bits")
+    if coding in (_PLAIN, _BIT_FIELDS):
+        due = abs(height) * ((width * bits + 31) // 32 * 4)
+        held = max(size - max(offset, _FILE_HEADER + header), 0)
+        if 0 < stored < abs(height) * (width * bits // 8):  # some leave out the ends of rows
+            held = min(held, stored)
+        if held < due:
+            raise CnnopsError(f"{name} is damaged: its pixels take {due} bytes, but it has {held}")
+    if bits > 8:
+        return None
+    colours = colours or 1 << bits
+    if colours > 1 << bits:
+        raise CnnopsError(f"{name} is damaged: its palette has {colours} colours for {bits} bits")
+    stream.seek(_FILE_HEADER + header)
+    palette = stream.read(colours * (3 if header == _OLD_HEADER else 4))
+    if coding == _PLAIN and bits != _bits_as_grey(palette, colours, bits):
+        raise CnnopsError(
+            f"{name} has a palette of greys for {bits} bits, which Pillow takes for another number "
+            "of bits; accepted are other formats, as .png"
+        )
+    return colours
+
+
+def _bits_as_grey(palette: bytes, colours: int, bits: int) -> int:
+    """Tell as how many bits Pillow reads a palette, which it does not look at where it is grey."""
+    entry = len(palette) // colours
+    levels = (0, 255) if colours == 2 else range(colours)
+    found = (palette[at : at + 3] for at in range(0, len(palette), max(entry, 1)))
+    is_grey = all(
+        colour == bytes([level]) * 3 for colour, level in zip(found, levels, strict=False)
+    )
+    return (1 if colours <= 2 else 8) if is_grey else bits

@@ -1,0 +1,69 @@
+"""Arrays as the bytes of a picture: which axes it has, and what becomes of values out of range."""
+
+from typing import cast
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.errors import CnnopsError
+
+
+def planes_of(path: str, array: Array, layout: str) -> Array:
+    """Bring an array to (C, H, W).
+
+    Raises
+    ------
+    CnnopsError
+        If it is not a picture of 1 to 4 channels.
+    """
+    one = array[0] if array.ndim == 4 and len(array) == 1 else array
+    if one.ndim == 3 and layout == "channels-last":
+        one = np.moveaxis(one, -1, 0)
+    planes = one[np.newaxis] if one.ndim == 2 else one
+    if planes.ndim != 3 or not 1 <= len(planes) <= 4 or not planes.size:
+        form = "(H, W, C)" if layout == "channels-last" else "(C, H, W)"
+        raise CnnopsError(
+            f"{path}: the result has shape {array.shape}, which is no picture; accepted are "
+            f"(H, W), {form} of 1 to 4 channels and a batch of one"
+        )
+    return planes
+
+
+def stretched(path: str, planes: Array) -> Array:
+    """Bring the least value to 0 and the largest to 255.
+
+    Raises
+    ------
+    CnnopsError
+        If one is not finite.
+    """
+    if not is_floating(planes):
+        wide = np.uint64 if planes.dtype.kind == "u" else np.int64
+        # Modulo 2**64 the distance to the least is exact.
+        distances = planes.astype(wide).view(np.uint64) - wide(planes.min()).view(np.uint64)
+        return cast(Array, distances * (255 / max(int(distances.max()), 1)))
+    values = planes.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise CnnopsError(f"{path}: --stretch takes finite values, but the result has others")
+    # In units in which no difference is too large or too small for a double.
+    values = np.ldexp(values, -int(np.frexp(np.abs(values).max())[1]))
+    values -= values.min()
+    share: Array = values / (values.max() or 1)
+    return share * 255
+
+
+def as_bytes(path: str, planes: Array) -> Array:
+    """Round, ties to even, and clip to 0 and 255.
+
+    Raises
+    ------
+    CnnopsError
+        If a value is NaN.
+    """
+    if is_floating(planes):
+        if np.isnan(planes).any():
+            raise CnnopsError(f"{path}: the result holds NaN, which no picture can")
+        planes = np.rint(planes)
+    elif planes.dtype.itemsize == 1:  # whose limits may be below 255
+        planes = planes.astype(np.int16)
+    return np.clip(planes, 0, 255).astype(np.uint8)

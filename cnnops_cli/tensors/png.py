@@ -1,0 +1,153 @@
+"""What the chunks of a PNG say, before it is decoded and after."""
+
+import zlib
+from typing import BinaryIO, NamedTuple
+
+from cnnops_cli.errors import CnnopsError
+
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""By the colour type."""
+_GREY, _PALETTE, _COLOURED = 0, 3, (2, 6)
+_DEPTHS = (1, 2, 4, 8, 16)
+_PASSES = ((8, 0, 8, 0), (8, 4, 8, 0), (4, 0, 8, 4), (4, 2, 4, 0), (2, 0, 4, 2), (2, 1, 2, 0),
+           (1, 0, 2, 1))  # fmt: skip
+"""Of an interlaced picture: step and start along rows, and along columns."""
+_MOST_PER_BYTE = 1032
+"""What deflate makes of a byte: 258 bytes, of a code of one bit and a distance of one."""
+_TEXTS, _TURNING = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
+"""Chunks, and how those begin that may hold an orientation."""
+_LONGEST_WORD, _PIECE = 32, 1 << 20
+
+
+class Png(NamedTuple):
+    """What is known before the pixels are.
+
+    Attributes
+    ----------
+    transparent : int, optional
+        The grey that is, spread over 0 to 255 as the pixels are.
+    is_interlaced : bool
+    due : int
+        The bytes that the pixels inflate to.
+    data : list of tuple of int
+        Where the deflated ones are, and how many.
+    colours : int, optional
+        How many its palette has.
+    is_told_before_pixels : bool
+        Whether nothing after the pixels can say how it is turned.
+    """
+
+    transparent: int | None
+    is_interlaced: bool
+    due: int
+    data: list[tuple[int, int]]
+    colours: int | None
+    is_told_before_pixels: bool
+
+
+def check_png(stream: BinaryIO, size: int, name: str) -> Png:
+    """Refuse a PNG of which Pillow would change a value, or with too few data for its size.
+
+    Parameters
+    ----------
+    stream : binary stream
+    size : int
+        Of the file, in bytes.
+    name : str
+
+    Raises
+    ------
+    CnnopsError
+
+    References
+    ----------
+    Portable Network Graphics (PNG) Specification, Third Edition, W3C 2025.
+    """
+    stream.seek(16)
+    head = stream.read(13)
+    if len(head) < 13 or head[8] not in _DEPTHS or head[9] not in _CHANNELS:
+        raise CnnopsError(f"{name} is damaged: it has no header of a PNG")
+    width, height = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:8], "big")
+    depth, colour, is_interlaced = head[8], head[9], bool(head[12])
+    chunks = _read_chunks(stream, size, name)
+    if depth == 16 and (colour != _GREY or b"tRNS" in chunks.before):
+        kept = "in colour" if colour in _COLOURED else "with alpha"
+        raise CnnopsError(
+            f"{name} has 16 bits a channel, of which Pillow keeps 8 {kept}; accepted are 8, grey "
+            "of 16, or a .npy file"
+        )
+    if colour == _PALETTE and b"PLTE" not in chunks.before:
+        raise CnnopsError(f"{name} is damaged: it has no palette")
+    due = _bytes_of_rows(width, height, depth * _CHANNELS[colour], is_interlaced)
+    stored = sum(length for _, length in chunks.data)
+    if stored * _MOST_PER_BYTE < due:
+        raise CnnopsError(
+            f"{name} is damaged: its {width} x {height} pixels take at least "
+            f"{-(-due // _MOST_PER_BYTE)} bytes, but it has {stored}"
+        )
+    transparent = colours = None
+    if colour == _GREY and b"tRNS" in chunks.before:
+        most = 2**depth - 1
+        stream.seek(chunks.before[b"tRNS"][0])
+        transparent = (int.from_bytes(stream.read(2), "big") & most) * 255 // most
+    if colour == _PALETTE:
+        colours = chunks.before[b"PLTE"][1] // 3
+    return Png(transparent, is_interlaced, due, chunks.data, colours, chunks.is_told)
+
+
+class _Chunks(NamedTuple):
+    before: dict[bytes, tuple[int, int]]
+    data: list[tuple[int, int]]
+    is_told: bool
+
+
+def _read_chunks(stream: BinaryIO, size: int, name: str) -> _Chunks:
+    """Tell where the chunks before the pixels are, and the pixels; see what comes after them."""
+    before: dict[bytes, tuple[int, int]] = {}
+    data: list[tuple[int, int]] = []
+    is_told, kind = True, b""
+    stream.seek(8)
+    while kind != b"IEND" and len(start := stream.read(8)) == 8:
+        length, kind = int.from_bytes(start[:4], "big"), start[4:]
+        place = stream.tell()
+        if kind == b"IHDR" and kind in before:
+            raise CnnopsError(f"{name} is damaged: it has two headers")
+        if kind == b"IDAT":
+            data.append((place, min(length, size - place)))
+        elif not data:
+            before[kind] = place, length
+        else:
+            is_turning = kind in _TEXTS and stream.read(_LONGEST_WORD).startswith(_TURNING)
+            is_told = is_told and kind != b"eXIf" and not is_turning
+        stream.seek(place + length + 4)
+    return _Chunks(before, data, is_told)
+
+
+def _bytes_of_rows(width: int, height: int, bits: int, is_interlaced: bool) -> int:
+    """Count the bytes of the rows, each with one for its filter."""
+    total = 0
+    for step, start, down, top in _PASSES if is_interlaced else ((1, 0, 1, 0),):
+        columns, rows = -(-(width - start) // step), -(-(height - top) // down)
+        if columns > 0:
+            total += max(rows, 0) * (1 + -(-columns * bits // 8))
+    return total
+
+
+def check_inflated(stream: BinaryIO, png: Png, name: str) -> None:
+    """Refuse a PNG whose data end, as if they were whole, before its last row.
+
+    Raises
+    ------
+    CnnopsError
+    """
+    inflate, total = zlib.decompressobj(), 0
+    for place, length in png.data:
+        stream.seek(place)
+        piece = stream.read(length)
+        while piece and not inflate.eof:
+            total += len(inflate.decompress(piece, _PIECE))
+            piece = inflate.unconsumed_tail
+    if total < png.due:
+        raise CnnopsError(
+            f"{name} is damaged: its pixels take {png.due} bytes, but it holds {total}"
+        )
