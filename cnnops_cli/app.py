@@ -49,7 +49,7 @@ class Operators(TyperGroup):
         if args[0] not in OPERATORS and not ctx.resilient_parsing:
             raise CnnopsError(
                 f"no such command: {args[0]}; there are {', '.join(OPERATORS)}"
-                f"{suggest(args[0], OPERATORS)}"
+                f"{suggest(args[0], OPERATORS, 'command')}"
             )
         return super().resolve_command(ctx, args)
 
@@ -138,8 +138,9 @@ def _describe(error: typer.TyperException) -> str:
     text = error.format_message()
     option = getattr(error, "option_name", "")
     if context is not None and text.startswith("No such option"):
-        known = [name for param in context.command.get_params(context) for name in param.opts]
-        hint = suggest(option, known)
+        params = context.command.get_params(context)
+        known = [name for param in params for name in (*param.opts, *param.secondary_opts)]
+        hint = suggest(option, known, context.info_name)
         if re.match(r"-[\d.]", option):
             hint = "; a negative number stands behind --, as in: -- -0.5"
         elif context.parent is None:
