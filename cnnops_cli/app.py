@@ -26,6 +26,28 @@ _CHECK_FAILED, _BAD_CALL = 1, 2
 _TERMINATED = 143
 
 
+class OperatorCommand(HelpfulCommand):
+    """A command that knows the mistakes which are likely in what was typed."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; where that fails, or INPUT may be meant otherwise, ask what was."""
+        typed = list(args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except typer.TyperException:
+            self._check(ctx, typed)
+            raise
+        inputs = ctx.params.get("inputs") or ()
+        if len(inputs) > 1 or any(text[:1].isdecimal() for text in inputs):
+            self._check(ctx, typed)
+        return rest
+
+    def _check(self, ctx: Any, typed: list[str]) -> None:
+        from cnnops_cli.commands.mistakes import check_call
+
+        check_call(str(self.name), typed, self.get_params(ctx), ctx.params)
+
+
 class Operators(TyperGroup):
     """The commands, each imported when it is called, because NumPy is not needed before."""
 
@@ -39,7 +61,7 @@ class Operators(TyperGroup):
             return None
         function = getattr(import_module(f"cnnops_cli.commands.{cmd_name}"), cmd_name)
         command = typer.Typer(add_completion=False, rich_markup_mode=None)
-        command.command(cmd_name, cls=HelpfulCommand, context_settings=_CONTEXT)(
+        command.command(cmd_name, cls=OperatorCommand, context_settings=_CONTEXT)(
             with_settings(function)
         )
         return typer.main.get_command(command)

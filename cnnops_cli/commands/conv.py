@@ -184,9 +184,6 @@ def conv(
         cnnops conv --explain --at 0,0 -k '[[1,10],[100,1000]]' x.npy
         cnnops conv -k k.npy a.npy b.npy c.npy -o results/
     """
-    settings = settle(
-        settings, inputs, kernel, bias, save_kernel=save_kernel, with_input=with_input
-    )
     layer = fresh_layer(
         kernel,
         bias,
@@ -195,6 +192,10 @@ def conv(
         kernel_size=kernel_size,
         seed=seed,
         no_bias=no_bias,
+        inputs=inputs or [],
+    )
+    settings = settle(
+        settings, inputs, kernel, bias, save_kernel=save_kernel, with_input=with_input
     )
     if depthwise and groups is not None:
         raise CnnopsError("--depthwise sets the groups; leave --groups out")

@@ -101,9 +101,9 @@ def maxpool(
         echo '[3, 1, 2, 5]' | cnnops maxpool -k 2 --dims 1
         cat tensors.jsonl | cnnops maxpool -k 2 --lines
     """
-    settings = settle(settings, inputs, indices=indices, with_input=with_input)
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
+    settings = settle(settings, inputs, indices=indices, with_input=with_input)
     dims_of_window = parsers.dims_of("--kernel", kernel_size) if dims is None else dims
     size = per_axis(kernel_size, dims_of_window, "kernel", minimum=1)
 

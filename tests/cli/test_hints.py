@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from cnnops_cli.app import OPERATORS, Operators, run
+from cnnops_cli.app import OPERATORS, Operators
 from cnnops_cli.hints import _MEANINGS, hint
 from cnnops_cli.words import DTYPES, FORMATS, LAYOUTS, PADDING_MODES, PADDING_WORDS
 
@@ -15,20 +15,6 @@ CHOICES = {
     "padding": PADDING_WORDS,
     "padding mode": PADDING_MODES,
 }
-
-
-@pytest.fixture
-def refused(capfd):
-    """Run the command in this process, which refuses the call, and give its error line."""
-
-    def called(*arguments):
-        status = run(list(arguments))
-        out, err = capfd.readouterr()
-        assert (status, out) == (2, "")
-        assert err.count("\n") == 1
-        return err.removesuffix("\n")
-
-    return called
 
 
 def options_of(command):
@@ -90,8 +76,8 @@ def options_of(command):
         ("dropout", "--inference", "did you mean --eval?"),
     ],
 )
-def test_an_option_of_the_field(refused, command, option, meant):
-    assert refused(command, option, "1") == (
+def test_an_option_of_the_field(refused_here, command, option, meant):
+    assert refused_here(command, option, "1") == (
         f"cnnops {command}: error: no such option: {option}; {meant}"
     )
 
@@ -105,8 +91,10 @@ def test_an_option_of_the_field(refused, command, option, meant):
         *[("dropout", name) for name in ("--relu", "--inplace", "--pool-size", "--n", "--s")],
     ],
 )
-def test_nothing_is_better_than_what_misleads(refused, command, option):
-    assert refused(command, option, "1") == f"cnnops {command}: error: no such option: {option}"
+def test_nothing_is_better_than_what_misleads(refused_here, command, option):
+    assert (
+        refused_here(command, option, "1") == f"cnnops {command}: error: no such option: {option}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,9 +107,9 @@ def test_nothing_is_better_than_what_misleads(refused, command, option):
         *[("BatchNormalization", "batchnorm"), ("dropout2d", "dropout")],
     ],
 )
-def test_a_command_of_the_field(refused, typed, meant):
+def test_a_command_of_the_field(refused_here, typed, meant):
     there_are = "there are conv, maxpool, batchnorm, dropout"
-    assert refused(typed, "x.npy") == (
+    assert refused_here(typed, "x.npy") == (
         f"cnnops: error: no such command: {typed}; {there_are}; did you mean {meant}?"
     )
 
@@ -129,11 +117,11 @@ def test_a_command_of_the_field(refused, typed, meant):
 @pytest.mark.parametrize(
     "typed", ["avgpool", "minpool", "relu", "linear", "deconv", "layernorm", "softmax", "con"]
 )
-def test_a_command_that_there_is_not(refused, typed):
+def test_a_command_that_there_is_not(refused_here, typed):
     expected = f"cnnops: error: no such command: {typed}; there are {', '.join(OPERATORS)}"
     if typed == "con":
         expected += "; did you mean conv?"
-    assert refused(typed, "x.npy") == expected
+    assert refused_here(typed, "x.npy") == expected
 
 
 @pytest.mark.parametrize(
@@ -162,9 +150,9 @@ def test_a_command_that_there_is_not(refused, typed):
         *[("format", "numpy", "npy"), ("format", "text", "table"), ("format", "jsno", "json")],
     ],
 )
-def test_a_word_of_the_field(refused, subject, word, meant):
+def test_a_word_of_the_field(refused_here, subject, word, meant):
     option = f"--{subject.replace(' ', '-')}"
-    assert refused("conv", "-k", "[[1]]", option, word, "[[1]]").endswith(
+    assert refused_here("conv", "-k", "[[1]]", option, word, "[[1]]").endswith(
         f"; did you mean {meant}?"
     )
 
