@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnnops_cli.commands.operands import check_is_tensor
 from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.geometry import Size, check_fits, per_axis
@@ -95,6 +96,7 @@ def fresh_layer(
         "--no-bias": no_bias,
     }
     if kernel is not None:
+        check_is_tensor(kernel, "--kernel")
         given = [option for option, is_given in described.items() if is_given]
         if given:
             raise CnnopsError(

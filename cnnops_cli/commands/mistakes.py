@@ -1,7 +1,7 @@
-"""What a call was meant to be whose INPUTs are no tensors: sizes, chances, kernels and parameters.
+"""What a call was meant to be: sizes and chances in the place of tensors, tensors in another's.
 
-Imported only where there is something to ask: several INPUTs, a number for one, or a call that was
-refused as it was parsed.
+Imported only where there is something to ask: several INPUTs, a number for a tensor, or a call that
+was refused as it was parsed.
 """
 
 import os
@@ -17,6 +17,9 @@ from cnnops_cli.parsers import is_directory
 from cnnops_cli.tensors.read import is_inline, split_member
 
 _NUMBER = re.compile(r"[-+]?[.\d][.\d,:]*(e[-+]?\d+)?", re.IGNORECASE)
+_NUMBERS = re.compile(r"\s*[-+]?[.\d][-+.\de]*([,\s]+[-+]?[.\d][-+.\de]*)+\s*")
+_SIZE = re.compile(r"\s*\d+(\s*[,x×]\s*\d+)*\s*")
+_TENSOR = re.compile(r"\[\s*\[.*|.*\.(npy|npz(:.*)?|json)")
 _JOINED = {"SIZE": "sizes are", "PAD": "sizes are", "INDEX": "an index is"}
 """By metavar: of which options several numbers are one value."""
 _MOST_SHOWN = 40
@@ -69,6 +72,32 @@ def check_call(
         meant = meant_options(command, inputs)
         if meant:
             raise CnnopsError(f"several INPUTs need -o DIRECTORY/; did you mean {meant}?")
+
+
+def check_tensor(text: str, argument: str) -> None:
+    """Refuse numbers that are no tensor, and a size for a kernel, where no file is called so.
+
+    Parameters
+    ----------
+    text : str
+    argument : str
+        ``INPUT``, or an option such as ``--kernel``.
+
+    Raises
+    ------
+    CnnopsError
+    """
+    if os.path.lexists(text):
+        return
+    if argument == "--kernel" and _SIZE.fullmatch(text):
+        what = "has rank 0" if text.strip().isdecimal() else "is no file"
+        raise CnnopsError(
+            f"{text} {what}: --kernel takes a tensor; a size is maxpool's, or --kernel-size of a "
+            "new layer"
+        )
+    if _NUMBERS.fullmatch(text):
+        joined = ",".join(re.split(r"[,\s]+", text.strip()))
+        raise CnnopsError(f"{argument}: no such file: {text}; JSON text has brackets: '[{joined}]'")
 
 
 def meant_options(command: str, inputs: Sequence[str]) -> str:
@@ -128,6 +157,11 @@ def _check_numbers(command: str, typed: Sequence[str], options: Mapping[str, Any
     if command == "dropout" and positional < 2:  # the one INPUT may be a number there
         return
     given = {param.opts[0] for param, _ in groups}
+    for param, (value, *_) in groups:
+        if (command, param.opts[0]) == ("maxpool", "--kernel") and _TENSOR.fullmatch(value):
+            raise CnnopsError(
+                f"--kernel {value}: maxpool takes a size, such as 2 or 2,3; a tensor is conv's"
+            )
     for param, numbers in groups:
         if len(numbers) > 1 and (meant := _several(command, param, numbers, given)):
             raise CnnopsError(f"no file is called {numbers[1]}; {meant}")

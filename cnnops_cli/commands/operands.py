@@ -37,8 +37,18 @@ def read_tensors(
     """
     check_standard_input(**texts)
     given = {name: text for name, text in texts.items() if text is not None}
+    for name, text in given.items():
+        check_is_tensor(text, _argument(name))
     tensors = {name: read_tensor(text, _argument(name), reading) for name, text in given.items()}
     return _as_laid_out(tensors, layout)
+
+
+def check_is_tensor(text: str, argument: str) -> None:
+    """Refuse what begins as a number and is neither one nor a file; see `mistakes.check_tensor`."""
+    if text[:1].isdecimal() or (text[:1] in ("+", "-") and text != STDIN):
+        from cnnops_cli.commands.mistakes import check_tensor
+
+        check_tensor(text, argument)
 
 
 def check_standard_input(**texts: str | None) -> None:

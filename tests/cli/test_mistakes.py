@@ -160,6 +160,69 @@ def test_parameters_are_given_by_option(refused_here, call, meant):
     )
 
 
+IS_A_SIZE = "--kernel takes a tensor; a size is maxpool's, or --kernel-size of a new layer"
+NO_SIZE = "is not a size: an integer such as 2, or one an axis, as 1,2"
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (["conv", "-k", "3,3", "x.npy"], f"3,3 is no file: {IS_A_SIZE}"),
+        (["conv", "-k", "3x3", "x.npy"], f"3x3 is no file: {IS_A_SIZE}"),
+        (["conv", "-k", "3", "x.npy"], f"3 has rank 0: {IS_A_SIZE}"),
+        (["conv", "-k", "3", "3", "x.npy"], f"3 has rank 0: {IS_A_SIZE}"),
+        (["conv", "-k", "3", "--out-channels", "4", "x.npy"], f"3 has rank 0: {IS_A_SIZE}"),
+        (
+            ["conv", *KERNEL, "--bias", "1,2", "x.npy"],
+            "--bias: no such file: 1,2; JSON text has brackets: '[1,2]'",
+        ),
+        (
+            ["batchnorm", "--weight", "1 -2.5", "x.npy"],
+            "--weight: no such file: 1 -2.5; JSON text has brackets: '[1,-2.5]'",
+        ),
+        (
+            ["dropout", "--expect", "1,2", "[1]"],
+            "--expect: no such file: 1,2; JSON text has brackets: '[1,2]'",
+        ),
+        (["dropout", "1,2"], "INPUT: no such file: 1,2; JSON text has brackets: '[1,2]'"),
+        (["dropout", "2024-05-01"], "INPUT: no such file: 2024-05-01"),
+        (
+            ["maxpool", "-k", "k.json", "x.npy"],
+            "--kernel k.json: maxpool takes a size, such as 2 or 2,3; a tensor is conv's",
+        ),
+        (
+            ["maxpool", "-k", "[[1,2]]", "x.npy"],
+            "--kernel [[1,2]]: maxpool takes a size, such as 2 or 2,3; a tensor is conv's",
+        ),
+        (["maxpool", "-k", "3x3", "x.npy"], f"--kernel: '3x3' {NO_SIZE}; did you mean 3,3?"),
+        (["maxpool", "-k", "[3,3]", "x.npy"], f"--kernel: '[3,3]' {NO_SIZE}; did you mean 3,3?"),
+        (["maxpool", "-k", "three", "x.npy"], f"--kernel: 'three' {NO_SIZE}"),
+        (
+            ["conv", *KERNEL, "--stride", "(1, 2)", "x.npy"],
+            f"--stride: '(1, 2)' {NO_SIZE}; did you mean 1,2?",
+        ),
+        (
+            ["conv", *KERNEL, "--padding", "2x2", "x.npy"],
+            f"--padding: '2x2' {NO_SIZE}; did you mean 2,2?",
+        ),
+        (
+            ["conv", *KERNEL, "--explain", "--at", "0x0", "x.npy"],
+            "--at: '0x0' is not an index: one integer an axis of the result, as 0,1,2; did you "
+            "mean 0,0?",
+        ),
+    ],
+)
+def test_a_size_is_no_tensor_and_a_tensor_no_size(refused_here, call, reason):
+    assert refused_here(*call) == f"cnnops {call[0]}: error: {reason}"
+
+
+def test_files_that_are_called_like_sizes_are_taken(called_here, tmp_path):
+    for name in ("3", "3,3", "3x3"):
+        (tmp_path / name).write_text("[[1,0],[0,1]]")
+        assert called_here("conv", "-k", name, "[[1,2],[3,4]]") == "[[5]]\n"
+        assert called_here("maxpool", "-k", "2", name) == "[[1]]\n"
+
+
 def test_several_inputs_whose_names_say_nothing(refused_here):
     for call in (["batchnorm", "a.npy", "b.npy"], ["dropout", "7", "a.npy"]):
         assert refused_here(*call) == (
