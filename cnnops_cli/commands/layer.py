@@ -96,9 +96,9 @@ def fresh_layer(
         "--no-bias": no_bias,
     }
     if kernel is not None:
-        check_is_tensor(kernel, "--kernel")
         given = [option for option, is_given in described.items() if is_given]
         if given:
+            check_is_tensor(kernel, "--kernel")
             raise CnnopsError(
                 f"{given[0]} describes a fresh layer, but --kernel names one; leave one out"
             )

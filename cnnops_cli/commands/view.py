@@ -79,4 +79,5 @@ def _view_of(delivery: Delivery, settings: Settings) -> "View":
         delivery.form.planes(delivery.result),
         settings.precision,
         delivery.operands,
+        delivery.shape,
     )

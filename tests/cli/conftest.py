@@ -135,6 +135,20 @@ def refused_here(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch)
 
 
 @pytest.fixture
+def called_here(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch):
+    """Run the command in this process, in the test's folder, and give its standard output."""
+    monkeypatch.chdir(tmp_path)
+
+    def called(*arguments: str) -> str:
+        status = run(list(arguments))
+        out, err = capfd.readouterr()
+        assert (status, err) == (0, "")
+        return out
+
+    return called
+
+
+@pytest.fixture
 def terminal(executable: Path, tmp_path: Path) -> Callable[..., Screen]:
     """Run the command with some or all of its streams on a pseudo-terminal."""
 

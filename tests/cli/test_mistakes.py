@@ -3,25 +3,9 @@
 import numpy as np
 import pytest
 
-from cnnops_cli.app import run
-
 KERNEL = ["-k", "[[1,0],[0,1]]"]
 NEEDS_KERNEL = "conv needs --kernel TENSOR, or --out-channels N with --kernel-size SIZE"
 PARAMETERS = ["gamma.npy", "beta.npy", "running_mean.npy", "bn.npz:running_var"]
-
-
-@pytest.fixture
-def called_here(capfd, tmp_path, monkeypatch):
-    """Run the command in this process, in the test's folder, and give its standard output."""
-    monkeypatch.chdir(tmp_path)
-
-    def called(*arguments):
-        status = run(list(arguments))
-        out, err = capfd.readouterr()
-        assert (status, err) == (0, "")
-        return out
-
-    return called
 
 
 @pytest.mark.parametrize(
