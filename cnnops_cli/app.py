@@ -38,7 +38,7 @@ class OperatorCommand(HelpfulCommand):
             self._check(ctx, typed)
             raise
         inputs = ctx.params.get("inputs") or ()
-        if len(inputs) > 1 or any(text[:1].isdecimal() for text in inputs):
+        if len(inputs) > 1 or any(text[:1].isdecimal() and text[-1].isdecimal() for text in inputs):
             self._check(ctx, typed)
         return rest
 

@@ -60,7 +60,7 @@ def of_kernel(kernel: Array, check: Callable[[Array], Any]) -> str:
 def of_mask(mask: Array, shape: Shape) -> str:
     """Tell how a mask gets INPUT's shape, if by a move of its channels."""
     for source, target in ((1, -1), (-1, 1)):
-        if np.moveaxis(mask, source, target).shape == shape:
+        if mask.ndim > 2 and np.moveaxis(mask, source, target).shape == shape:
             return f"np.moveaxis(mask, {source}, {target}) has that shape"
     return ""
 

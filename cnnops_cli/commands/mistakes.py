@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,7 @@ def _words_of(text: str) -> set[str]:
 
 def _check_dashes(typed: Sequence[str], options: Mapping[str, Any]) -> None:
     """Refuse a long option behind one dash, which is read as short ones."""
-    for word in typed:
+    for word in takewhile("--".__ne__, typed):
         name = f"-{word.partition('=')[0]}"
         if len(name) > 3 and word[:1] == "-" and name in options:
             raise CnnopsError(f"no such option: {word}; did you mean {name}?")
@@ -163,20 +163,22 @@ def _check_numbers(command: str, typed: Sequence[str], options: Mapping[str, Any
                 f"--kernel {value}: maxpool takes a size, such as 2 or 2,3; a tensor is conv's"
             )
     for param, numbers in groups:
-        if len(numbers) > 1 and (meant := _several(command, param, numbers, given)):
+        if len(numbers) > 1:
+            meant = _several(command, param, numbers, given)
             raise CnnopsError(f"no file is called {numbers[1]}; {meant}")
     if loose and (meant := _alone(command, loose, given)):
         raise CnnopsError(f"no file is called {loose[0]}; {meant}")
 
 
 def _several(command: str, param: Any, numbers: Sequence[str], given: set[str]) -> str:
-    """Say how an option takes several numbers; empty where another error says more."""
+    """Say how an option takes several numbers."""
     name, joined = param.opts[0], ",".join(number.strip(",") for number in numbers)
     if param.metavar in _JOINED:
         return f"{_JOINED[param.metavar]} joined by a comma: {name} {joined}"
     if param.metavar != "TENSOR":
         return _alone(command, numbers[1:], given) or f"{name} takes one number"
-    return "" if name == "--kernel" else f"JSON text has brackets: {name} '[{joined}]'"
+    check_tensor(numbers[0], name)
+    return f"JSON text has brackets: {name} '[{joined}]'"
 
 
 def _alone(command: str, numbers: Sequence[str], given: set[str]) -> str:

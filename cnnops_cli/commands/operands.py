@@ -8,7 +8,6 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
-from cnnops_cli.ops.geometry import AXES
 from cnnops_cli.ops.parallel import using_threads
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, PLAIN, STDIN, Reading, read_tensor
@@ -206,6 +205,8 @@ class Form(NamedTuple):
         >>> Form(-1, "channels-first").shape_in_words(np.zeros((1, 8)))
         '(W 8)'
         """
+        from cnnops_cli.ops.geometry import AXES
+
         shape = self.from_operator(array).shape
         channels = max(self.lead, 0)
         dims = array.ndim - channels - 1
