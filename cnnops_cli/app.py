@@ -37,7 +37,7 @@ class OperatorCommand(HelpfulCommand):
         except typer.TyperException:
             self._check(ctx, typed)
             raise
-        inputs = ctx.params.get("inputs") or ()
+        inputs = () if ctx.resilient_parsing else ctx.params.get("inputs") or ()
         if len(inputs) > 1 or any(text[:1].isdecimal() and text[-1].isdecimal() for text in inputs):
             self._check(ctx, typed)
         return rest

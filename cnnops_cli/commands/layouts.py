@@ -44,17 +44,28 @@ def of_picture(shape: Shape, lead: int) -> None:
 
 
 def of_kernel(kernel: Array, check: Callable[[Array], Any]) -> str:
-    """Tell which order of a full kernel's axes would do; `check` refuses those that do not."""
+    """Tell which order of a full kernel's axes would do; `check` refuses those that do not.
+
+    Only where it has a cubic window in that order and none as it is: a 3 by 3 window has the number
+    of channels that colours have.
+    """
     last = kernel.ndim - 1
     spatial = tuple(range(1, last))
     orders = {
         "(*spatial, I, O)": (last, last - 1, *range(last - 1)),
         "(O, *spatial, I)": (0, last, *spatial),
     }
+    if _is_cubic(kernel) or _fits(check, kernel):
+        return ""
     for axes, order in orders.items():
-        if not _fits(check, kernel) and _fits(check, np.transpose(kernel, order)):
+        turned = np.transpose(kernel, order)
+        if _is_cubic(turned) and _fits(check, turned):
             return f"the kernel's axes look like {axes}: np.transpose(kernel, {order}) fits"
     return ""
+
+
+def _is_cubic(kernel: Array) -> bool:
+    return len(set(kernel.shape[2:])) == 1
 
 
 def of_mask(mask: Array, shape: Shape) -> str:

@@ -19,6 +19,7 @@ SHAPES = {
     "hwio": (2, 2, 3, 4),
     "ohwi": (4, 2, 2, 3),
     "bare": (5, 5),
+    "four": (8, 4, 3, 3),
     "gamma": (3,),
     "mask": (2, 3, 8, 6),
 }
@@ -89,6 +90,11 @@ def shapes(kernel, image):
             f"kernel expects 2 input channels (1 group), but nchw.npy has 3: "
             f"{shapes('ohwi', 'nchw')}; the kernel's axes look like (O, *spatial, I): "
             "np.transpose(kernel, (0, 3, 1, 2)) fits",
+        ),
+        (
+            ["conv", "-k", "four.npy", "nchw.npy"],
+            "kernel expects 4 input channels (1 group), but nchw.npy has 3: "
+            f"{shapes('four', 'nchw')}",
         ),
         (
             ["conv", "-k", "oihw.npy", "five.npy"],
