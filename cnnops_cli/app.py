@@ -25,6 +25,28 @@ _STDOUT = 1
 _CHECK_FAILED, _BAD_CALL = 1, 2
 
 
+class OperatorCommand(HelpfulCommand):
+    """A command that knows the mistakes which are likely in what was typed."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; where that fails, or INPUT may be meant otherwise, ask what was."""
+        typed = list(args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except typer.TyperException:
+            self._check(ctx, typed)
+            raise
+        inputs = () if ctx.resilient_parsing else ctx.params.get("inputs") or ()
+        if len(inputs) > 1 or any(text[:1].isdecimal() and text[-1].isdecimal() for text in inputs):
+            self._check(ctx, typed)
+        return rest
+
+    def _check(self, ctx: Any, typed: list[str]) -> None:
+        from cnnops_cli.commands.mistakes import check_call
+
+        check_call(str(self.name), typed, self.get_params(ctx), ctx.params)
+
+
 class Operators(WritingHelp, TyperGroup):
     """The commands, each imported when it is called, because NumPy is not needed before."""
 
@@ -39,7 +61,7 @@ class Operators(WritingHelp, TyperGroup):
         check_memory_for_numpy()
         function = getattr(import_module(f"cnnops_cli.commands.{cmd_name}"), cmd_name)
         command = typer.Typer(add_completion=False, rich_markup_mode=None)
-        command.command(cmd_name, cls=HelpfulCommand, context_settings=_CONTEXT)(
+        command.command(cmd_name, cls=OperatorCommand, context_settings=_CONTEXT)(
             with_settings(function)
         )
         return typer.main.get_command(command)
@@ -49,7 +71,7 @@ class Operators(WritingHelp, TyperGroup):
         if args[0] not in OPERATORS and not ctx.resilient_parsing:
             raise CnnopsError(
                 f"no such command: {args[0]}; there are {', '.join(OPERATORS)}"
-                f"{suggest(args[0], OPERATORS)}"
+                f"{suggest(args[0], OPERATORS, 'command')}"
             )
         return super().resolve_command(ctx, args)
 
@@ -136,8 +158,9 @@ def _describe(error: typer.TyperException) -> str:
     text = error.format_message()
     option = getattr(error, "option_name", "")
     if context is not None and text.startswith("No such option"):
-        known = [name for param in context.command.get_params(context) for name in param.opts]
-        hint = suggest(option, known)
+        params = context.command.get_params(context)
+        known = [name for param in params for name in (*param.opts, *param.secondary_opts)]
+        hint = suggest(option, known, context.info_name)
         if re.match(r"-[\d.]", option):
             hint = "; a negative number stands behind --, as in: -- -0.5"
         elif context.parent is None:

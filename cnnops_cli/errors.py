@@ -21,6 +21,8 @@ class CnnopsError(ValueError):
         What the caller calls the tensor worked on.
     operands : dict of str to tuple of int
         The shapes of the arrays of the call by name, where they matter.
+    hint : str
+        What may have been meant; empty where that is not clear.
     """
 
     def __init__(self, reason: str) -> None:
@@ -28,11 +30,13 @@ class CnnopsError(ValueError):
         self.reason = reason
         self.input_name = "input"
         self.operands: dict[str, tuple[int, ...]] = {}
+        self.hint = ""
 
     def __str__(self) -> str:
         text = self.reason.replace(INPUT, self.input_name)
         shapes = ", ".join(f"{name} {shape}" for name, shape in self.operands.items())
-        return f"{text}: {shapes}" if shapes else text
+        text = f"{text}: {shapes}" if shapes else text
+        return f"{text}; {self.hint}" if self.hint else text
 
 
 class CheckFailedError(Exception):

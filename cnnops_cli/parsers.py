@@ -52,9 +52,18 @@ def parse_size(text: str) -> int | tuple[int, ...]:
     """Parse SIZE: ``2`` or ``1,2``."""
     items = [item.strip() for item in text.split(",")]
     if not all(map(_INTEGER.fullmatch, items)):
-        raise CnnopsError(f"{text!r} is not a size: an integer such as 2, or one an axis, as 1,2")
+        raise CnnopsError(
+            f"{text!r} is not a size: an integer such as 2, or one an axis, as 1,2{_joined(text)}"
+        )
     numbers = tuple(map(int, items))
     return numbers if len(numbers) > 1 else numbers[0]
+
+
+def _joined(text: str) -> str:
+    """Ask for the integers of a text that only joins them otherwise, as 1x2 and (1, 2) do."""
+    numbers = re.findall(r"[+-]?\d+", text)
+    others = re.sub(r"[+-]?\d+|[\s,;x×*()\[\]]", "", text)
+    return f"; did you mean {','.join(numbers)}?" if numbers and not others else ""
 
 
 def dims_of(option: str, kernel_size: int | Sequence[int]) -> int:
@@ -74,7 +83,7 @@ def dims_of(option: str, kernel_size: int | Sequence[int]) -> int:
 @parser
 def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, int], ...]:
     """Parse PAD: SIZE, a word, or ``begin:end`` pairs."""
-    if re.search(r"[A-Za-z]", text):
+    if re.search(r"[A-Za-z]", text) and not _joined(text):
         check_word("padding", text, PADDING_WORDS, ", a size as 1,2, or begin:end pairs as 0:1,2:2")
         return text
     if ":" not in text:
@@ -92,7 +101,9 @@ def parse_index(text: str) -> tuple[int, ...]:
     """Parse INDEX: ``3`` or ``0,-1``."""
     items = [item.strip() for item in text.split(",")]
     if not all(map(_INTEGER.fullmatch, items)):
-        raise CnnopsError(f"{text!r} is not an index: one integer an axis of the result, as 0,1,2")
+        raise CnnopsError(
+            f"{text!r} is not an index: one integer an axis of the result, as 0,1,2{_joined(text)}"
+        )
     return tuple(map(int, items))
 
 

@@ -39,7 +39,7 @@ def check_word(name: str, word: str, accepted: Sequence[str], or_else: str = "")
     if word not in accepted:
         raise CnnopsError(
             f"{name} {shortened(repr(word))} is not one of {', '.join(accepted)}{or_else}"
-            f"{suggest(word, accepted)}"
+            f"{suggest(word, accepted, name)}"
         )
 
 
@@ -67,15 +67,22 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return f"{', '.join(map(shortened, names[:most]))} and {len(names) - most} others"
 
 
-def suggest(word: str, accepted: Sequence[str]) -> str:
-    """Ask whether the nearest accepted word was meant; empty where none is near.
+def suggest(word: str, accepted: Sequence[str], subject: str = "") -> str:
+    """Add to an error what was meant; nothing where that is not clear.
+
+    Parameters
+    ----------
+    word : str
+    accepted : sequence of str
+    subject : str
+        What the word is for, where other tools have other words for it; see `cnnops_cli.hints`.
 
     Examples
     --------
     >>> suggest("relfect", PADDING_MODES)
     '; did you mean reflect?'
     """
-    from difflib import get_close_matches
+    from cnnops_cli.hints import hint
 
-    nearest = get_close_matches(str(word).lower(), accepted, n=1)
-    return f"; did you mean {nearest[0]}?" if nearest else ""
+    meant = hint(str(word), accepted, subject)
+    return f"; {meant}" if meant else ""

@@ -13,7 +13,8 @@ BOTTOM = {"errors", "words", "dtypes", "paths", "signals"}
 ROOMS = {"options", "parsers", "tensors", "ops", "views", "checks", "explain"}
 MAY_IMPORT = {
     "errors": set(),
-    "words": {"errors"},
+    "hints": set(),
+    "words": {"errors", "hints"},
     "dtypes": {"errors", "words"},
     "paths": {"errors"},
     "signals": set(),

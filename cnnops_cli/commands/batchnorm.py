@@ -133,7 +133,7 @@ def batchnorm(
 
     def normalise_input(tensors: dict[str, Tensor]) -> Delivery:
         form = Form(1, settings.layout)
-        with computing(settings, tensors):
+        with computing(settings, tensors) as hints:
             tensors = saved | tensors | {"input": as_batch(tensors["input"])}
             if settings.dtype is None:
                 tensors = _with_float32_parameters(tensors)
@@ -141,6 +141,7 @@ def batchnorm(
             image = form.to_operator(arrays.pop("input"))
             dtype = working_dtype(floating_dtype(image, *arrays.values()))
             channels = image.shape[1] if image.ndim > 1 else 0
+            hints.append(lambda: _layout_hint(form, image, arrays))
             parameters: dict[str, Any] = {
                 name: _per_channel(arrays.get(name, default), channels, dtype)
                 for name, default in _DEFAULTS.items()
@@ -158,7 +159,8 @@ def batchnorm(
             running = ("running_mean", "running_var") if settings.explain else ()
             before = [parameters[name].copy() for name in running]
             result = normalise(image, **parameters, **choices)
-        delivery = Delivery("batchnorm", result, form)
+        aside = "" if train else _assumed(arrays)
+        delivery = Delivery("batchnorm", result, form, aside=aside)
         if settings.explain:
             from cnnops_cli.explain.batchnorm import batchnorm_cells
 
@@ -200,6 +202,16 @@ def _read_state(path: str) -> dict[str, Any]:
     return state
 
 
+def _assumed(given: dict[str, Array]) -> str:
+    """Say which running statistics nobody gave, and what stands for them."""
+    missing = [
+        f"{name} {_DEFAULTS[name]:g}"
+        for name in ("running_mean", "running_var")
+        if name not in given
+    ]
+    return f"not given: {', '.join(missing)}" if missing else ""
+
+
 def _with_float32_parameters(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Keep parameters that are text from being cut to a float16 input: float32."""
     if tensors["input"].weak or tensors["input"].array.dtype != np.float16:
@@ -215,3 +227,13 @@ def _with_float32_parameters(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _per_channel(value: Array | float, channels: int, dtype: np.dtype[Any]) -> Array:
     """Copy a parameter, for it is updated in place; a number is repeated for every channel."""
     return np.full(channels, value, dtype) if np.ndim(value) == 0 else np.array(value, dtype)
+
+
+def _layout_hint(form: Form, image: Array, given: dict[str, Array]) -> str:
+    from cnnops_cli.commands.layouts import of_input
+
+    def check(shape: tuple[int, ...]) -> None:
+        if any(array.shape not in ((), shape[1:2]) for array in given.values()):
+            raise CnnopsError("the parameters are for another number of channels")
+
+    return of_input(form, image, check)

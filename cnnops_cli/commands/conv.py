@@ -14,7 +14,7 @@ from cnnops_cli.commands.settle import settle
 from cnnops_cli.commands.view import in_words
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.ops.conv import convolve
+from cnnops_cli.ops.conv import convolve, place_windows
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import Reading
 from cnnops_cli.tensors.tensor import Tensor, unify
@@ -184,9 +184,6 @@ def conv(
         cnnops conv --explain --at 0,0 -k '[[1,10],[100,1000]]' x.npy
         cnnops conv -k k.npy a.npy b.npy c.npy -o results/
     """
-    settings = settle(
-        settings, inputs, kernel, bias, save_kernel=save_kernel, with_input=with_input
-    )
     layer = fresh_layer(
         kernel,
         bias,
@@ -195,13 +192,17 @@ def conv(
         kernel_size=kernel_size,
         seed=seed,
         no_bias=no_bias,
+        inputs=inputs or [],
+    )
+    settings = settle(
+        settings, inputs, kernel, bias, save_kernel=save_kernel, with_input=with_input
     )
     if depthwise and groups is not None:
         raise CnnopsError("--depthwise sets the groups; leave --groups out")
 
     def convolve_input(tensors: dict[str, Tensor]) -> Delivery:
         letters = check_letters(tensors, settings, save_kernel=save_kernel, with_input=with_input)
-        with computing(settings, tensors):
+        with computing(settings, tensors) as hints:
             rank = dims or (layer.dims if layer else _usual_dims(tensors["kernel"]))
             form = Form.spatial(tensors["input"].array.shape, rank, settings.layout)
             channels = form.to_operator(tensors["input"].array).shape[max(form.lead, 0)]
@@ -211,8 +212,6 @@ def conv(
                     tensors["input"], channels, blocks, rank, header=settings.dry_run
                 )
             arrays = unify(tensors, settings.dtype)
-            weight = _full_kernel(arrays["kernel"], rank, channels, depthwise)
-            operands = (form.to_operator(arrays["input"]), weight, arrays.get("bias"))
             geometry: dict[str, Any] = {
                 "stride": stride,
                 "padding": padding,
@@ -220,6 +219,10 @@ def conv(
                 "groups": blocks,
                 "padding_mode": padding_mode,
             }
+            if not layer:
+                hints.append(lambda: _layout_hint(form, arrays, rank, geometry, depthwise))
+            weight = _full_kernel(arrays["kernel"], rank, channels, depthwise)
+            operands = (form.to_operator(arrays["input"]), weight, arrays.get("bias"))
             if settings.dry_run:
                 from cnnops_cli.explain.estimators import estimate_conv
 
@@ -243,7 +246,7 @@ def conv(
         if with_input:
             image, _, offsets = operands
             words = in_words(geometry, **_USUAL_GEOMETRY)
-            shape, planes = tensors["input"].array.shape, form.planes(image)
+            shape, planes = form.shape_in_words(image), form.planes(image)
             delivery.operands = _sections(shape, planes, weight, words, offsets)
         return delivery
 
@@ -252,13 +255,13 @@ def conv(
 
 
 def _sections(
-    shape: tuple[int, ...], planes: Array, weight: Array, words: list[str], bias: Array | None
+    shape: str, planes: Array, weight: Array, words: list[str], bias: Array | None
 ) -> list["Section"]:
-    """Put together what the view shows before the result; `shape` is INPUT's as the user has it."""
+    """Put together what the view shows before the result; `shape` is INPUT's."""
     from cnnops_cli.views.sections import Section
 
     sections = [
-        Section("input", [str(shape)], planes),
+        Section("input", [shape], planes),
         Section("kernel", [str(weight.shape), *words], weight),
     ]
     if bias is not None:
@@ -294,6 +297,28 @@ def _full_kernel(kernel: Array, dims: int, channels: int, depthwise: bool) -> Ar
             "--depthwise applies it to every one"
         )
     return np.repeat(full, channels, axis=0)
+
+
+def _layout_hint(
+    form: Form, arrays: dict[str, Array], dims: int, geometry: dict[str, Any], depthwise: bool
+) -> str:
+    from cnnops_cli.commands.layouts import of_input, of_kernel, of_picture
+
+    image, kernel, bias = form.to_operator(arrays["input"]), arrays["kernel"], arrays.get("bias")
+
+    def check(shape: tuple[int, ...], kernel: Array = kernel) -> None:
+        channels = shape[max(form.lead, 0)]
+        if depthwise and kernel.ndim == dims and shape != image.shape:
+            of_picture(shape, form.lead)
+        weight = _full_kernel(kernel, dims, channels, depthwise)
+        groups = channels if depthwise else geometry["groups"]
+        offsets = None if bias is None else bias.shape
+        place_windows(shape, weight.shape, offsets, **geometry | {"groups": groups})
+
+    layout = of_input(form, image, check)
+    if layout or kernel.ndim != dims + 2:
+        return layout
+    return of_kernel(kernel, lambda kernel: check(image.shape, kernel))
 
 
 def _kernel_writer(path: str, weight: Array, bias: Array | None) -> Writer:

@@ -51,10 +51,9 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
     if to_file and wants_summary(settings):
         from cnnops_cli.views.summary import summarise
 
-        output = delivery.output
-        told = (
-            [str(output.shape)] if delivery.is_formulas else summarise(output, settings.precision)
-        )
+        told = [delivery.shape]
+        if not delivery.is_formulas:
+            told = summarise(delivery.output, settings.precision, shape=delivery.shape)
         parts = [to_file, *told, delivery.terminal_note]
         print(*filter(None, parts), sep="  ", file=sys.stderr)
 

@@ -30,9 +30,9 @@ class Delivery:
         What the user has in its place.
     note : str
         What the view and the summary say beside the result, as a seed that was drawn.
-    algorithm : str
-        How it was computed. A terminal alone is told: elsewhere the view is compared byte by byte,
-        and a faster way to the same numbers is no change.
+    aside : str
+        What a terminal alone is told, as how it was computed: elsewhere the view is compared byte
+        by byte, and a faster way to the same numbers is no change.
 
     Attributes
     ----------
@@ -49,13 +49,13 @@ class Delivery:
     """
 
     def __init__(
-        self, operator: str, result: Array, form: Form, note: str = "", algorithm: str = ""
+        self, operator: str, result: Array, form: Form, note: str = "", aside: str = ""
     ) -> None:
         self.operator = operator
         self.result = result
         self.form = form
         self.note = note
-        self.algorithm = algorithm
+        self.aside = aside
         self.files: dict[str, Writer] = {}
         self.durable_files: dict[str, Writer] = {}
         self.operands: list[Section] = []
@@ -97,12 +97,17 @@ class Delivery:
     @property
     def terminal_note(self) -> str:
         """The note with what only a terminal is told."""
-        return "  ".join(filter(None, (self.algorithm, self.note)))
+        return "  ".join(filter(None, (self.aside, self.note)))
 
     @property
     def stdout_note(self) -> str:
         """The note for what standard output is."""
         return self.terminal_note if sys.stdout.isatty() else self.note
+
+    @property
+    def shape(self) -> str:
+        """The shape of `output` as people read it, with the names of the axes."""
+        return self.form.shape_in_words(self.result)
 
     @property
     def output(self) -> Array:

@@ -97,15 +97,16 @@ def dropout(
         raise CnnopsError("--mask says what is kept; leave --seed and --channelwise out")
 
     def drop_input(tensors: dict[str, Tensor]) -> Delivery:
-        form = Form(1, settings.layout)
+        form = Form(1, settings.layout, named=channelwise)
         if channelwise:
             tensors |= {"input": as_batch(tensors["input"])}
-        with computing(settings, tensors):
+        with computing(settings, tensors) as hints:
             image = form.to_operator(unify({"input": tensors["input"]}, settings.dtype)["input"])
             drawn = fresh_seed() if seed is None else seed
             kept = np.broadcast_to(np.True_, mask_shape(image.shape, channelwise))
             given = None
             if mask is not None:
+                hints.append(lambda: _mask_hint(tensors))
                 given = form.to_operator(tensors["mask"].array)
                 _check_mask(given, image)
             if settings.dry_run:
@@ -142,3 +143,9 @@ def dropout(
 def _check_mask(mask: Array, image: Array) -> None:
     if mask.shape != image.shape:
         raise CnnopsError(f"mask has shape {mask.shape}, but {INPUT} has {image.shape}")
+
+
+def _mask_hint(tensors: dict[str, Tensor]) -> str:
+    from cnnops_cli.commands.layouts import of_mask
+
+    return of_mask(tensors["mask"].array, tensors["input"].array.shape)

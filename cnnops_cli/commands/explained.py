@@ -21,10 +21,9 @@ def report_writer(delivery: Delivery, settings: Settings) -> Writer:
     """Tell how standard output is written where it does not carry the result."""
     as_text = is_for_people(settings)
     if delivery.estimate is not None:
-        shape = delivery.output.shape
         if as_text:
-            return _text_writer(delivery.estimate.lines(shape, _width()))
-        return _lines_writer([json_line(delivery.estimate.record(shape))])
+            return _text_writer(delivery.estimate.lines(delivery.shape, _width()))
+        return _lines_writer([json_line(delivery.estimate.record(delivery.output.shape))])
     if delivery.cells is None:
         return _formulas_writer(delivery)
     return _explanation_writer(delivery, delivery.cells, settings, as_text=as_text)
@@ -46,7 +45,7 @@ def _explanation_writer(
         return _with_note(write, f"cnnops {delivery.operator}: {first}; --at picks others")
     note = delivery.stdout_note
     kind_of_values = "formulas" if delivery.is_formulas else output.dtype.name
-    head = [delivery.operator, str(output.shape), kind_of_values, *([note] if note else [])]
+    head = [delivery.operator, delivery.shape, kind_of_values, *([note] if note else [])]
     return _text_writer(text_lines(head, explained, left_out, place, settings.precision, _width()))
 
 
@@ -71,7 +70,7 @@ def _formulas_writer(delivery: Delivery) -> Writer:
     from cnnops_cli.explain.letters import formula_lines
 
     planes, output = delivery.form.planes(delivery.result), delivery.output
-    head = [delivery.operator, str(output.shape), "formulas"]
+    head = [delivery.operator, delivery.shape, "formulas"]
     return _text_writer(formula_lines(head, planes, output, _width()))
 
 

@@ -70,7 +70,9 @@ def _bare(member: str | None) -> str | None:
     return member and member.removesuffix(".npy")
 
 
-def deliver_checked(delivery: Delivery, settings: Settings, expected: Tensor | None) -> None:
+def deliver_checked(
+    delivery: Delivery, settings: Settings, expected: Tensor | None, json: str | None
+) -> None:
     """Deliver a result, and say on standard error how it stands to what was expected.
 
     Parameters
@@ -79,6 +81,8 @@ def deliver_checked(delivery: Delivery, settings: Settings, expected: Tensor | N
     settings : Settings
     expected : Tensor or None
         None where the golden file is still to be made.
+    json : str or None
+        INPUT, as the user wrote it, where it is JSON: that has no dtype.
 
     Raises
     ------
@@ -98,6 +102,8 @@ def deliver_checked(delivery: Delivery, settings: Settings, expected: Tensor | N
     if not settings.quiet:
         name = "standard input" if settings.expect == STDIN else settings.expect
         first, *others = _words(delivery, settings, found, _shown(str(name)))
+        if found is not None:
+            others += _likely_causes(delivery, settings, found, json)
         tell("\n  ".join([f"cnnops {delivery.operator}: {first}", *others]))
     if not holds and not settings.update_expected:
         raise CheckFailedError
@@ -129,6 +135,20 @@ def _words(
     if found.equal:
         return [f"{name} unchanged: equal {found.tolerance}"]
     return [f"{name} updated; the result was not as expected:", *differences(found)]
+
+
+def _likely_causes(
+    delivery: Delivery, settings: Settings, found: Comparison, json: str | None
+) -> list[str]:
+    """Say where another shape or dtype is likely to come from."""
+    (shape, expected), (dtype, wanted) = found.shapes, found.dtypes
+    other = delivery.form.in_the_other_layout()
+    if shape != expected and other.from_operator(delivery.result).shape == expected:
+        return [f"the expected shape is that of --layout {other.layout}"]
+    if shape == expected and dtype != wanted and json is not None and settings.dtype is None:
+        remedy = "-f npy before the pipe" if json == STDIN else f"--dtype {wanted} sets it"
+        return [f"JSON carries no dtype: {remedy}"]
+    return []
 
 
 def _shown(text: str) -> str:

@@ -1,9 +1,11 @@
 """A fresh layer in place of a kernel that was given."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from cnnops_cli.commands.operands import check_is_tensor
 from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.geometry import Size, check_fits, per_axis
@@ -73,6 +75,7 @@ def fresh_layer(
     kernel_size: Size | None,
     seed: int | None,
     no_bias: bool,
+    inputs: Sequence[str],
 ) -> FreshLayer | None:
     """Check that either a kernel is given or a layer is described, and which.
 
@@ -95,6 +98,7 @@ def fresh_layer(
     if kernel is not None:
         given = [option for option, is_given in described.items() if is_given]
         if given:
+            check_is_tensor(kernel, "--kernel")
             raise CnnopsError(
                 f"{given[0]} describes a fresh layer, but --kernel names one; leave one out"
             )
@@ -106,7 +110,13 @@ def fresh_layer(
     if dtype is not None and not dtype.startswith("float"):
         raise CnnopsError(f"a fresh layer has fractions, which --dtype {dtype} would cut off")
     if out_channels is None or kernel_size is None:
-        raise CnnopsError("conv needs --kernel TENSOR, or --out-channels N with --kernel-size SIZE")
+        from cnnops_cli.commands.mistakes import meant_options
+
+        meant = "" if any(described.values()) else meant_options("conv", inputs)
+        raise CnnopsError(
+            "conv needs --kernel TENSOR, or --out-channels N with --kernel-size SIZE"
+            f"{f'; did you mean {meant}?' if meant else ''}"
+        )
     return FreshLayer(
         out_channels, kernel_size, fresh_seed() if seed is None else seed, bias=not no_bias
     )

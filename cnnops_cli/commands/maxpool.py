@@ -12,6 +12,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.geometry import per_axis
 from cnnops_cli.ops.maxpool import maxpool as pool
+from cnnops_cli.ops.maxpool import place_windows
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import Reading
 from cnnops_cli.tensors.tensor import Tensor, unify
@@ -101,15 +102,15 @@ def maxpool(
         echo '[3, 1, 2, 5]' | cnnops maxpool -k 2 --dims 1
         cat tensors.jsonl | cnnops maxpool -k 2 --lines
     """
-    settings = settle(settings, inputs, indices=indices, with_input=with_input)
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
+    settings = settle(settings, inputs, indices=indices, with_input=with_input)
     dims_of_window = parsers.dims_of("--kernel", kernel_size) if dims is None else dims
     size = per_axis(kernel_size, dims_of_window, "kernel", minimum=1)
 
     def pool_input(tensors: dict[str, Tensor]) -> Delivery:
         letters = check_letters(tensors, settings, indices=indices, with_input=with_input)
-        with computing(settings, tensors):
+        with computing(settings, tensors) as hints:
             array = unify(tensors, settings.dtype)["input"]
             form = Form.spatial(array.shape, dims_of_window, settings.layout)
             image = form.to_operator(array)
@@ -119,6 +120,7 @@ def maxpool(
                 "dilation": dilation,
                 "ceil_mode": ceil_mode,
             }
+            hints.append(lambda: _layout_hint(form, image, size, geometry))
             if settings.dry_run:
                 from cnnops_cli.explain.estimators import estimate_maxpool
 
@@ -150,9 +152,20 @@ def maxpool(
             usual = {"padding": 0, "dilation": 1, "ceil_mode": False}
             window = [sizes_in_words(size), *in_words(steps, **usual)]
             delivery.operands = [
-                Section("input", [str(array.shape)], form.planes(image)),
+                Section("input", [form.shape_in_words(image)], form.planes(image)),
                 Section("window", window),
             ]
         return delivery
 
     run("maxpool", pool_input, settings, inputs, reading=Reading(letters=True))
+
+
+def _layout_hint(form: Form, image: Array, size: tuple[int, ...], geometry: dict[str, Any]) -> str:
+    from cnnops_cli.commands.layouts import of_input, of_picture
+
+    def check(shape: tuple[int, ...]) -> None:
+        place_windows(shape, size, **geometry)
+        if shape != image.shape:
+            of_picture(shape, form.lead)
+
+    return of_input(form, image, check)

@@ -1,9 +1,9 @@
 """What every command does before its operator: read the tensors, agree on dtype and layout."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from cnnops_cli.ops.parallel import using_threads
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, PLAIN, STDIN, Reading, read_tensor
 from cnnops_cli.tensors.tensor import Tensor, has_letters, is_stand_in
+from cnnops_cli.words import LAYOUTS
 
 FORMULAS_ARE_TEXT = "formulas with letters go to .json or standard output"
+Hint: TypeAlias = Callable[[], str]
+
 _LAID_OUT_AS_INPUT = ("input", "mask", "expect")
 
 
@@ -40,6 +43,8 @@ def read_tensors(
     check_standard_input(**texts)
     reading = reading._replace(decoding=_decoding)
     given = {name: text for name, text in texts.items() if text is not None}
+    for name, text in given.items():
+        check_is_tensor(text, _argument(name))
     tensors = {name: read_tensor(text, _argument(name), reading) for name, text in given.items()}
     return _as_laid_out(tensors, layout)
 
@@ -48,6 +53,14 @@ def _decoding() -> AbstractContextManager[None]:
     from cnnops_cli.commands.hearing import hearing_libraries
 
     return hearing_libraries()
+
+
+def check_is_tensor(text: str, argument: str) -> None:
+    """Refuse what begins as a number and is neither one nor a file; see `mistakes.check_tensor`."""
+    if text[:1].isdecimal() or (text[:1] in ("+", "-") and text != STDIN):
+        from cnnops_cli.commands.mistakes import check_tensor
+
+        check_tensor(text, argument)
 
 
 def check_standard_input(**texts: str | None) -> None:
@@ -92,8 +105,10 @@ def _argument(name: str) -> str:
 
 
 @contextmanager
-def computing(settings: Settings, tensors: dict[str, Tensor]) -> Iterator[None]:
+def computing(settings: Settings, tensors: dict[str, Tensor]) -> Iterator[list[Hint]]:
     """Run an operator on the threads asked for; an error names the tensors as the user wrote them.
+
+    What it yields takes functions that tell what may have been meant, if there is an error.
 
     Parameters
     ----------
@@ -102,12 +117,14 @@ def computing(settings: Settings, tensors: dict[str, Tensor]) -> Iterator[None]:
         By argument, ``input`` among them.
     """
     shapes = {name: tensors[name].array.shape for name in ("kernel", "input") if name in tensors}
+    hints: list[Hint] = []
     try:
         with using_threads(settings.threads), naming_operands(**shapes):
-            yield
+            yield hints
     except CnnopsError as error:
         name = tensors["input"].name
         error.input_name = "input" if name == INPUT_ARGUMENT else name
+        error.hint = next(filter(None, (hint() for hint in hints)), "")
         raise
 
 
@@ -150,10 +167,13 @@ class Form(NamedTuple):
         Axes before the channels in channels-first order: 1 for (N, C, ...), 0 for (C, ...), and -1
         where there is no channel axis.
     layout : str
+    named : bool
+        Whether these are the axes in any case; dropout takes others too.
     """
 
     lead: int
     layout: str
+    named: bool = True
 
     @classmethod
     def spatial(cls, shape: tuple[int, ...], dims: int, layout: str) -> "Form":
@@ -171,6 +191,10 @@ class Form(NamedTuple):
             )
         return cls(len(shape) - dims - 1, layout)
 
+    def in_the_other_layout(self) -> "Form":
+        """Tell the form of INPUT if its channels were at the other place."""
+        return self._replace(layout=next(word for word in LAYOUTS if word != self.layout))
+
     def to_operator(self, array: Array) -> Array:
         """Bring INPUT to (C, ...) or (N, C, ...), as operators take it."""
         if self.lead < 0:
@@ -186,6 +210,30 @@ class Form(NamedTuple):
     def planes(self, array: Array) -> Array:
         """Drop the one channel of a result, where INPUT has no channel axis."""
         return array.squeeze(0) if self.lead < 0 and len(array) == 1 else array
+
+    def shape_in_words(self, array: Array) -> str:
+        """Write the shape that the user has of an operator's array, with the names of its axes.
+
+        Examples
+        --------
+        >>> Form(0, "channels-last").shape_in_words(np.zeros((3, 32, 16)))
+        '(H 32, W 16, C 3)'
+        >>> Form(-1, "channels-first").shape_in_words(np.zeros((1, 8)))
+        '(W 8)'
+        """
+        from cnnops_cli.ops.geometry import AXES
+
+        shape = self.from_operator(array).shape
+        channels = max(self.lead, 0)
+        dims = array.ndim - channels - 1
+        if not self.named or not 0 <= dims <= len(AXES):
+            return str(shape)
+        names = [*"NC"[1 - channels :], *AXES.get(dims, ())]
+        if len(shape) < array.ndim:
+            del names[0]
+        elif self._moves(array):
+            names.append(names.pop(channels))
+        return f"({', '.join(map('{} {}'.format, names, shape))})"
 
     def place_of_input(self, place: tuple[int, ...]) -> tuple[int, ...]:
         """Tell where the user has a cell of the operator's input."""

@@ -70,7 +70,8 @@ def run(
             else:
                 from cnnops_cli.commands.golden import deliver_checked
 
-                deliver_checked(delivery, settings, expected)
+                json = texts[0] if tensors["input"].weak else None
+                deliver_checked(delivery, settings, expected, json)
 
 
 def _expected_text(settings: Settings) -> str | None:

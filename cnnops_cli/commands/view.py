@@ -78,4 +78,5 @@ def _view_of(delivery: Delivery, settings: Settings) -> "View":
         delivery.form.planes(delivery.result),
         settings.precision,
         delivery.operands,
+        delivery.shape,
     )

@@ -53,8 +53,8 @@ class Estimate:
             "memory": self.memory,
         }
 
-    def lines(self, shape: tuple[int, ...], width: int) -> list[str]:
-        """Write it for people."""
+    def lines(self, shape: str, width: int) -> list[str]:
+        """Write it for people; `shape` is the result's as they read it."""
         lines = [f"{self.operator}  {shape}  {self.dtype.name}"]
         if self.lengths:
             is_ceiled = any("ceil" in formula for formula in self.lengths.values())

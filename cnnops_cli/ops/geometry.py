@@ -25,7 +25,8 @@ _LARGEST = 2**31 - 1
 
 _MOST_VALUES = 2**48
 
-_AXES = {1: ("W",), 2: ("H", "W"), 3: ("D", "H", "W")}
+AXES = {1: ("W",), 2: ("H", "W"), 3: ("D", "H", "W")}
+"""The names of the spatial axes, by how many there are."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Windows:
     @property
     def axes(self) -> tuple[str, ...]:
         """The names of the spatial axes."""
-        return _AXES[self.dims]
+        return AXES[self.dims]
 
 
 def remembered(plan: Callable[..., Windows]) -> Callable[..., Windows]:
@@ -132,7 +133,7 @@ def plan_windows(
     pads = _resolve_padding(padding, lengths, reach, strides)
     output = tuple(
         _output_length(*axis, ceil_mode=ceil_mode)
-        for axis in zip(_AXES[dims], lengths, pads, reach, strides, strict=True)
+        for axis in zip(AXES[dims], lengths, pads, reach, strides, strict=True)
     )
     return Windows(tuple(lengths), tuple(kernel), strides, dilations, pads, output)
 
@@ -169,7 +170,7 @@ def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, .
         raise CnnopsError(f"{name} takes integers, not {value!r}") from None
     if len(sizes) not in (1, dims):
         wanted = (
-            "one integer" if dims == 1 else f"one integer, or {dims} for {', '.join(_AXES[dims])}"
+            "one integer" if dims == 1 else f"one integer, or {dims} for {', '.join(AXES[dims])}"
         )
         raise CnnopsError(f"{name} has {len(sizes)} values; accepted: {wanted}")
     if min(sizes) < minimum:

@@ -12,7 +12,7 @@ from cnnops_cli.views.summary import measure
 _GAP = 4
 _NARROWEST = 24
 """A section that has to be scaled down keeps this width, or stands below the others."""
-_TITLE = 16
+_TITLE = 20
 """What stands above narrow numbers is folded beyond this."""
 
 

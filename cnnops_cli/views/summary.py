@@ -71,7 +71,10 @@ def measure(array: Array) -> Statistics:
 
 
 def summarise(
-    array: Array, precision: int | None = None, statistics: Statistics | None = None
+    array: Array,
+    precision: int | None = None,
+    statistics: Statistics | None = None,
+    shape: str = "",
 ) -> list[str]:
     """Tell shape, dtype, extremes, mean and standard deviation, and count what is not finite.
 
@@ -82,13 +85,15 @@ def summarise(
         Decimals; without it six digits are shown.
     statistics : Statistics, optional
         Of the array, where they are known.
+    shape : str
+        How its shape is written, where its axes have names.
 
     Examples
     --------
     >>> summarise(np.array([[1, 2], [3, 4]]))
     ['(2, 2)', 'int64', 'min 1', 'max 4', 'mean 2.5', 'std 1.11803']
     """
-    parts = [str(array.shape), array.dtype.name]
+    parts = [shape or str(array.shape), array.dtype.name]
     known = measure(array) if statistics is None else statistics
     if known.finite:
         said = {"min": known.low, "max": known.high, "mean": known.mean, "std": known.std}

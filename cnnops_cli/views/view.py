@@ -31,6 +31,8 @@ class View:
         Decimals; see `format_numbers`.
     operands : sequence of Section
         What stands before the result.
+    shape : str
+        How the array's shape is written, where its axes have names.
     """
 
     operator: str
@@ -38,6 +40,7 @@ class View:
     planes: Array
     precision: int | None = None
     operands: Sequence[Section] = ()
+    shape: str = ""
 
     def lines(self, terminal: Terminal, note: str = "") -> list[Line]:
         """Lay the view out.
@@ -55,13 +58,13 @@ class View:
         """
         statistics = measure(self.array)
         loud: list[Line] = [[(text, on(LOUD, bold=True))] for text in statistics.loud]
-        said = summarise(self.array, self.precision, statistics)
+        said = summarise(self.array, self.precision, statistics, self.shape)
         usual = said[: len(said) - len(loud)]
         parts: list[str | Line] = [self.operator, *usual, *loud, *filter(None, [note])]
         head = fold(parts, terminal.width, BOLD)
         room = Room(terminal.width, max(terminal.height - len(head) - _PROMPT, 1), terminal.color)
         if self.operands:
-            sections = [*self.operands, Section("result", [str(self.array.shape)], self.planes)]
+            sections = [*self.operands, Section("result", said[:1], self.planes)]
             return head + sections_lines(sections, self.precision, room)
         if not self.array.size:
             return head

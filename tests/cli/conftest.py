@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnops_cli.app import run
+
 from .pseudo_terminal import Screen, run_on_terminal
 
 PATIENCE = 60
@@ -114,6 +116,36 @@ def executable() -> Path:
 @pytest.fixture
 def cnnops(executable: Path, tmp_path: Path) -> Command:
     return Command(executable, tmp_path)
+
+
+@pytest.fixture
+def refused_here(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch):
+    """Run the command in this process, in the test's folder, and give the line that refuses it."""
+    monkeypatch.chdir(tmp_path)
+
+    def refused(*arguments: str) -> str:
+        status = run(list(arguments))
+        out, err = capfd.readouterr()
+        assert (status, out) == (2, "")
+        assert err.endswith("\n")
+        assert len(err.splitlines()) == 1, err
+        return err.removesuffix("\n")
+
+    return refused
+
+
+@pytest.fixture
+def called_here(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch):
+    """Run the command in this process, in the test's folder, and give its standard output."""
+    monkeypatch.chdir(tmp_path)
+
+    def called(*arguments: str) -> str:
+        status = run(list(arguments))
+        out, err = capfd.readouterr()
+        assert (status, err) == (0, "")
+        return out
+
+    return called
 
 
 @pytest.fixture

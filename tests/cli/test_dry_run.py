@@ -158,7 +158,7 @@ def test_batchnorm_and_dropout(cnnops):
 def test_on_a_terminal(terminal, columns):
     call = ["conv", "-k", "[[1,2],[3,4]]", "[[1,2,3],[4,5,6]]", "--dry-run"]
     screen = terminal(*call, columns=columns)
-    assert screen.lines[0] == "conv  (1, 2)  int64"
+    assert screen.lines[0] == "conv  (H 1, W 2)  int64"
     assert max(map(len, screen.lines)) <= columns
     joined = " ".join(line.strip() for line in screen.lines)
     assert "H: floor((2 + 0 + 0 - 1 * (2 - 1) - 1) / 1) + 1 = 1" in joined

@@ -21,7 +21,7 @@ def test_the_formulas_of_the_notes(cnnops, terminal):
     text = cnnops.text(*LETTERS, IMAGE)
     assert text == json.dumps(FORMULAS, separators=(",", ":")) + "\n"
     assert terminal(*LETTERS, IMAGE).lines == [
-        "conv  (2, 2)  formulas",
+        "conv  (H 2, W 2)  formulas",
         "  a*1 + b*2 + c*5 + d*6    a*3 + b*4 + c*7 + d*8",
         "  a*5 + b*6 + c*9 + d*10   a*7 + b*8 + c*11 + d*12",
     ]
@@ -111,7 +111,7 @@ def test_a_file_of_formulas(cnnops, tmp_path):
 
 
 def test_a_summary_of_formulas(terminal):
-    assert terminal(*LETTERS, IMAGE, "-o", "y.json").lines == ["y.json  (2, 2)"]
+    assert terminal(*LETTERS, IMAGE, "-o", "y.json").lines == ["y.json  (H 2, W 2)"]
 
 
 def test_explained_with_letters(cnnops):

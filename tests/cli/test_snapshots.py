@@ -20,7 +20,7 @@ SNAPSHOTS = {
         ["conv", "-k", "[[1,10],[100,1000]]", "-s", "1,2", "[[1,2,3,4],[5,6,7,8],[9,10,11,12]]"],
         80,
         """\
-conv  (2, 2)  int64  min 6521  max 13187  mean 9854  std 2484.27
+conv  (H 2, W 2)  int64  min 6521  max 13187  mean 9854  std 2484.27
  6521   8743
 10965  13187
 """,
@@ -40,7 +40,7 @@ dropout  (2, 2, 2)  float64  min -0.25  max 3  mean 1.45  std 1.07703  1 nan!
         ["maxpool", "-k", "1", "x.npy"],
         40,
         """\
-maxpool  (40, 100)  int64  min 0
+maxpool  (H 40, W 100)  int64  min 0
 max 3999  mean 1999.5  std 1154.7
 0        …        99
 
@@ -57,7 +57,7 @@ a cell is the mean of 10 × 5 values
         ["maxpool", "-k", "1", "holes.npy"],
         80,
         """\
-maxpool  (50, 100)  float64  min 1  max 1  mean 1  std 0  5 nan!
+maxpool  (H 50, W 100)  float64  min 1  max 1  mean 1  std 0  5 nan!
 1          …           1
 ▒!▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
 ▒!▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
@@ -73,7 +73,7 @@ maxpool  (50, 100)  float64  min 1  max 1  mean 1  std 0  5 nan!
         ["maxpool", "-k", "1", "channels.npy"],
         80,
         """\
-maxpool  (5, 30, 30)  int64  min 0  max 976  mean 462.676  std 277.768
+maxpool  (C 5, H 30, W 30)  int64  min 0  max 976  mean 462.676  std 277.768
 [0]            [1]            [2]            [3]            [4]
                ▒▓▓▓▓▓▒░░░░▒   ████████████   ████████████   ▓▓▓▓▓███████
          ░░░                  ░              ▒▒▒▓▓▓▓▓▒░░░   ████████████
@@ -89,7 +89,7 @@ a cell is the mean of 5 × 2.5 values
         ["maxpool", "-k", "1", "channels.npy"],
         40,
         """\
-maxpool  (5, 30, 30)  int64  min 0
+maxpool  (C 5, H 30, W 30)  int64  min 0
 max 976  mean 462.676  std 277.768
 [0]      [1]      [2]      [3]
          ░░░░░░   ▓▒▒▒▒▒   ████▓▓
@@ -122,7 +122,7 @@ dropout  (150, 4)  int64  min 0  max 599  mean 299.5  std 173.205
         ["maxpool", "-k", "1", "many.npy"],
         40,
         """\
-maxpool  (64, 1, 1)  int64  min 0
+maxpool  (C 64, H 1, W 1)  int64  min 0
 max 63  mean 31.5  std 18.473
 [0]    [1]    [2]    [3]    [4]    [5]
  0      1      2      3      4      5
@@ -139,7 +139,7 @@ max 63  mean 31.5  std 18.473
         ["maxpool", "-k", "1", "--dims", "1", "--precision", "2", "[0.5,1,100]"],
         80,
         """\
-maxpool  (3,)  float64  min 0.50  max 100.00  mean 33.83  std 46.79
+maxpool  (W 3)  float64  min 0.50  max 100.00  mean 33.83  std 46.79
   0.50    1.00  100.00
 """,
     ),
@@ -147,7 +147,7 @@ maxpool  (3,)  float64  min 0.50  max 100.00  mean 33.83  std 46.79
         ["maxpool", "-k", "1", "--dims", "1", "row.npy"],
         40,
         """\
-maxpool  (40,)  int64  min 0  max 195
+maxpool  (W 40)  int64  min 0  max 195
 mean 97.5  std 57.717
  0:   0    5   10   15   20   25   30
  7:  35   40   45   50   55   60   65
@@ -161,7 +161,7 @@ mean 97.5  std 57.717
         ["maxpool", "-k", "1", "--dims", "1", "signal.npy"],
         80,
         """\
-maxpool  (20000,)  int64  min 0  max 6999  mean 3349.5  std 1952.14
+maxpool  (W 20000)  int64  min 0  max 6999  mean 3349.5  std 1952.14
     0:                                          ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
  2500: ░░░░░░░░░▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓
  5000: ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓█████████████████████████████████████████▒
@@ -187,7 +187,7 @@ dropout  (2, 2)  float64  min 1e-09  max 2.5e+10  mean 6.25e+09  std 1.08253e+10
         ["maxpool", "-k", "1", "constant.npy"],
         40,
         """\
-maxpool  (30, 30)  float64  min 0.1
+maxpool  (H 30, W 30)  float64  min 0.1
 max 0.1  mean 0.1  std 0
 ▒▒▒▒▒▒▒▒
 ▒▒▒▒▒▒▒▒
@@ -201,7 +201,7 @@ a cell is the mean of 7.5 × 3.75 values
         ["maxpool", "-k", "1", "nothing.npy"],
         40,
         """\
-maxpool  (30, 30)  float64
+maxpool  (H 30, W 30)  float64
 no finite values  900 nan!
 !!!!!!!!
 !!!!!!!!
@@ -215,7 +215,7 @@ a cell is the mean of 7.5 × 3.75 values
         ["maxpool", "-k", "1", "[[18446744073709551615,1],[0,18446744073709551614]]"],
         80,
         """\
-maxpool  (2, 2)  uint64  min 0  max 18446744073709551615  mean 9.22337e+18
+maxpool  (H 2, W 2)  uint64  min 0  max 18446744073709551615  mean 9.22337e+18
 std 9.22337e+18
 18446744073709551615                     1
                    0  18446744073709551614
@@ -225,7 +225,7 @@ std 9.22337e+18
         ["maxpool", "-k", "1", "empty.npy"],
         80,
         """\
-maxpool  (0, 1, 2, 2)  float32  no values
+maxpool  (N 0, C 1, H 2, W 2)  float32  no values
 """,
     ),
     "one number": (
@@ -258,26 +258,26 @@ dropout  (1, 2, 2, 2)  int64  min 1  max 8  mean 4.5  std 2.29129
         ["conv", "-k", "[[1,10],[100,1000]]", "--with-input", "[[1,2,3,4],[5,6,7,8],[9,10,11,12]]"],
         80,
         """\
-conv  (2, 3)  int64  min 6521  max 13187  mean 9854  std 2400.03
+conv  (H 2, W 3)  int64  min 6521  max 13187  mean 9854  std 2400.03
 
-input  (3, 4)      kernel          result  (2, 3)
- 1   2   3   4     (1, 1, 2, 2)     6521   7632   8743
- 5   6   7   8        1    10      10965  12076  13187
- 9  10  11  12      100  1000
+input  (H 3, W 4)    kernel  (1, 1, 2, 2)    result  (H 2, W 3)
+ 1   2   3   4          1    10               6521   7632   8743
+ 5   6   7   8        100  1000              10965  12076  13187
+ 9  10  11  12
 """,
     ),
     "with input, narrow": (
         ["conv", "-k", "[[1,10],[100,1000]]", "--with-input", "[[1,2,3,4],[5,6,7,8],[9,10,11,12]]"],
         20,
         """\
-conv  (2, 3)  int64
-min 6521  max 13187
-mean 9854
+conv  (H 2, W 3)
+int64  min 6521
+max 13187  mean 9854
 std 2400.03
 … input, kernel left
 out
 
-result  (2, 3)
+result  (H 2, W 3)
  6521   7632   8743
 10965  12076  13187
 """,
@@ -298,12 +298,12 @@ result  (2, 3)
         ],
         80,
         """\
-maxpool  (3, 2)  int64  min 6  max 12  mean 9.66667  std 2.13437
+maxpool  (H 3, W 2)  int64  min 6  max 12  mean 9.66667  std 2.13437
 
-input  (3, 4)      window  2×2        result  (3, 2)
- 1   2   3   4     stride 1×2          6   8
- 5   6   7   8     padding 0:1×1:0    10  12
- 9  10  11  12     dilation 1×2       10  12
+input  (H 3, W 4)    window  2×2        result  (H 3, W 2)
+ 1   2   3   4       stride 1×2          6   8
+ 5   6   7   8       padding 0:1×1:0    10  12
+ 9  10  11  12       dilation 1×2       10  12
 """,
     ),
 }

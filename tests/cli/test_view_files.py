@@ -67,7 +67,7 @@ def test_an_svg_draws_every_number_and_every_cell(cnnops, tmp_path):
     root = ElementTree.parse(tmp_path / "v.svg").getroot()
     assert root.tag == f"{SVG}svg"
     texts = [text.text for text in root.iter(f"{SVG}text")]
-    assert {"conv", "(1, 2)", "1 nan!", "input", "kernel", "result", "37", "nan"} <= set(texts)
+    assert {"conv", "(H 1, W 2)", "1 nan!", "input", "kernel", "result", "37", "nan"} <= set(texts)
     assert "conv" in root.find(f"{SVG}title").text
     runs = [
         int(length)
@@ -107,7 +107,8 @@ def test_every_command_writes_its_view(cnnops, tmp_path, command):
     options = {"conv": ["-k", "[[2]]"], "maxpool": ["-k", "1"], "dropout": ["--seed", "3"]}
     cnnops.text(command, *options.get(command, []), "[[1,2],[3,5]]", "--view", "v.txt")
     text = (tmp_path / "v.txt").read_text()
-    assert text.startswith(f"{command}  (2, 2)  ")
+    axes = {"batchnorm": "(N 2, C 2)", "dropout": "(2, 2)"}.get(command, "(H 2, W 2)")
+    assert text.startswith(f"{command}  {axes}  ")
     assert ("seed 3" in text) == (command == "dropout")
     assert "product" not in text
 
@@ -163,13 +164,13 @@ def test_with_input_on_a_terminal(terminal, cnnops):
     call = ["maxpool", "-k", "2", "--with-input", "[[1,2,3,4],[5,6,7,8]]"]
     screen = terminal(*call)
     assert screen.coloured
-    assert re.search(r"input  \(2, 4\) +window  2×2 +result", screen.shown)
+    assert re.search(r"input  \(H 2, W 4\) +window  2×2 +result", screen.shown)
     plain = cnnops.text(*call, "-f", "table")
     assert [line.rstrip() for line in screen.lines] == plain.splitlines()
     narrow = terminal(*call, columns=20)
     assert all(len(line) <= 20 for line in narrow.lines)
     assert [line for line in narrow.lines if line.startswith(("input", "window", "result"))] == [
-        *["input  (2, 4)", "window  2×2", "result  (1, 2)"]
+        *["input  (H 2, W 4)", "window  2×2", "result  (H 1, W 2)"]
     ]
     written = terminal(*call, "-o", "y.npy", "--view", "v.svg")
     assert written.status == 0
@@ -200,8 +201,10 @@ def test_with_input_in_the_users_layout(cnnops):
         *["conv", "-k", "[[1,1]]", "--depthwise", "--layout", "channels-last", "--with-input"],
         *["[[[1,10],[2,20],[3,30]]]", "-f", "table"],
     )
-    assert shown.startswith("conv  (1, 2, 2)")
-    assert re.search(r"^input  \(1, 3, 2\) .*result  \(1, 2, 2\)$", shown, re.MULTILINE)
+    assert shown.startswith("conv  (H 1, W 2, C 2)")
+    assert re.search(
+        r"^input  \(H 1, W 3, C 2\) .*result\n.*\(H 1, W 2, C 2\)$", shown, re.MULTILINE
+    )
 
 
 def test_with_input_says_all_that_the_result_follows_from(cnnops):
@@ -215,7 +218,7 @@ def test_with_input_says_all_that_the_result_follows_from(cnnops):
     ):
         assert said in shown
     plain = cnnops.text("conv", "-k", "[[1]]", "-b", "0.5", "--with-input", "-f", "table", "[[1]]")
-    assert re.search(r"kernel +bias +result", plain)
+    assert re.search(r"kernel  \(1, 1, 1, 1\) +bias +result", plain)
     assert "stride" not in plain
     pooled = cnnops.text(
         *["maxpool", "-k", "2", "-p", "0:1", "--ceil-mode", "--with-input", "-f", "table", image]
