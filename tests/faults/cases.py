@@ -112,7 +112,9 @@ CASES = [
         "maxpool -k 2 x.npy --expect gold.npy --update-expected",
         (("gold.npy",),),
     ),
-    Case("update-npy-new", "maxpool -k 2 x.npy --expect new.npy --update-expected", (("new.npy",),)),
+    Case(
+        "update-npy-new", "maxpool -k 2 x.npy --expect new.npy --update-expected", (("new.npy",),)
+    ),
     Case(
         "update-npz",
         "maxpool -k 2 x.npy --expect gold.npz:a --update-expected",

@@ -22,7 +22,8 @@ LEAVE_FILES = ("SIGKILL", "SIGQUIT")
 """Signals after which a temporary may stay, until the next run that replaces a file there."""
 
 TALK = re.compile(
-    r"Traceback|internal error|Warning|Exception ignored|Fatal Python|^\w*Error\b|\berror in\b", re.M
+    r"Traceback|internal error|Warning|Exception ignored|Fatal Python|^\w*Error\b|\berror in\b",
+    re.M,
 )
 
 
@@ -142,7 +143,9 @@ class Judge:
         return fault.stream() == 1 or outcome.out != self.calm.out
 
     def _state(self, name, outcome):
-        seen, old, new = (where.get(name) for where in (outcome.files, self.before, self.calm.files))
+        seen, old, new = (
+            where.get(name) for where in (outcome.files, self.before, self.calm.files)
+        )
         if seen == new:
             return "new"
         return "old" if seen == old else "damaged"
@@ -181,7 +184,7 @@ class Judge:
             return
         line = lines[0].removeprefix(prefix)
         for descriptor, stream in enumerate(("standard input", "standard output")):
-            if stream in line and fault.call and fault.stream() != descriptor:
+            if stream in line and fault.stream() != descriptor:
                 yield f"blames {stream}", line
                 return
         words = self._words(fault)

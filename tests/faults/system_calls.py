@@ -24,7 +24,7 @@ ERRORS = {
     "close": "EIO EINTR ENOSPC",
     "getcwd": "ENOENT EACCES ENOMEM",
     "readlink readlinkat": "EIO EACCES",
-    "lseek": "EIO ESTALE",
+    "lseek": "EIO",
     "ftruncate fallocate copy_file_range sendfile": "ENOSPC EOPNOTSUPP EIO EINTR",
     "getdents64": "EIO ESTALE EACCES",
     "clone clone3": "EAGAIN ENOMEM EPERM",
@@ -33,6 +33,9 @@ ERRORS = {
     "poll ppoll select pselect6": "EINTR ENOMEM",
 }
 ERRORS_OF = {call: errors.split() for calls, errors in ERRORS.items() for call in calls.split()}
+LOOKS = {"read", "pread64", "lseek", "fstat", "newfstatat", "stat", "lstat", "statx", "mmap"}
+"""Calls that change nothing."""
+
 ANYWHERE = {
     *("getcwd", "clone", "clone3", "sched_getaffinity", "sched_setaffinity"),
     *("poll", "ppoll", "select", "pselect6"),
@@ -80,6 +83,10 @@ class Call:
     descriptor: int = -1
     text: str = ""
     files: tuple[str, ...] = ()
+
+    @property
+    def only_looks(self) -> bool:
+        return self.name in LOOKS
 
     def errors(self) -> list[str]:
         """The errors that the system may well give here."""

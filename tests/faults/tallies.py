@@ -16,7 +16,7 @@ class Tally:
         self._bad: Counter[tuple[str, str]] = Counter()
         self._classes: Counter[str] = Counter()
         self._examples: dict[str, list[str]] = {}
-        self._missed = self._left = self._left_runs = 0
+        self._missed = self._own = self._left = self._left_runs = 0
 
     @property
     def violations(self) -> int:
@@ -32,8 +32,10 @@ class Tally:
         left: int = 0,
         *,
         hit: bool = True,
+        own: bool = False,
     ) -> None:
-        """Count one run; one whose fault did not hit its call is only counted as such."""
+        """Count one run; where the fault missed its call, or Python failed itself, only that."""
+        self._own += own
         if not hit:
             self._missed += 1
             return
@@ -64,6 +66,8 @@ class Tally:
                 print(f"    {example}")
         print(f"{self._bad.total()} violations in {self._runs.total()} runs")
         print(f"{self._left} files left by {self._left_runs} killed runs")
+        if self._own:
+            print(f"{self._own} tracebacks of Python's own, before the package was running")
         if self._missed:
             print(f"{self._missed} more runs, whose calls were not the same at each run")
 

@@ -106,7 +106,7 @@ class Workplace:
         return judge
 
     def leftovers(self, judge: Judge, fault: Fault, folder: Path) -> tuple[int, list[Violation]]:
-        """How many files a killed run left, and what is wrong if the next run does not clear them."""
+        """How many files a killed run left, and whether the next run clears them."""
         left = judge.strays(snapshot(folder))
         if not left or not (fault.kind in LEAVE_FILES or fault.about("unlink")):
             return 0, []
