@@ -15,8 +15,9 @@ STATUSES = {
     "SIGHUP": {129, 143},
     "SIGQUIT": {131},
     "SIGKILL": {137},
+    "SIGSTOP": set(),
 }
-"""As a shell sees them."""
+"""As a shell sees them; a call that was stopped goes on, after another has run beside it."""
 
 LEAVE_FILES = ("SIGKILL", "SIGQUIT")
 """Signals after which a temporary may stay, until the next run that replaces a file there."""
@@ -197,9 +198,11 @@ class Judge:
             return set()
         if fault.stream() >= 0:
             return {("standard input", "standard output")[fault.stream()]}
-        memory = {"memory"} if fault.kind == "ENOMEM" or fault.about("mmap") else set()
-        if fault.about("mmap", "poll", "ppoll", "select", "pselect"):
-            return memory
+        memory = {"memory", "allocate"} if fault.kind == "ENOMEM" else set()
+        if fault.about("mmap"):
+            return set() if fault.call.targets else memory
+        if fault.about("poll", "ppoll", "select", "pselect"):
+            return set()
         known = {*self.before, *self.calm.files}
         files = {target for target in fault.call.files if target in known}
         if not files:

@@ -16,7 +16,9 @@ class Tally:
         self._bad: Counter[tuple[str, str]] = Counter()
         self._classes: Counter[str] = Counter()
         self._examples: dict[str, list[str]] = {}
-        self._missed = self._own = self._left = self._left_runs = 0
+        self._own = self._left = self._left_runs = 0
+        self.missed = 0
+        """Runs whose fault did not hit its call."""
 
     @property
     def violations(self) -> int:
@@ -37,7 +39,7 @@ class Tally:
         """Count one run; where the fault missed its call, or Python failed itself, only that."""
         self._own += own
         if not hit:
-            self._missed += 1
+            self.missed += 1
             return
         self._runs[case, kind] += 1
         self._left += left
@@ -68,8 +70,8 @@ class Tally:
         print(f"{self._left} files left by {self._left_runs} killed runs")
         if self._own:
             print(f"{self._own} tracebacks of Python's own, before the package was running")
-        if self._missed:
-            print(f"{self._missed} more runs, whose calls were not the same at each run")
+        if self.missed:
+            print(f"{self.missed} more runs, whose calls were not the same at each run")
 
     def _cell(self, keys: Sequence[tuple[str, str]]) -> str:
         runs = sum(self._runs[key] for key in keys)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from invariants import LEAVE_FILES, Fault, Judge, Outcome, Violation, snapshot
 
 PATIENCE = 60
 HANGS = -999
+STOPPED = re.compile(r"(\d+) --- stopped by SIGSTOP")
 
 
 def installed_command() -> Path:
@@ -38,6 +41,10 @@ class Workplace:
         self.inputs = self.root / "inputs"
         self.inputs.mkdir()
         make_inputs(self.inputs)
+        # What nohup and a shell's & have set to be ignored would be ignored by the command too.
+        for name in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+            if signal.getsignal(name) is signal.SIG_IGN:
+                signal.signal(name, signal.SIG_DFL)
         # Bytecode of every module, so that all runs make the same calls; not beside the modules.
         self._environment = {
             "PATH": os.defpath,
@@ -110,12 +117,32 @@ class Workplace:
         left = judge.strays(snapshot(folder))
         if not left or not (fault.kind in LEAVE_FILES or fault.about("unlink")):
             return 0, []
-        for directory in {str(Path(name).parent) for name in left}:
-            (folder / directory / "next.npy").write_bytes(OLD)
-            process = self.start(NEXT, folder / directory)
-            process.communicate()
-            if process.returncode != 0:
-                return len(left), [Violation("next run", f"ends with {process.returncode}")]
-        still = [name for name in judge.strays(snapshot(folder)) if not name.endswith("next.npy")]
+        statuses = {self.next_run((folder / name).parent) for name in left}
+        if statuses != {0}:
+            return len(left), [Violation("next run", f"ends with {sorted(statuses)}")]
+        still = judge.strays(snapshot(folder))
         found = [Violation("left for good", f"{len(still)} of {len(left)}")] if still else []
         return len(left), found
+
+    def next_run(self, folder: Path) -> int:
+        """Exit status of an ordinary run that replaces a file in a folder."""
+        (folder / "next.npy").write_bytes(OLD)
+        process = self.start(NEXT, folder)
+        process.communicate()
+        (folder / "next.npy").unlink()
+        return process.returncode
+
+    def run_beside(self, case: Case, folder: Path, before: Sequence[str], trace: Path) -> Outcome:
+        """Run a case that is stopped at a call, with an ordinary run in its folders meanwhile."""
+        process = self.start(case.arguments, folder, before)
+        end = time.monotonic() + PATIENCE
+        stopped = None
+        while process.poll() is None and not stopped and time.monotonic() < end:
+            time.sleep(0.01)
+            stopped = STOPPED.search(trace.read_text(errors="replace"))
+        if stopped:
+            for directory in {(folder / name).parent for name in case.outputs}:
+                if directory.is_dir():
+                    self.next_run(directory)
+            os.kill(int(stopped[1]), signal.SIGCONT)
+        return self.finish(process, case, folder)
