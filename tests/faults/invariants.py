@@ -180,6 +180,8 @@ class Judge:
         report = self.calm.err if self.calm.status == 1 else ""
         lines = outcome.err.removeprefix(report).splitlines()
         prefix = f"cnnops {self.case.arguments[0]}: error: "
+        if fault.kind.startswith("ulimit") and outcome.err.startswith("cnnops: error: "):
+            prefix = "cnnops: error: "  # the command itself did not fit
         most = len(self.case.results) + 1 if len(self.case.results) > 1 else 1
         if not 1 <= len(lines) <= most or any(not line.startswith(prefix) for line in lines):
             yield "form", f"{len(lines)} lines: {outcome.err!r}"[:300]

@@ -160,7 +160,11 @@ def calls_of_interest(trace: str, folder: Path, package: str = "/cnnops_cli/") -
     """
     chosen: dict[tuple[str, int], Call] = {}
     begun = working = False
-    for call, _, _ in read_calls(trace, folder):
+    calls = read_calls(trace, folder)
+    for call, thread, _ in calls:
+        # Threads count by themselves: the same number would also hit the first one's start.
+        if thread != calls[0][1] and call.name not in NEVER_FATAL:
+            continue
         begun = begun or package in call.text
         about_folder = any(not os.path.isabs(target) for target in call.targets)
         working = working or (begun and about_folder)
