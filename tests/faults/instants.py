@@ -19,8 +19,8 @@ version  runs  violations  -v       -n    -f    SIGHUP  SIGINT  twice  SIGKILL  
 0.1.0    1300         128  115/625  0/55  0/20  1/100   8/100   3/100  0/100    1/100    0/100
 
 Under -v: status 1 with a line of OpenBLAS's, and internal errors. Under signals: 9 times all files
-were new with a status that says otherwise, mostly by a signal during Python's own end; 2 tracebacks,
-1 "Exception ignored", 1 temporary left. 15 tracebacks were Python's own.
+were new with a status that says otherwise, mostly by a signal during Python's own end; 2
+tracebacks, 1 "Exception ignored", 1 temporary left. 15 tracebacks were Python's own.
 """
 
 from __future__ import annotations
