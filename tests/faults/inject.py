@@ -1,8 +1,41 @@
 """Put every fault that the system can give into every system call of the command, one at a time.
 
-python tests/faults/inject.py [--short] [--case several] [--seed 0] [--workers 2]
-python tests/faults/inject.py --repeat several rename 2 EIO
-CNNOPS_COMMAND=/elsewhere/bin/cnnops python tests/faults/inject.py
+    python tests/faults/inject.py [--short] [--case several] [--kind SIGKILL] [--workers 2]
+    python tests/faults/inject.py --repeat maxpool-indices rename 2 EIO
+    CNNOPS_COMMAND=/elsewhere/bin/cnnops python tests/faults/inject.py
+
+It needs strace, and a system that allows ptrace. strace first records the calls that a case
+(`cases.py`) makes from the package's first line on: those about files of its folder, the standard
+streams, threads, processor binding, /proc, /sys and memory. Then the case runs once for each of
+these calls and each error that such a call can give, and once for each of six signals that falls
+there; a fault counts only where strace says that it hit that very call. What must hold
+(`invariants.py`):
+
+- The status is 0 (1 where --expect does not hold), 2, 130, 143, 129, or the signal itself. What a
+  call can do without (threads, binding, input that comes later) leaves it 0.
+- Files: with status 0 all are new, byte for byte; else all files of one INPUT are as before. After
+  a kill each is old or new, never part of either. Standard output is whole, or with another status
+  a part from its beginning; where it fails itself, the files before it may be new.
+- Nothing is left in a folder. What a kill leaves, the next run that replaces a file there removes.
+- Status 2 is one line (of several INPUTs one for each that failed, and a last one) that names the
+  file or option at fault, and a standard stream only where that was at fault; signals are silent.
+  No traceback, no internal error, no warning.
+- A call that is stopped, while another replaces a file in the same folder, ends as if alone.
+
+A fault that hits another call than it should is put three times, then counted as missed.
+
+Counts, on two cores that others used too (a run takes 0.2 s where nobody does); all cases but
+conv-json-new, maxpool-indices-new, batchnorm-state-stdout, update-npy-new, several-new,
+update-npz-and-output and picture, which have 2603 runs more:
+
+version  cases  runs  violations
+0.1.0       16  5317        1067
+
+A run can be of several classes. 282 times standard output was blamed for another's error,
+248 times a temporary stayed for good after a kill; 200 internal errors; 162 temporaries left by
+SIGHUP, SIGINT or SIGTERM; 156 times all files new with a status that says otherwise; 45 results
+half new; 19 tracebacks; 8 other wrong statuses; 4 archives that lost their other arrays; 4 old
+files called created.
 """
 
 from __future__ import annotations
@@ -30,11 +63,14 @@ from system_calls import (
     where_hit,
 )
 from tallies import Tally
-from workplace import Workplace, installed_command
+from workplace import HANGS, Workplace, installed_command
 
 SHORT = ("conv-npy", "batchnorm-state", "update-npz", "several", "stdin-npy", "threads")
 SIGNALS = {"SIGKILL": 10, "SIGTERM": 6, "SIGINT": 6, "SIGHUP": 6, "SIGQUIT": 2, "SIGSTOP": 3}
 """How many of each the short form puts into the calls of a case."""
+
+ATTEMPTS = 3
+"""For a fault that hits another call, and for a run that hangs, which a loaded machine may do."""
 
 TOLERATED = 0.05
 """Of all runs, those whose fault may miss its call before the program itself is at fault."""
@@ -99,9 +135,9 @@ def sample(runs: Sequence[Run], rng: random.Random) -> list[Run]:
 
 
 def make(workplace: Workplace, run: Run) -> Finding:
-    """Make one disturbed run, and judge it; once more where the fault hit another call."""
+    """Make one disturbed run, and judge it."""
     case, fault = run.judge.case, run.fault
-    for _ in range(3):
+    for attempt in range(1, ATTEMPTS + 1):
         with workplace.folder(case) as (folder, _), tempfile.NamedTemporaryFile() as trace:
             before = injecting(Path(trace.name), fault.call, fault.kind)
             if fault.kind == "SIGSTOP":
@@ -111,6 +147,8 @@ def make(workplace: Workplace, run: Run) -> Finding:
             text = Path(trace.name).read_text(errors="replace")
             hit = where_hit(text, folder, fault.call, fault.kind)
             if hit is None or not fault.call.is_about(hit):
+                continue
+            if outcome.status == HANGS and attempt < ATTEMPTS:
                 continue
             left, later = workplace.leftovers(run.judge, fault, folder)
             return Finding(run, True, left, run.judge.violations(fault, outcome) + later)

@@ -12,6 +12,15 @@ the interpreter to its end. What is checked is the same, and:
   itself still starts, the status is 0 or 2, with one line.
 
 A traceback in which nothing of the package was running yet is Python's own, and only counted.
+
+Counts, with --rounds 25 (a hundred instants for each signal):
+
+version  runs  violations  -v       -n    -f    SIGHUP  SIGINT  twice  SIGKILL  SIGTERM  ignored
+0.1.0    1300         128  115/625  0/55  0/20  1/100   8/100   3/100  0/100    1/100    0/100
+
+Under -v: status 1 with a line of OpenBLAS's, and internal errors. Under signals: 9 times all files
+were new with a status that says otherwise, mostly by a signal during Python's own end; 2
+tracebacks, 1 "Exception ignored", 1 temporary left. 15 tracebacks were Python's own.
 """
 
 from __future__ import annotations
