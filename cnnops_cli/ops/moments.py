@@ -3,7 +3,6 @@
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops import blas
 from cnnops_cli.ops.channel_blocks import Block, Part, block_values, cut, for_each_part
 from cnnops_cli.ops.scratch import scratch
 
@@ -35,14 +34,13 @@ def moments(values: Array) -> tuple[Array, Array, Array]:
     are the same small multiple of an epsilon, so that their mean is exact, and the variance 0.
     """
     count = values.size // values.shape[1]
-    with blas.on_one_thread():
-        mean, squares = _sums(values) / count
-        square = mean * mean
-        variance = squares - square
-        exact = values.dtype.itemsize <= 4 and values.dtype.kind == "f"
-        if exact and not np.count_nonzero(square > _FAR * variance):
-            return mean, np.zeros(len(mean)), variance
-        rest, squares = _sums(values, mean) / count
+    mean, squares = _sums(values) / count
+    square = mean * mean
+    variance = squares - square
+    exact = values.dtype.itemsize <= 4 and values.dtype.kind == "f"
+    if exact and not np.count_nonzero(square > _FAR * variance):
+        return mean, np.zeros(len(mean)), variance
+    rest, squares = _sums(values, mean) / count
     variance = squares - rest * rest
     rest[~np.isfinite(rest)] = 0
     return mean + rest, mean - (mean + rest) + rest, np.maximum(variance, 0)

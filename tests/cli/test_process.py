@@ -188,3 +188,36 @@ def test_threads_are_those_that_were_asked_for(cnnops, tmp_path, threads, starte
         [python, "-c", THREADS, *call], cwd=tmp_path, capture_output=True, check=True
     )
     assert run.stderr == b"started\n" * started
+
+
+WITHOUT_THREADS = """
+import threading
+
+def start(thread):
+    raise RuntimeError("can't start new thread")
+
+threading.Thread.start = start
+from cnnops_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "call", [["conv", "--kernel", "k.npy"], ["batchnorm"], ["maxpool", "-k", "3"]]
+)
+def test_the_callers_thread_does_the_work_where_no_other_can_be_started(cnnops, tmp_path, call):
+    random = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", random.standard_normal((6, 16, 128, 128)).astype(np.float32))
+    np.save(tmp_path / "k.npy", random.standard_normal((32, 16, 3, 3)).astype(np.float32))
+    python = cnnops.executable.with_name("python")
+    outputs = [
+        subprocess.run(
+            [*start, *call, "--threads", "3", "--format", "npy", "x.npy"],
+            cwd=tmp_path,
+            capture_output=True,
+            check=True,
+        )
+        for start in ([cnnops.executable], [python, "-c", WITHOUT_THREADS])
+    ]
+    assert outputs[0].stdout == outputs[1].stdout
+    assert outputs[1].stderr == b""
