@@ -2,11 +2,11 @@
 
     python tests/ops/storm.py [--interrupts 600] [--affinities 200]
 
-The storm is of KeyboardInterrupts; then another thread changes the affinity of the calling one. What
-differed afterwards is printed, and the exit status is 1 if anything did. When callers were bound to
-their cores, and `with` statements in Python set things back, 600 interrupts left the affinity
-changed 49 times, the limit of BLAS 4, NumPy's error state 81 and its buffer size 41 times, and of
-200 changes of the affinity 185 were undone. Now nothing is.
+The storm is of KeyboardInterrupts; then another thread changes the affinity of the calling one.
+What differs afterwards is printed, and the exit status is 1 if anything does. When callers were
+bound to their cores, and `with` statements in Python set things back, 600 interrupts left the
+affinity changed 49 times, the limit of BLAS 4, NumPy's error state 81 and its buffer size 41 times,
+and of 200 changes of the affinity 185 were undone. Now nothing is.
 """
 
 import argparse
