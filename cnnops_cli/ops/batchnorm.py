@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
-from cnnops_cli.ops import buffers, parallel
+from cnnops_cli.ops import blas, buffers, parallel
 from cnnops_cli.ops.channel_blocks import (
     UNBUFFERED,
     Part,
@@ -150,6 +150,10 @@ def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     return image.reshape(flat), result.reshape(flat), result
 
 
+_for_each_on_one_thread = blas.on_one_thread(parallel.for_each)
+
+
+@parallel.apart
 @np.errstate(all="ignore")
 def _normalise(
     values: Array,
@@ -161,7 +165,7 @@ def _normalise(
     eps: float,
 ) -> None:
     """Write the result, some channels at a time; `running` is what is updated, None in eval."""
-    np.setbufsize(UNBUFFERED)  # until this errstate ends
+    np.setbufsize(UNBUFFERED)
     count = output.size // output.shape[1]
 
     def normalise(channels: slice) -> None:
@@ -196,7 +200,8 @@ def _normalise(
         at_a_time = min(at_a_time, _COPIED // count)
     elif running is not None:
         at_a_time = min(at_a_time, channels_apart(output.shape))
-    parallel.for_each(normalise, parallel.spans(output.shape[1], at_a_time))
+    for_each = parallel.for_each if running is None else _for_each_on_one_thread
+    for_each(normalise, parallel.spans(output.shape[1], at_a_time))
 
 
 def _apply(values: Array, output: Array, factors: Array, extremes: "Extremes | None") -> None:

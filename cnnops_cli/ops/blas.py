@@ -5,10 +5,17 @@ in another way. So a result is the same in the command and in Python.
 """
 
 import os
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache
-from threading import Lock
-from typing import Any
+from collections.abc import Callable
+from functools import cache, wraps
+from itertools import product
+from queue import SimpleQueue
+from threading import RLock, Thread
+from typing import Any, ParamSpec, TypeVar
+
+from cnnops_cli.ops.threads import start_thread
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 _VARIABLES = (
     "OPENBLAS_NUM_THREADS",
@@ -24,9 +31,32 @@ def limit_before_numpy() -> None:
     os.environ.update(dict.fromkeys(_VARIABLES, "1"))
 
 
-def on_one_thread() -> AbstractContextManager[object]:
-    """Keep the matrix products of this process to one thread each for a while."""
-    return _no_limit if _is_limited() else _limit
+def on_one_thread(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Keep the matrix products of this process to one thread each while a function runs.
+
+    The limit is the host's again afterwards, whatever interrupts the function or what follows it:
+    Python interrupts only the main thread, so where one came, another thread lifts the limit too.
+    It is woken by one call of C's, the first in the handler, which no interrupt comes before.
+    """
+
+    @wraps(function)
+    def limited(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        if _is_limited():
+            return function(*args, **kwargs)
+        user = object()
+        limit = _limit.watched()
+        alarm = limit.interrupted.put
+        try:
+            limit.take(user)
+            result = function(*args, **kwargs)
+            limit.leave(user)
+        except BaseException:
+            alarm(user)
+            limit.leave(user)
+            raise
+        return result
+
+    return limited
 
 
 @cache
@@ -35,34 +65,87 @@ def _is_limited() -> bool:
 
 
 class _Limit:
-    """The limit is the process's, so it is set by the first who needs it and lifted by the last."""
+    """The limit is the process's, so it is set by the first who needs it and lifted by the last.
+
+    `take` and `leave` may be interrupted anywhere: what is about to be done is noted first, and
+    `leave` may be called again.
+    """
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._users = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.interrupted: SimpleQueue[object] = SimpleQueue()
+        self._lock = RLock()
+        self._keeper: Thread | None = None
+        self._users: set[object] = set()
         self._before: list[int] = []
+        self._is_set = False
 
-    def __enter__(self) -> None:
+    def watched(self) -> "_Limit":
+        """Start the thread that lifts the limit for users who were interrupted."""
+        if self._keeper is None:
+            with self._lock:
+                self._keeper = self._keeper or start_thread(self._keep)
+        return self
+
+    def take(self, user: object) -> None:
         with self._lock:
-            if self._users == 0:
-                self._before = [library.get_num_threads() for library in _libraries()]
-                for library in _libraries():
-                    library.set_num_threads(1)
-            self._users += 1
+            if not self._users:
+                self._is_set = False
+                self._before = [get() for get, _ in _libraries()]
+            self._users.add(user)
+            if not self._is_set:
+                for _, set_ in _libraries():
+                    set_(1)
+                self._is_set = True
 
-    def __exit__(self, *_: object) -> None:
+    def leave(self, user: object) -> None:
+        """Lift the limit if this is the last user; what another has set meanwhile stays."""
         with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                for library, count in zip(_libraries(), self._before, strict=True):
-                    library.set_num_threads(count)
+            if self._users == {user}:
+                self.lift()
+            self._users.discard(user)
+
+    def lift(self) -> None:
+        for (get, set_), count in zip(_libraries(), self._before, strict=True):
+            if get() == 1:
+                set_(count)
+
+    def start_anew(self) -> None:
+        """In a child of the process, whose one thread is none of the users."""
+        if self._users:
+            self.lift()
+        self._begin()
+
+    def _keep(self) -> None:
+        while True:
+            self.leave(self.interrupted.get())
 
 
-_limit, _no_limit = _Limit(), nullcontext()
+_limit = _Limit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_limit.start_anew)
 
 
 @cache
-def _libraries() -> list[Any]:
+def _libraries() -> list[tuple[Callable[[], int], Callable[[int], object]]]:
+    """What returns, and what sets, the number of threads of each BLAS in this process."""
     from threadpoolctl import ThreadpoolController
 
-    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+    return [
+        _functions(library)
+        for library in ThreadpoolController().select(user_api="blas").lib_controllers
+    ]
+
+
+def _functions(library: Any) -> tuple[Callable[[], int], Callable[[int], object]]:
+    """Look for OpenBLAS's own: threadpoolctl's may heed the first thread alone that used them."""
+    for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64")):
+        get, set_ = (
+            getattr(library.dynlib, f"{prefix}openblas_{verb}_num_threads{suffix}", None)
+            for verb in ("get", "set")
+        )
+        if get is not None and set_ is not None:
+            return get, set_
+    return library.get_num_threads, library.set_num_threads

@@ -241,6 +241,9 @@ def _check_padding_mode(mode: str, windows: Windows) -> None:
             )
 
 
+@blas.on_one_thread
+@parallel.apart
+@np.errstate(all="ignore")
 def _compute(
     layer: Layer,
     plan: Plan,
@@ -256,13 +259,12 @@ def _compute(
     if bias is not None:
         offsets = np.broadcast_to(bias.astype(layer.dtype), len(kernel))
         offsets = offsets.reshape(layer.groups, layer.filters)
-    with blas.on_one_thread(), np.errstate(all="ignore"):
-        engine = _engine(layer, plan, source, kernel.astype(layer.dtype, copy=False))
-        parallel.for_each(
-            lambda tile: engine.compute(source, tile, offsets, by_group),
-            plan.tiles,
-            bytes_of_a_part=plan.bytes_of_a_tile,
-        )
+    engine = _engine(layer, plan, source, kernel.astype(layer.dtype, copy=False))
+    parallel.for_each(
+        lambda tile: engine.compute(source, tile, offsets, by_group),
+        plan.tiles,
+        bytes_of_a_part=plan.bytes_of_a_tile,
+    )
     return result
 
 

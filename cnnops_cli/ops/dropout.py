@@ -217,6 +217,8 @@ def keep(values: Array, mask: Array, p: float) -> Array:
     return _scaled(values, p, kept.size, lambda _: lambda units, out: np.copyto(out, kept[units]))
 
 
+@parallel.apart
+@np.errstate(all="ignore")
 def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[slice], _MaskOf]) -> Array:
     """Keep or drop each of `units` runs of equal length; each part has a reader of its own."""
     dtype = values.dtype if is_floating(values) else np.dtype(np.float64)
@@ -250,9 +252,8 @@ def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[slice], 
             bits = scaled.view(integers)
             bits *= factors[:count]
 
-    with np.errstate(all="ignore"):
-        parts = list(product(_parts(units, length), _parts(length)))
-        parallel.for_each(scale_part, parts, bytes_of_a_part())
+    parts = list(product(_parts(units, length), _parts(length)))
+    parallel.for_each(scale_part, parts, bytes_of_a_part())
     return result
 
 

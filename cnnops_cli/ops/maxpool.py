@@ -277,6 +277,8 @@ def bytes_of_a_part(return_indices: bool = False) -> int:
     return (11 if return_indices else ARRAYS) * _TILE_BYTES
 
 
+@parallel.apart
+@np.errstate(invalid="ignore")
 def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
     """Pool an image (..., *spatial), a tile that fits the cache at a time."""
     lead = image.shape[: -windows.dims]
@@ -300,7 +302,6 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
         for tile in tiles:
             pool.fill(tile)
 
-    with np.errstate(invalid="ignore"):
-        np.setbufsize(_BUFFERED)
-        parallel.for_each(fill, parts, bytes_of_a_part(return_indices))
+    np.setbufsize(_BUFFERED)
+    parallel.for_each(fill, parts, bytes_of_a_part(return_indices))
     return values, indices

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops import blas
 from cnnops_cli.ops.channel_blocks import Block, Part, block_values, cut, for_each_part
 from cnnops_cli.ops.scratch import scratch
 
@@ -83,14 +82,13 @@ def moments(values: Array) -> Moments:
 
 def _moments(values: Array, exponent: Array | None = None) -> Moments:
     count = values.size // values.shape[1]
-    with blas.on_one_thread():
-        mean, squares = _sums(values, exponent) / count
-        square = mean * mean
-        variance = squares - square
-        exact = values.dtype.itemsize <= 4 and values.dtype.kind == "f"
-        if exact and not np.count_nonzero(square > _FAR * variance):
-            return Moments(mean, np.zeros(len(mean)), variance)
-        rest, squares = _sums(values, exponent, mean) / count
+    mean, squares = _sums(values, exponent) / count
+    square = mean * mean
+    variance = squares - square
+    exact = values.dtype.itemsize <= 4 and values.dtype.kind == "f"
+    if exact and not np.count_nonzero(square > _FAR * variance):
+        return Moments(mean, np.zeros(len(mean)), variance)
+    rest, squares = _sums(values, exponent, mean) / count
     variance = squares - rest * rest
     rest[~np.isfinite(rest)] = 0
     whole = mean + rest

@@ -4,18 +4,19 @@ The work is cut by the shapes alone, never by the number of threads, so that a r
 depend on it. NumPy lets other threads run while it computes on an array.
 """
 
-import ctypes
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import Context, ContextVar, copy_context
-from functools import cache, partial
-from queue import SimpleQueue
-from threading import Lock, Thread, get_native_id
-from typing import TypeVar
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
+from cnnops_cli.ops.threads import Job, Threads
+
+Arguments = ParamSpec("Arguments")
 Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 WORKING_BYTES = 60 << 20
 """What an operator may hold for a while beside its input and its result."""
@@ -29,9 +30,10 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 def available_cores() -> int:
     """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
+    try:
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    except (AttributeError, OSError):  # not every system has this, or allows it
+        return os.cpu_count() or 1
 
 
 @contextmanager
@@ -54,6 +56,20 @@ def watched_by(watcher: Watcher | None) -> Iterator[None]:
         _watcher.reset(token)
 
 
+def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Keep from the caller what a function sets of context variables.
+
+    NumPy's error state and the size of its buffers are such variables, and Python's code to set
+    them back may be interrupted before it has begun; a `Context` is left in one call of C's.
+    """
+
+    @wraps(function)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        return copy_context().run(function, *args, **kwargs)
+
+    return run
+
+
 def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_part: int = 0) -> None:
     """Call `work` on every part, on several threads where there are several parts.
 
@@ -74,20 +90,23 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
         What `work` raised, on the first of the parts where it did.
     """
     threads = len(parts)
-    watcher = _watcher.get()
-    if watcher is not None and threads > 1:
-        with watched_by(None):
-            for_each(_telling(work, watcher(threads)), parts, bytes_of_a_part)
+    if threads == 1:
+        work(parts[0])
         return
-    if threads > 1:
-        threads = min(_count.get() or available_cores(), threads)
+    watcher = _watcher.get()
+    context = copy_context()
+    if watcher is not None and parts:
+        work = _telling(work, watcher(threads))
+        context.run(_watcher.set, None)
+    threads = min(_count.get() or available_cores(), threads)
     if bytes_of_a_part:
         threads = min(threads, max(1, WORKING_BYTES // bytes_of_a_part))
     if threads <= 1:
-        for part in parts:
-            work(part)
+        context.run(_each, work, parts)
         return
+    context.run(_count.set, 1)
     waiting = deque(enumerate(parts))
+    stop = waiting.clear
     failed: list[tuple[int, BaseException]] = []
 
     def take() -> None:
@@ -100,12 +119,30 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
                 work(part)
             except BaseException as error:
                 failed.append((number, error))
-                waiting.clear()
+                stop()
 
-    with using_threads(1), _threads().helping(take, threads - 1):
-        take()
+    jobs = [Job(take, context.copy()) for _ in range(threads - 1)]
+    try:
+        _threads.ask(jobs)
+        context.run(take)
+        _finish(jobs)
+    except BaseException:
+        stop()  # a call of C's, the first: no second interrupt comes before it
+        _finish(jobs)
+        raise
     if failed:
-        raise min(failed, key=lambda failure: failure[0])[1]
+        # An interrupt goes before what happened to a part.
+        raise min(failed, key=lambda failure: (isinstance(failure[1], Exception), failure[0]))[1]
+
+
+def _each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
+    for part in parts:
+        work(part)
+
+
+def _finish(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        job.finish()
 
 
 def _telling(work: Callable[[Part], None], tell: Callable[[], None]) -> Callable[[Part], None]:
@@ -116,106 +153,9 @@ def _telling(work: Callable[[Part], None], tell: Callable[[], None]) -> Callable
     return work_and_tell
 
 
-class _Threads:
-    """The threads beside the caller's own: started when first needed, waiting from then on."""
-
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._started: list[Thread] = []
-        self._apart_on: tuple[set[int], int] | None = None
-        self._lock = Lock()
-
-    @contextmanager
-    def helping(self, take: Callable[[], None], count: int) -> Iterator[None]:
-        """Have so many threads call `take`; in the end wait for those that have begun."""
-        with self._lock:
-            for _ in range(count - len(self._started)):
-                thread = Thread(target=self._serve, name="cnnops", daemon=True)
-                thread.start()
-                self._started.append(thread)
-        tickets = deque(range(count))
-        done: SimpleQueue[None] = SimpleQueue()
-
-        def job(context: Context) -> None:
-            try:
-                tickets.pop()
-            except IndexError:  # the caller no longer waits
-                return
-            context.run(take)
-            done.put(None)
-
-        with self._kept_apart():
-            # Each thread runs in a copy of this context, which holds NumPy's error state.
-            for _ in range(count):
-                self._jobs.put(partial(job, copy_context()))
-            yield
-            begun = count
-            while tickets:
-                with suppress(IndexError):
-                    tickets.pop()
-                    begun -= 1
-            for _ in range(begun):
-                done.get()
-
-    @contextmanager
-    def _kept_apart(self) -> Iterator[None]:
-        """Keep the caller on its core for a while, and the threads off it.
-
-        Linux wakes a thread on the core of whoever wakes it, and two that compute stay there for
-        milliseconds. The caller is woken as well, each time that it gets the interpreter's lock.
-        """
-        core = _current_core()
-        allowed = set() if core is None else os.sched_getaffinity(0)
-        if core not in allowed or len(allowed) == 1:
-            yield
-            return
-        others = allowed - {core}
-        with self._lock:
-            if self._apart_on != (others, len(self._started)):
-                for thread in self._started:
-                    _keep_on(others, thread.native_id)
-                self._apart_on = others, len(self._started)
-        _keep_on({core}, get_native_id())
-        try:
-            yield
-        finally:
-            _keep_on(allowed, get_native_id())
-
-    def _serve(self) -> None:
-        while True:
-            self._jobs.get()()
-
-
-def _keep_on(cores: set[int], thread: int | None) -> None:
-    if thread is not None:
-        with suppress(OSError):  # the process may have lost cores meanwhile
-            os.sched_setaffinity(thread, cores)
-
-
-@cache
-def _core_call() -> Callable[[], int] | None:
-    """C's `sched_getcpu`, where there is one."""
-    if not hasattr(os, "sched_setaffinity"):
-        return None
-    call: Callable[[], int] | None = getattr(ctypes.CDLL(None), "sched_getcpu", None)
-    return call
-
-
-def _current_core() -> int | None:
-    """The core that this thread runs on, where the system tells."""
-    call = _core_call()
-    core = -1 if call is None else call()
-    return None if core < 0 else core
-
-
-@cache
-def _threads() -> _Threads:
-    return _Threads()
-
-
+_threads = Threads()
 if hasattr(os, "register_at_fork"):
-    # In a child the threads are missing: they are the parent's.
-    os.register_at_fork(after_in_child=_threads.cache_clear)
+    os.register_at_fork(after_in_child=_threads.start_anew)
 
 
 def spans(length: int, size: int) -> list[slice]:

@@ -205,6 +205,16 @@ def replace(*arguments):
     real(*arguments)
 
 os.replace = replace
+
+
+WITHOUT_THREADS = """
+import threading
+
+def start(thread):
+    raise RuntimeError("can't start new thread")
+
+threading.Thread.start = start
+from cnnops_cli.__main__ import main
 main()
 """
 
@@ -215,3 +225,24 @@ def test_no_file_takes_the_place_of_a_stream_that_is_closed(cnnops, tmp_path, sa
     shell = ["/bin/sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', python, "-c", CLOSED, *call]
     assert subprocess.run(shell, cwd=tmp_path, check=False).returncode == 0
     same(np.load(tmp_path / "y.npy"), np.array([[4]]))
+
+
+@pytest.mark.parametrize(
+    "call", [["conv", "--kernel", "k.npy"], ["batchnorm"], ["maxpool", "-k", "3"]]
+)
+def test_the_callers_thread_does_the_work_where_no_other_can_be_started(cnnops, tmp_path, call):
+    random = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", random.standard_normal((6, 16, 128, 128)).astype(np.float32))
+    np.save(tmp_path / "k.npy", random.standard_normal((32, 16, 3, 3)).astype(np.float32))
+    python = cnnops.executable.with_name("python")
+    outputs = [
+        subprocess.run(
+            [*start, *call, "--threads", "3", "--format", "npy", "x.npy"],
+            cwd=tmp_path,
+            capture_output=True,
+            check=True,
+        )
+        for start in ([cnnops.executable], [python, "-c", WITHOUT_THREADS])
+    ]
+    assert outputs[0].stdout == outputs[1].stdout
+    assert outputs[1].stderr == b""

@@ -1,6 +1,5 @@
 """The work runs on the threads that were asked for, and the result does not show how many."""
 
-import os
 import threading
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from cnnops_cli import batchnorm, conv, dropout, maxpool
 from cnnops_cli.ops.parallel import (
     WORKING_BYTES,
-    available_cores,
     for_each,
     spans,
     using_threads,
@@ -49,25 +47,6 @@ def test_no_more_threads_than_have_room():
     assert len(threads_used(1, asked_for=5, bytes_of_a_part=WORKING_BYTES * 2)) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no such call")
-@pytest.mark.skipif(available_cores() < 2, reason="there is one core")
-def test_the_threads_keep_off_the_core_of_their_caller_which_stays_there_meanwhile():
-    allowed = os.sched_getaffinity(0)
-    seen = {}
-    meeting = threading.Barrier(2, timeout=10)
-
-    def work(_):
-        meeting.wait()
-        seen[threading.get_ident()] = os.sched_getaffinity(0)
-
-    with using_threads(2):
-        for_each(work, range(2))
-    assert os.sched_getaffinity(0) == allowed
-    own = seen.pop(threading.get_ident())
-    assert len(own) == 1
-    assert list(seen.values()) == [allowed - own]
-
-
 def test_what_is_cut_again_stays_on_its_thread():
     seen = []
     meeting = threading.Barrier(2, timeout=10)
@@ -88,10 +67,6 @@ def test_what_a_part_raises_comes_back():
 
     with using_threads(2), pytest.raises(ValueError, match="part 0"):
         for_each(fail, range(4))
-
-
-def test_cores_are_counted():
-    assert available_cores() >= 1
 
 
 def test_spans_cover_everything_once():

@@ -138,3 +138,14 @@ def test_rich_waits_for_a_bar():
     program = "import sys, cnnops_cli.views.progress; print('rich' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert run.stdout == b"False\n"
+
+
+def test_a_bar_needs_no_thread(clock, screen, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    with Progress("conv", "tiles", 5, color=False) as progress:
+        clock.now += 2
+        progress.advance()
+        assert "1 of 5 tiles" in screen.getvalue()

@@ -45,6 +45,7 @@ def with_margins(
     layout = (array.__array_interface__["data"][0], shape[1:], dtype, pads, fill)
     kept, planes = _margins.kept.get(use, (None, 0))
     if layout != kept or planes < len(array):
+        _margins.kept.pop(use, None)  # an interrupt may leave the margins half written
         array.fill(fill)
         _margins.kept[use] = layout, len(array)
     return array

@@ -1,0 +1,119 @@
+"""The threads beside the caller's own: started when first needed, waiting from then on.
+
+An interrupt of the caller, which may come before any line of Python, loses none of them: all that a
+caller and the threads share are jobs, and each job has locks of its own.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from contextvars import Context
+from functools import cache
+from queue import SimpleQueue
+from threading import Lock, RLock, Thread, get_native_id
+
+
+def start_thread(work: Callable[[], None]) -> Thread | None:
+    """Start a thread that does not keep the process from ending; None where there can be none."""
+    thread = Thread(target=work, name="cnnops", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # the system allows no more of them
+        return None
+    return thread
+
+
+class Job:
+    """What one thread is asked to do, if it comes to that before it is called off."""
+
+    def __init__(self, work: Callable[[], None], context: Context) -> None:
+        self.back_to: int | None = None
+        """The thread whose cores ours may use again when it has done its work."""
+        self._work = work
+        self._context = context
+        self._taken, self._running = Lock(), Lock()
+        self._running.acquire()
+
+    def run(self) -> None:
+        """Do the work, on the thread that calls this."""
+        try:
+            if self._taken.acquire(blocking=False):
+                self._context.run(self._work)
+        finally:
+            if self.back_to is not None:
+                with suppress(AttributeError, OSError):  # that thread may be gone
+                    os.sched_setaffinity(0, os.sched_getaffinity(self.back_to))
+            self._running.release()
+
+    def finish(self) -> None:
+        """Call it off, or wait for its end where it has begun; any number of times."""
+        if not self._taken.acquire(blocking=False):
+            with self._running:
+                pass
+
+
+class Threads:
+    """All that there are; any thread may ask."""
+
+    def __init__(self) -> None:
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """In a child of the process, where no thread but its caller's is left."""
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._started: list[Thread] = []
+        # A handler of a signal may call an operator in the middle of `_start`.
+        self._lock = RLock()
+
+    def ask(self, jobs: Sequence[Job]) -> None:
+        """Have each done by a thread of its own, as far as threads can be started."""
+        if len(self._started) < len(jobs):
+            self._start(len(jobs))
+        threads = self._started[: len(jobs)]
+        back_to = get_native_id() if _send_elsewhere(threads) else None
+        for job, _ in zip(jobs, threads, strict=False):
+            job.back_to = back_to
+            self._jobs.put(job)
+
+    def _start(self, count: int) -> None:
+        with self._lock:
+            while len(self._started) < count:
+                thread = start_thread(self._serve)
+                if thread is None:
+                    return
+                self._started.append(thread)
+
+    def _serve(self) -> None:
+        while True:
+            self._jobs.get().run()
+
+
+def _send_elsewhere(threads: Sequence[Thread]) -> bool:
+    """Keep our threads off the core that the caller is on, and return whether they are.
+
+    Linux wakes a thread on the core of whoever wakes it, and two that compute stay there for
+    milliseconds. The caller itself is left alone: an interrupt could come before it is free again.
+    """
+    call = _core_call()
+    if call is None:
+        return False
+    try:
+        core, allowed = call(), os.sched_getaffinity(0)
+        if core not in allowed or len(allowed) == 1:
+            return False
+        for thread in threads:
+            if thread.native_id is not None:
+                os.sched_setaffinity(thread.native_id, allowed - {core})
+    except (AttributeError, OSError):  # not every system has this, or allows it
+        return False
+    return True
+
+
+@cache
+def _core_call() -> Callable[[], int] | None:
+    """C's `sched_getcpu`, where there is one."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    call: Callable[[], int] | None = getattr(ctypes.CDLL(None), "sched_getcpu", None)
+    return call
