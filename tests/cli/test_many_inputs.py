@@ -274,7 +274,7 @@ def test_a_summary_goes_to_a_terminal(terminal, inputs):
     call = [*HALVED, "a.npy", "b.json", "-o", "out/"]
     assert terminal(*call).raw == "out/  2 results\n"
     assert terminal(*call, "-q").raw == ""
-    assert terminal(*HALVED, "a.npy", "-o", "out/").raw.startswith("out/a.npy  (2, 2)  float32")
+    assert terminal(*HALVED, "a.npy", "-o", "out/").raw.startswith("out/a.npy  (H 2, W 2)  float32")
     failed = terminal(*HALVED, "a.npy", "gone.npy", "-o", "out/")
     assert failed.status == 2
     assert failed.raw == (

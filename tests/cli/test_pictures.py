@@ -107,7 +107,7 @@ def test_the_summary_and_the_view(cnnops, terminal, folder):
     screen = terminal(*POOL, "x.png", "-o", "y.png")
     assert screen.status == 0
     (line,) = screen.lines
-    assert line.startswith("y.png  (3, 3, 4)  uint8")
+    assert line.startswith("y.png  (C 3, H 3, W 4)  uint8")
     assert "uint8" in terminal(*POOL, "x.png").lines[0]
 
 

@@ -21,7 +21,7 @@ CALLS = [
 ]
 SCRIPTS = {
     "edges.sh": """\
-maxpool  (C 3, H 4, W 3)  int64  min 66  max 500  mean 229.083  std 99.5973
+maxpool  (H 3, W 4, C 3)  int64  min 66  max 500  mean 229.083  std 99.5973
 [0]                   [1]                   [2]
 191  291  212   66    217  253  188   71    198  266  261  112
 196  500  384  158    202  456  316  159    198  429  266  179
