@@ -205,7 +205,8 @@ def replace(*arguments):
     real(*arguments)
 
 os.replace = replace
-
+main()
+"""
 
 WITHOUT_THREADS = """
 import threading
