@@ -15,7 +15,7 @@ from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.npy import NPY_MAGIC
-from cnnops_cli.tensors.pipe import patient
+from cnnops_cli.tensors.pipe import arrivals
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, Reading, read_json
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import bytes_writer, json_writer
@@ -55,7 +55,7 @@ def answer_lines(
     watched = settings if _is_seen(sys.stdin, sys.stdout) else settings._replace(quiet=True)
     try:
         with progress_of(watched, command, "lines", _size(stdin)) as progress:
-            for number, line in enumerate(_lines(patient(stdin)), 1):
+            for number, line in enumerate(_lines(stdin), 1):
                 try:
                     delivery = work({"input": _parse(line, reading), **operands})
                     write = json_writer(delivery.output, settings.precision)
@@ -80,25 +80,21 @@ def answer_lines(
         )
 
 
-def _lines(stream: io.BufferedReader) -> Iterator[bytes]:
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
     """Yield a line as soon as its end is there; an interrupt is heard between two pieces."""
     begun: list[bytes] = []
-    while piece := _read(stream):
-        first, *others = piece.split(b"\n")
-        begun.append(first)
-        for following in others:
-            line = b"".join(begun)
-            begun = [following]
-            yield line
-    if any(begun):
-        yield b"".join(begun)
-
-
-def _read(stream: io.BufferedReader) -> bytes:
     try:
-        return stream.read1(_PIECE)
+        for piece in arrivals(stream, _PIECE):
+            first, *others = piece.split(b"\n")
+            begun.append(first)
+            for following in others:
+                line = b"".join(begun)
+                begun = [following]
+                yield line
     except OSError as error:
         raise CnnopsError(f"standard input cannot be read: {error.strerror}") from error
+    if any(begun):
+        yield b"".join(begun)
 
 
 def _parse(line: bytes, reading: Reading) -> Tensor:

@@ -30,13 +30,34 @@ class _PatientStream(io.RawIOBase):
         while not self._ended and filled < min(self._fewest, len(view)):
             count = cast("int | None", self._stream.readinto1(view[filled:]))
             if count is None:
-                from select import select
-
-                select([self._stream], [], [])
+                _wait_for(self._stream)
                 continue
             self._ended = count == 0
             filled += count
         return filled
+
+
+def _wait_for(stream: io.BufferedReader) -> None:
+    from select import select
+
+    select([stream], [], [])
+
+
+def arrivals(stream: BinaryIO, most: int) -> Iterator[bytes]:
+    """Yield what is there as soon as it is, whether the stream blocks or not.
+
+    Parameters
+    ----------
+    stream : buffered binary stream
+    most : int
+        How many bytes to read at a time.
+    """
+    reader, buffer = cast(io.BufferedReader, stream), memoryview(bytearray(most))
+    while (count := cast("int | None", reader.readinto1(buffer))) != 0:
+        if count is None:
+            _wait_for(reader)
+        else:
+            yield bytes(buffer[:count])
 
 
 def patient(stream: BinaryIO, fewest: int = 1) -> io.BufferedReader:
