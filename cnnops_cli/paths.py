@@ -1,11 +1,13 @@
 """What a path leads to. Only "no such file" means that there is nothing."""
 
+import errno
 import os
 import re
 import stat
 
 from cnnops_cli.errors import CnnopsError
 
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
@@ -25,6 +27,23 @@ def status_of(path: str) -> os.stat_result | None:
         return None
     except (OSError, ValueError) as error:
         raise CnnopsError(f"cannot reach {path}: {system_reason(error)}") from error
+
+
+def is_absent(path: str) -> bool:
+    """Return whether there is no such file; of one that cannot be looked at, opening it will tell.
+
+    Examples
+    --------
+    >>> is_absent("no/such/file.npy")
+    True
+    """
+    try:
+        os.stat(path)
+    except ValueError:  # a name that no file can have
+        return True
+    except OSError as error:
+        return error.errno in _ABSENT
+    return False
 
 
 def real_path(path: str) -> str:

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.opening import is_absent
+from cnnops_cli.paths import is_absent
 from cnnops_cli.tensors.read import STDIN, open_archive, split_member
 from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import SUFFIXES

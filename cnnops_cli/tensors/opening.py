@@ -1,6 +1,5 @@
 """Files and pipes that are opened for reading; what fails names the argument and the file."""
 
-import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -13,26 +12,8 @@ from cnnops_cli.tensors.npy import NPY_MAGIC
 from cnnops_cli.tensors.pipe import patient, read_whole
 from cnnops_cli.words import PICTURE_SUFFIXES, shortened
 
-_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _OTHER_SUFFIXES = (".npz", ".json", *PICTURE_SUFFIXES)
 _LONGEST_PATH = 400
-
-
-def is_absent(path: str) -> bool:
-    """Return whether there is no such file; of one that cannot be looked at, opening it will tell.
-
-    Examples
-    --------
-    >>> is_absent("no/such/file.npy")
-    True
-    """
-    try:
-        os.stat(path)
-    except ValueError:  # a name that no file can have
-        return True
-    except OSError as error:
-        return error.errno in _ABSENT
-    return False
 
 
 @contextmanager

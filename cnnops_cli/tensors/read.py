@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.paths import is_absent
 from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy
 from cnnops_cli.tensors.opening import (
     array_or_whole,
     arriving,
-    is_absent,
     naming_format,
     open_file,
     opened,
