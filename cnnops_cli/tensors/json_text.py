@@ -73,7 +73,7 @@ def parse_array(text: bytes, name: str) -> Array:
     if any(byte in text for byte in _IN_NO_NUMBERS):
         for mark, what in _NO_NUMBERS:
             if mark in text:
-                raise CnnopsError(_no_number(name, what))
+                raise CnnopsError(_no_number(name, what, text))
     try:
         array = np.array(value, np.float64 if words else None)
     except ValueError:
@@ -168,10 +168,11 @@ def _not_json(name: str, error: json.JSONDecodeError) -> str:
     return f"{name} is not JSON: {reason}{meant(error.doc, error.pos, name)}"
 
 
-def _no_number(name: str, what: str) -> str:
+def _no_number(name: str, what: str, text: bytes) -> str:
     from cnnops_cli.tensors.json_mistakes import INSTEAD
 
-    return f"{name} holds {what}; a JSON tensor is nested arrays of numbers{INSTEAD[what]}"
+    meant = INSTEAD[what] if what != "a string" or re.search(rb'"-?[\d.NI]', text) else ""
+    return f"{name} holds {what}; a JSON tensor is nested arrays of numbers{meant}"
 
 
 def _in_place(error: json.JSONDecodeError, text: bytes) -> json.JSONDecodeError:

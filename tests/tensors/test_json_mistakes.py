@@ -86,6 +86,10 @@ def test_the_whole_line():
     )
 
 
+def test_a_string_that_holds_no_number_has_no_better_spelling():
+    assert reason('["text"]') == "INPUT holds a string; a JSON tensor is nested arrays of numbers"
+
+
 def test_options_take_no_lines():
     assert reason("[1]\n[2]", "--kernel k.json") == (
         "--kernel k.json is not JSON: unexpected content after document at line 2, column 1"
