@@ -125,7 +125,7 @@ def batchnorm(
         return np.empty(image.shape, dtype)
     values, output, result = _laid_out(image, dtype)
     running = (running_mean, running_var) if training else None
-    _normalise(values, output, given, running, momentum=float(momentum), eps=float(eps))
+    _normalise(values, output, given, running, float(momentum), float(eps))
     return result
 
 
@@ -160,7 +160,6 @@ def _normalise(
     output: Array,
     given: dict[str, Array],
     running: tuple[npt.ArrayLike | None, npt.ArrayLike | None] | None,
-    *,
     momentum: float,
     eps: float,
 ) -> None:

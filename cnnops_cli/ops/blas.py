@@ -36,7 +36,7 @@ def on_one_thread(function: Callable[Arguments, Result]) -> Callable[Arguments, 
 
     The limit is the host's again afterwards, whatever interrupts the function or what follows it:
     Python interrupts only the main thread, so where one came, another thread lifts the limit too.
-    It is woken by one call of C's, the first in the handler, which no interrupt comes before.
+    It is woken by a call of C's, the first in `finally`, before which no second interrupt comes.
     """
 
     @wraps(function)
@@ -45,15 +45,17 @@ def on_one_thread(function: Callable[Arguments, Result]) -> Callable[Arguments, 
             return function(*args, **kwargs)
         user = object()
         limit = _limit.watched()
-        alarm = limit.interrupted.put
+        alarm: Callable[[object], object] = limit.interrupted.put
         try:
             limit.take(user)
             result = function(*args, **kwargs)
             limit.leave(user)
-        except BaseException:
-            alarm(user)
-            limit.leave(user)
-            raise
+            alarm = id  # which does nothing
+        finally:
+            try:
+                alarm(user)
+            finally:
+                limit.leave(user)
         return result
 
     return limited

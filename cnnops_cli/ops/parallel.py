@@ -126,10 +126,11 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
         _threads.ask(jobs)
         context.run(take)
         _finish(jobs)
-    except BaseException:
-        stop()  # a call of C's, the first: no second interrupt comes before it
-        _finish(jobs)
-        raise
+    finally:
+        try:
+            stop()  # a call of C's, before which Python looks for no second interrupt
+        finally:
+            _finish(jobs)
     if failed:
         # An interrupt goes before what happened to a part.
         raise min(failed, key=lambda failure: (isinstance(failure[1], Exception), failure[0]))[1]

@@ -32,13 +32,14 @@ class Job:
         """The thread whose cores ours may use again when it has done its work."""
         self._work = work
         self._context = context
-        self._taken, self._running = Lock(), Lock()
+        self._taken_by: dict[None, str] = {}
+        self._running = Lock()
         self._running.acquire()
 
     def run(self) -> None:
         """Do the work, on the thread that calls this."""
         try:
-            if self._taken.acquire(blocking=False):
+            if self._taken_by.setdefault(None, "thread") == "thread":
                 self._context.run(self._work)
         finally:
             if self.back_to is not None:
@@ -48,7 +49,7 @@ class Job:
 
     def finish(self) -> None:
         """Call it off, or wait for its end where it has begun; any number of times."""
-        if not self._taken.acquire(blocking=False):
+        if self._taken_by.setdefault(None, "asker") == "thread":
             with self._running:
                 pass
 

@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -90,15 +91,17 @@ def storm(interrupts):
         name = chance.choice(list(CALLS))
         seconds = max(1e-5, chance.random() * took[name] * 1.5)
         pause, calm = chance.choice([0, 5e-5, 1e-3]), INTERRUPTING.clear
-        try:
-            INTERRUPTING.append(True)
-            signal.setitimer(signal.ITIMER_REAL, seconds, pause)
-            for _ in range(20):  # NumPy itself loses a few, in the making of a dtype
-                CALLS[name]()
-            calm()
-        except KeyboardInterrupt:
-            calm()
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        with suppress(KeyboardInterrupt):
+            try:
+                INTERRUPTING.append(True)
+                signal.setitimer(signal.ITIMER_REAL, seconds, pause)
+                for _ in range(20):  # NumPy itself loses a few, in the making of a dtype
+                    CALLS[name]()
+            finally:
+                try:
+                    calm()
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
         changed = settled(before)
         undo(before)
         if CALLS[name]().tobytes() != right[name]:

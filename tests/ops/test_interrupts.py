@@ -17,7 +17,8 @@ FILES = {module.__file__ for module in (blas, parallel, threads)}
 UNINTERRUPTED = (
     "with self._",  # a lock, from the taking of which to the first line Python does not look
     "pass",
-    "except BaseException:",
+    "finally:",
+    "try:",
     "alarm(user)",
     "stop()  # a call of C's",
 )
@@ -60,6 +61,7 @@ class Interrupt:
 
 def interrupted_at(step, call):
     """Return whether the call was long enough to be interrupted there."""
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 asks for this before
     try:
         sys.settrace(Interrupt(step))
         call()

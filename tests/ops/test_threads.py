@@ -170,6 +170,7 @@ def test_a_job_that_was_called_off_is_not_begun_and_one_that_ended_is_waited_for
     done = []
     jobs = [threads.Job(lambda: done.append(1), copy_context()) for _ in range(2)]
     jobs[0].finish()
+    jobs[0].finish()
     for job in jobs:
         job.run()
         job.finish()
