@@ -166,7 +166,7 @@ def _check_files(settings: Settings, others: list[str], sources: list[str]) -> N
         check_options(settings, files, sources)
     twice = [path for path, file in zip(named, files, strict=True) if files.count(file) > 1]
     if twice:
-        raise CnnopsError(f"two results cannot go to one file: {twice[0]}")
+        raise CnnopsError(f"two results cannot go to one file: {twice[-1]}")
 
 
 def _check_stdout(settings: Settings) -> None:

@@ -21,7 +21,7 @@ def to_descriptor_3(cnnops, *call, how=">"):
         ([], b"[[4]]\n"),
         (["-f", "json"], b"[[4]]\n"),
         (["--precision", "1", "--dtype", "float32"], b"[[4.0]]\n"),
-        (["-f", "table"], b"maxpool  (1, 1)  int64  min 4  max 4  mean 4  std 0\n4\n"),
+        (["-f", "table"], b"maxpool  (H 1, W 1)  int64  min 4  max 4  mean 4  std 0\n4\n"),
         (["-q"], b"[[4]]\n"),
     ],
 )

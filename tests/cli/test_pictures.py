@@ -123,7 +123,7 @@ def test_the_summary_and_the_view(cnnops, terminal, folder):
         ([*POOL, "text.png"], "text.png is no PNG, JPEG, WebP, TIFF or BMP picture"),
         (
             [*POOL, "moving.gif"],
-            "moving.gif is no UTF-8 text, as JSON is, nor .npy or a picture of",
+            "moving.gif is a GIF picture; this converts it: magick moving.gif'[0]' moving.png",
         ),
         ([*POOL, "gone.png"], "INPUT: no such file: gone.png"),
         (["conv", "-k", "cut.png", "x.png"], "--kernel cut.png is damaged: "),

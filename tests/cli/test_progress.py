@@ -68,7 +68,7 @@ def test_one_long_call_counts_its_tiles(terminal, slow, tmp_path, columns):
     assert 0 < done[0] < TILES
     assert screen.coloured
     left = left_on_the_screen(screen.raw)
-    assert re.fullmatch(r"y\.npy  \(12, 4, 118, 118\)  int64  .*\n", left)
+    assert re.fullmatch(r"y\.npy  \(N 12, C 4, H 118, W 118\)  int64  .*\n", left)
     assert screen.raw.rindex("\x1b[?25l") < screen.raw.rindex("\x1b[?25h")
     drawn = re.split(r"[\r\n]", ESCAPE.sub("", screen.raw.split("y.npy")[0]))
     assert max(len(line) for line in drawn) <= columns - len("^C")
