@@ -9,8 +9,8 @@ def main() -> None:
     """Run the command; a signal that ends it is silent from the first import on."""
     # A process this short leaves no garbage worth a search, at its start (imports) or its end.
     gc.disable()
-    _fill_closed_streams()
     try:
+        _fill_closed_streams()
         from cnnops_cli import signals
 
         signals.listen()

@@ -137,6 +137,8 @@ def run(arguments: list[str]) -> int:
         return _fail(context.command_path if context else command, _describe(error))
     except (CnnopsError, MemoryError) as error:
         return _fail(command, reason_of(error))
+    except ImportError as error:  # a library is missing, or memory for it
+        return _fail(command, f"cannot import {error.name}: {error}")
     except OSError as error:  # of what no other place names
         where = f": {error.filename}" if error.filename else ""
         return _fail(command, f"the system refused: {error.strerror or error}{where}")

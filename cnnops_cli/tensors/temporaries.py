@@ -33,7 +33,8 @@ class Held(NamedTuple):
     def release(self) -> None:
         """Give up the lock: the file is in its place."""
         if self.lock is not None:
-            os.close(self.lock)
+            with suppress(OSError):  # another descriptor has been closed after the last write
+                os.close(self.lock)
 
     def remove(self) -> None:
         """Remove the file, if it is still there, and give up the lock."""
@@ -119,7 +120,7 @@ def _new_file(folder: str) -> tuple[str, int, bool]:
             is_locked = _lock(descriptor)
             if _is_at(path, descriptor):
                 return path, descriptor, is_locked
-        os.close(descriptor)
+        Held(path, descriptor).remove()
 
 
 def _new_name(folder: str, ending: str = _ENDING) -> str:

@@ -19,7 +19,7 @@ from invariants import LEAVE_FILES, Fault, Judge, Outcome, Violation, snapshot
 
 PATIENCE = 60
 HANGS = -999
-STOPPED = re.compile(r"(\d+) --- stopped by SIGSTOP")
+STOPPED = re.compile(r"(\d+) +--- stopped by SIGSTOP")
 
 
 def installed_command() -> Path:
