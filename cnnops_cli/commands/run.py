@@ -85,6 +85,5 @@ def _expected_text(settings: Settings) -> str | None:
 
 def _directory_of(output: str | None) -> AbstractContextManager[None]:
     """Make the directory that `settle` found a file's name for."""
-    if output in (None, STDIN):
-        return nullcontext()
-    return made_directory(os.path.dirname(output) or os.curdir)
+    directory = os.path.dirname(output or "")
+    return made_directory(directory) if directory else nullcontext()

@@ -19,11 +19,11 @@ _LONGEST_PATH = 400
 @contextmanager
 def open_file(path: str, argument: str) -> Iterator[BinaryIO]:
     """Open a file; whatever fails while it is read, the error names it."""
-    with opened(path, argument) as file:
-        try:
+    try:
+        with opened(path, argument) as file:
             yield file
-        except OSError as error:
-            raise _unreadable(path, argument, error) from error
+    except OSError as error:
+        raise _unreadable(path, argument, error) from error
 
 
 def opened(path: str, argument: str) -> BinaryIO:

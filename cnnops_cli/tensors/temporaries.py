@@ -115,11 +115,17 @@ def _new_file(folder: str) -> tuple[str, int, bool]:
     """Make an empty file; return its path, its descriptor, and whether it is locked."""
     while True:
         path = _new_name(folder)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        with suppress(BlockingIOError):  # of a process that takes it for one that was left
+        descriptor = None
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
             is_locked = _lock(descriptor)
             if _is_at(path, descriptor):
                 return path, descriptor, is_locked
+        except BlockingIOError:  # another process takes it for one that was left
+            pass
+        except BaseException:
+            Held(path, descriptor).remove()
+            raise
         Held(path, descriptor).remove()
 
 
