@@ -25,9 +25,9 @@ Inputs = Annotated[
         metavar="[INPUT]...",
         show_default=False,
         help="A .npy file, archive.npz:name, a .json file, JSON text such as '[[1,2],[3,4]]', a "
-        "picture (.png .jpg .webp .tif .bmp, read as (C, H, W); needs pip install "
-        "'cnnops-cli[images]'), or - for standard input, which is also the default. JSON numbers "
-        "take the dtype of the array files they meet. Several files go with -o DIRECTORY/.",
+        "picture (.png .jpg .webp .tif .bmp, read as (C, H, W); needs pip install pillow), or - "
+        "for standard input, which is also the default. JSON numbers take the dtype of the array "
+        "files they meet. Several files go with -o DIRECTORY.",
     ),
 ]
 
@@ -178,7 +178,8 @@ class Settings(NamedTuple):
             help="Compare the result with TENSOR: exit status 0 where shape, dtype and values are "
             "equal, 1 where not, and standard error says how. JSON takes the result's dtype; "
             "--dtype leaves TENSOR as it is. The result is printed only with --output or "
-            "--format; files are written whether it is equal or not. --quiet: the status alone.",
+            "--format; files are written whether it is equal or not. --quiet: the status alone. "
+            "Two files: cnnops dropout --eval mine.npy --expect golden.npy.",
         ),
     ] = None
     rtol: Annotated[

@@ -50,7 +50,7 @@ _IN_PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA"}
 _AS_THEY_ARE = ("L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B")
 _LIMIT, _MOST_PIXELS = "CNNOPS_MAX_PIXELS", 89_478_485
 """What sets how many pixels are read, and how many are without it: as Pillow warns of."""
-_INSTALL = "pip install 'cnnops-cli[images]'"
+_INSTALL = "pip install pillow"
 
 
 def check_installed(name: str) -> None:
