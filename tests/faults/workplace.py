@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cases import NEXT, OLD, Case, make_inputs
@@ -144,5 +145,14 @@ class Workplace:
             for directory in {(folder / name).parent for name in case.outputs}:
                 if directory.is_dir():
                     self.next_run(directory)
-            os.kill(int(stopped[1]), signal.SIGCONT)
+            keeper = threading.Thread(target=_keep_going, args=(int(stopped[1]), process))
+            keeper.start()
         return self.finish(process, case, folder)
+
+
+def _keep_going(pid: int, process: subprocess.Popen) -> None:
+    """Continue a command until it ends: the same call of a thread that comes later stops it too."""
+    while process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(0.05)

@@ -64,6 +64,13 @@ def test_only_no_such_file_means_that_there_is_none(golden, failing, number):
     assert not is_there("gone.npz:a")
 
 
+@pytest.mark.parametrize("number", FAULTS)
+def test_no_golden_file_has_the_name_of_a_member(golden, failing, number):
+    failing(number, "gold.npz:a")
+    with pytest.raises(CnnopsError, match="^--expect: cannot reach gold.npz:a$"):
+        golden_writer("gold.npz:a", np.array([4]))
+
+
 def test_what_no_file_can_be_called_is_absent(golden):
     for path in ("x" * 300, "gold.npy/x", "a\0b", "\ud800", "1" * 300):
         assert is_absent(path), path
