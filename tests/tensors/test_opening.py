@@ -67,7 +67,7 @@ def test_only_no_such_file_means_that_there_is_none(golden, failing, number):
 @pytest.mark.parametrize("number", FAULTS)
 def test_no_golden_file_has_the_name_of_a_member(golden, failing, number):
     failing(number, "gold.npz:a")
-    with pytest.raises(CnnopsError, match="^--expect: cannot reach gold.npz:a$"):
+    with pytest.raises(CnnopsError, match=r"^--expect: cannot reach gold\.npz:a$"):
         golden_writer("gold.npz:a", np.array([4]))
 
 
