@@ -46,7 +46,7 @@ def conv(
             metavar="TENSOR",
             help="(O, I/groups, *spatial): rank 3 is 1-D, rank 4 is 2-D, rank 5 is 3-D. Rank 1 or "
             "2 is one bare filter for one channel. Letters, here, in INPUT or in --bias, give "
-            "formulas: '[[a,b],[c,d]]'.",
+            "formulas: '[[a,b],[c,d]]'. An .npz archive of exactly weight and bias is that layer.",
         ),
     ] = None,
     bias: Annotated[
@@ -55,7 +55,8 @@ def conv(
             "--bias",
             "-b",
             metavar="TENSOR",
-            help="(O,), or one number for all output channels.",
+            help="(O,), or one number for all output channels; instead of the one in a layer's "
+            "archive.",
         ),
     ] = None,
     dims: Annotated[
