@@ -20,7 +20,6 @@ from cnnops_cli.words import suggest
 
 OPERATORS = ("conv", "maxpool", "batchnorm", "dropout")
 
-_CONTEXT = {"help_option_names": ["-h", "--help"]}
 _STDOUT = 1
 _CHECK_FAILED, _BAD_CALL = 1, 2
 
@@ -50,9 +49,15 @@ class OperatorCommand(HelpfulCommand):
 class Operators(WritingHelp, TyperGroup):
     """The commands, each imported when it is called, because NumPy is not needed before."""
 
+    more = "The options of a command: {0} conv -h. All of them: {0} conv --help"
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Name the commands in the order of `--help`."""
         return list(OPERATORS)
+
+    def most_used(self, ctx: Any) -> list[tuple[str, str]]:
+        """List the commands."""
+        return [(name, self.get_command(ctx, name).get_short_help_str(80)) for name in OPERATORS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Build the command of an operator from the function of the same name."""
@@ -61,9 +66,7 @@ class Operators(WritingHelp, TyperGroup):
         check_memory_for_numpy()
         function = getattr(import_module(f"cnnops_cli.commands.{cmd_name}"), cmd_name)
         command = typer.Typer(add_completion=False, rich_markup_mode=None)
-        command.command(cmd_name, cls=OperatorCommand, context_settings=_CONTEXT)(
-            with_settings(function)
-        )
+        command.command(cmd_name, cls=OperatorCommand)(with_settings(function))
         return typer.main.get_command(command)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -80,7 +83,6 @@ app = typer.Typer(
     cls=Operators,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings=_CONTEXT,
 )
 
 
@@ -98,6 +100,10 @@ def cnnops(
     ] = False,
 ) -> None:
     """Tensor operations of convolutional networks, exact about PyTorch's semantics.
+
+        cnnops conv --kernel '[[1,10],[100,1000]]' --stride 1,2 input.npy
+        cnnops maxpool --kernel 2 photo.png --output small.png
+        echo '[[1,2],[3,4]]' | cnnops conv --kernel '[[a,b],[c,d]]' --explain
 
     INPUT and every TENSOR are .npy, .npz, JSON or a picture: a file, standard input, or text. The
     result goes to standard output, as a view on a terminal and as JSON in a pipe, or to a file
@@ -119,9 +125,7 @@ def run(arguments: list[str]) -> int:
     try:
         if "_CNNOPS_COMPLETE" in os.environ:
             group(prog_name="cnnops")
-        if not arguments:
-            raise CnnopsError(f"no command; there are {', '.join(OPERATORS)} (see cnnops --help)")
-        with group.make_context("cnnops", arguments) as context:
+        with group.make_context("cnnops", arguments or ["-h"]) as context:
             try:
                 group.invoke(context)
             finally:

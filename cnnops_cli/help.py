@@ -1,11 +1,24 @@
-"""How `--help` is laid out: plain text, options in groups, examples as they stand."""
+"""How `-h` and `--help` are laid out: plain text, options in groups, examples as they are."""
 
+import re
 from collections import defaultdict
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
 from cnnops_cli.commands.stdout import write_text
+
+_MOST_USED = {
+    *("inputs", "kernel", "kernel_size", "bias", "out_channels", "stride", "padding", "depthwise"),
+    *("indices", "train", "weight", "eps", "momentum", "state", "save_state"),
+    *("p", "seed", "channelwise", "mask", "output", "format", "expect", "explain"),
+}
+"""The parameters that `-h` shows, where a command has them: they and the rest fit 24 lines."""
+_MOST_EXAMPLES = 3
+_MORE_NAMES = re.compile(r"(?<=\w\w), --[\w-]+| [a-z]+\|\S*|\|\S*")
+"""What `-h` leaves out of a first column: other long names, words to choose from, alternatives."""
 
 _NOTES = (
     (
@@ -23,27 +36,58 @@ _NOTES = (
 
 
 class WritingHelp:
-    """A command or group that writes its help as a result is written."""
+    """A command or group that writes its help as a result is written: `-h` short, `--help` whole.
+
+    Its docstring is one sentence, an indented block of examples, and the rest.
+    """
+
+    more = "Everything: {} --help"
+    """The last line of `-h`."""
+
+    def most_used(self, ctx: Any) -> list[tuple[str, str]]:
+        """List what most calls need, with a sentence about each."""
+        raise NotImplementedError
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters; the last two are -h and --help."""
+        *params, whole = super().get_params(ctx)  # type: ignore[misc]
+        return [*params, self._short_option, whole]
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option --help."""
         option = super().get_help_option(ctx)  # type: ignore[misc]
-        option.callback = _write_help
+        option.help, option.callback = "Show every option and what it takes.", _writing("get_help")
         return option
 
+    @cached_property
+    def _short_option(self) -> TyperOption:
+        return TyperOption(
+            param_decls=["-h", "short_help"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            help="Show what most calls need, on one screen.",
+            callback=_writing("get_short_help"),
+        )
 
-def _write_help(ctx: Any, _: Any, is_asked: bool) -> None:
-    if is_asked and not ctx.resilient_parsing:
-        write_text(f"{ctx.get_help()}\n")
-        ctx.exit()
-
-
-class HelpfulCommand(WritingHelp, TyperCommand):
-    """A command whose help has one section for each `rich_help_panel` of its options."""
+    def get_short_help(self, ctx: Any) -> str:
+        """Lay out what `-h` writes."""
+        formatter = ctx.make_formatter()
+        self.format_usage(ctx, formatter)  # type: ignore[attr-defined]
+        summary, *others = _paragraphs(self)
+        examples = next((text for text in others if text.startswith("    ")), "").splitlines()
+        formatter.write_paragraph()
+        formatter.write_text(summary)
+        formatter.write("\n".join(["", *examples[:_MOST_EXAMPLES], "", ""]))
+        with formatter.indentation():
+            formatter.write_dl(self.most_used(ctx))
+        formatter.write_paragraph()
+        formatter.write_text(self.more.format(ctx.command_path))
+        return str(formatter.getvalue()).rstrip("\n")
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Wrap the paragraphs of the docstring, but not those that are indented."""
-        for paragraph in (self.help or "").split("\n\n"):
+        for paragraph in _paragraphs(self):
             formatter.write_paragraph()
             if paragraph.startswith("    "):
                 formatter.write(paragraph.rstrip() + "\n")
@@ -51,14 +95,41 @@ class HelpfulCommand(WritingHelp, TyperCommand):
                 with formatter.indentation():
                     formatter.write_text(paragraph.replace("\n", " "))
 
+
+def _paragraphs(command: Any) -> list[str]:
+    return (command.help or "").split("\n\n")
+
+
+def _writing(layout: str) -> Callable[[Any, Any, bool], None]:
+    """Make the callback of an option that writes what a method lays out, and ends the call."""
+
+    def write(ctx: Any, _: Any, is_asked: bool) -> None:
+        if is_asked and not ctx.resilient_parsing:
+            write_text(f"{getattr(ctx.command, layout)(ctx)}\n")
+            ctx.exit()
+
+    return write
+
+
+class HelpfulCommand(WritingHelp, TyperCommand):
+    """A command whose help has one section for each `rich_help_panel` of its parameters."""
+
+    def most_used(self, ctx: Any) -> list[tuple[str, str]]:
+        """List INPUT and the options that most calls need, each with the first sentence on it."""
+        shown = [param for param in self.get_params(ctx) if param.name in _MOST_USED]
+        records = [param.get_help_record(ctx) for param in shown]
+        return [
+            (_MORE_NAMES.sub("", names), text.split(". ")[0].rstrip(".") + ".")
+            for names, text in records
+        ]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write INPUT, then the options by group, in the order in which the groups first appear."""
+        """Write the options by group, in the order in which the groups first appear."""
         sections: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for param in sorted(self.get_params(ctx), key=lambda each: each.param_type_name):
+        for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None:
-                usual = "Options" if param.param_type_name == "option" else "Arguments"
-                sections[getattr(param, "rich_help_panel", None) or usual].append(record)
+                sections[getattr(param, "rich_help_panel", None) or "Help"].append(record)
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records, col_max=26)

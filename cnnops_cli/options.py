@@ -19,15 +19,18 @@ from cnnops_cli.parsers import (
 )
 from cnnops_cli.words import DTYPES, FORMATS, LAYOUTS
 
+_SHARED = "Input and output"
+
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[INPUT]...",
         show_default=False,
-        help="A .npy file, archive.npz:name, a .json file, JSON text such as '[[1,2],[3,4]]', a "
-        "picture (.png .jpg .webp .tif .bmp, read as (C, H, W); needs pip install pillow), or - "
-        "for standard input, which is also the default. JSON numbers take the dtype of the array "
-        "files they meet. Several files go with -o DIRECTORY.",
+        rich_help_panel=_SHARED,
+        help="A file, JSON text, or - for standard input. - is the default. A file is .npy, "
+        "archive.npz:name, .json or a picture (.png .jpg .webp .tif .bmp, read as (C, H, W); needs "
+        "pip install pillow); JSON text is '[[1,2],[3,4]]', for example. JSON numbers take the "
+        "dtype of the array files they meet. Several files go with -o DIRECTORY/.",
     ),
 ]
 
@@ -40,7 +43,7 @@ def in_section(title: str) -> Callable[..., Any]:
     return partial(typer.Option, rich_help_panel=title, show_default=False)
 
 
-shared_option = in_section("Input and output")
+shared_option = in_section(_SHARED)
 batch_option = in_section("Many tensors")
 geometry_option = in_section("Geometry")
 check_option = in_section("Check")
@@ -77,8 +80,8 @@ class Settings(NamedTuple):
             "--output", "-o",
             metavar="FILE|DIRECTORY/",
             parser=parse_output,
-            help="Write the result to FILE, whole or not at all; .npy, .npz, .json or a "
-            "picture (.png .jpg .webp .tif .bmp). - is standard output. Without "
+            help="Write the result to FILE, whole or not at all. FILE is .npy, .npz, .json or "
+            "a picture (.png .jpg .webp .tif .bmp). - is standard output. Without "
             "--format, standard output then stays empty. "
             "A device, a pipe or a descriptor (/dev/fd/3) takes JSON, or what --format says. "
             "Into DIRECTORY/, which is made where it is missing, each result goes under its "
@@ -93,8 +96,8 @@ class Settings(NamedTuple):
             metavar="auto|table|json|npy",
             parser=one_of("format", FORMATS),
             autocompletion=completing(FORMATS),
-            help="What goes to standard output. auto (the default): a view on a terminal, "
-            "JSON elsewhere. npy to a terminal is refused.",
+            help="table (the view), json or npy on standard output. auto, the default, is a "
+            "view on a terminal and JSON elsewhere. npy to a terminal is refused.",
         ),
     ] = "auto"  # fmt: skip
     precision: Annotated[
@@ -175,7 +178,7 @@ class Settings(NamedTuple):
         check_option(
             "--expect",
             metavar="TENSOR",
-            help="Compare the result with TENSOR: exit status 0 where shape, dtype and values are "
+            help="Compare the result with TENSOR. Exit status 0 where shape, dtype and values are "
             "equal, 1 where not, and standard error says how. JSON takes the result's dtype; "
             "--dtype leaves TENSOR as it is. The result is printed only with --output or "
             "--format; files are written whether it is equal or not. --quiet: the status alone. "
@@ -252,8 +255,8 @@ class Settings(NamedTuple):
         bool,
         explanation_option(
             "--explain",
-            help="Show the arithmetic behind the result instead of it, cell by cell: the first 12, "
-            "or those of --at. JSON has one object a line and cell. --output still writes the "
+            help="Show the arithmetic behind the result instead. It goes cell by cell: the first "
+            "12, or those of --at. JSON has one object a line and cell. --output still writes the "
             "result. For one INPUT, without --view and --expect.",
         ),
     ] = False  # fmt: skip

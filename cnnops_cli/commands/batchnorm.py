@@ -30,8 +30,8 @@ def batchnorm(
         bool,
         statistics_option(
             "--train/--eval",
-            help="Normalise with the statistics of this batch, over every axis but the channels "
-            "(--train, the default), or with the running statistics (--eval).",
+            help="Use this batch's statistics, or the running ones. --train is the default; "
+            "it takes those of this batch over every axis but the channels.",
         ),
     ] = True,
     weight: Annotated[
@@ -75,7 +75,7 @@ def batchnorm(
             "--eps",
             metavar="X",
             parser=parsers.parse_real,
-            help="Added to the variance; positive in --train, 0 or more in --eval. Default 1e-5.",
+            help="Added to the variance. Positive in --train, 0 or more in --eval. Default 1e-5.",
         ),
     ] = 1e-5,
     momentum: Annotated[
@@ -84,7 +84,7 @@ def batchnorm(
             "--momentum",
             metavar="X|none",
             parser=parsers.parse_momentum,
-            help="Share of this batch in the running statistics that --save-state writes, 0 to 1. "
+            help="Share of this batch in the running statistics, 0 to 1. --save-state writes them. "
             "none: the average of all batches so far, by num_batches_tracked. Default 0.1.",
         ),
     ] = "0.1",
@@ -94,8 +94,9 @@ def batchnorm(
             "--state",
             metavar="FILE",
             parser=parsers.parse_named_arrays_source,
-            help="Read any of weight, bias, running_mean, running_var and num_batches_tracked from "
-            "an .npz archive or a JSON object. An option of the same name wins.",
+            help="Read parameters and running statistics. FILE is an .npz archive or a JSON object "
+            "of any of weight, bias, running_mean, running_var, num_batches_tracked. An "
+            "option of the same name wins.",
         ),
     ] = None,
     save_state: Annotated[
@@ -104,7 +105,7 @@ def batchnorm(
             "--save-state",
             metavar="FILE",
             parser=parsers.parse_named_arrays_file,
-            help="Write all of these after the batch, to .npz or .json; may be the file that "
+            help="Write all of these after the batch. FILE is .npz or .json; may be the file that "
             "--state names, which --train begins with mean 0 and variance 1 where it is missing.",
         ),
     ] = None,
@@ -114,16 +115,14 @@ def batchnorm(
 ) -> None:
     """Normalise each channel to mean 0 and variance 1.
 
+        cnnops batchnorm batch.npy
+        cnnops batchnorm --state bn.npz --save-state bn.npz batch.npy -o normed.npy
+        cnnops batchnorm --eval --state bn.npz batch.npy
+
     INPUT is (N, C) or (N, C, *spatial), as for PyTorch's batch_norm. The variance that normalises
     is the biased one; the running variance takes the unbiased one. Sums run in float64. An empty
     batch leaves the running statistics as they are, but counts in num_batches_tracked, as in
     PyTorch. Beside a float16 INPUT, parameters that are JSON are float32.
-
-    For example:
-
-        cnnops batchnorm batch.npy
-        cnnops batchnorm --state bn.npz --save-state bn.npz batch.npy -o normed.npy
-        cnnops batchnorm --eval --state bn.npz batch.npy
     """
     settings = settle(
         settings, inputs, weight, bias, running_mean, running_var, state, save_state=save_state

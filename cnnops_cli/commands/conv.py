@@ -44,9 +44,10 @@ def conv(
             "--kernel",
             "-k",
             metavar="TENSOR",
-            help="(O, I/groups, *spatial): rank 3 is 1-D, rank 4 is 2-D, rank 5 is 3-D. Rank 1 or "
-            "2 is one bare filter for one channel. Letters, here, in INPUT or in --bias, give "
-            "formulas: '[[a,b],[c,d]]'.",
+            help="The filters, (O, I/groups, *spatial). Rank 3 is 1-D, rank 4 is 2-D, rank 5 is "
+            "3-D. Rank 1 or 2 is one bare filter for one channel. Letters, here, in INPUT or in "
+            "--bias, give formulas: '[[a,b],[c,d]]'. An .npz archive of exactly weight and bias "
+            "is that layer.",
         ),
     ] = None,
     bias: Annotated[
@@ -55,7 +56,8 @@ def conv(
             "--bias",
             "-b",
             metavar="TENSOR",
-            help="(O,), or one number for all output channels.",
+            help="(O,), or one number for all output channels. It takes the place of the one "
+            "in a layer's archive.",
         ),
     ] = None,
     dims: Annotated[
@@ -74,7 +76,7 @@ def conv(
             "--out-channels",
             metavar="N",
             parser=parsers.integer_from(1),
-            help="Instead of --kernel: a fresh layer of N filters with PyTorch's default "
+            help="Instead of --kernel: a fresh layer of N filters. They have PyTorch's default "
             "initialisation, in float32, or in INPUT's dtype where that is a floating array's.",
         ),
     ] = None,
@@ -84,7 +86,7 @@ def conv(
             "--kernel-size",
             metavar="SIZE",
             parser=parsers.parse_size,
-            help="The fresh layer's kernel: one integer for 2-D (or --dims), or one an axis.",
+            help="The fresh layer's kernel, as 3 or 3,5. One integer is for 2-D (or --dims).",
         ),
     ] = None,
     seed: Annotated[
@@ -118,7 +120,7 @@ def conv(
             "-s",
             metavar="SIZE",
             parser=parsers.parse_size,
-            help="Cells from one window to the next: 2, or 1,2 (one an axis). Default 1.",
+            help="Cells from one window to the next, as 2 or 1,2. Default 1.",
         ),
     ] = "1",
     padding: Annotated[
@@ -129,10 +131,10 @@ def conv(
             metavar="PAD",
             parser=parsers.parse_padding,
             autocompletion=parsers.completing(PADDING_WORDS),
-            help="SIZE for both sides; begin:end pairs, as 0:1,2:2 (one pair is for every axis); "
-            "valid (none); same (PyTorch's: the same length, stride 1 only); same-upper or "
-            "same-lower (ONNX's: ceil(length / stride), an odd cell at the end or the begin). "
-            "Default 0.",
+            help="As SIZE, begin:end pairs, or a word such as same. SIZE is for both sides; pairs "
+            "are as 0:1,2:2 (one pair is for every axis); the words are valid (none), same "
+            "(PyTorch's: the same length, at a stride of 1 only), same-upper and same-lower "
+            "(ONNX's: ceil(length / stride), an odd cell at the end or the start). Default 0.",
         ),
     ] = "0",
     padding_mode: Annotated[
@@ -161,7 +163,7 @@ def conv(
         bool,
         options.geometry_option(
             "--depthwise",
-            help="One group a channel; a bare kernel is applied to every channel.",
+            help="One group per channel. A bare kernel is applied to every channel.",
         ),
     ] = False,
     with_input: options.WithInput = False,
@@ -171,18 +173,16 @@ def conv(
 ) -> None:
     """Convolve a tensor with a bank of filters, in 1-D, 2-D or 3-D.
 
-    INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank, but
-    that a bare (*spatial) input gains a channel axis where there are several filters. As PyTorch's
-    conv1d, conv2d and conv3d, this is cross-correlation: the kernel is not flipped. Integers are
-    summed exactly, into int64; a sum that int64 cannot hold is an error.
-
-    For example:
-
         cnnops conv --kernel k.json --stride 1,2 input.npy
         cnnops conv -k '[[1,0,-1]]' -p same --depthwise rgb.npy -o edges.npy
         cnnops conv --out-channels 8 --kernel-size 3 --seed 0 x.npy
         cnnops conv --explain --at 0,0 -k '[[1,10],[100,1000]]' x.npy
         cnnops conv -k k.npy a.npy b.npy c.npy -o results/
+
+    INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank, but
+    that a bare (*spatial) input gains a channel axis where there are several filters. As PyTorch's
+    conv1d, conv2d and conv3d, this is cross-correlation: the kernel is not flipped. Integers are
+    summed exactly, into int64; a sum that int64 cannot hold is an error.
     """
     layer = fresh_layer(
         kernel,

@@ -36,8 +36,8 @@ def dropout(
         bool,
         mask_option(
             "--train/--eval",
-            help="Drop (--train, the default), or return the input as it is, whatever the mask "
-            "(--eval).",
+            help="Drop, or return the input as it is. --train is the default; --eval takes no mask "
+            "into account.",
         ),
     ] = True,
     seed: Annotated[
@@ -46,16 +46,15 @@ def dropout(
             "--seed",
             metavar="N",
             parser=parsers.integer_from(0),
-            help="The same seed, shape and p give the same mask on every machine (16 bits of PCG64 "
-            "a value). Without it a fresh one is drawn, and named in "
-            "the view or the summary.",
+            help="The same seed, shape and p give the same mask everywhere. A value takes 16 bits "
+            "of PCG64. Without --seed a fresh one is drawn, and named in the view or the summary.",
         ),
     ] = None,
     channelwise: Annotated[
         bool,
         mask_option(
             "--channelwise",
-            help="Drop whole channels of INPUT (N, C, ...), as Dropout1d, 2d and 3d.",
+            help="Drop whole channels. INPUT is (N, C, ...), as for Dropout1d, 2d and 3d.",
         ),
     ] = False,
     mask: Annotated[
@@ -63,7 +62,8 @@ def dropout(
         mask_option(
             "--mask",
             metavar="TENSOR",
-            help="Use this mask, of INPUT's shape, instead of drawing one; what is not 0 is kept.",
+            help="Use this mask instead of drawing one. It has INPUT's shape; what is not 0 is "
+            "kept.",
         ),
     ] = None,
     mask_output: Annotated[
@@ -81,15 +81,13 @@ def dropout(
 ) -> None:
     """Set values to zero at random, and scale up those that are kept.
 
-    INPUT has any shape. Kept values are multiplied by 1 / (1 - p). A dropped value is 0 even where
-    it was infinite or NaN; p = 1 gives zeros.
-    The mask is drawn over the channels-first order of INPUT, whatever its layout.
-
-    For example:
-
         cnnops dropout -p 0.3 --seed 7 activations.npy
         cnnops dropout --seed 7 --mask-output mask.npy x.npy -o dropped.npy
         cnnops dropout --mask '[1, 0, 1, 1]' '[0.5, 1.5, 2.5, 3.5]'
+
+    INPUT has any shape. Kept values are multiplied by 1 / (1 - p). A dropped value is 0 even where
+    it was infinite or NaN; p = 1 gives zeros.
+    The mask is drawn over the channels-first order of INPUT, whatever its layout.
     """
     settings = settle(settings, inputs, mask, mask_output=mask_output)
     check_chance(p)

@@ -29,7 +29,7 @@ def maxpool(
             "-k",
             metavar="SIZE",
             parser=parsers.parse_size,
-            help="Cells of the window: 2 (for every axis), or 2,3 (one an axis). Required.",
+            help="Cells of the window, as 2 or 2,3. One number is for every axis. Required.",
         ),
     ] = None,
     stride: Annotated[
@@ -50,9 +50,10 @@ def maxpool(
             metavar="PAD",
             parser=parsers.parse_padding,
             autocompletion=parsers.completing(PADDING_WORDS),
-            help="SIZE for both sides, at most half of the dilated kernel; begin:end pairs, as "
-            "0:1,2:2, which may be larger; or as in conv: valid, same (at stride 1), same-upper, "
-            "same-lower. Padding is never the maximum. Default 0.",
+            help="As SIZE, begin:end pairs, or a word such as same. SIZE is for both sides, at "
+            "most half of the dilated kernel; pairs, as 0:1,2:2, may be larger; the words are "
+            "conv's: valid, same (at stride 1), same-upper, same-lower. Padding is never the "
+            "maximum. Default 0.",
         ),
     ] = "0",
     dilation: options.Dilation = "1",
@@ -80,8 +81,8 @@ def maxpool(
             "--indices",
             metavar="FILE",
             parser=parsers.parse_array_file,
-            help="Write where each maximum stands to FILE (.npy, .npz or .json): int64, flat in "
-            "each channel's plane without padding.",
+            help="Write where each maximum stands to FILE. It is .npy, .npz or .json: int64, flat "
+            "in each channel's plane without padding.",
         ),
     ] = None,
     with_input: options.WithInput = False,
@@ -91,16 +92,14 @@ def maxpool(
 ) -> None:
     """Take the largest value of each window, channel by channel.
 
-    INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank and
-    dtype, as PyTorch's max_pool2d. NaN wins over every number. A window that lies wholly in padding
-    is an error. Letters in INPUT stand for numbers, and give formulas: '[[a,b],[c,d]]'.
-
-    For example:
-
         cnnops maxpool --kernel 2,2 --stride 1,2 input.npy
         cnnops maxpool -k 3 -s 2 -p 1 --indices where.npy x.npy -o y.npy
         echo '[3, 1, 2, 5]' | cnnops maxpool -k 2 --dims 1
         cat tensors.jsonl | cnnops maxpool -k 2 --lines
+
+    INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank and
+    dtype, as PyTorch's max_pool2d. NaN wins over every number. A window that lies wholly in padding
+    is an error. Letters in INPUT stand for numbers, and give formulas: '[[a,b],[c,d]]'.
     """
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")

@@ -25,7 +25,7 @@ _LAID_OUT_AS_INPUT = ("input", "mask", "expect")
 def read_tensors(
     reading: Reading = PLAIN, layout: str = "channels-first", /, **texts: str | None
 ) -> dict[str, Tensor]:
-    """Read the TENSOR arguments that were given, by argument.
+    """Read the TENSOR arguments that were given, by argument; a layer's bias where none is.
 
     Parameters
     ----------
@@ -45,7 +45,14 @@ def read_tensors(
     given = {name: text for name, text in texts.items() if text is not None}
     for name, text in given.items():
         check_is_tensor(text, _argument(name))
-    tensors = {name: read_tensor(text, _argument(name), reading) for name, text in given.items()}
+    layer = ("weight",) if "bias" in given else ("weight", "bias")
+    readings = {"kernel": reading._replace(layer=layer)}
+    tensors = {
+        name: read_tensor(text, _argument(name), readings.get(name, reading))
+        for name, text in given.items()
+    }
+    if "kernel" in tensors and (bias := tensors["kernel"].bias):
+        tensors["bias"] = bias
     return _as_laid_out(tensors, layout)
 
 

@@ -36,6 +36,7 @@ STDIN = "-"
 ZIP_MAGIC = b"PK"
 _PICTURE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
 
+_LAYER = {"weight", "bias"}
 _MOST_SHOWN = 40
 
 _NUMBER = re.compile(r"[+-]?(nan|inf(inity)?|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", re.IGNORECASE)
@@ -54,11 +55,15 @@ class Reading(NamedTuple):
         In JSON, letters may stand for numbers: they make an array of objects.
     decoding : callable
         Makes the context in which a picture's pixels are decoded.
+    layer : tuple of str
+        What to read of an archive of exactly weight and bias that is named as a whole: the weight,
+        and perhaps the bias. Empty where it is an archive like any other.
     """
 
     headers: bool = False
     letters: bool = False
     decoding: Callable[[], AbstractContextManager[None]] = nullcontext
+    layer: tuple[str, ...] = ()
 
 
 PLAIN = Reading()
@@ -99,11 +104,22 @@ def read_tensor(text: str, argument: str, reading: Reading = PLAIN) -> Tensor:
             if size is not None and (_starts_with(stream, ZIP_MAGIC) or path.endswith(".npz")):
                 from cnnops_cli.tensors.npz import Archive
 
-                array = Archive(stream, size, name).read(member, header=reading.headers)
+                archive = Archive(stream, size, name)
+                if member is None and reading.layer and set(archive.names) == _LAYER:
+                    return _read_layer(archive, name, reading)
+                array = archive.read(member, header=reading.headers)
                 return Tensor(array, name + text.removeprefix(path), weak=False)
             if Path(path).suffix.lower() in PICTURE_SUFFIXES:
                 return _read_picture(stream, name, reading)
             return _read_plain(stream, size, name, reading)
+
+
+def _read_layer(archive: "Archive", name: str, reading: Reading) -> Tensor:
+    weight, *bias = (
+        Tensor(archive.read(key, header=reading.headers), f"{name}:{key}", weak=False)
+        for key in reading.layer
+    )
+    return weight._replace(bias=bias[0] if bias else None)
 
 
 def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, Tensor]:

@@ -24,12 +24,15 @@ class Tensor(NamedTuple):
         Whether the numbers were JSON text, and so take the dtype of the array files they meet.
     picture : bool
         Whether it is the (C, H, W) of a picture, whatever the layout of array files.
+    bias : Tensor, optional
+        What an archive that is a layer holds next to this weight.
     """
 
     array: Array
     name: str
     weak: bool
     picture: bool = False
+    bias: "Tensor | None" = None
 
 
 def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:

@@ -137,8 +137,11 @@ FULL = "No space left on device"
 @pytest.mark.parametrize(
     "call",
     [
+        [],
+        ["-h"],
         ["--help"],
         ["--version"],
+        ["conv", "-h"],
         ["conv", "--help"],
         POOL,
         [*POOL, "-f", "npy"],
