@@ -235,6 +235,14 @@ def test_weak_numbers_fit_until_they_are_rounded_to_infinity(dtype, least, sign)
     assert compare(largest, np.array([sign * least]), weak=True).misfit.at == (0,)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_weak_infinities_and_nan_fit_every_floating_dtype(dtype):
+    for number in (INF, -INF):
+        assert compare(np.array([number], dtype), np.array([number]), weak=True).equal
+    pair = np.array([NAN], dtype), np.array([NAN])
+    assert compare(*pair, weak=True, tolerance=within(equal_nan=True)).equal
+
+
 def test_weak_empty_arrays_take_the_axes_that_json_loses():
     for shape, written in (((0, 3), (0,)), ((2, 0, 5), (2, 0)), ((0,), (0,))):
         assert compare(np.zeros(shape, np.float32), np.zeros(written), weak=True).equal
