@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.explain import letters
 from cnnops_cli.explain.cells import indices_of
 from cnnops_cli.explain.layout import fold_formula, spread
 from cnnops_cli.explain.numbers import Decimals
@@ -116,3 +117,28 @@ def test_the_units_of_a_dry_run_begin_at_1024(call, saved, count, text):
     told = call("maxpool", "-k", "1", "--dims", "1", x, "--dry-run", "-f", "table")
     assert f"memory, input: {text}\n" in told
     assert f"memory, result: {text}\n" in told
+
+
+def test_letters_take_as_many_terms_as_the_limit_and_no_more(call, refused, monkeypatch):
+    monkeypatch.setattr(letters, "_MOST_TERMS", 6)
+    kernel = ["conv", "--dims", "1", "-k", "[a,b]"]
+    assert json.loads(call(*kernel, "[1,2,3,4]")) == ["a*1 + b*2", "a*2 + b*3", "a*3 + b*4"]
+    assert refused(*kernel, "[1,2,3,4,5]").startswith(
+        "cnnops conv: error: formulas would have 8 terms in all; letters take at most 6, "
+        "or --explain with --at for some cells"
+    )
+
+
+def test_100_lines_of_formulas_are_shown_and_of_101_the_last_is_not(call):
+    def shown(rows):
+        column = f"[{','.join(f'[a{number}]' for number in range(rows))}]"
+        return call("maxpool", "-k", "1", "-f", "table", column).splitlines()
+
+    hundred = shown(99)  # and a heading
+    assert len(hundred) == 100
+    assert hundred[-1] == "  max(a98)"
+    assert shown(100) == [
+        hundred[0].replace("H 99", "H 100"),
+        *hundred[1:],
+        "… 1 more lines; JSON has them all (-f json)",
+    ]
