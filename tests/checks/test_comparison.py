@@ -200,6 +200,49 @@ def test_weak_numbers_that_do_not_fit_are_a_difference(dtype, result, expected):
     assert not compare(*pair, weak=True).equal
 
 
+@pytest.mark.parametrize(
+    "dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+)
+def test_weak_numbers_fit_up_to_the_limits_of_integers(dtype):
+    limits = np.iinfo(dtype)
+    pairs = ((limits.min, limits.min - 1), (limits.max, limits.max + 1))
+    for inside, outside in pairs:
+        result = np.array([inside], dtype)
+        assert compare(result, np.array([inside]), weak=True).equal
+        if LOW <= outside <= TOP:
+            assert compare(result, np.array([outside]), weak=True).misfit.at == (0,)
+        if limits.bits < 64:
+            assert compare(result, np.array([float(inside)]), weak=True).equal
+            assert compare(result, np.array([float(outside)]), weak=True).misfit.at == (0,)
+    if limits.bits == 64:
+        least = np.array([limits.min], dtype)
+        assert compare(least, np.array([float(limits.min)]), weak=True).equal
+        below = np.nextafter(float(limits.min), -np.inf)
+        assert compare(least, np.array([below]), weak=True).misfit.at == (0,)
+        last = np.nextafter(float(limits.max + 1), 0)
+        assert compare(np.array([int(last)], dtype), np.array([last]), weak=True).equal
+        beyond = np.array([float(limits.max + 1)])
+        assert compare(np.array([limits.max], dtype), beyond, weak=True).misfit.at == (0,)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("dtype", "least"), [("float16", 65520.0), ("float32", (2 - 2.0**-24) * 2.0**127)]
+)
+def test_weak_numbers_fit_until_they_are_rounded_to_infinity(dtype, least, sign):
+    largest = np.array([sign * np.finfo(dtype).max], dtype)
+    assert compare(largest, np.array([np.nextafter(sign * least, 0)]), weak=True).equal
+    assert compare(largest, np.array([sign * least]), weak=True).misfit.at == (0,)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_weak_infinities_and_nan_fit_every_floating_dtype(dtype):
+    for number in (INF, -INF):
+        assert compare(np.array([number], dtype), np.array([number]), weak=True).equal
+    pair = np.array([NAN], dtype), np.array([NAN])
+    assert compare(*pair, weak=True, tolerance=within(equal_nan=True)).equal
+
+
 def test_weak_empty_arrays_take_the_axes_that_json_loses():
     for shape, written in (((0, 3), (0,)), ((2, 0, 5), (2, 0)), ((0,), (0,))):
         assert compare(np.zeros(shape, np.float32), np.zeros(written), weak=True).equal

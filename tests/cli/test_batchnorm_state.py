@@ -189,3 +189,17 @@ def test_a_state_that_is_missing_begins(cnnops, tmp_path, name):
 def test_only_what_is_saved_in_training_begins(cnnops, tmp_path, call, reason):
     assert cnnops.refusal("batchnorm", *call, FIRST) == reason
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_counts_up_to_2_to_the_63_less_1(called_here, refused_here, tmp_path):
+    state = tmp_path / "s.json"
+    call = ["batchnorm", "--train", "--state", "s.json", "--save-state", "t.json", "[[1],[2]]"]
+    state.write_text('{"num_batches_tracked": 9223372036854775806}')
+    called_here(*call)
+    saved = json.loads((tmp_path / "t.json").read_text())
+    assert saved["num_batches_tracked"] == 9223372036854775807
+    state.write_text('{"num_batches_tracked": 9223372036854775807}')
+    assert refused_here(*call).startswith(
+        "cnnops batchnorm: error: s.json: num_batches_tracked is one integer from 0 to 2**63 - 2, "
+        "not 9223372036854775807"
+    )

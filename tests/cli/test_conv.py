@@ -203,3 +203,7 @@ def test_an_empty_batch_gives_an_empty_batch(cnnops, tmp_path, same):
 def test_nan_and_infinity_go_where_the_direct_sum_puts_them(cnnops):
     row = "[1,NaN,1,1,1,Infinity,1]"
     assert cnnops.json("conv", "-k", "[1,0]", row) == "[NaN,NaN,1.0,1.0,NaN,Infinity]"
+
+
+def test_integers_are_added_exactly_past_2_to_the_24(called_here):
+    assert called_here("conv", "--dims", "1", "-k", "[1,1]", "[9000001,9000000]") == "[18000001]\n"

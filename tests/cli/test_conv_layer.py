@@ -6,6 +6,10 @@ import re
 import numpy as np
 import pytest
 
+from cnnops_cli.commands.layer import FreshLayer
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.tensor import Tensor
+
 LAYER = ["conv", "--out-channels", "6", "--kernel-size", "3,2"]
 
 
@@ -130,3 +134,39 @@ def test_the_seed_of_a_layer_is_named(cnnops):
 def test_layers_that_cannot_be(cnnops, options, named):
     reason = cnnops.refusal("conv", "--out-channels", "2", "--kernel-size", "1", *options)
     assert all(text in reason for text in named)
+
+
+@pytest.mark.parametrize("options", [[], ["-g", "2"], ["--no-bias"], ["--dry-run"]])
+def test_an_input_without_channels_has_no_layer(refused_here, tmp_path, options):
+    np.save(tmp_path / "x.npy", np.zeros((1, 0, 4, 4), np.float32))
+    layer = ["conv", "--out-channels", "2", "--kernel-size", "1", "--seed", "1"]
+    assert refused_here(*layer, *options, "x.npy") == (
+        "cnnops conv: error: x.npy has no channels, so a fresh layer has no weights: "
+        "input (1, 0, 4, 4)"
+    )
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_the_groups_of_a_layer_divide_its_channels(called_here, refused_here, tmp_path, options):
+    np.save(tmp_path / "x.npy", np.zeros((1, 6, 4, 4), np.float32))
+    layer = ["conv", "--out-channels", "12", "--kernel-size", "1", "--seed", "1", *options]
+    assert refused_here(*layer, "-g", "4", "x.npy") == (
+        "cnnops conv: error: groups must divide the 6 channels of x.npy; 4 does not: "
+        "input (1, 6, 4, 4)"
+    )
+    for groups in ("1", "3", "6"):
+        assert called_here(*layer, "-g", groups, "x.npy")
+
+
+def test_a_layer_has_up_to_2_to_the_48_weights():
+    image = Tensor(np.zeros((1, 16, 1, 1), np.float32), "x", weak=False)
+    largest = FreshLayer(2**20, (4096, 4096), seed=1, bias=False)
+    (kernel,) = largest.draw(image, 16, 1, 2, header=True).values()
+    assert kernel.array.shape == (2**20, 16, 4096, 4096)
+    reason = (
+        "an array of shape (1048577, 16, 4096, 4096) fits no memory: "
+        "use smaller sizes or less padding"
+    )
+    larger = largest._replace(out_channels=2**20 + 1)
+    with pytest.raises(CnnopsError, match=f"^{re.escape(reason)}$"):
+        larger.draw(image, 16, 1, 2, header=True)

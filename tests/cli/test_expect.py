@@ -384,3 +384,27 @@ def test_a_closed_or_full_standard_error_leaves_the_status(cnnops):
         for expected, status in (("[1]", 0), ("[2]", 1)):
             result = cnnops(*AS_IT_IS, "[1]", "--expect", expected, setup=setup)
             assert (result.status, result.err) == (status, "")
+
+
+@pytest.mark.parametrize(
+    "dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+)
+def test_the_limits_of_each_integer_dtype_are_expected_exactly(capfd, tmp_path, monkeypatch, dtype):
+    monkeypatch.chdir(tmp_path)
+    limits = np.iinfo(dtype)
+    for limit, inside, outside in (
+        (limits.max, limits.max - 1, limits.max + 1),
+        (limits.min, limits.min + 1, limits.min - 1),
+    ):
+        np.save("x.npy", np.array([limit], dtype))
+        assert run([*AS_IT_IS, "x.npy", "--expect", f"[{limit}]"]) == 0
+        assert capfd.readouterr() == ("", "cnnops maxpool: equal to --expect exactly\n")
+        assert run([*AS_IT_IS, "x.npy", "--expect", f"[{inside}]"]) == 1
+        assert f"largest absolute error 1 at [0]: {limit}, expected {inside}\n" in (
+            capfd.readouterr().err
+        )
+        if -(2**63) <= outside < 2**64:
+            assert run([*AS_IT_IS, "x.npy", "--expect", f"[{outside}]"]) == 1
+            assert capfd.readouterr().err.splitlines()[1] == (
+                f"  dtype {dtype}, which cannot hold {outside}, expected at [0]"
+            )

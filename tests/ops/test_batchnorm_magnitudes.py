@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnops_cli import batchnorm
+from cnnops_cli.ops.coefficients import coefficients
 from cnnops_cli.ops.moments import moments
 
 CONTEXT = Context(prec=60)
@@ -195,3 +196,36 @@ def test_ordinary_values_are_summed_once():
     np.testing.assert_array_equal(moments(large).scaled[3], exponents * [1, 0, 1])
     assert moments(x.astype(np.float32)).scaled is None
     assert moments(np.full((2, 1, 1), 2**64 - 1, np.uint64)).scaled is None
+
+
+def in_float32(scale, offset, other):
+    """Whether float32 is what multiplies with a scale, beside a channel of another."""
+    values, zeros, ones = np.zeros((2, 2), np.float32), np.zeros(2), np.ones(2)
+    weight, bias = np.array([other, scale]), np.array([0.0, offset])
+    made = coefficients(values, values, zeros, zeros, ones, weight, bias, 0.0)
+    return made.dtype == np.float32
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("other", [1.0, 0.0])
+def test_float32_multiplies_from_2_to_the_minus_102_to_2_to_the_102(sign, other):
+    low, high = 2.0**-102, 2.0**102
+    assert in_float32(sign * low, 0, other)
+    assert not in_float32(sign * np.nextafter(low, 0), 0, other)
+    assert in_float32(sign * high, sign * high, other)
+    assert not in_float32(sign * np.nextafter(high, np.inf), 0, other)
+    assert not in_float32(1, sign * np.nextafter(high, np.inf), other)
+    assert in_float32(np.nan, sign * 2 * high, other)
+
+
+@pytest.mark.parametrize("power", [-149, -130, -103, -101, 100])
+def test_a_float32_keeps_its_digits_where_the_scale_has_none_left(power):
+    x = np.array([[2.0**100], [-3.0 * 2.0**99]], np.float32)
+    if power > 0:
+        x *= np.float32(2.0**-100)
+    weight = np.array([2.0**power], np.float32)
+    got = batchnorm(x, np.float32([0]), np.float32([9]), weight, eps=0)
+    expected = x.astype(np.float64) * 2.0**power / 3
+    assert got.shape == x.shape
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, expected, rtol=3e-7, atol=0)

@@ -1,6 +1,7 @@
 """The work runs on the threads that were asked for, and the result does not show how many."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -67,6 +68,28 @@ def test_what_a_part_raises_comes_back():
 
     with using_threads(2), pytest.raises(ValueError, match="part 0"):
         for_each(fail, range(4))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "raised"),
+    [
+        (ValueError, ValueError, "part 0"),
+        (KeyboardInterrupt, ValueError, "part 0"),
+        (ValueError, KeyboardInterrupt, "part 1"),
+    ],
+)
+@pytest.mark.parametrize("later", [0, 1])
+def test_of_several_failures_an_interrupt_or_the_first_part_comes_back(first, last, raised, later):
+    meeting = threading.Barrier(2, timeout=10)
+
+    def fail(part):
+        meeting.wait()
+        if part == later:
+            time.sleep(0.02)  # the other has most likely failed by then
+        raise (first, last)[part](f"part {part}")
+
+    with using_threads(2), pytest.raises((ValueError, KeyboardInterrupt), match=f"^{raised}$"):
+        for_each(fail, range(2))
 
 
 def test_spans_cover_everything_once():

@@ -7,6 +7,7 @@ import pytest
 
 from cnnops_cli.dtypes import as_array, check_supported
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.tensor import Tensor, convert
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,78 @@ def test_strings_and_bytes_given_to_an_operator():
     for value, name in ((["a"], "string"), ([b"a"], "bytes"), ([None], "object")):
         with pytest.raises(CnnopsError, match=f"^input has dtype {name}; accepted are "):
             as_array(value, "input")
+
+
+INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+FLOATS = ["float16", "float32"]
+HALF_BEYOND = {"float16": 65520.0, "float32": (2 - 2.0**-24) * 2.0**127}
+"""The least number that is rounded to infinity."""
+
+
+def converted(number, source, dtype):
+    return convert(Tensor(np.array([[number]], source), "x", weak=False), np.dtype(dtype))
+
+
+def check_held(number, source, dtype, value):
+    got = converted(number, source, dtype)
+    assert (got.shape, got.dtype) == ((1, 1), dtype)
+    assert got.item() == value
+
+
+def check_refused(number, source, dtype):
+    limits = np.finfo(dtype) if dtype in FLOATS else np.iinfo(dtype)
+    held = np.array([number], source)[0]
+    reason = f"x holds {held}, which {dtype} cannot: it takes {limits.min} to {limits.max}"
+    with pytest.raises(CnnopsError, match=f"^{re.escape(reason)}$"):
+        converted(number, source, dtype)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_are_held_up_to_the_limits(dtype):
+    limits = np.iinfo(dtype)
+    for wide in ("int64", "uint64"):
+        source = np.iinfo(wide)
+        for inside, outside in ((limits.min, limits.min - 1), (limits.max, limits.max + 1)):
+            if source.min <= inside <= source.max:
+                check_held(inside, wide, dtype, inside)
+            if source.min <= outside <= source.max:
+                check_refused(outside, wide, dtype)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_fractions_are_cut_off_up_to_the_limits(dtype):
+    limits = np.iinfo(dtype)
+    below, above = float(limits.min), float(limits.max + 1)
+    last = np.nextafter(above, 0)  # with a fraction, but in 64 bits
+    check_held(last, "float64", dtype, int(last))
+    check_held(below, "float64", dtype, limits.min)
+    check_refused(above, "float64", dtype)
+    outside = np.nextafter(below - 1, 0) if limits.bits < 64 or below == 0 else below
+    check_held(outside, "float64", dtype, limits.min)
+    check_refused(min(below - 1, np.nextafter(below, -np.inf)), "float64", dtype)
+    for number in (np.nan, np.inf, -np.inf):
+        check_refused(number, "float64", dtype)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint32", "uint64"])
+def test_float32_is_held_up_to_the_limits(dtype):
+    above = np.float32(2.0 ** np.iinfo(dtype).bits / (2 if dtype[0] == "i" else 1))
+    last = np.nextafter(above, np.float32(0))
+    check_held(last, "float32", dtype, int(last))
+    check_refused(above, "float32", dtype)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_floats_are_held_until_they_are_rounded_to_infinity(dtype, sign):
+    least = HALF_BEYOND[dtype]
+    largest = float(np.finfo(dtype).max)
+    check_held(sign * largest, "float64", dtype, sign * largest)
+    check_held(sign * np.nextafter(least, 0), "float64", dtype, sign * largest)
+    check_refused(sign * least, "float64", dtype)
+    check_held(sign * np.inf, "float64", dtype, sign * np.inf)
+
+
+def test_integers_that_float16_rounds_to_infinity_are_refused():
+    check_held(65519, "int64", "float16", 65504)
+    check_refused(65520, "int64", "float16")

@@ -217,3 +217,16 @@ def test_minus_zero_beside_letters():
     assert parse_letters(b"[a, -0, 0.5]", "x").tolist() == ["a", -0.0, 0.5]
     assert str(parse_letters(b"[a, -0, 0.5]", "x")[1]) == "-0.0"
     assert str(parse_letters(b"[a, -0, 5]", "x")[1]) == "0"
+
+
+def test_64_axes_are_taken_and_65_are_not():
+    def deep(axes):
+        return b"[" * axes + b"1, NaN" + b"]" * axes
+
+    array = parse_array(deep(64), "x")
+    assert (array.shape, array.dtype) == ((1,) * 63 + (2,), np.float64)
+    reason = "x is nested 65 deep; an array has at most 64 axes"
+    with pytest.raises(CnnopsError, match=f"^{reason}$"):
+        parse_array(deep(65), "x")
+    with pytest.raises(CnnopsError, match=f"^{reason}$"):
+        parse_array(b" [\n" + deep(64) + b"]", "x")

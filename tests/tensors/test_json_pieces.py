@@ -159,3 +159,16 @@ def test_minus_zero_has_its_sign_where_another_piece_holds_the_fraction():
         array = read_array(io.BytesIO(text.encode()), "x")
         assert np.count_nonzero(np.signbit(array)) == 60
     assert same_as_whole(f"[{integers}]".encode())[0] == "int64"
+
+
+@pytest.mark.parametrize("axes", [63, 64, 65])
+def test_pieces_have_as_many_axes_as_the_whole(axes):
+    text = b"[" * axes + b"1, 2, 3, 4, 5, 6, 7, 8, 9, 10" + b"]" * axes
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_pieces, "_PIECE", 80)
+        found = same_as_whole(text)
+        if axes <= 64:
+            assert found[1] == (1,) * (axes - 1) + (10,)
+            assert in_pieces(text).shape == found[1]
+        else:
+            assert found == "x is nested 65 deep; an array has at most 64 axes"

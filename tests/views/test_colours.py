@@ -58,3 +58,10 @@ def test_numbers_of_both_signs_are_alike_around_zero():
 def test_extremes(values, places):
     scale = Scale(float(values.min()), float(values.max()))
     assert [scale.palette.index(colour) for colour in scale.colours(values).tolist()] == places
+
+
+@pytest.mark.parametrize("turn", [lambda low, high: (low, high), lambda low, high: (-high, -low)])
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e300])
+def test_a_range_is_noise_up_to_1e_12_of_its_largest_number(turn, size):
+    assert Scale(*turn(size * (1 - 0.99e-12), size)).constant
+    assert not Scale(*turn(size * (1 - 1.01e-12), size)).constant

@@ -86,6 +86,13 @@ def test_a_plane_keeps_its_proportions_but_where_one_side_would_vanish():
     assert fit((64, 16000), (40, 80)) == (40, 80)
 
 
+def test_a_plane_8_times_as_long_as_wide_keeps_its_proportions_and_a_longer_one_does_not():
+    assert fit((80, 10), (20, 80)) == (20, 2)
+    assert fit((81, 10), (20, 80)) == (20, 10)
+    assert fit((10, 80), (80, 20)) == (2, 20)
+    assert fit((10, 81), (80, 20)) == (10, 20)
+
+
 def test_two_rows_of_cells_share_a_line():
     cells = np.array([[0.0, 1.0], [1.0, np.nan], [0.0, 0.0]])
     first, last = half_blocks(cells, Scale(0, 1))

@@ -56,3 +56,13 @@ def test_pieces_of_different_size_count_by_their_size(monkeypatch):
     known = measure(values)
     assert known.mean == pytest.approx(values.mean(), rel=1e-12)
     assert known.std == pytest.approx(values.std(), rel=1e-12)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e300])
+def test_a_mean_is_noise_below_1e_12_of_the_largest_number(sign, size):
+    def mean_of(share):
+        return measure(np.array([sign * size, -sign * size * (1 - 2 * share)])).mean
+
+    assert mean_of(0.99e-12) == 0
+    assert mean_of(1.01e-12) == pytest.approx(sign * size * 1.01e-12, rel=1e-3)

@@ -1,0 +1,144 @@
+"""Where an explanation is cut short, and how numbers are written, on both sides of each limit."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.explain import letters
+from cnnops_cli.explain.cells import indices_of
+from cnnops_cli.explain.layout import fold_formula, spread
+from cnnops_cli.explain.numbers import Decimals
+
+TABLE = ["--explain", "-f", "table"]
+
+
+def test_64_parts_are_written_out_and_65_are_not():
+    parts = [str(number) for number in range(65)]
+    whole = " ".join(line.strip() for line in fold_formula(parts[:64], ",", "63", 80))
+    assert whole == f"{', '.join(parts[:64])} = 63"
+    short = " ".join(line.strip() for line in fold_formula(parts, ",", "64", 80))
+    assert short == f"{', '.join(parts[:32])}, … 1 more …, {', '.join(parts[33:])} = 64"
+
+
+def planes_of(text):
+    return [line for line in text.splitlines() if line.startswith("  channel ")]
+
+
+def test_6_planes_are_drawn_and_of_7_the_last_is_not(call, saved):
+    six, seven = (saved(f"x{n}", np.ones((n, 1, 1))) for n in (6, 7))
+    kernels = [saved(f"k{n}", np.ones((1, n, 1, 1))) for n in (6, 7)]
+    drawn = [f"  channel {number}" for number in range(6)]
+    text = call("conv", "-k", kernels[0], six, *TABLE)
+    assert planes_of(text) == drawn
+    assert "more planes" not in text
+    text = call("conv", "-k", kernels[1], seven, *TABLE)
+    assert planes_of(text) == drawn
+    assert "  … 1 more planes, as these\n" in text
+
+
+def test_12_cells_are_explained_and_of_13_the_last_is_not(call, saved):
+    twelve, thirteen = (saved(f"x{n}", np.ones((n, 1))) for n in (12, 13))
+    text = call("dropout", "-p", "0", twelve, *TABLE)
+    assert "[11, 0] = " in text
+    assert "more cell" not in text
+    text = call("dropout", "-p", "0", thirteen, *TABLE)
+    assert "[12, 0] = " not in text
+    assert text.endswith("… 1 more cell; --at picks others\n")
+
+
+def test_dilations_of_up_to_4_are_drawn_as_they_are():
+    assert spread(["a", "b"], 2, (1, 4)) == [["a", "·", "·", "·", "b"]]
+    assert spread(["a", "b"], 2, (1, 5)) == [["a", "·", "·", "·", "b"]]
+    assert spread(["a", "b"], 2, (1, 3)) == [["a", "·", "·", "b"]]
+    assert spread(["a", "b"], 1, (3, 1)) == [["a"], ["·"], ["·"], ["b"]]
+
+
+def test_indices_run_from_minus_the_length_to_the_last():
+    picked = [(-2, -3), (1, 2), (-1, 0), (0, -1)]
+    assert indices_of((2, 3), picked) == [(0, 0), (1, 2), (1, 0), (0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "index", "rule"),
+    [
+        ((2, 3), (-3, 0), "axis 0 takes -2 to 1, not -3"),
+        ((2, 3), (2, 0), "axis 0 takes -2 to 1, not 2"),
+        ((2, 3), (0, -4), "axis 1 takes -3 to 2, not -4"),
+        ((2, 3), (0, 3), "axis 1 takes -3 to 2, not 3"),
+    ],
+)
+def test_indices_beyond_them_are_refused(shape, index, rule):
+    text = ",".join(map(str, index))
+    with pytest.raises(CnnopsError) as caught:
+        indices_of(shape, [index])
+    assert str(caught.value) == f"--at {text} is outside of the result, shape {shape}: {rule}"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (999_999_999_999_999.0, "999999999999999"),
+        (1e15, "1e+15"),
+        (-999_999_999_999_999.0, "-999999999999999"),
+        (-1e15, "-1e+15"),
+        (1_234_567.5, "1.23457e+06"),
+        (123_456.0, "123456"),
+    ],
+)
+def test_whole_numbers_are_written_in_full_below_1e15(number, text):
+    assert Decimals(exact=False).text(number) == text
+
+
+@pytest.mark.parametrize("options", [[], ["-f", "table"]])
+def test_settings_keep_their_decimals_whatever_the_precision(call, options):
+    text = call(
+        *["batchnorm", "--explain", "--at", "0,0", "--precision", "1", "--momentum", "0.125"],
+        *["--eps", "0.0625", *options, "[[1.0],[3.0]]"],
+    )
+    formula = "(1.0 - 2.0) / sqrt(1.0 + 0.0625) * 1.0 + 0.0"
+    update = "(1 - 0.125) * 0.0 + 0.125 * 2.0"
+    if options:
+        assert f"  {formula} = -1.0\n" in text
+        assert f"  running_mean: {update} = 0.2\n" in text
+        return
+    record = json.loads(text)
+    mean = record["running"]["running_mean"]
+    assert (record["formula"], record["eps"]) == (formula, 0.0625)
+    assert (mean["formula"], mean["momentum"], mean["after"]) == (update, 0.125, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(1023, "1023 bytes"), (1024, "1.0 KiB"), (1 << 20, "1.0 MiB")]
+)
+def test_the_units_of_a_dry_run_begin_at_1024(call, saved, count, text):
+    x = saved("x", np.zeros((1, count), np.uint8))
+    told = call("maxpool", "-k", "1", "--dims", "1", x, "--dry-run", "-f", "table")
+    assert f"memory, input: {text}\n" in told
+    assert f"memory, result: {text}\n" in told
+
+
+def test_letters_take_as_many_terms_as_the_limit_and_no_more(call, refused, monkeypatch):
+    monkeypatch.setattr(letters, "_MOST_TERMS", 6)
+    kernel = ["conv", "--dims", "1", "-k", "[a,b]"]
+    assert json.loads(call(*kernel, "[1,2,3,4]")) == ["a*1 + b*2", "a*2 + b*3", "a*3 + b*4"]
+    assert refused(*kernel, "[1,2,3,4,5]").startswith(
+        "cnnops conv: error: formulas would have 8 terms in all; letters take at most 6, "
+        "or --explain with --at for some cells"
+    )
+
+
+def test_100_lines_of_formulas_are_shown_and_of_101_the_last_is_not(call):
+    def shown(rows):
+        column = f"[{','.join(f'[a{number}]' for number in range(rows))}]"
+        return call("maxpool", "-k", "1", "-f", "table", column).splitlines()
+
+    hundred = shown(99)  # and a heading
+    assert len(hundred) == 100
+    assert hundred[-1] == "  max(a98)"
+    assert shown(100) == [
+        hundred[0].replace("H 99", "H 100"),
+        *hundred[1:],
+        "… 1 more lines; JSON has them all (-f json)",
+    ]
