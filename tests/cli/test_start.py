@@ -106,3 +106,14 @@ def test_an_explanation_needs_no_rich(executable):
     modules, _ = imported(executable, "maxpool", "-k", "1", "--explain", "-f", "table", "[[1]]")
     assert "cnnops_cli.explain.maxpool" in modules
     assert not modules & {"rich", "cnnops_cli.explain.conv", "cnnops_cli.explain.estimators"}
+
+
+def test_the_package_itself_imports_nothing(executable):
+    """An interrupt while it is imported comes before anyone could hear it."""
+    program = (
+        "import sys; before = set(sys.modules); import cnnops_cli; print(set(sys.modules) - before)"
+    )
+    run = subprocess.run(
+        [executable.with_name("python"), "-c", program], capture_output=True, check=True, text=True
+    )
+    assert run.stdout == "{'cnnops_cli'}\n"
