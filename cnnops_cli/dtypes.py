@@ -82,12 +82,12 @@ def _is_supported(dtype: np.dtype[Any]) -> bool:
 
 @cache
 def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Tell what an array of a supported dtype is taken in as: this machine's order, no bool."""
+    """Return what an array of a supported dtype is taken in as: this machine's order, no bool."""
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
 
 
 def is_floating(array: Array) -> bool:
-    """Tell whether an array holds floating-point numbers."""
+    """Return whether an array holds floating-point numbers."""
     return array.dtype.kind == "f"
 
 
@@ -121,7 +121,7 @@ def floating_dtype(*arrays: Array) -> np.dtype[Any]:
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Tell what to compute a floating result in: float16 is rounded once, from float32."""
+    """Return what to compute a floating result in: float16 is rounded once, from float32."""
     return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 

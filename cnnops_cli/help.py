@@ -26,7 +26,7 @@ _NOTES = (
         "As INPUT: a file (told apart by its suffix, or by its first bytes), archive.npz:name, "
         "JSON text, one number, or - for standard input, once in a call.",
     ),
-    ("SIZE", "One integer for every spatial axis, or one an axis: 2 or 1,2."),
+    ("SIZE", "One integer for every spatial axis, or one per axis: 2 or 1,2."),
     (
         "Exit status",
         "0 done, 1 the result is not what --expect expects, 2 anything wrong with the call or the "

@@ -53,7 +53,7 @@ def parse_size(text: str) -> int | tuple[int, ...]:
     items = [item.strip() for item in text.split(",")]
     if not all(map(_INTEGER.fullmatch, items)):
         raise CnnopsError(
-            f"{text!r} is not a size: an integer such as 2, or one an axis, as 1,2{_joined(text)}"
+            f"{text!r} is not a size: an integer such as 2, or one per axis, as 1,2{_joined(text)}"
         )
     numbers = tuple(map(int, items))
     return numbers if len(numbers) > 1 else numbers[0]
@@ -67,7 +67,7 @@ def _joined(text: str) -> str:
 
 
 def dims_of(option: str, kernel_size: int | Sequence[int]) -> int:
-    """Tell how many spatial axes a kernel size has; two where it is one integer.
+    """Return how many spatial axes a kernel size has; two where it is one integer.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def dims_of(option: str, kernel_size: int | Sequence[int]) -> int:
     """
     dims = 2 if isinstance(kernel_size, int) else len(kernel_size)
     if dims > 3:
-        raise CnnopsError(f"{option} has {dims} sizes; accepted are one to three, one an axis")
+        raise CnnopsError(f"{option} has {dims} sizes; accepted are one to three, one per axis")
     return dims
 
 
@@ -91,7 +91,7 @@ def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, i
     pairs = [[side.strip() for side in pair.split(":")] for pair in text.split(",")]
     if not all(len(pair) == 2 and all(map(_INTEGER.fullmatch, pair)) for pair in pairs):
         raise CnnopsError(
-            f"{text!r} is not begin:end pairs, one for all axes or one an axis: 0:1,2:2"
+            f"{text!r} is not begin:end pairs, one for all axes or one per axis: 0:1,2:2"
         )
     return tuple((int(begin), int(end)) for begin, end in pairs)
 
@@ -250,7 +250,7 @@ def takes_any_format(output: str | None) -> bool:
 
 
 def is_picture(path: str) -> bool:
-    """Tell whether a file that is written is a picture."""
+    """Return whether a file that is written is a picture."""
     return Path(path).suffix.lower() in PICTURE_SUFFIXES
 
 

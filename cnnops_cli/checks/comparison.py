@@ -119,7 +119,7 @@ def compare(
 
 
 def _is_empty_in_json(expected: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Tell whether JSON would write an empty array of a shape so; it loses the axes behind."""
+    """Return whether JSON would write an empty array of a shape so; it loses the axes behind."""
     return 0 in shape and expected == shape[: shape.index(0) + 1]
 
 

@@ -16,7 +16,7 @@ _SIGNED = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
 def close(result: Array, expected: Array, tolerance: Tolerance) -> Array:
-    """Tell which values count as equal.
+    """Return which values count as equal.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _allowed(expected: Array, tolerance: Tolerance) -> Array:
 
 
 def fits(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Tell which numbers a dtype holds: integers no fraction, floats any that stays finite."""
+    """Return which numbers a dtype holds: integers no fraction, floats any that stays finite."""
     with np.errstate(all="ignore"):
         converted = values.astype(dtype)
     if dtype.kind == "f":

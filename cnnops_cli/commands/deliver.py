@@ -71,12 +71,12 @@ def _put_in_place(staged: StagedFiles) -> None:
 
 
 def wants_summary(settings: Settings) -> bool:
-    """Tell whether someone would read what was written where."""
+    """Return whether someone would read what was written where."""
     return not settings.quiet and sys.stderr is not None and sys.stderr.isatty()
 
 
 def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
-    """Tell how the result's file is written, by its suffix."""
+    """Return how the result's file is written, by its suffix."""
     if delivery.is_formulas and not (path.endswith(".json") or takes_any_format(path)):
         raise CnnopsError(f"{FORMULAS_ARE_TEXT}, not to {path}")
     if takes_any_format(path):
@@ -92,7 +92,7 @@ def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
 
 
 def _device_writer(delivery: Delivery, settings: Settings) -> Writer:
-    """Tell how the result is written where --format decides, and JSON is the usual."""
+    """Return how the result is written where --format decides, and JSON is the usual."""
     if settings.format == "npy":
         return npy_writer(delivery.output)
     if settings.format == "table" and not delivery.is_formulas:
@@ -101,7 +101,7 @@ def _device_writer(delivery: Delivery, settings: Settings) -> Writer:
 
 
 def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:
-    """Tell how standard output is written."""
+    """Return how standard output is written."""
     if delivery.cells or delivery.estimate or (delivery.is_formulas and is_viewed(settings)):
         from cnnops_cli.commands.explained import report_writer
 

@@ -18,7 +18,7 @@ _PIECE = 1 << 16
 
 
 def report_writer(delivery: Delivery, settings: Settings) -> Writer:
-    """Tell how standard output is written where it does not carry the result."""
+    """Return how standard output is written where it does not carry the result."""
     as_text = is_for_people(settings)
     if delivery.estimate is not None:
         if as_text:
@@ -83,7 +83,7 @@ def _text_writer(lines: Iterable[str]) -> Writer:
 
 
 def _lines_writer(lines: Iterable[str], encoding: str = "utf-8") -> Writer:
-    """Tell how lines are written, some at a time: they may be many."""
+    """Return how lines are written, some at a time: they may be many."""
 
     def write(stream: BinaryIO) -> None:
         piece, size = [], 0

@@ -22,7 +22,7 @@ from cnnops_cli.words import SUFFIXES
 
 
 def places(inputs: Sequence[str], directory: str) -> list[str]:
-    """Tell where each input's result goes.
+    """Return where each input's result goes.
 
     Raises
     ------

@@ -58,7 +58,7 @@ def check_options(settings: Settings, outputs: Sequence[str], sources: Sequence[
 
 
 def _is_same(golden: str, source: str) -> bool:
-    """Tell whether two texts name one array; an archive without a name may mean each of its own."""
+    """Return whether two texts name one array; an archive alone may mean any of its own."""
     (path, member), (other_path, other) = map(split_member, (golden, source))
     if real_path(path) != real_path(other_path):
         return False

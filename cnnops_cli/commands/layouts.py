@@ -16,7 +16,7 @@ _MOST_COLOURS = 4
 
 
 def of_input(form: Form, array: Array, check: Callable[[Shape], Any]) -> str:
-    """Tell where INPUT has its channels, if the call would do with them there.
+    """Return where INPUT has its channels, if the call would do with them there.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def of_picture(shape: Shape, lead: int) -> None:
 
 
 def of_kernel(kernel: Array, check: Callable[[Array], Any]) -> str:
-    """Tell which order of a full kernel's axes would do; `check` refuses those that do not.
+    """Return which order of a full kernel's axes would do; `check` refuses those that do not.
 
     Only where it has a cubic window in that order and none as it is: a 3 by 3 window has the number
     of channels that colours have.
@@ -69,7 +69,7 @@ def _is_cubic(kernel: Array) -> bool:
 
 
 def of_mask(mask: Array, shape: Shape) -> str:
-    """Tell how a mask gets INPUT's shape, if by a move of its channels."""
+    """Return how a mask gets INPUT's shape, if by a move of its channels."""
     for source, target in ((1, -1), (-1, 1)):
         if mask.ndim > 2 and np.moveaxis(mask, source, target).shape == shape:
             return f"np.moveaxis(mask, {source}, {target}) has that shape"

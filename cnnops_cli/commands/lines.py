@@ -109,7 +109,7 @@ def _parse(line: bytes, reading: Reading) -> Tensor:
 
 
 def _is_seen(stdin: TextIO, stdout: TextIO) -> bool:
-    """Tell whether a progress bar does not disturb: no lines on the terminal, no co-process."""
+    """Return whether a progress bar does not disturb: no lines on the terminal, no co-process."""
     modes = [os.fstat(stream.fileno()).st_mode for stream in (stdin, stdout)]
     return not (stdin.isatty() or stdout.isatty()) and any(map(stat.S_ISREG, modes))
 

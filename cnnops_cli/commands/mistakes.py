@@ -101,7 +101,7 @@ def check_tensor(text: str, argument: str) -> None:
 
 
 def meant_options(command: str, inputs: Sequence[str]) -> str:
-    """Tell which options some of the INPUTs are meant for, by their names; empty where unclear.
+    """Return which options some of the INPUTs are meant for, by their names; empty where unclear.
 
     Examples
     --------

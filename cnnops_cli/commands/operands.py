@@ -136,7 +136,7 @@ def computing(settings: Settings, tensors: dict[str, Tensor]) -> Iterator[list[H
 
 
 def check_letters(tensors: dict[str, Tensor], settings: Settings, **of_numbers: object) -> bool:
-    """Tell whether letters stand for numbers; refuse what only numbers can be given to.
+    """Return whether letters stand for numbers; refuse what only numbers can be given to.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ class Form(NamedTuple):
 
     @classmethod
     def spatial(cls, shape: tuple[int, ...], dims: int, layout: str) -> "Form":
-        """Tell the form of a tensor with `dims` spatial axes by its shape.
+        """Return the form of a tensor with `dims` spatial axes by its shape.
 
         Raises
         ------
@@ -199,7 +199,7 @@ class Form(NamedTuple):
         return cls(len(shape) - dims - 1, layout)
 
     def in_the_other_layout(self) -> "Form":
-        """Tell the form of INPUT if its channels were at the other place."""
+        """Return the form of INPUT if its channels were at the other place."""
         return self._replace(layout=next(word for word in LAYOUTS if word != self.layout))
 
     def to_operator(self, array: Array) -> Array:
@@ -243,7 +243,7 @@ class Form(NamedTuple):
         return f"({', '.join(map('{} {}'.format, names, shape))})"
 
     def place_of_input(self, place: tuple[int, ...]) -> tuple[int, ...]:
-        """Tell where the user has a cell of the operator's input."""
+        """Return where the user has a cell of the operator's input."""
         if self.lead < 0:
             return place[1:]
         if not self._moves_rank(len(place)):
@@ -251,7 +251,7 @@ class Form(NamedTuple):
         return (*place[: self.lead], *place[self.lead + 1 :], place[self.lead])
 
     def place_in_result(self, place: tuple[int, ...], result: Array) -> tuple[int, ...]:
-        """Tell where the operator has a cell of the user's result."""
+        """Return where the operator has a cell of the user's result."""
         if len(place) < result.ndim:  # the one channel that was dropped
             return (0, *place)
         axis = max(self.lead, 0)

@@ -75,7 +75,7 @@ def run(
 
 
 def _expected_text(settings: Settings) -> str | None:
-    """Tell which TENSOR is expected; none where the golden file is still to be made."""
+    """Return which TENSOR is expected; none where the golden file is still to be made."""
     if settings.expect is not None and settings.update_expected:
         from cnnops_cli.tensors.golden import is_there
 

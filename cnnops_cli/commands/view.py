@@ -37,7 +37,7 @@ def sizes_in_words(value: Any) -> str:
 
 
 def stdout_view(delivery: Delivery, settings: Settings) -> Writer:
-    """Tell how standard output is written as a view: coloured and named in full on a terminal."""
+    """Return how standard output is written as a view: coloured and named in full on a terminal."""
     from cnnops_cli.views.files import in_ascii, plain_text
     from cnnops_cli.views.heat import HALF
     from cnnops_cli.views.terminal import Terminal
@@ -60,7 +60,7 @@ def stdout_view(delivery: Delivery, settings: Settings) -> Writer:
 
 
 def file_view(delivery: Delivery, settings: Settings, suffix: str) -> Writer:
-    """Tell how a view is written to a file, by its suffix; the same wherever it is called."""
+    """Return how a view is written to a file, by its suffix; the same wherever it is called."""
     from cnnops_cli.views.files import html, plain_text, svg
     from cnnops_cli.views.terminal import Terminal
 

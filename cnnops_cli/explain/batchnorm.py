@@ -30,7 +30,7 @@ class Update:
         return f"(1 - {share}) * {before} + {share} * {batch}"
 
     def record(self, numbers: Decimals) -> dict[str, Any]:
-        """Tell everything by name, as JSON has it."""
+        """Return everything by name, as JSON has it."""
         return {
             "before": numbers.value(self.before),
             "batch": numbers.value(self.batch),
@@ -73,7 +73,7 @@ class Normalised(Explanation):
         )
 
     def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Tell everything by name, as JSON has it."""
+        """Return everything by name, as JSON has it."""
         return {
             "at": at,
             "input": numbers.value(self.input),

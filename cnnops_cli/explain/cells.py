@@ -35,7 +35,7 @@ class Explanation:
     value: Any
 
     def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Tell everything by name, as JSON has it.
+        """Return everything by name, as JSON has it.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ Cells: TypeAlias = Callable[[Index], Explanation]
 
 
 def indices_of(shape: Sequence[int], picked: Sequence[Index] | None) -> list[Index]:
-    """Tell which cells of a result are explained: those picked, or the first dozen.
+    """Return which cells of a result are explained: those picked, or the first dozen.
 
     Parameters
     ----------

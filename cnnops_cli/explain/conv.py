@@ -79,7 +79,7 @@ class Sum(Explanation):
     groups: int
 
     def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Tell everything by name, as JSON has it."""
+        """Return everything by name, as JSON has it."""
         return {
             "at": at,
             "terms": [

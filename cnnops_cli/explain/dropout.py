@@ -43,7 +43,7 @@ class Dropped(Explanation):
         return f"{numbers.text(self.input)} * 1 / (1 - {numbers.setting(self.p)})"
 
     def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Tell everything by name, as JSON has it."""
+        """Return everything by name, as JSON has it."""
         return {
             "at": at,
             "input": numbers.value(self.input),

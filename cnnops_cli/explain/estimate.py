@@ -42,7 +42,7 @@ class Estimate:
     memory: dict[str, int]
 
     def record(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        """Tell everything by name, as JSON has it; `shape` is the result's as the user has it."""
+        """Return everything by name, as JSON has it; `shape` is the result's as the user has it."""
         return {
             "operator": self.operator,
             "shape": shape,
@@ -89,7 +89,7 @@ def _in_units(size: int) -> str:
 
 
 def lengths_of(windows: Windows, *, ceil_mode: bool = False) -> dict[str, str]:
-    """Tell how the length of a result follows, axis by axis.
+    """Return how the length of a result follows, axis by axis.
 
     Examples
     --------

@@ -157,7 +157,7 @@ def fold_formula(
 
 
 def span_of(windows: Windows, cell: Index) -> str:
-    """Tell which cells of the input a window spans; those before 0 are padding.
+    """Return which cells of the input a window spans; those before 0 are padding.
 
     Examples
     --------

@@ -81,7 +81,7 @@ def _nothing(shape: Index) -> Array:
 def conv_formulas(
     input: Array, weight: Array, bias: Array | None, precision: int | None, **geometry: Any
 ) -> Formulas:
-    """Tell the sums of a convolution.
+    """Return the sums of a convolution.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def conv_formulas(
 def maxpool_formulas(
     input: Array, kernel_size: Size, precision: int | None, **geometry: Any
 ) -> Formulas:
-    """Tell the comparisons of max pooling, as `conv_formulas`; padding is left out.
+    """Return the comparisons of max pooling, as `conv_formulas`; padding is left out.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def maxpool_formulas(
 
 
 def _is_zero(term: Term) -> bool:
-    """Tell whether a product is known to be 0: infinity times 0 is NaN."""
+    """Return whether a product is known to be 0: infinity times 0 is NaN."""
     known = [side for side in (term.weight, term.input) if not isinstance(side, str)]
     return any(side == 0 for side in known) and all(map(math.isfinite, known))
 

@@ -47,7 +47,7 @@ class Maximum(Explanation):
     windows: Windows
 
     def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Tell everything by name, as JSON has it."""
+        """Return everything by name, as JSON has it."""
         return {
             "at": at,
             "terms": [
@@ -139,7 +139,7 @@ def maxpool_cells(
 
 
 def _unravelled(position: int, lengths: Index) -> Index:
-    """Turn a flat position in a plane into one an axis."""
+    """Turn a flat position in a plane into one per axis."""
     place: list[int] = []
     for length in reversed(lengths):
         position, along = divmod(position, length)

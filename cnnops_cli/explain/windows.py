@@ -24,7 +24,7 @@ class Seen(NamedTuple):
 
 
 def seen_by(windows: Windows, cell: Index, mode: str = "zeros") -> list[Seen]:
-    """Tell what a window shows, in the row-major order of its cells.
+    """Return what a window shows, in the row-major order of its cells.
 
     Parameters
     ----------

@@ -291,7 +291,7 @@ def _check_updatable(**running: npt.ArrayLike | None) -> None:
 
 
 def result_dtype(image: Array, *parameters: Array) -> np.dtype[Any]:
-    """Tell the dtype of what `batchnorm` returns."""
+    """Return the dtype of what `batchnorm` returns."""
     dtype = floating_dtype(image, *parameters)
     mixed_precision = image.dtype == np.float16 and dtype == np.float32
     return image.dtype if mixed_precision else dtype

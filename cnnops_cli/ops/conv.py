@@ -43,7 +43,7 @@ def conv(
     bias : array_like, shape (O,) or a number, optional
         Added to every cell of an output channel.
     stride : int or tuple of int
-        Cells from one window to the next, for every spatial axis or one an axis.
+        Cells from one window to the next, for every spatial axis or one per axis.
     padding : int, tuple of int, str or tuple of (begin, end)
         Cells added around the input: for every side, one number an axis for both its sides, one
         pair an axis, or a word. 'valid' adds none. 'same' keeps the length at stride 1, with an odd

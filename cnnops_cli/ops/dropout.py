@@ -141,7 +141,7 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
 
 
 def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
-    """Tell the shape of a mask for an input: its own, or (N, C, 1, ...) where `channelwise`.
+    """Return the shape of a mask for an input: its own, or (N, C, 1, ...) where `channelwise`.
 
     Raises
     ------

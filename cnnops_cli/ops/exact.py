@@ -65,7 +65,7 @@ def largest_sum(image: Array, kernel: Array, bias: Array | None) -> int:
 
 
 def dtype_for_sums(bound: int) -> np.dtype[Any]:
-    """Tell what computes sums up to a bound exactly; object stands for Python's integers.
+    """Return what computes sums up to a bound exactly; object stands for Python's integers.
 
     Examples
     --------

@@ -106,7 +106,7 @@ def plan_windows(
     lengths, kernel : sequence of int
         The input's and the window's spatial shape.
     stride, dilation : int or sequence of int
-        One for every axis, or one an axis.
+        One for every axis, or one per axis.
     padding : int, str, sequence of int or sequence of (begin, end)
         As `cnnops_cli.conv` takes it.
     ceil_mode : bool
@@ -139,7 +139,7 @@ def plan_windows(
 
 
 def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, ...]:
-    """Spread one integer over every spatial axis, or check that there is one an axis.
+    """Spread one integer over every spatial axis, or check that there is one per axis.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def _padding_pairs(padding: Sequence[Any], dims: int) -> tuple[Pair, ...]:
 def _padding_by_word(
     word: str, lengths: Sequence[int], reach: Sequence[int], stride: Sequence[int]
 ) -> tuple[Pair, ...]:
-    check_word("padding", word, PADDING_WORDS, ", an integer, one an axis, or begin:end pairs")
+    check_word("padding", word, PADDING_WORDS, ", an integer, one per axis, or begin:end pairs")
     if word == "valid":
         return ((0, 0),) * len(lengths)
     if word == "same":

@@ -180,7 +180,7 @@ def place_windows(
     kernel_size = plain(kernel_size)
     dims = len(kernel_size) if isinstance(kernel_size, Sequence) else 2
     if dims not in (1, 2, 3):
-        raise CnnopsError(f"kernel has {dims} sizes; accepted: one to three, one a spatial axis")
+        raise CnnopsError(f"kernel has {dims} sizes; accepted: one to three, one per spatial axis")
     kernel = per_axis(kernel_size, dims, "kernel", minimum=1)
     with naming_operands(kernel=kernel, input=input):
         if len(input) not in (dims + 1, dims + 2):
@@ -273,7 +273,7 @@ def _clip(windows: Windows) -> Windows:
 
 
 def bytes_of_a_part(return_indices: bool = False) -> int:
-    """Tell what a thread needs of memory for itself."""
+    """Return what a thread needs of memory for itself."""
     return (11 if return_indices else ARRAYS) * _TILE_BYTES
 
 

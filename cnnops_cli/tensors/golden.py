@@ -15,7 +15,7 @@ _ARGUMENT = "--expect"
 
 
 def golden_path(text: str) -> str:
-    """Tell the file that a TENSOR names, and refuse what a golden file cannot be written to.
+    """Return the file that a TENSOR names, and refuse what a golden file cannot be written to.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def golden_path(text: str) -> str:
 
 
 def is_there(text: str) -> bool:
-    """Tell whether there is such a file, and the member in it that the text names."""
+    """Return whether there is such a file, and the member in it that the text names."""
     path, member = split_member(text)
     if member is None or is_absent(path):
         return not is_absent(path)
@@ -53,7 +53,7 @@ def is_there(text: str) -> bool:
 
 
 def golden_writer(text: str, array: Array) -> tuple[str, Writer]:
-    """Tell the path of a golden file, and how it is written: an archive keeps its other arrays."""
+    """Return the path of a golden file, and its writer: an archive keeps its other arrays."""
     path, member = split_member(text)
     if Path(path).suffix not in SUFFIXES:  # the system no longer says whether such a file is there
         raise CnnopsError(f"{_ARGUMENT}: cannot reach {text}")

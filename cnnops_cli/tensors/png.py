@@ -102,7 +102,7 @@ class _Chunks(NamedTuple):
 
 
 def _read_chunks(stream: BinaryIO, size: int, name: str) -> _Chunks:
-    """Tell where the chunks before the pixels are, and the pixels; see what comes after them."""
+    """Return where the chunks before the pixels are, and the pixels; see what comes after them."""
     before: dict[bytes, tuple[int, int]] = {}
     data: list[tuple[int, int]] = []
     is_told, kind = True, b""

@@ -163,7 +163,7 @@ def _known(names: Iterable[str], name: str, accepted: Sequence[str]) -> list[str
 
 
 def is_inline(text: str) -> bool:
-    """Tell whether an argument is JSON text itself, and no file's name."""
+    """Return whether an argument is JSON text itself, and no file's name."""
     inline = text.lstrip()
     return inline.startswith("[") or bool(_NUMBER.fullmatch(inline) and is_absent(text))
 

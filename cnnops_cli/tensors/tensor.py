@@ -74,7 +74,7 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
 
 
 def has_letters(tensor: Tensor) -> bool:
-    """Tell whether letters stand for some of the numbers."""
+    """Return whether letters stand for some of the numbers."""
     return tensor.array.dtype.kind == "O"
 
 
@@ -110,7 +110,7 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
 
 
 def is_stand_in(array: Array) -> bool:
-    """Tell whether one value in memory stands for all, of which only a header was read."""
+    """Return whether one value in memory stands for all, of which only a header was read."""
     return array.size > 1 and not any(array.strides)
 
 
@@ -123,7 +123,7 @@ def _truth(array: Array) -> Array:
 
 
 def _fits(array: Array, converted: Array) -> Array:
-    """Tell which values an array's conversion holds, up to fractions."""
+    """Return which values an array's conversion holds, up to fractions."""
     dtype = converted.dtype
     fits: Array
     if dtype.kind == "f":

@@ -14,7 +14,7 @@ Writer = Callable[[BinaryIO], None]
 
 
 def array_writer(path: str, name: str, array: Array, precision: int | None = None) -> Writer:
-    """Tell how one array is written to a path, by its suffix.
+    """Return how one array is written to a path, by its suffix.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ def array_writer(path: str, name: str, array: Array, precision: int | None = Non
 
 
 def npy_writer(array: Array) -> Writer:
-    """Tell how one array is written as .npy."""
+    """Return how one array is written as .npy."""
     return lambda stream: write_npy(stream, array)
 
 
 def json_writer(array: Array, precision: int | None = None) -> Writer:
-    """Tell how one array is written as a line of JSON."""
+    """Return how one array is written as a line of JSON."""
     from cnnops_cli.tensors.json_text import write_json
 
     return lambda stream: write_json(stream, array, precision)
@@ -53,7 +53,7 @@ def _npz_writer(arrays: dict[str, Array]) -> Writer:
 
 
 def named_writer(path: str, arrays: dict[str, Array]) -> Writer:
-    """Tell how several arrays are written to a path: an archive, or a JSON object."""
+    """Return how several arrays are written to a path: an archive, or a JSON object."""
     if Path(path).suffix == ".npz":
         return _npz_writer(arrays)
     from cnnops_cli.tensors.json_text import format_array
@@ -63,7 +63,7 @@ def named_writer(path: str, arrays: dict[str, Array]) -> Writer:
 
 
 def bytes_writer(data: bytes) -> Writer:
-    """Tell how bytes are written as they are."""
+    """Return how bytes are written as they are."""
 
     def write(stream: BinaryIO) -> None:
         stream.write(data)

@@ -21,7 +21,7 @@ _NOISE = 1e-12
 
 
 def rgb(colour: int) -> tuple[int, int, int]:
-    """Tell what the colour 16 to 255 of a terminal looks like.
+    """Return what the colour 16 to 255 of a terminal looks like.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def luminance(colour: int) -> float:
 
 
 def on(background: int, *, bold: bool = False) -> Style:
-    """Tell the style of text on a colour: black or white, whichever stands out more."""
+    """Return the style of text on a colour: black or white, whichever stands out more."""
     dark_text = (luminance(background) + 0.05) ** 2 > 0.05 * 1.05
     return Style(_BLACK if dark_text else _WHITE, background, bold)
 

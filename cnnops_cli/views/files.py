@@ -85,7 +85,7 @@ def html(lines: Sequence[Line]) -> str:
 
 
 def _halves(text: str, style: Style) -> tuple[int | None, int | None]:
-    """Tell what fills the upper and the lower half of a span's cells."""
+    """Return what fills the upper and the lower half of a span's cells."""
     is_picture = text.startswith(HALF)
     return (style.foreground if is_picture else style.background), style.background
 

@@ -45,7 +45,7 @@ class Numbers(NamedTuple):
 
 
 def width_of_grid(columns: int, widest: int) -> int:
-    """Tell how many cells a line of so many numbers takes."""
+    """Return how many cells a line of so many numbers takes."""
     return columns * (widest + GAP) - _LEFT
 
 
@@ -109,7 +109,7 @@ def wrapped_lines(numbers: Numbers, width: int) -> list[Line]:
 
 
 def numbers_per_line(length: int, widest: int, width: int) -> int:
-    """Tell how many numbers fit in a line behind its index: a round number where many, or none."""
+    """Return how many numbers fit in a line after its index: a round number where many, or 0."""
     room = width - len(index_label(0, length)[0])
     fitting = max(room + _LEFT, 0) // (widest + GAP)
     return fitting - fitting % (10 if fitting >= 20 else 5 if fitting >= 10 else 1)

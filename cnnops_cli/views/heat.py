@@ -18,7 +18,7 @@ _SLENDER = 8
 
 
 def fit(plane: tuple[int, int], room: tuple[int, int], aspect: float = 1) -> tuple[int, int]:
-    """Tell how many cells a plane is shown in: never more than it has.
+    """Return how many cells a plane is shown in: never more than it has.
 
     Parameters
     ----------

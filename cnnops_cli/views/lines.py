@@ -31,12 +31,12 @@ Line = list[Span]
 
 
 def text_of(line: Line) -> str:
-    """Tell what a line says."""
+    """Return what a line says."""
     return "".join(text for text, _ in line)
 
 
 def width_of(block: Sequence[Line]) -> int:
-    """Tell how many cells the widest line takes."""
+    """Return how many cells the widest line takes."""
     return max((sum(len(text) for text, _ in line) for line in block), default=0)
 
 

@@ -42,7 +42,7 @@ def format_numbers(values: Sequence[float], precision: int | None = None) -> lis
 
 
 def kind_of_decimals(value: float, precision: int) -> str:
-    """Tell how a number is written with decimals, as a format specification.
+    """Return how a number is written with decimals, as a format specification.
 
     Examples
     --------

@@ -84,7 +84,7 @@ class Panels:
         return bool(self.planes[0].size <= _TINY)
 
     def low(self, room: Room) -> int:
-        """Tell the fewest lines that are worth it where not all can be shown."""
+        """Return the fewest lines that are worth it where not all can be shown."""
         fewest = _FEWEST_ROWS + (0 if self.tiny else _usual_legend(room))
         return fewest + 2 * (self.count > 1)
 
@@ -222,7 +222,7 @@ class Panels:
         return int(bool(self.lead))
 
     def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
-        """Tell how many panels of a size stand beside each other, and how many fit in all.
+        """Return how many panels of a size stand beside each other, and how many fit in all.
 
         Each has a line for its number where there are several; so have those that are left out.
         """
@@ -256,7 +256,7 @@ class Panels:
 
 
 def _usual_legend(room: Room) -> int:
-    """Tell how many lines a legend has, about."""
+    """Return how many lines a legend has, about."""
     return 1 + (_COLOUR_LEGEND if room.color else _SHADE_LEGEND) // room.width
 
 

@@ -74,7 +74,7 @@ class Progress:
         return self.advance
 
     def within(self, total: int) -> Callable[[], None]:
-        """Tell what to call when a part of what is counted is done: the clock goes on."""
+        """Return what to call when a part of what is counted is done: the clock goes on."""
         return self._look
 
     def advance(self, weight: int = 1) -> None:
@@ -132,7 +132,7 @@ class Progress:
 
 
 def _width() -> int:
-    """Tell how wide the bar is: as the terminal is now, but for `_ECHO`."""
+    """Return how wide the bar is: as the terminal is now, but for `_ECHO`."""
     return max(Terminal.of(sys.stderr, color=False).width - _ECHO, 1)
 
 

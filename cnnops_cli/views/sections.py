@@ -49,7 +49,7 @@ class _Block:
         return self._panels is not None
 
     def narrowest(self, room: Room) -> int:
-        """Tell the width below which it is not worth it."""
+        """Return the width below which it is not worth it."""
         if self._panels is None:
             return width_of(self.lines(room._replace(width=min(_TITLE, room.width))))
         if not self._panels.tiny:
@@ -57,7 +57,7 @@ class _Block:
         return min(max(_TITLE, self._panels.width_of_one), room.width)
 
     def low(self, room: Room) -> int:
-        """Tell how many lines to lay out in where not all can be shown."""
+        """Return how many lines to lay out in where not all can be shown."""
         title = len(fold(self._parts, room.width, DIM))
         return title if self._panels is None else title + self._panels.low(room)
 

@@ -76,7 +76,7 @@ def summarise(
     statistics: Statistics | None = None,
     shape: str = "",
 ) -> list[str]:
-    """Tell shape, dtype, extremes, mean and standard deviation, and count what is not finite.
+    """Return shape, dtype, extremes, mean and standard deviation, and count what is not finite.
 
     Parameters
     ----------

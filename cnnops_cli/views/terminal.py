@@ -46,7 +46,7 @@ class Terminal:
 
     @classmethod
     def of_file(cls, *, color: bool) -> "Terminal":
-        """Tell how large a view in a file is: 80 by 48, or as COLUMNS and LINES say.
+        """Return how large a view in a file is: 80 by 48, or as COLUMNS and LINES say.
 
         The terminal that the call is made on does not count.
         """
@@ -55,7 +55,7 @@ class Terminal:
 
 
 def _said(variable: str, usual: int) -> int:
-    """Tell what a variable of the environment says, if that is a size."""
+    """Return what a variable of the environment says, if that is a size."""
     said = os.environ.get(variable, "")
     return int(said) if said.isdecimal() and int(said) > 0 else usual
 

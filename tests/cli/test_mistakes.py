@@ -145,7 +145,7 @@ def test_parameters_are_given_by_option(refused_here, call, meant):
 
 
 IS_A_SIZE = "--kernel takes a tensor; a size is maxpool's, or --kernel-size of a new layer"
-NO_SIZE = "is not a size: an integer such as 2, or one an axis, as 1,2"
+NO_SIZE = "is not a size: an integer such as 2, or one per axis, as 1,2"
 
 
 @pytest.mark.parametrize(

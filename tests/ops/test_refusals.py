@@ -11,7 +11,7 @@ IMAGE, KERNEL = np.ones((2, 4, 5, 6)), np.ones((8, 4, 3, 3))
 
 
 NO_PADDING_WORD = (
-    "padding '{}' is not one of valid, same, same-upper, same-lower, an integer, one an axis, or "
+    "padding '{}' is not one of valid, same, same-upper, same-lower, an integer, one per axis, or "
     "begin:end pairs; did you mean same?"
 )
 SAME_NEEDS_STRIDE_1 = (
@@ -171,7 +171,7 @@ def test_conv_of_no_cells_at_all(length):
         (-2, "kernel must be at least 1, not -2"),
         ((2, 0), "kernel must be at least 1, not 0"),
         (2.5, "kernel takes integers, not 2.5"),
-        ((1, 1, 1, 1), "kernel has 4 sizes; accepted: one to three, one a spatial axis"),
+        ((1, 1, 1, 1), "kernel has 4 sizes; accepted: one to three, one per spatial axis"),
     ],
     ids=str,
 )

@@ -122,7 +122,7 @@ def _copy_cells(target: Array, part: Array, starts: Sequence[int]) -> None:
 
 
 def cells_shown(start: int, count: int, length: int, mode: str) -> Array:
-    """Tell which cells of an axis stand for `count` positions from `start` on.
+    """Return which cells of an axis stand for `count` positions from `start` on.
 
     Examples
     --------

@@ -234,7 +234,7 @@ def _has_nan(values: Array) -> bool:
 
 
 def _zeros_among(values: Array) -> Array | None:
-    """Tell where zeros are, or nothing where there are none."""
+    """Return where zeros are, or nothing where there are none."""
     is_zero = scratch("is zero", values.shape, np.dtype(np.bool_))
     return is_zero if np.equal(values, 0, out=is_zero).any() else None
 
