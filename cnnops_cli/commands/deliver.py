@@ -6,6 +6,7 @@ from pathlib import Path
 from cnnops_cli import signals
 from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import FORMULAS_ARE_TEXT
+from cnnops_cli.commands.report import tell
 from cnnops_cli.commands.stdout import is_viewed, is_written, write_stdout
 from cnnops_cli.commands.view import file_view, stdout_view
 from cnnops_cli.errors import CnnopsError
@@ -54,8 +55,7 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
         told = [delivery.shape]
         if not delivery.is_formulas:
             told = summarise(delivery.output, settings.precision, shape=delivery.shape)
-        parts = [to_file, *told, delivery.terminal_note]
-        print(*filter(None, parts), sep="  ", file=sys.stderr)
+        tell("  ".join(filter(None, [to_file, *told, delivery.terminal_note])))
 
 
 def _put_in_place(staged: StagedFiles) -> None:

@@ -1,7 +1,6 @@
 """Several files: each result goes to a directory, under its input's name."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from cnnops_cli import signals
 from cnnops_cli.commands.deliver import deliver, wants_summary
 from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import read_tensors
-from cnnops_cli.commands.report import reason_of, report
+from cnnops_cli.commands.report import reason_of, report, tell
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.parallel import watched_by
@@ -140,4 +139,4 @@ def apply_to_files(
             f"{failed} of {len(inputs)} INPUTs failed; the results of the others are in {directory}"
         )
     if wants_summary(settings):
-        print(directory, f"{len(inputs)} results", sep="  ", file=sys.stderr)
+        tell(f"{directory}  {len(inputs)} results")

@@ -189,3 +189,21 @@ def test_too_little_memory_to_begin_is_one_line(cnnops, kind):
             assert re.fullmatch(r"cnnops.*: error: (not enough memory|cannot start).*\n", done.err)
             assert "internal" not in done.err
     assert seen == {0, 2}
+
+
+def test_a_terminal_that_is_gone_does_not_change_the_status(tmp_path, monkeypatch, same):
+    """The files are new by then, so the status is 0."""
+
+    class Gone:
+        def isatty(self):
+            return True
+
+        def write(self, _):
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stderr", Gone())
+    monkeypatch.setattr("cnnops_cli.commands.report.abandon", lambda _: None)
+    monkeypatch.setenv("TERM", "dumb")
+    assert app.run([*POOL, "-o", "y.npy"]) == 0
+    same(np.load("y.npy"), np.array([[4]]))
