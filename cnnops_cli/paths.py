@@ -8,7 +8,7 @@ import stat
 from cnnops_cli.errors import CnnopsError
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
-_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+_DESCRIPTOR = r"/(?:dev|proc/self)/fd/(\d{1,9})"
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -70,7 +70,7 @@ def is_device(path: str) -> bool:
 
 def descriptor_of(path: str) -> int | None:
     """Return the descriptor that a path names, as ``/dev/fd/3`` does, or None."""
-    found = _DESCRIPTOR.fullmatch(path)
+    found = re.fullmatch(_DESCRIPTOR, path) if "/fd/" in path else None
     return int(found[1]) if found else _STREAMS.get(path)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-_ENDING, _PROTECTED = ".tmp", ".old"
-_LEFT = re.compile(rf"\.cnnops-[0-9a-f]{{16}}\{_ENDING}")
+_START, _ENDING, _PROTECTED = ".cnnops-", ".tmp", ".old"
+_LEFT = rf"\{_START}[0-9a-f]{{16}}\{_ENDING}"
 
 _cleaned: set[str] = set()
 
@@ -130,13 +130,14 @@ def _new_file(folder: str) -> tuple[str, int, bool]:
 
 
 def _new_name(folder: str, ending: str = _ENDING) -> str:
-    return os.path.join(folder, f".cnnops-{os.urandom(8).hex()}{ending}")
+    return os.path.join(folder, f"{_START}{os.urandom(8).hex()}{ending}")
 
 
 def _remove_left(folder: str) -> None:
     with suppress(OSError):
         with os.scandir(folder) as entries:
-            left = [entry.path for entry in entries if _LEFT.fullmatch(entry.name)]
+            ours = [entry for entry in entries if entry.name.startswith(_START)]
+        left = [entry.path for entry in ours if re.fullmatch(_LEFT, entry.name)]
         for path in left:
             with suppress(OSError):
                 _remove_abandoned(path)
