@@ -110,11 +110,20 @@ def _parse(line: bytes, reading: Reading) -> Tensor:
 
 def _is_seen(stdin: TextIO, stdout: TextIO) -> bool:
     """Return whether a progress bar does not disturb: no lines on the terminal, no co-process."""
-    modes = [os.fstat(stream.fileno()).st_mode for stream in (stdin, stdout)]
-    return not (stdin.isatty() or stdout.isatty()) and any(map(stat.S_ISREG, modes))
+    is_file = any(_size_of(stream.fileno()) is not None for stream in (stdin, stdout))
+    return is_file and not (stdin.isatty() or stdout.isatty())
 
 
 def _size(stream: BinaryIO) -> int | None:
-    """How many bytes are still to come, where that is known."""
-    status = os.fstat(stream.fileno())
-    return status.st_size - stream.tell() if stat.S_ISREG(status.st_mode) else None
+    """Return how many bytes are still to come, where that is known."""
+    size = _size_of(stream.fileno())
+    return None if size is None else size - stream.tell()
+
+
+def _size_of(descriptor: int) -> int | None:
+    """Return the size of a file; None of what is not one, or where the system does not say."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.paths import is_absent
+from cnnops_cli.paths import is_absent, status_of
 from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy
 from cnnops_cli.tensors.opening import (
     array_or_whole,
@@ -273,9 +273,15 @@ def _read_picture(stream: BinaryIO, name: str, reading: Reading) -> Tensor:
 
 
 def split_member(text: str) -> tuple[str, str | None]:
-    """Split ``archive.npz:name``; a file that has such a name itself is meant first."""
+    """Split ``archive.npz:name``; a file that has such a name itself is meant first.
+
+    Raises
+    ------
+    CnnopsError
+        If the system does not say whether there is one.
+    """
     archive, mark, member = text.partition(".npz:")
-    if mark and is_absent(text):
+    if mark and (is_absent(text) or status_of(text) is None):
         return f"{archive}.npz", member
     return text, None
 

@@ -58,7 +58,8 @@ def test_only_no_such_file_means_that_there_is_none(golden, failing, number):
     assert is_there("gold.npy")
     assert not is_absent("gold.npz")
     assert not is_inline("5")
-    assert split_member("gold.npz:a") == ("gold.npz:a", None)
+    with pytest.raises(CnnopsError, match=f"^cannot reach gold.npz:a: {os.strerror(number)}$"):
+        split_member("gold.npz:a")
     assert is_absent("gone.npy")
     assert not is_there("gone.npy")
     assert not is_there("gone.npz:a")
@@ -67,8 +68,13 @@ def test_only_no_such_file_means_that_there_is_none(golden, failing, number):
 @pytest.mark.parametrize("number", FAULTS)
 def test_no_golden_file_has_the_name_of_a_member(golden, failing, number):
     failing(number, "gold.npz:a")
-    with pytest.raises(CnnopsError, match=r"^--expect: cannot reach gold\.npz:a$"):
+    reason = f"^cannot reach gold.npz:a: {os.strerror(number)}$"
+    with pytest.raises(CnnopsError, match=reason):
+        is_there("gold.npz:a")
+    with pytest.raises(CnnopsError, match=reason):
         golden_writer("gold.npz:a", np.array([4]))
+    with pytest.raises(CnnopsError, match=reason):
+        places(["gold.npz:a"], "out/")
 
 
 def test_what_no_file_can_be_called_is_absent(golden):
