@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
 NAME = "cnnops_cli"
 
-BOTTOM = {"errors", "words", "dtypes", "paths", "signals"}
+BOTTOM = {"errors", "words", "dtypes", "paths", "signals", "spans"}
 ROOMS = {"options", "parsers", "tensors", "ops", "views", "checks", "explain"}
 MAY_IMPORT = {
     "errors": set(),
@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "dtypes": {"errors", "words"},
     "paths": {"errors"},
     "signals": set(),
+    "spans": set(),
     "help": {"commands"},
     "options": BOTTOM | {"parsers"},
     "parsers": BOTTOM,
