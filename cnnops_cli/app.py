@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from cnnops_cli import __version__
 from cnnops_cli.commands.memory import check_memory_for_numpy
-from cnnops_cli.commands.report import abandon, reason_of, report
+from cnnops_cli.commands.stderr import abandon, reason_of, report
 from cnnops_cli.commands.stdout import write_text
 from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.help import HelpfulCommand, WritingHelp

@@ -1,25 +1,32 @@
 """`cnnops batchnorm`."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from cnnops_cli import options, parsers
-from cnnops_cli.commands.delivery import Delivery
-from cnnops_cli.commands.operands import Form, as_batch, computing
+from cnnops_cli.commands.call import Call
+from cnnops_cli.commands.input_layout import InputLayout
+from cnnops_cli.commands.operands import as_batch
+from cnnops_cli.commands.operation import Given, Operation
 from cnnops_cli.commands.run import run
-from cnnops_cli.commands.settle import settle
+from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
 from cnnops_cli.options import Settings
 from cnnops_cli.paths import real_path, status_of
 from cnnops_cli.tensors.read import read_named
-from cnnops_cli.tensors.tensor import Tensor, convert, unify
-from cnnops_cli.tensors.write import named_writer
+from cnnops_cli.tensors.tensor import Tensor, convert
+from cnnops_cli.tensors.write import Writer, named_writer
+
+if TYPE_CHECKING:
+    from cnnops_cli.explain.cells import Cells
+    from cnnops_cli.explain.estimate import Estimate
 
 _COUNT = "num_batches_tracked"
 _MOST_BATCHES = 2**63 - 1
+_RUNNING = ("running_mean", "running_var")
 _DEFAULTS = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 statistics_option = options.in_section("Normalization")
@@ -124,61 +131,112 @@ def batchnorm(
     batch leaves the running statistics as they are, but counts in num_batches_tracked, as in
     PyTorch. Beside a float16 INPUT, parameters that are JSON are float32.
     """
-    settings = settle(
-        settings, inputs, weight, bias, running_mean, running_var, state, save_state=save_state
+    call = validate(
+        Call(
+            settings,
+            inputs,
+            tensors={
+                "weight": weight,
+                "bias": bias,
+                "running_mean": running_mean,
+                "running_var": running_var,
+            },
+            sources=(state,),
+            state_files={"save_state": save_state},
+        )
     )
-    saved = {} if state is None or _begins(state, save_state, train) else _read_state(state)
-    batches = saved.pop(_COUNT, 0)
-
-    def normalise_input(tensors: dict[str, Tensor]) -> Delivery:
-        form = Form(1, settings.layout)
-        with computing(settings, tensors) as hints:
-            tensors = saved | tensors | {"input": as_batch(tensors["input"])}
-            if settings.dtype is None:
-                tensors = _with_float32_parameters(tensors)
-            arrays = unify(tensors, settings.dtype)
-            image = form.to_operator(arrays.pop("input"))
-            dtype = working_dtype(floating_dtype(image, *arrays.values()))
-            channels = image.shape[1] if image.ndim > 1 else 0
-            hints.append(lambda: _layout_hint(form, image, arrays))
-            parameters: dict[str, Any] = {
-                name: _per_channel(arrays.get(name, default), channels, dtype)
-                for name, default in _DEFAULTS.items()
-            }
-            choices: dict[str, Any] = {
-                "training": train,
-                "momentum": 1 / (batches + 1) if momentum is None else momentum,
-                "eps": eps,
-            }
-            if settings.dry_run:
-                from cnnops_cli.explain.estimators import estimate_batchnorm
-
-                estimate = estimate_batchnorm(image, parameters, **choices)
-                return Delivery.planned("batchnorm", estimate, form)
-            running = ("running_mean", "running_var") if settings.explain else ()
-            before = [parameters[name].copy() for name in running]
-            result = normalise(image, **parameters, **choices)
-        aside = "" if train else _assumed(arrays)
-        delivery = Delivery("batchnorm", result, form, aside=aside)
-        if settings.explain:
-            from cnnops_cli.explain.batchnorm import batchnorm_cells
-
-            delivery.cells = batchnorm_cells(image, result, before=before, **parameters, **choices)
-        if save_state is not None:
-            parameters[_COUNT] = np.array(batches + train, np.int64)
-            delivery.durable_files[save_state] = named_writer(save_state, parameters)
-        return delivery
-
+    begins = state is not None and _begins(state, save_state, train)
     run(
-        "batchnorm",
-        normalise_input,
-        settings,
-        inputs,
-        weight=weight,
-        bias=bias,
-        running_mean=running_mean,
-        running_var=running_var,
+        Normalization,
+        call,
+        saved={} if state is None or begins else _read_state(state),
+        carried={},
+        train=train,
+        momentum=momentum,
+        eps=eps,
     )
+
+
+class Normalization(Operation):
+    """Batch normalization of one INPUT.
+
+    Parameters
+    ----------
+    given : Given
+    saved : dict of str to Tensor
+        The state that was read.
+    carried : dict of str to Tensor
+        The running statistics that the last INPUT left, and this one leaves to the next.
+    train : bool
+    momentum : float or None
+    eps : float
+    """
+
+    name = "batchnorm"
+
+    def __init__(
+        self,
+        given: Given,
+        saved: dict[str, Tensor],
+        carried: dict[str, Tensor],
+        train: bool,
+        momentum: float | None,
+        eps: float,
+    ) -> None:
+        self.layout = InputLayout(1, given.layout)
+        batch = as_batch(given.tensors["input"])
+        tensors = saved | given.tensors | carried | {"input": batch}
+        batches = int(tensors.pop(_COUNT).array.item()) if _COUNT in tensors else 0
+        if given.dtype is None:
+            tensors = _with_float32_parameters(tensors)
+        self._weak = {name for name in _RUNNING if name not in tensors or tensors[name].weak}
+        self._given = given.arrays(tensors)
+        self._image = self.layout.to_operator(self._given.pop("input"))
+        self._channels = self._image.shape[1] if self._image.ndim > 1 else 0
+        dtype = working_dtype(floating_dtype(self._image, *self._given.values()))
+        self._parameters: dict[str, Any] = {
+            name: _per_channel(self._given.get(name, default), self._channels, dtype)
+            for name, default in _DEFAULTS.items()
+        }
+        self._choices: dict[str, Any] = {
+            "training": train,
+            "momentum": 1 / (batches + 1) if momentum is None else momentum,
+            "eps": eps,
+        }
+        self._carried, self._batches = carried, batches + train
+        self.aside = "" if train else _assumed(self._given)
+
+    def result(self) -> Array:
+        return normalise(self._image, **self._parameters, **self._choices)
+
+    def explained(self) -> "tuple[Array, Cells]":
+        from cnnops_cli.explain.batchnorm import batchnorm_cells
+
+        before = [self._parameters[name].copy() for name in _RUNNING]
+        result = self.result()
+        return result, batchnorm_cells(
+            self._image, result, before=before, **self._parameters, **self._choices
+        )
+
+    def estimate(self) -> "Estimate":
+        from cnnops_cli.explain.estimators import estimate_batchnorm
+
+        return estimate_batchnorm(self._image, self._parameters, **self._choices)
+
+    def writer(self, option: str, path: str) -> Writer:
+        state = self._parameters | {_COUNT: np.array(self._batches, np.int64)}
+        for name in (*_RUNNING, _COUNT):
+            self._carried[name] = Tensor(state[name], name, weak=name in self._weak)
+        return named_writer(path, state)
+
+    def likely_cause(self) -> str:
+        from cnnops_cli.commands.layout_hints import of_input
+
+        def check(shape: tuple[int, ...]) -> None:
+            if any(array.shape not in ((), shape[1:2]) for array in self._given.values()):
+                raise CnnopsError("the parameters are for another number of channels")
+
+        return of_input(self.layout, self._image, check)
 
 
 def _begins(state: str, save_state: str | None, train: bool) -> bool:
@@ -190,24 +248,19 @@ def _begins(state: str, save_state: str | None, train: bool) -> bool:
     return True
 
 
-def _read_state(path: str) -> dict[str, Any]:
-    """Read a state by name, its count of batches as an integer."""
-    state: dict[str, Any] = read_named(path, "--state", (*_DEFAULTS, _COUNT))
+def _read_state(path: str) -> dict[str, Tensor]:
+    """Read a state by name, and check its count of batches."""
+    state = read_named(path, "--state", (*_DEFAULTS, _COUNT))
     if _COUNT in state:
         count = state[_COUNT].array
         if count.size != 1 or count.dtype.kind not in "iu" or not 0 <= count.item() < _MOST_BATCHES:
             raise CnnopsError(f"{path}: {_COUNT} is one integer from 0 to 2**63 - 2, not {count}")
-        state[_COUNT] = int(count.item())
     return state
 
 
 def _assumed(given: dict[str, Array]) -> str:
     """Say which running statistics nobody gave, and what stands for them."""
-    missing = [
-        f"{name} {_DEFAULTS[name]:g}"
-        for name in ("running_mean", "running_var")
-        if name not in given
-    ]
+    missing = [f"{name} {_DEFAULTS[name]:g}" for name in _RUNNING if name not in given]
     return f"not given: {', '.join(missing)}" if missing else ""
 
 
@@ -226,13 +279,3 @@ def _with_float32_parameters(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _per_channel(value: Array | float, channels: int, dtype: np.dtype[Any]) -> Array:
     """Copy a parameter, for it is updated in place; a number is repeated for every channel."""
     return np.full(channels, value, dtype) if np.ndim(value) == 0 else np.array(value, dtype)
-
-
-def _layout_hint(form: Form, image: Array, given: dict[str, Array]) -> str:
-    from cnnops_cli.commands.layouts import of_input
-
-    def check(shape: tuple[int, ...]) -> None:
-        if any(array.shape not in ((), shape[1:2]) for array in given.values()):
-            raise CnnopsError("the parameters are for another number of channels")
-
-    return of_input(form, image, check)

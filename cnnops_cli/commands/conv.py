@@ -1,27 +1,31 @@
 """`cnnops conv`."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from cnnops_cli import options, parsers
-from cnnops_cli.commands.delivery import Delivery
-from cnnops_cli.commands.layer import fresh_layer
-from cnnops_cli.commands.operands import Form, check_letters, computing
+from cnnops_cli.commands.call import Call
+from cnnops_cli.commands.input_layout import InputLayout
+from cnnops_cli.commands.new_layer import NewLayer, new_layer
+from cnnops_cli.commands.operation import Given, Operation
+from cnnops_cli.commands.result_view import in_words
 from cnnops_cli.commands.run import run
-from cnnops_cli.commands.settle import settle
-from cnnops_cli.commands.view import in_words
+from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import convolve, place_windows
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import Reading
-from cnnops_cli.tensors.tensor import Tensor, unify
+from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
 from cnnops_cli.words import PADDING_MODES, PADDING_WORDS
 
 if TYPE_CHECKING:
+    from cnnops_cli.explain.cells import Cells
+    from cnnops_cli.explain.estimate import Estimate
+    from cnnops_cli.explain.letters import Formulas
     from cnnops_cli.views.sections import Section
 
 _USUAL_DIMS = {1: 1, 3: 1, 2: 2, 4: 2, 5: 3}
@@ -76,7 +80,7 @@ def conv(
             "--out-channels",
             metavar="N",
             parser=parsers.integer_from(1),
-            help="Instead of --kernel: a fresh layer of N filters. They have PyTorch's default "
+            help="Instead of --kernel: a new layer of N filters. They have PyTorch's default "
             "initialisation, in float32, or in INPUT's dtype where that is a floating array's.",
         ),
     ] = None,
@@ -86,7 +90,7 @@ def conv(
             "--kernel-size",
             metavar="SIZE",
             parser=parsers.parse_size,
-            help="The fresh layer's kernel, as 3 or 3,5. One integer is for 2-D (or --dims).",
+            help="The new layer's kernel, as 3 or 3,5. One integer is for 2-D (or --dims).",
         ),
     ] = None,
     seed: Annotated[
@@ -95,13 +99,13 @@ def conv(
             "--seed",
             metavar="N",
             parser=parsers.integer_from(0),
-            help="The fresh layer's seed, as torch.manual_seed. Without it a fresh one is drawn, "
+            help="The new layer's seed, as torch.manual_seed. Without it a fresh one is drawn, "
             "and named in the view or the summary.",
         ),
     ] = None,
     no_bias: Annotated[
         bool,
-        kernel_option("--no-bias", help="A fresh layer without bias."),
+        kernel_option("--no-bias", help="A new layer without bias."),
     ] = False,
     save_kernel: Annotated[
         str | None,
@@ -184,7 +188,7 @@ def conv(
     conv1d, conv2d and conv3d, this is cross-correlation: the kernel is not flipped. Integers are
     summed exactly, into int64; a sum that int64 cannot hold is an error.
     """
-    layer = fresh_layer(
+    layer = new_layer(
         kernel,
         bias,
         settings.dtype,
@@ -194,79 +198,136 @@ def conv(
         no_bias=no_bias,
         inputs=inputs or [],
     )
-    settings = settle(
-        settings, inputs, kernel, bias, save_kernel=save_kernel, with_input=with_input
+    call = validate(
+        Call(
+            settings,
+            inputs,
+            tensors={"kernel": kernel, "bias": bias},
+            files={"save_kernel": save_kernel},
+            with_input=with_input,
+        )
     )
     if depthwise and groups is not None:
         raise CnnopsError("--depthwise sets the groups; leave --groups out")
-
-    def convolve_input(tensors: dict[str, Tensor]) -> Delivery:
-        letters = check_letters(tensors, settings, save_kernel=save_kernel, with_input=with_input)
-        with computing(settings, tensors) as hints:
-            rank = dims or (layer.dims if layer else _usual_dims(tensors["kernel"]))
-            form = Form.spatial(tensors["input"].array.shape, rank, settings.layout)
-            channels = form.to_operator(tensors["input"].array).shape[max(form.lead, 0)]
-            blocks = channels if depthwise else 1 if groups is None else groups
-            if layer:
-                tensors |= layer.draw(
-                    tensors["input"], channels, blocks, rank, header=settings.dry_run
-                )
-            arrays = unify(tensors, settings.dtype)
-            geometry: dict[str, Any] = {
-                "stride": stride,
-                "padding": padding,
-                "dilation": dilation,
-                "groups": blocks,
-                "padding_mode": padding_mode,
-            }
-            if not layer:
-                hints.append(lambda: _layout_hint(form, arrays, rank, geometry, depthwise))
-            weight = _full_kernel(arrays["kernel"], rank, channels, depthwise)
-            operands = (form.to_operator(arrays["input"]), weight, arrays.get("bias"))
-            if settings.dry_run:
-                from cnnops_cli.explain.estimators import estimate_conv
-
-                headers = not all(t.weak for t in tensors.values())
-                estimate = estimate_conv(*operands, headers=headers, **geometry)
-                return Delivery.planned("conv", estimate, form)
-            note = f"seed {layer.seed}" if layer else ""
-            if letters:
-                from cnnops_cli.explain.letters import conv_formulas
-
-                formulas = conv_formulas(*operands, settings.precision, **geometry)
-                return Delivery.of_formulas("conv", formulas, form, settings, note)
-            result, algorithm = convolve(*operands, **geometry)
-        delivery = Delivery("conv", result, form, note, algorithm)
-        if settings.explain:
-            from cnnops_cli.explain.conv import conv_cells
-
-            delivery.cells = conv_cells(*operands, result, **geometry)
-        if save_kernel is not None:
-            delivery.files[save_kernel] = _kernel_writer(save_kernel, weight, arrays.get("bias"))
-        if with_input:
-            image, _, offsets = operands
-            words = in_words(geometry, **_USUAL_GEOMETRY)
-            shape, planes = form.shape_in_words(image), form.planes(image)
-            delivery.operands = _sections(shape, planes, weight, words, offsets)
-        return delivery
-
-    reading = Reading(letters=True)
-    run("conv", convolve_input, settings, inputs, reading=reading, kernel=kernel, bias=bias)
+    run(
+        Convolution,
+        call,
+        dims=dims,
+        layer=layer,
+        groups=None if depthwise else groups or 1,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        padding_mode=padding_mode,
+    )
 
 
-def _sections(
-    shape: str, planes: Array, weight: Array, words: list[str], bias: Array | None
-) -> list["Section"]:
-    """Put together what the view shows before the result; `shape` is INPUT's."""
-    from cnnops_cli.views.sections import Section
+class Convolution(Operation):
+    """Convolution of one INPUT.
 
-    sections = [
-        Section("input", [shape], planes),
-        Section("kernel", [str(weight.shape), *words], weight),
-    ]
-    if bias is not None:
-        sections.append(Section("bias", [str(bias.shape)] if bias.ndim else [], bias))
-    return sections
+    Parameters
+    ----------
+    given : Given
+    dims : int or None
+        Where it is not by the kernel.
+    layer : NewLayer or None
+        What is drawn in place of a kernel.
+    groups : int or None
+        None is one for every channel.
+    **geometry
+        The other options of `cnnops_cli.conv`.
+    """
+
+    name = "conv"
+
+    def __init__(
+        self,
+        given: Given,
+        dims: int | None,
+        layer: NewLayer | None,
+        groups: int | None,
+        **geometry: Any,
+    ) -> None:
+        tensors, tensor = given.tensors, given.tensors["input"]
+        self._dims = dims or (layer.dims if layer else _usual_dims(tensors["kernel"]))
+        self.layout = InputLayout.spatial(tensor.array.shape, self._dims, given.layout)
+        channels = self.layout.to_operator(tensor.array).shape[max(self.layout.lead, 0)]
+        self._depthwise = groups is None
+        groups = channels if groups is None else groups
+        self._geometry: dict[str, Any] = {**geometry, "groups": groups}
+        if layer:
+            tensors |= layer.draw(tensor, channels, groups, self._dims, header=given.headers)
+            self.note = f"seed {layer.seed}"
+        self._draws, self._headers = layer is not None, not all(t.weak for t in tensors.values())
+        arrays = given.arrays(tensors)
+        self._image = self.layout.to_operator(arrays["input"])
+        self._kernel, self._bias = arrays["kernel"], arrays.get("bias")
+
+    @cached_property
+    def _operands(self) -> tuple[Array, Array, Array | None]:
+        channels = self._image.shape[max(self.layout.lead, 0)]
+        weight = _full_kernel(self._kernel, self._dims, channels, self._depthwise)
+        return self._image, weight, self._bias
+
+    def result(self) -> Array:
+        result, self.aside = convolve(*self._operands, **self._geometry)
+        return result
+
+    def explained(self) -> "tuple[Array, Cells]":
+        from cnnops_cli.explain.conv import conv_cells
+
+        result = self.result()
+        return result, conv_cells(*self._operands, result, **self._geometry)
+
+    def estimate(self) -> "Estimate":
+        from cnnops_cli.explain.estimators import estimate_conv
+
+        return estimate_conv(*self._operands, headers=self._headers, **self._geometry)
+
+    def formulas(self, precision: int | None) -> "Formulas":
+        from cnnops_cli.explain.letters import conv_formulas
+
+        return conv_formulas(*self._operands, precision, **self._geometry)
+
+    def writer(self, option: str, path: str) -> Writer:
+        _, weight, bias = self._operands
+        if Path(path).suffix != ".npz":
+            return array_writer(path, "weight", weight)
+        return named_writer(path, {"weight": weight} | ({} if bias is None else {"bias": bias}))
+
+    def sections(self) -> "list[Section]":
+        from cnnops_cli.views.sections import Section
+
+        image, weight, bias = self._operands
+        words = in_words(self._geometry, **_USUAL_GEOMETRY)
+        sections = [
+            Section("input", [self.layout.shape_in_words(image)], self.layout.planes(image)),
+            Section("kernel", [str(weight.shape), *words], weight),
+        ]
+        if bias is not None:
+            sections.append(Section("bias", [str(bias.shape)] if bias.ndim else [], bias))
+        return sections
+
+    def likely_cause(self) -> str:
+        if self._draws:
+            return ""
+        from cnnops_cli.commands.layout_hints import of_input, of_kernel, of_picture
+
+        layout, image, dims = self.layout, self._image, self._dims
+
+        def check(shape: tuple[int, ...], kernel: Array = self._kernel) -> None:
+            channels = shape[max(layout.lead, 0)]
+            if self._depthwise and kernel.ndim == dims and shape != image.shape:
+                of_picture(shape, layout.lead)
+            weight = _full_kernel(kernel, dims, channels, self._depthwise)
+            groups = channels if self._depthwise else self._geometry["groups"]
+            offsets = None if self._bias is None else self._bias.shape
+            place_windows(shape, weight.shape, offsets, **self._geometry | {"groups": groups})
+
+        cause = of_input(layout, image, check)
+        if cause or self._kernel.ndim != dims + 2:
+            return cause
+        return of_kernel(self._kernel, lambda kernel: check(image.shape, kernel))
 
 
 def _usual_dims(kernel: Tensor) -> int:
@@ -297,31 +358,3 @@ def _full_kernel(kernel: Array, dims: int, channels: int, depthwise: bool) -> Ar
             "--depthwise applies it to every one"
         )
     return np.repeat(full, channels, axis=0)
-
-
-def _layout_hint(
-    form: Form, arrays: dict[str, Array], dims: int, geometry: dict[str, Any], depthwise: bool
-) -> str:
-    from cnnops_cli.commands.layouts import of_input, of_kernel, of_picture
-
-    image, kernel, bias = form.to_operator(arrays["input"]), arrays["kernel"], arrays.get("bias")
-
-    def check(shape: tuple[int, ...], kernel: Array = kernel) -> None:
-        channels = shape[max(form.lead, 0)]
-        if depthwise and kernel.ndim == dims and shape != image.shape:
-            of_picture(shape, form.lead)
-        weight = _full_kernel(kernel, dims, channels, depthwise)
-        groups = channels if depthwise else geometry["groups"]
-        offsets = None if bias is None else bias.shape
-        place_windows(shape, weight.shape, offsets, **geometry | {"groups": groups})
-
-    layout = of_input(form, image, check)
-    if layout or kernel.ndim != dims + 2:
-        return layout
-    return of_kernel(kernel, lambda kernel: check(image.shape, kernel))
-
-
-def _kernel_writer(path: str, weight: Array, bias: Array | None) -> Writer:
-    if Path(path).suffix != ".npz":
-        return array_writer(path, "weight", weight)
-    return named_writer(path, {"weight": weight} | ({} if bias is None else {"bias": bias}))

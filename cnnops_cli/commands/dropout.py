@@ -1,22 +1,29 @@
 """`cnnops dropout`."""
 
-from typing import Annotated
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 
 from cnnops_cli import options, parsers
-from cnnops_cli.commands.delivery import Delivery
-from cnnops_cli.commands.operands import Form, as_batch, computing
+from cnnops_cli.commands.call import Call
+from cnnops_cli.commands.input_layout import InputLayout
+from cnnops_cli.commands.operands import as_batch
+from cnnops_cli.commands.operation import Given, Operation
 from cnnops_cli.commands.run import run
-from cnnops_cli.commands.settle import settle
+from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.dropout import check_chance, draw_mask, keep, mask_shape
 from cnnops_cli.ops.dropout import dropout as drop
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.tensor import Tensor, unify
-from cnnops_cli.tensors.write import array_writer
+from cnnops_cli.tensors.write import Writer, array_writer
+
+if TYPE_CHECKING:
+    from cnnops_cli.explain.cells import Cells
+    from cnnops_cli.explain.estimate import Estimate
 
 mask_option = options.in_section("Dropout")
 
@@ -89,61 +96,86 @@ def dropout(
     it was infinite or NaN; p = 1 gives zeros.
     The mask is drawn over the channels-first order of INPUT, whatever its layout.
     """
-    settings = settle(settings, inputs, mask, mask_output=mask_output)
+    call = validate(
+        Call(settings, inputs, tensors={"mask": mask}, files={"mask_output": mask_output})
+    )
     check_chance(p)
     if mask is not None and (seed is not None or channelwise):
         raise CnnopsError("--mask says what is kept; leave --seed and --channelwise out")
-
-    def drop_input(tensors: dict[str, Tensor]) -> Delivery:
-        form = Form(1, settings.layout, named=channelwise)
-        if channelwise:
-            tensors |= {"input": as_batch(tensors["input"])}
-        with computing(settings, tensors) as hints:
-            image = form.to_operator(unify({"input": tensors["input"]}, settings.dtype)["input"])
-            drawn = fresh_seed() if seed is None else seed
-            kept = np.broadcast_to(np.True_, mask_shape(image.shape, channelwise))
-            given = None
-            if mask is not None:
-                hints.append(lambda: _mask_hint(tensors))
-                given = form.to_operator(tensors["mask"].array)
-                _check_mask(given, image)
-            if settings.dry_run:
-                from cnnops_cli.explain.estimators import estimate_dropout
-
-                estimate = estimate_dropout(image, given, kept.size, training=train)
-                return Delivery.planned("dropout", estimate, form)
-            if not train:
-                result = image
-            elif given is None and mask_output is None and not settings.explain:
-                result = drop(image, p, seed=drawn, channelwise=channelwise)
-            else:
-                kept = (
-                    draw_mask(image.shape, p, drawn, channelwise) if given is None else given != 0
-                )
-                result = keep(image, kept, p)
-        is_drawn = train and given is None
-        note = f"seed {drawn}" if is_drawn else ""
-        delivery = Delivery("dropout", result, form, note)
-        if settings.explain:
-            from cnnops_cli.explain.dropout import dropout_cells
-
-            delivery.cells = dropout_cells(
-                image, result, kept, p, training=train, seed=drawn if is_drawn else None
-            )
-        if mask_output is not None:
-            used = form.from_operator(np.broadcast_to(kept.view(np.uint8), image.shape))
-            delivery.files[mask_output] = array_writer(mask_output, "mask", used)
-        return delivery
-
-    run("dropout", drop_input, settings, inputs, mask=mask)
+    run(Dropping, call, p=p, train=train, seed=seed, channelwise=channelwise)
 
 
-def _check_mask(mask: Array, image: Array) -> None:
-    if mask.shape != image.shape:
-        raise CnnopsError(f"mask has shape {mask.shape}, but {INPUT} has {image.shape}")
+class Dropping(Operation):
+    """Dropout of one INPUT."""
 
+    name = "dropout"
 
-def _mask_hint(tensors: dict[str, Tensor]) -> str:
-    from cnnops_cli.commands.layouts import of_mask
+    def __init__(
+        self, given: Given, p: float, train: bool, seed: int | None, channelwise: bool
+    ) -> None:
+        tensor = given.tensors["input"]
+        tensor = as_batch(tensor) if channelwise else tensor
+        self.layout = InputLayout(1, given.layout, named=channelwise)
+        self._image = self.layout.to_operator(given.arrays({"input": tensor})["input"])
+        self._p, self._train, self._channelwise = p, train, channelwise
+        self._seed = fresh_seed() if seed is None else seed
+        self._mask = given.tensors.get("mask")
+        self._keeps_mask = "mask_output" in given.writes
+        self._is_drawn = train and self._mask is None
+        if self._is_drawn:
+            self.note = f"seed {self._seed}"
 
-    return of_mask(tensors["mask"].array, tensors["input"].array.shape)
+    @cached_property
+    def _given_mask(self) -> Array | None:
+        if self._mask is None:
+            return None
+        mask = self.layout.to_operator(self._mask.array)
+        if mask.shape != self._image.shape:
+            raise CnnopsError(f"mask has shape {mask.shape}, but {INPUT} has {self._image.shape}")
+        return mask
+
+    @cached_property
+    def _kept(self) -> Array:
+        """What is kept, one value per element or per channel."""
+        mask = self._given_mask  # which is checked in --eval too
+        if not self._train:
+            shape = mask_shape(self._image.shape, self._channelwise)
+            return np.broadcast_to(np.True_, shape)
+        if mask is None:
+            return draw_mask(self._image.shape, self._p, self._seed, self._channelwise)
+        return cast(Array, mask != 0)
+
+    def result(self) -> Array:
+        if self._is_drawn and not self._keeps_mask:
+            return drop(self._image, self._p, seed=self._seed, channelwise=self._channelwise)
+        return self._result_of_mask()
+
+    def _result_of_mask(self) -> Array:
+        kept = self._kept
+        return keep(self._image, kept, self._p) if self._train else self._image
+
+    def explained(self) -> "tuple[Array, Cells]":
+        from cnnops_cli.explain.dropout import dropout_cells
+
+        result = self._result_of_mask()
+        seed = self._seed if self._is_drawn else None
+        return result, dropout_cells(
+            self._image, result, self._kept, self._p, training=self._train, seed=seed
+        )
+
+    def estimate(self) -> "Estimate":
+        from cnnops_cli.explain.estimators import estimate_dropout
+
+        count = math.prod(mask_shape(self._image.shape, self._channelwise))
+        return estimate_dropout(self._image, self._given_mask, count, training=self._train)
+
+    def writer(self, option: str, path: str) -> Writer:
+        used = np.broadcast_to(self._kept.view(np.uint8), self._image.shape)
+        return array_writer(path, "mask", self.layout.from_operator(used))
+
+    def likely_cause(self) -> str:
+        if self._mask is None:
+            return ""
+        from cnnops_cli.commands.layout_hints import of_mask
+
+        return of_mask(self._mask.array, self.layout.from_operator(self._image).shape)

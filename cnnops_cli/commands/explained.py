@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from cnnops_cli.commands.delivery import Delivery
-from cnnops_cli.commands.report import tell
+from cnnops_cli.commands.outcome import Outcome
+from cnnops_cli.commands.stderr import tell
 from cnnops_cli.commands.stdout import is_for_people
 from cnnops_cli.explain.cells import FIRST_CELLS, Cells, Explanation, Index, indices_of
 from cnnops_cli.explain.report import json_line, json_lines, text_lines
@@ -17,24 +17,24 @@ _PIECE = 1 << 16
 """Characters that are written at a time."""
 
 
-def report_writer(delivery: Delivery, settings: Settings) -> Writer:
+def report_writer(outcome: Outcome, settings: Settings) -> Writer:
     """Return how standard output is written where it does not carry the result."""
     as_text = is_for_people(settings)
-    if delivery.estimate is not None:
+    if outcome.estimate is not None:
         if as_text:
-            return _text_writer(delivery.estimate.lines(delivery.shape, _width()))
-        return _lines_writer([json_line(delivery.estimate.record(delivery.output.shape))])
-    if delivery.cells is None:
-        return _formulas_writer(delivery)
-    return _explanation_writer(delivery, delivery.cells, settings, as_text=as_text)
+            return _text_writer(outcome.estimate.lines(outcome.shape, _width()))
+        return _lines_writer([json_line(outcome.estimate.record(outcome.output.shape))])
+    if outcome.cells is None:
+        return _formulas_writer(outcome)
+    return _explanation_writer(outcome, outcome.cells, settings, as_text=as_text)
 
 
 def _explanation_writer(
-    delivery: Delivery, cells: Cells, settings: Settings, *, as_text: bool
+    outcome: Outcome, cells: Cells, settings: Settings, *, as_text: bool
 ) -> Writer:
-    output, place = delivery.output, delivery.form.place_of_input
+    output, place = outcome.output, outcome.operation.layout.place_of_input
     picked = indices_of(output.shape, settings.at)
-    explained = _explained(delivery, cells, picked)
+    explained = _explained(outcome, cells, picked)
     rest = 0 if settings.at else output.size - len(picked)
     left_out = f"… {rest} more cell{'s' * (rest != 1)}; --at picks others" if rest > 0 else ""
     if not as_text:
@@ -42,10 +42,10 @@ def _explanation_writer(
         if not left_out or settings.quiet:
             return write
         first = f"the first {FIRST_CELLS} of {output.size} cells"
-        return _with_note(write, f"cnnops {delivery.operator}: {first}; --at picks others")
-    note = delivery.stdout_note
-    kind_of_values = "formulas" if delivery.is_formulas else output.dtype.name
-    head = [delivery.operator, delivery.shape, kind_of_values, *([note] if note else [])]
+        return _with_note(write, f"cnnops {outcome.operator}: {first}; --at picks others")
+    note = outcome.stdout_note
+    kind_of_values = "formulas" if outcome.is_formulas else output.dtype.name
+    head = [outcome.operator, outcome.shape, kind_of_values, *([note] if note else [])]
     return _text_writer(text_lines(head, explained, left_out, place, settings.precision, _width()))
 
 
@@ -60,17 +60,17 @@ def _with_note(write: Writer, note: str) -> Writer:
 
 
 def _explained(
-    delivery: Delivery, cells: Cells, picked: list[Index]
+    outcome: Outcome, cells: Cells, picked: list[Index]
 ) -> Iterator[tuple[Index, Explanation]]:
     for at in picked:
-        yield at, cells(delivery.form.place_in_result(at, delivery.result))
+        yield at, cells(outcome.operation.layout.place_in_result(at, outcome.result))
 
 
-def _formulas_writer(delivery: Delivery) -> Writer:
+def _formulas_writer(outcome: Outcome) -> Writer:
     from cnnops_cli.explain.letters import formula_lines
 
-    planes, output = delivery.form.planes(delivery.result), delivery.output
-    head = [delivery.operator, delivery.shape, "formulas"]
+    planes, output = outcome.operation.layout.planes(outcome.result), outcome.output
+    head = [outcome.operator, outcome.shape, "formulas"]
     return _text_writer(formula_lines(head, planes, output, _width()))
 
 

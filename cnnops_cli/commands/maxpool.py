@@ -1,23 +1,29 @@
 """`cnnops maxpool`."""
 
-from typing import Annotated, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cnnops_cli import options, parsers
-from cnnops_cli.commands.delivery import Delivery
-from cnnops_cli.commands.operands import Form, check_letters, computing
+from cnnops_cli.commands.call import Call
+from cnnops_cli.commands.input_layout import InputLayout
+from cnnops_cli.commands.operation import Given, Operation
+from cnnops_cli.commands.result_view import in_words, sizes_in_words
 from cnnops_cli.commands.run import run
-from cnnops_cli.commands.settle import settle
-from cnnops_cli.commands.view import in_words, sizes_in_words
+from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.geometry import per_axis
 from cnnops_cli.ops.maxpool import maxpool as pool
 from cnnops_cli.ops.maxpool import place_windows
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import Reading
-from cnnops_cli.tensors.tensor import Tensor, unify
-from cnnops_cli.tensors.write import array_writer
+from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import PADDING_WORDS
+
+if TYPE_CHECKING:
+    from cnnops_cli.explain.cells import Cells
+    from cnnops_cli.explain.estimate import Estimate
+    from cnnops_cli.explain.letters import Formulas
+    from cnnops_cli.views.sections import Section
 
 
 def maxpool(
@@ -103,68 +109,84 @@ def maxpool(
     """
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
-    settings = settle(settings, inputs, indices=indices, with_input=with_input)
+    call = validate(Call(settings, inputs, files={"indices": indices}, with_input=with_input))
     dims_of_window = parsers.dims_of("--kernel", kernel_size) if dims is None else dims
-    size = per_axis(kernel_size, dims_of_window, "kernel", minimum=1)
-
-    def pool_input(tensors: dict[str, Tensor]) -> Delivery:
-        letters = check_letters(tensors, settings, indices=indices, with_input=with_input)
-        with computing(settings, tensors) as hints:
-            array = unify(tensors, settings.dtype)["input"]
-            form = Form.spatial(array.shape, dims_of_window, settings.layout)
-            image = form.to_operator(array)
-            geometry: dict[str, Any] = {
-                "stride": stride,
-                "padding": padding,
-                "dilation": dilation,
-                "ceil_mode": ceil_mode,
-            }
-            hints.append(lambda: _layout_hint(form, image, size, geometry))
-            if settings.dry_run:
-                from cnnops_cli.explain.estimators import estimate_maxpool
-
-                return Delivery.planned("maxpool", estimate_maxpool(image, size, **geometry), form)
-            if letters:
-                from cnnops_cli.explain.letters import maxpool_formulas
-
-                formulas = maxpool_formulas(image, size, settings.precision, **geometry)
-                return Delivery.of_formulas("maxpool", formulas, form, settings)
-            found: tuple[Array, ...]
-            if indices is None and not settings.explain:
-                found = (pool(image, size, **geometry),)
-            else:
-                found = pool(image, size, return_indices=True, **geometry)
-        values, *positions = found
-        delivery = Delivery("maxpool", values, form)
-        if settings.explain:
-            from cnnops_cli.explain.maxpool import maxpool_cells
-
-            delivery.cells = maxpool_cells(image, size, values, positions[0], **geometry)
-        if indices is not None:
-            delivery.files[indices] = array_writer(
-                indices, "indices", form.from_operator(positions[0])
-            )
-        if with_input:
-            from cnnops_cli.views.sections import Section
-
-            steps = geometry | {"stride": size if stride is None else stride}
-            usual = {"padding": 0, "dilation": 1, "ceil_mode": False}
-            window = [sizes_in_words(size), *in_words(steps, **usual)]
-            delivery.operands = [
-                Section("input", [form.shape_in_words(image)], form.planes(image)),
-                Section("window", window),
-            ]
-        return delivery
-
-    run("maxpool", pool_input, settings, inputs, reading=Reading(letters=True))
+    run(
+        MaxPooling,
+        call,
+        size=per_axis(kernel_size, dims_of_window, "kernel", minimum=1),
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
 
 
-def _layout_hint(form: Form, image: Array, size: tuple[int, ...], geometry: dict[str, Any]) -> str:
-    from cnnops_cli.commands.layouts import of_input, of_picture
+class MaxPooling(Operation):
+    """Max pooling of one INPUT."""
 
-    def check(shape: tuple[int, ...]) -> None:
-        place_windows(shape, size, **geometry)
-        if shape != image.shape:
-            of_picture(shape, form.lead)
+    name = "maxpool"
 
-    return of_input(form, image, check)
+    def __init__(self, given: Given, size: tuple[int, ...], **geometry: Any) -> None:
+        array = given.arrays()["input"]
+        self.layout = InputLayout.spatial(array.shape, len(size), given.layout)
+        self._image = self.layout.to_operator(array)
+        self._size = size
+        self._geometry = geometry
+        self._finds_indices = "indices" in given.writes
+
+    @cached_property
+    def _values_and_indices(self) -> tuple[Array, Array]:
+        values, indices = pool(self._image, self._size, return_indices=True, **self._geometry)
+        return values, indices
+
+    def result(self) -> Array:
+        if self._finds_indices:
+            return self._values_and_indices[0]
+        values: Array = pool(self._image, self._size, **self._geometry)
+        return values
+
+    def explained(self) -> "tuple[Array, Cells]":
+        from cnnops_cli.explain.maxpool import maxpool_cells
+
+        values, indices = self._values_and_indices
+        return values, maxpool_cells(self._image, self._size, values, indices, **self._geometry)
+
+    def estimate(self) -> "Estimate":
+        from cnnops_cli.explain.estimators import estimate_maxpool
+
+        return estimate_maxpool(self._image, self._size, **self._geometry)
+
+    def formulas(self, precision: int | None) -> "Formulas":
+        from cnnops_cli.explain.letters import maxpool_formulas
+
+        return maxpool_formulas(self._image, self._size, precision, **self._geometry)
+
+    def writer(self, option: str, path: str) -> Writer:
+        indices = self.layout.from_operator(self._values_and_indices[1])
+        return array_writer(path, option, indices)
+
+    def sections(self) -> "list[Section]":
+        from cnnops_cli.views.sections import Section
+
+        stride = self._geometry["stride"]
+        steps = self._geometry | {"stride": self._size if stride is None else stride}
+        usual = {"padding": 0, "dilation": 1, "ceil_mode": False}
+        return [
+            Section(
+                "input",
+                [self.layout.shape_in_words(self._image)],
+                self.layout.planes(self._image),
+            ),
+            Section("window", [sizes_in_words(self._size), *in_words(steps, **usual)]),
+        ]
+
+    def likely_cause(self) -> str:
+        from cnnops_cli.commands.layout_hints import of_input, of_picture
+
+        def check(shape: tuple[int, ...]) -> None:
+            place_windows(shape, self._size, **self._geometry)
+            if shape != self._image.shape:
+                of_picture(shape, self.layout.lead)
+
+        return of_input(self.layout, self._image, check)

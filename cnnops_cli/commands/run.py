@@ -1,77 +1,97 @@
-"""The calls of a command: tensors are read, its operator applied, results delivered."""
+"""The way of a call: its tensors are read, an operation is made of them, its outcome written."""
 
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
 
 from cnnops_cli import signals
-from cnnops_cli.commands.deliver import deliver
-from cnnops_cli.commands.delivery import Delivery
+from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.operands import announce_terminal, check_standard_input, read_tensors
+from cnnops_cli.commands.operation import Operation
+from cnnops_cli.commands.outcome import Outcome, work_out
 from cnnops_cli.commands.watch import watching_tiles
+from cnnops_cli.commands.write_outcome import write_outcome
+from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import PLAIN, STDIN, Reading
+from cnnops_cli.tensors.read import STDIN, Reading
 from cnnops_cli.tensors.staged_files import made_directory
 from cnnops_cli.tensors.tensor import Tensor
 
-Work = Callable[[dict[str, Tensor]], Delivery]
+Work = Callable[[dict[str, Tensor]], Outcome]
 
 
-def run(
-    command: str,
-    work: Work,
-    settings: Settings,
-    inputs: list[str] | None,
-    *,
-    reading: Reading = PLAIN,
-    **operands: str | None,
-) -> None:
-    """Apply an operator to INPUT, and deliver what comes of it; to several, or line by line.
+def run(kind: type[Operation], call: Call, **options: Any) -> None:
+    """Apply an operation to INPUT, or to several, or line by line.
 
     Parameters
     ----------
-    command : str
-        The operator's name.
-    work : callable
-        The operator with its options: from the tensors by argument, ``input`` among them, to the
-        result.
-    settings : Settings
-        As `settle` returned them.
-    inputs : list of str, optional
-    reading : Reading
-    **operands : str, optional
-        The other TENSOR arguments.
+    kind : type
+        The command's operation.
+    call : Call
+        As `validate` returned it.
+    **options
+        The operator's own, which the operation is made with.
+
+    Raises
+    ------
+    CnnopsError
+        If the operation does not offer what the call asks for, something cannot be read or
+        written, or the operator refuses its operands.
     """
     signals.begin()
-    texts = inputs or [STDIN]
-    announce_terminal(command, settings, *texts, *operands.values(), settings.expect)
+    settings = call.settings
+    _check_offers(kind, call)
+    work = partial(work_out, kind, call, options)
+    reading = Reading(letters=kind.offers("formulas"), headers=settings.dry_run)
+    announce_terminal(kind.name, settings, *call.texts, *call.tensors.values(), settings.expect)
     if settings.lines:
-        from cnnops_cli.commands.lines import answer_lines
+        from cnnops_cli.commands.line_by_line import answer_lines
 
-        check_standard_input(input=STDIN, **operands)
-        tensors = read_tensors(reading, settings.layout, **operands)
-        answer_lines(command, work, settings, tensors, reading)
-    elif len(texts) > 1:
-        from cnnops_cli.commands.files import apply_to_files
+        check_standard_input(input=STDIN, **call.tensors)
+        tensors = read_tensors(reading, settings.layout, **call.tensors)
+        answer_lines(kind.name, work, settings, tensors, reading)
+    elif len(call.texts) > 1:
+        from cnnops_cli.commands.many_inputs import apply_to_each
 
-        tensors = read_tensors(reading, settings.layout, **operands)
-        apply_to_files(command, work, settings, texts, tensors, reading)
+        tensors = read_tensors(reading, settings.layout, **call.tensors)
+        apply_to_each(kind.name, work, settings, call.texts, tensors, reading)
     else:
-        expect = _expected_text(settings)
-        with watching_tiles(settings, command):
-            reading = reading._replace(headers=settings.dry_run)
-            texts_by_argument = {"input": texts[0], **operands, "expect": expect}
-            tensors = read_tensors(reading, settings.layout, **texts_by_argument)
-            expected = tensors.pop("expect", None)
-            delivery = work(tensors)
-        with _directory_of(settings.output):
-            if settings.expect is None:
-                deliver(delivery, settings)
-            else:
-                from cnnops_cli.commands.golden import deliver_checked
+        _apply_to_one(kind.name, work, call, reading)
 
-                json = texts[0] if tensors["input"].weak else None
-                deliver_checked(delivery, settings, expected, json)
+
+def _check_offers(kind: type[Operation], call: Call) -> None:
+    """Refuse by name what the command does not have."""
+    settings = call.settings
+    files = [*call.files.items(), *call.state_files.items()]
+    asked = {
+        "explain": ("explained", settings.explain),
+        "dry_run": ("estimate", settings.dry_run),
+        "with_input": ("sections", call.with_input),
+        **{option: ("writer", path is not None) for option, path in files},
+    }
+    for option, (method, is_asked) in asked.items():
+        if is_asked and not kind.offers(method):
+            raise CnnopsError(f"{kind.name} has no --{option.replace('_', '-')}")
+
+
+def _apply_to_one(command: str, work: Work, call: Call, reading: Reading) -> None:
+    settings, expect = call.settings, _expected_text(call.settings)
+    with watching_tiles(settings, command):
+        tensors = read_tensors(
+            reading, settings.layout, input=call.texts[0], **call.tensors, expect=expect
+        )
+        expected = tensors.pop("expect", None)
+        outcome = work(tensors)
+    with _directory_of(settings.output):
+        if settings.expect is None:
+            write_outcome(outcome, settings)
+        else:
+            from cnnops_cli.commands.expectation import write_checked
+
+            json = call.texts[0] if tensors["input"].weak else None
+            write_checked(outcome, settings, expected, json)
 
 
 def _expected_text(settings: Settings) -> str | None:
@@ -84,6 +104,6 @@ def _expected_text(settings: Settings) -> str | None:
 
 
 def _directory_of(output: str | None) -> AbstractContextManager[None]:
-    """Make the directory that `settle` found a file's name for."""
+    """Make the directory that `validate` found a file's name for."""
     directory = os.path.dirname(output or "")
     return made_directory(directory) if directory else nullcontext()

@@ -1,4 +1,4 @@
-"""A fresh layer's weight and bias, as PyTorch initialises them."""
+"""A new layer's weight and bias, as PyTorch initialises them."""
 
 import math
 

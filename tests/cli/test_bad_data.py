@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from cnnops_cli.commands.report import report
+from cnnops_cli.commands.stderr import report
 
 from .processes import PIPES
 

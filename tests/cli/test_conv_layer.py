@@ -1,4 +1,4 @@
-"""cnnops conv: a fresh layer instead of a kernel, and the kernel written out."""
+"""cnnops conv: a new layer instead of a kernel, and the kernel written out."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from cnnops_cli.commands.layer import FreshLayer
+from cnnops_cli.commands.new_layer import NewLayer
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.tensor import Tensor
 
@@ -141,7 +141,7 @@ def test_an_input_without_channels_has_no_layer(refused_here, tmp_path, options)
     np.save(tmp_path / "x.npy", np.zeros((1, 0, 4, 4), np.float32))
     layer = ["conv", "--out-channels", "2", "--kernel-size", "1", "--seed", "1"]
     assert refused_here(*layer, *options, "x.npy") == (
-        "cnnops conv: error: x.npy has no channels, so a fresh layer has no weights: "
+        "cnnops conv: error: x.npy has no channels, so a new layer has no weights: "
         "input (1, 0, 4, 4)"
     )
 
@@ -160,7 +160,7 @@ def test_the_groups_of_a_layer_divide_its_channels(called_here, refused_here, tm
 
 def test_a_layer_has_up_to_2_to_the_48_weights():
     image = Tensor(np.zeros((1, 16, 1, 1), np.float32), "x", weak=False)
-    largest = FreshLayer(2**20, (4096, 4096), seed=1, bias=False)
+    largest = NewLayer(2**20, (4096, 4096), seed=1, bias=False)
     (kernel,) = largest.draw(image, 16, 1, 2, header=True).values()
     assert kernel.array.shape == (2**20, 16, 4096, 4096)
     reason = (

@@ -166,7 +166,7 @@ def test_at_picks_cells(cnnops):
         ),
         (
             ["--explain", "--dry-run"],
-            "--dry-run computes nothing that --explain could show; leave one out",
+            "--explain needs a result and --dry-run computes none: use one of them",
         ),
     ],
 )

@@ -148,7 +148,7 @@ def test_numbers_in_formulas_are_short(cnnops):
         (["--dtype", "float32"], "letters have no dtype; leave --dtype out"),
         (
             ["--save-kernel", "k.npy"],
-            "letters stand for no numbers that --save-kernel takes; leave it out",
+            "--save-kernel writes numbers, but --kernel has letters: leave --save-kernel out",
         ),
         (["--dry-run"], "--dry-run counts what numbers take; give numbers, not letters"),
     ],
@@ -160,7 +160,7 @@ def test_what_letters_cannot_be_given_to(cnnops, tmp_path, options, reason):
 
 def test_letters_have_no_indices(cnnops):
     reason = cnnops.refusal("maxpool", "-k", "1", "--indices", "i.npy", "[[a]]")
-    assert reason == "letters stand for no numbers that --indices takes; leave it out"
+    assert reason == "--indices writes numbers, but INPUT has letters: leave --indices out"
 
 
 @pytest.mark.parametrize("command", [["batchnorm"], ["dropout"]])

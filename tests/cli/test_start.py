@@ -29,8 +29,8 @@ SLOW = {
     "tempfile",
 }
 FOR_MANY = {
-    "cnnops_cli.commands.files",
-    "cnnops_cli.commands.lines",
+    "cnnops_cli.commands.many_inputs",
+    "cnnops_cli.commands.line_by_line",
     "cnnops_cli.views.progress",
 }
 NOT_FOR_NPY = {"json", "orjson", "cnnops_cli.tensors.json_text"}
@@ -79,12 +79,12 @@ def test_a_small_conv_of_files_needs_no_json(executable, tmp_path):
 
 def test_many_tensors_in_a_pipe(executable, tmp_path):
     modules, _ = imported(executable, "conv", "-k", "[[1]]", "--lines", stdin=b"[[1]]\n")
-    assert not modules & (SLOW | FOR_MANY - {"cnnops_cli.commands.lines"})
+    assert not modules & (SLOW | FOR_MANY - {"cnnops_cli.commands.line_by_line"})
     paths = [str(tmp_path / name) for name in ("x.npy", "y.npy")]
     for path in paths:
         np.save(path, np.ones((2, 2)))
     modules, _ = imported(executable, "maxpool", "-k", "1", *paths, "-o", f"{tmp_path}/out/")
-    assert not modules & (SLOW | NOT_FOR_NPY | FOR_MANY - {"cnnops_cli.commands.files"})
+    assert not modules & (SLOW | NOT_FOR_NPY | FOR_MANY - {"cnnops_cli.commands.many_inputs"})
 
 
 def test_the_version_needs_no_numpy(executable):

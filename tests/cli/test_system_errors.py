@@ -203,7 +203,7 @@ def test_a_terminal_that_is_gone_does_not_change_the_status(tmp_path, monkeypatc
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.stderr", Gone())
-    monkeypatch.setattr("cnnops_cli.commands.report.abandon", lambda _: None)
+    monkeypatch.setattr("cnnops_cli.commands.stderr.abandon", lambda _: None)
     monkeypatch.setenv("TERM", "dumb")
     assert app.run([*POOL, "-o", "y.npy"]) == 0
     same(np.load("y.npy"), np.array([[4]]))

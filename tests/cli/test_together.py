@@ -20,16 +20,16 @@ def test_what_replaces_the_result_leaves_nothing_to_show_or_check(cnnops, option
 
 
 @pytest.mark.parametrize(
-    ("options", "named"),
+    ("options", "named", "verb"),
     [
-        (["--view", "x.svg"], "--view"),
-        (["--expect", "[[1]]"], "--expect"),
-        (["--with-input", "-f", "table"], "--with-input"),
+        (["--view", "x.svg"], "--view", "shows"),
+        (["--expect", "[[1]]"], "--expect", "compares"),
+        (["--with-input", "-f", "table"], "--with-input", "shows"),
     ],
 )
-def test_letters_are_not_drawn_or_compared(cnnops, options, named):
+def test_letters_are_not_drawn_or_compared(cnnops, options, named, verb):
     reason = cnnops.refusal("conv", "-k", "[[a]]", "[[1]]", *options)
-    assert reason == f"letters stand for no numbers that {named} takes; leave it out"
+    assert reason == f"{named} {verb} numbers, but --kernel has letters: leave {named} out"
 
 
 def test_a_view_beside_a_check(cnnops):

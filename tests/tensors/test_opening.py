@@ -9,8 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from cnnops_cli.commands.files import places
-from cnnops_cli.commands.golden import check_options
+from cnnops_cli.commands.expectation import check_options
+from cnnops_cli.commands.output_paths import output_paths
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.paths import is_absent
@@ -74,7 +74,7 @@ def test_no_golden_file_has_the_name_of_a_member(golden, failing, number):
     with pytest.raises(CnnopsError, match=reason):
         golden_writer("gold.npz:a", np.array([4]))
     with pytest.raises(CnnopsError, match=reason):
-        places(["gold.npz:a"], "out/")
+        output_paths(["gold.npz:a"], "out/")
 
 
 def test_what_no_file_can_be_called_is_absent(golden):
@@ -194,7 +194,7 @@ def test_an_array_is_the_same_under_both_its_names(golden, golden_text, source):
 
 
 def test_a_member_gives_its_result_one_suffix():
-    assert places(["w.npz:a", "w.npz:b.npy"], "out/") == ["out/a.npy", "out/b.npy"]
+    assert output_paths(["w.npz:a", "w.npz:b.npy"], "out/") == ["out/a.npy", "out/b.npy"]
 
 
 KNOWN = ("weight", "bias")

@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
-from cnnops_cli.commands.delivery import Delivery
+from cnnops_cli.commands.outcome import Outcome
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer, bytes_writer
 
@@ -36,7 +36,7 @@ def sizes_in_words(value: Any) -> str:
     return str(value)
 
 
-def stdout_view(delivery: Delivery, settings: Settings) -> Writer:
+def stdout_view(outcome: Outcome, settings: Settings) -> Writer:
     """Return how standard output is written as a view: coloured and named in full on a terminal."""
     from cnnops_cli.views.files import in_ascii, plain_text
     from cnnops_cli.views.heat import HALF
@@ -46,7 +46,7 @@ def stdout_view(delivery: Delivery, settings: Settings) -> Writer:
     # Shades alone have a likeness in ASCII.
     has_blocks = HALF.encode(encoding, "ignore") != b""
     terminal = Terminal.of(sys.stdout, color=has_blocks and not settings.no_color)
-    lines = _view_of(delivery, settings).lines(terminal, delivery.stdout_note)
+    lines = _view_of(outcome, settings).lines(terminal, outcome.stdout_note)
     text = plain_text(lines)
     if terminal.color:
         # Rich takes longer to import than a small convolution to run.
@@ -59,24 +59,24 @@ def stdout_view(delivery: Delivery, settings: Settings) -> Writer:
         return bytes_writer(in_ascii(text).encode(encoding, errors="replace"))
 
 
-def file_view(delivery: Delivery, settings: Settings, suffix: str) -> Writer:
+def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
     """Return how a view is written to a file, by its suffix; the same wherever it is called."""
     from cnnops_cli.views.files import html, plain_text, svg
     from cnnops_cli.views.terminal import Terminal
 
     write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
     terminal = Terminal.of_file(color=write is not plain_text)
-    return bytes_writer(write(_view_of(delivery, settings).lines(terminal, delivery.note)).encode())
+    return bytes_writer(write(_view_of(outcome, settings).lines(terminal, outcome.note)).encode())
 
 
-def _view_of(delivery: Delivery, settings: Settings) -> "View":
+def _view_of(outcome: Outcome, settings: Settings) -> "View":
     from cnnops_cli.views.view import View
 
     return View(
-        delivery.operator,
-        delivery.output,
-        delivery.form.planes(delivery.result),
+        outcome.operator,
+        outcome.output,
+        outcome.operation.layout.planes(outcome.result),
         settings.precision,
-        delivery.operands,
-        delivery.shape,
+        outcome.sections,
+        outcome.shape,
     )

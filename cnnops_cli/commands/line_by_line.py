@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, TextIO
 
-from cnnops_cli.commands.delivery import Delivery
-from cnnops_cli.commands.report import reason_of, report
+from cnnops_cli.commands.outcome import Outcome
+from cnnops_cli.commands.stderr import reason_of, report
 from cnnops_cli.commands.stdout import write_stdout
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
@@ -26,7 +26,7 @@ _PIECE = 1 << 16
 
 def answer_lines(
     command: str,
-    work: Callable[[dict[str, Tensor]], Delivery],
+    work: Callable[[dict[str, Tensor]], Outcome],
     settings: Settings,
     operands: dict[str, Tensor],
     reading: Reading,
@@ -57,8 +57,8 @@ def answer_lines(
         with progress_of(watched, command, "lines", _size(stdin)) as progress:
             for number, line in enumerate(_lines(stdin), 1):
                 try:
-                    delivery = work({"input": _parse(line, reading), **operands})
-                    write = json_writer(delivery.output, settings.precision)
+                    outcome = work({"input": _parse(line, reading), **operands})
+                    write = json_writer(outcome.output, settings.precision)
                 except (CnnopsError, MemoryError) as error:
                     reason = f"line {number}: {reason_of(error)}"
                     if not settings.keep_going:

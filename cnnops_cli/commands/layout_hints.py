@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnops_cli.commands.operands import Form
+from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 
@@ -15,26 +15,26 @@ _MOST_COLOURS = 4
 """Channels that the last axis of a picture has at most."""
 
 
-def of_input(form: Form, array: Array, check: Callable[[Shape], Any]) -> str:
+def of_input(layout: InputLayout, array: Array, check: Callable[[Shape], Any]) -> str:
     """Return where INPUT has its channels, if the call would do with them there.
 
     Parameters
     ----------
-    form : Form
+    layout : InputLayout
     array : numpy.ndarray
         INPUT as the operator takes it.
     check : callable
         Refuses a shape of it that does not fit.
     """
-    other = form.in_the_other_layout()
-    moved = other.to_operator(form.from_operator(array)).shape
-    if form.lead < 0 or moved == array.shape or _fits(check, array.shape):
+    other = layout.in_the_other_layout()
+    moved = other.to_operator(layout.from_operator(array)).shape
+    if layout.lead < 0 or moved == array.shape or _fits(check, array.shape):
         return ""
     if not _fits(check, moved):
         return ""
     if other.layout == "channels-last":
-        return f"its last axis is {moved[form.lead]}: --layout channels-last"
-    return f"its axis {form.lead} is {moved[form.lead]}: leave --layout channels-last out"
+        return f"its last axis is {moved[layout.lead]}: --layout channels-last"
+    return f"its axis {layout.lead} is {moved[layout.lead]}: leave --layout channels-last out"
 
 
 def of_picture(shape: Shape, lead: int) -> None:

@@ -1,4 +1,4 @@
-"""A fresh layer in place of a kernel that was given."""
+"""A new layer in place of a kernel that was given."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from cnnops_cli.parsers import dims_of
 from cnnops_cli.tensors.tensor import Tensor, convert
 
 
-class FreshLayer(NamedTuple):
+class NewLayer(NamedTuple):
     """What --out-channels, --kernel-size, --seed and --no-bias ask for."""
 
     out_channels: int
@@ -44,7 +44,7 @@ class FreshLayer(NamedTuple):
                 f"groups must divide the {channels} channels of {INPUT}; {groups} does not"
             )
         if channels == 0:
-            raise CnnopsError(f"{INPUT} has no channels, so a fresh layer has no weights")
+            raise CnnopsError(f"{INPUT} has no channels, so a new layer has no weights")
         size = per_axis(self.kernel_size, dims, "--kernel-size", minimum=1)
         shape = (self.out_channels, channels // groups, *size)
         check_fits(shape)
@@ -66,7 +66,7 @@ class FreshLayer(NamedTuple):
         }
 
 
-def fresh_layer(
+def new_layer(
     kernel: str | None,
     bias: str | None,
     dtype: str | None,
@@ -76,12 +76,12 @@ def fresh_layer(
     seed: int | None,
     no_bias: bool,
     inputs: Sequence[str],
-) -> FreshLayer | None:
+) -> NewLayer | None:
     """Check that either a kernel is given or a layer is described, and which.
 
     Returns
     -------
-    FreshLayer or None
+    NewLayer or None
         None where there is a kernel.
 
     Raises
@@ -100,15 +100,15 @@ def fresh_layer(
         if given:
             check_is_tensor(kernel, "--kernel")
             raise CnnopsError(
-                f"{given[0]} describes a fresh layer, but --kernel names one; leave one out"
+                f"{given[0]} describes a new layer, but --kernel names one; leave one out"
             )
         return None
     if bias is not None:
         raise CnnopsError(
-            "--bias goes with --kernel; a fresh layer draws its own, or none (--no-bias)"
+            "--bias goes with --kernel; a new layer draws its own, or none (--no-bias)"
         )
     if dtype is not None and not dtype.startswith("float"):
-        raise CnnopsError(f"a fresh layer has fractions, which --dtype {dtype} would cut off")
+        raise CnnopsError(f"a new layer has fractions, which --dtype {dtype} would cut off")
     if out_channels is None or kernel_size is None:
         from cnnops_cli.commands.mistakes import meant_options
 
@@ -117,6 +117,6 @@ def fresh_layer(
             "conv needs --kernel TENSOR, or --out-channels N with --kernel-size SIZE"
             f"{f'; did you mean {meant}?' if meant else ''}"
         )
-    return FreshLayer(
+    return NewLayer(
         out_channels, kernel_size, fresh_seed() if seed is None else seed, bias=not no_bias
     )

@@ -1,14 +1,14 @@
-"""What every command does after its operator: write files, standard output and the summary."""
+"""Where an outcome goes: files, standard output and the summary."""
 
 import sys
 from pathlib import Path
 
 from cnnops_cli import signals
-from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import FORMULAS_ARE_TEXT
-from cnnops_cli.commands.report import tell
+from cnnops_cli.commands.outcome import Outcome
+from cnnops_cli.commands.result_view import file_view, stdout_view
+from cnnops_cli.commands.stderr import tell
 from cnnops_cli.commands.stdout import is_viewed, is_written, write_stdout
-from cnnops_cli.commands.view import file_view, stdout_view
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.parsers import is_picture, takes_any_format
@@ -22,8 +22,8 @@ from cnnops_cli.tensors.write import (
 )
 
 
-def deliver(delivery: Delivery, settings: Settings) -> None:
-    """Send a result where the settings say: files appear together, and after standard output.
+def write_outcome(outcome: Outcome, settings: Settings) -> None:
+    """Write an outcome where the settings say: files appear together, after standard output.
 
     Raises
     ------
@@ -32,33 +32,33 @@ def deliver(delivery: Delivery, settings: Settings) -> None:
     """
     to_file = None if settings.output == "-" else settings.output
     with StagedFiles() as staged:
-        for path, write in delivery.files.items():
+        for path, write in outcome.files.items():
             staged.add(path, write)
         if settings.view is not None:
-            staged.add(settings.view, file_view(delivery, settings, Path(settings.view).suffix))
+            staged.add(settings.view, file_view(outcome, settings, Path(settings.view).suffix))
         if to_file is not None:
-            staged.add(to_file, _file_writer(to_file, delivery, settings))
-        for path, write in delivery.durable_files.items():
+            staged.add(to_file, _file_writer(to_file, outcome, settings))
+        for path, write in outcome.durable_files.items():
             staged.add(path, write, durable=True)
         closed_pipe = None
         if is_written(settings):
             try:
-                write_stdout(_stdout_writer(delivery, settings))
+                write_stdout(_stdout_writer(outcome, settings))
             except BrokenPipeError as error:
                 closed_pipe = error
-        _put_in_place(staged)
+        move_into_place(staged)
     if closed_pipe is not None:
         raise closed_pipe
     if to_file and wants_summary(settings):
         from cnnops_cli.views.summary import summarise
 
-        told = [delivery.shape]
-        if not delivery.is_formulas:
-            told = summarise(delivery.output, settings.precision, shape=delivery.shape)
-        tell("  ".join(filter(None, [to_file, *told, delivery.terminal_note])))
+        told = [outcome.shape]
+        if not outcome.is_formulas:
+            told = summarise(outcome.output, settings.precision, shape=outcome.shape)
+        tell("  ".join(filter(None, [to_file, *told, outcome.terminal_note])))
 
 
-def _put_in_place(staged: StagedFiles) -> None:
+def move_into_place(staged: StagedFiles) -> None:
     """Move the files; signals wait from the first move on, but for a device or pipe that blocks."""
     signals.hold()
     staged.move()
@@ -75,39 +75,37 @@ def wants_summary(settings: Settings) -> bool:
     return not settings.quiet and sys.stderr is not None and sys.stderr.isatty()
 
 
-def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
+def _file_writer(path: str, outcome: Outcome, settings: Settings) -> Writer:
     """Return how the result's file is written, by its suffix."""
-    if delivery.is_formulas and not (path.endswith(".json") or takes_any_format(path)):
+    if outcome.is_formulas and not (path.endswith(".json") or takes_any_format(path)):
         raise CnnopsError(f"{FORMULAS_ARE_TEXT}, not to {path}")
     if takes_any_format(path):
-        return _device_writer(delivery, settings)
+        return _device_writer(outcome, settings)
     if not is_picture(path):
-        return array_writer(path, "output", delivery.output, settings.precision)
+        return array_writer(path, "output", outcome.output, settings.precision)
     from cnnops_cli.tensors.pictures import encode_picture
 
-    picture = encode_picture(
-        path, delivery.output, layout=settings.layout, stretch=settings.stretch
-    )
+    picture = encode_picture(path, outcome.output, layout=settings.layout, stretch=settings.stretch)
     return bytes_writer(picture)
 
 
-def _device_writer(delivery: Delivery, settings: Settings) -> Writer:
+def _device_writer(outcome: Outcome, settings: Settings) -> Writer:
     """Return how the result is written where --format decides, and JSON is the usual."""
     if settings.format == "npy":
-        return npy_writer(delivery.output)
-    if settings.format == "table" and not delivery.is_formulas:
-        return file_view(delivery, settings, ".txt")
-    return json_writer(delivery.output, settings.precision)
+        return npy_writer(outcome.output)
+    if settings.format == "table" and not outcome.is_formulas:
+        return file_view(outcome, settings, ".txt")
+    return json_writer(outcome.output, settings.precision)
 
 
-def _stdout_writer(delivery: Delivery, settings: Settings) -> Writer:
+def _stdout_writer(outcome: Outcome, settings: Settings) -> Writer:
     """Return how standard output is written."""
-    if delivery.cells or delivery.estimate or (delivery.is_formulas and is_viewed(settings)):
+    if outcome.cells or outcome.estimate or (outcome.is_formulas and is_viewed(settings)):
         from cnnops_cli.commands.explained import report_writer
 
-        return report_writer(delivery, settings)
+        return report_writer(outcome, settings)
     if is_viewed(settings):
-        return stdout_view(delivery, settings)
+        return stdout_view(outcome, settings)
     if settings.format == "npy":
-        return npy_writer(delivery.output)
-    return json_writer(delivery.output, settings.precision)
+        return npy_writer(outcome.output)
+    return json_writer(outcome.output, settings.precision)

@@ -1,9 +1,9 @@
 """Which settings go together, and with how many inputs: others are refused before any work."""
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
+from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.stdout import is_viewed, is_written
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
@@ -22,30 +22,13 @@ _OF_ONE_RESULT = ("view", "explain", "dry_run", "expect")
 _MOST_SHOWN = 40
 
 
-def settle(
-    settings: Settings,
-    inputs: list[str] | None,
-    *read: str | None,
-    with_input: bool = False,
-    **files: str | None,
-) -> Settings:
-    """Refuse what does not go together, and tell where the results go.
-
-    Parameters
-    ----------
-    settings : Settings
-    inputs : list of str, optional
-    *read : str, optional
-        What else is read, and so may not be replaced by a result.
-    with_input : bool
-        Whether the view shows the input too.
-    **files : str, optional
-        The files that the command writes beside --output, by option.
+def validate(call: Call) -> Call:
+    """Refuse what does not go together, and find where the results go.
 
     Returns
     -------
-    Settings
-        With the file of the one INPUT where its result goes to a directory.
+    Call
+        Its --output names a file where there is one INPUT, a directory where there are several.
 
     Raises
     ------
@@ -53,30 +36,29 @@ def settle(
         If two results would go to one file, or one where something is read or nowhere at all; or
         two options contradict each other, or one is for one result and there are several.
     """
-    _check_count(settings, inputs, files | {"with_input": with_input})
-    settings = _with_output(settings, inputs or [STDIN])
-    settings = _placed(settings, inputs or [STDIN], _given(read))
-    others = _given(files.values())
-    _check_pictures(settings, inputs or [STDIN])
-    _check_files(settings, others, [*(inputs or []), *_given(read)])
-    _check_stdout(settings)
-    _check_explanation(settings, others)
-    if with_input:
-        _check_with_input(settings)
-    return settings
+    _check_count(call)
+    call = call._replace(settings=_placed(_with_output(call.settings, call.texts), call))
+    _check_pictures(call.settings, call.texts)
+    _check_files(call)
+    _check_stdout(call.settings)
+    _check_explanation(call.settings, call.written)
+    if call.with_input:
+        _check_with_input(call.settings)
+    return call
 
 
-def _check_count(
-    settings: Settings, inputs: list[str] | None, of_one: dict[str, str | bool | None]
-) -> None:
-    texts = inputs or [STDIN]
+def _check_count(call: Call) -> None:
+    settings, texts = call.settings, call.texts
     if settings.lines or len(texts) > 1:
         why = "--lines has" if settings.lines else f"{len(texts)} INPUTs have"
+        of_one = {**call.files, "with_input": call.with_input}
+        if settings.lines:
+            of_one |= call.state_files
         _check_none_is_of_one(settings, of_one, why)
     elif settings.keep_going:
         raise CnnopsError("--keep-going goes with --lines, or with several INPUTs")
     if settings.lines:
-        _check_lines(settings, inputs)
+        _check_lines(settings, call.inputs)
     elif len(texts) > 1 and settings.format != "auto":
         raise CnnopsError(
             f"--format {settings.format} is for one result, but there are {len(texts)} INPUTs, "
@@ -123,28 +105,26 @@ def _with_output(settings: Settings, texts: list[str]) -> Settings:
     return settings._replace(output=directory)
 
 
-def _given(texts: Iterable[str | None]) -> list[str]:
-    return [text for text in texts if text is not None]
-
-
-def _placed(settings: Settings, texts: list[str], read: list[str]) -> Settings:
+def _placed(settings: Settings, call: Call) -> Settings:
     """Find the file's name for the one result that goes to a directory."""
     if settings.lines or not is_directory(settings.output):
         return settings
-    from cnnops_cli.commands.files import check_places, places
+    from cnnops_cli.commands.output_paths import check_output_paths, output_paths
 
-    directory = str(settings.output)
-    check_places(texts, directory, read)
-    return settings if len(texts) > 1 else settings._replace(output=places(texts, directory)[0])
+    directory, texts = str(settings.output), call.texts
+    check_output_paths(texts, directory, call.read)
+    paths = output_paths(texts, directory)
+    _check_apart([*paths, *call.written] if len(texts) > 1 else [])
+    return settings if len(texts) > 1 else settings._replace(output=paths[0])
 
 
 def _check_pictures(settings: Settings, texts: list[str]) -> None:
     """Refuse pictures where nothing writes them, and what is for pictures where there are none."""
-    outputs = _given([settings.output])
+    outputs = [settings.output] if settings.output is not None else []
     if is_directory(settings.output):
-        from cnnops_cli.commands.files import places
+        from cnnops_cli.commands.output_paths import output_paths
 
-        outputs = places(texts, outputs[0])
+        outputs = output_paths(texts, outputs[0])
     pictures = list(filter(is_picture, outputs))
     if pictures:
         from cnnops_cli.tensors.pictures import check_installed
@@ -156,15 +136,21 @@ def _check_pictures(settings: Settings, texts: list[str]) -> None:
         )
 
 
-def _check_files(settings: Settings, others: list[str], sources: list[str]) -> None:
+def _check_files(call: Call) -> None:
     """Refuse results that cannot be written, or would replace one another."""
-    named = [path for path in _given([settings.output, settings.view, *others]) if path != STDIN]
-    files = [real_path(path) for path in named]
+    settings = call.settings
+    written = [*filter(None, (settings.output, settings.view)), *call.written]
+    named = [path for path in written if path != STDIN]
     if settings.given_check_options():
-        from cnnops_cli.commands.golden import check_options
+        from cnnops_cli.commands.expectation import check_options
 
-        check_options(settings, files, sources)
-    twice = [path for path, file in zip(named, files, strict=True) if files.count(file) > 1]
+        check_options(settings, list(map(real_path, named)), [*(call.inputs or []), *call.read])
+    _check_apart(named)
+
+
+def _check_apart(paths: list[str]) -> None:
+    files = list(map(real_path, paths))
+    twice = [path for path, file in zip(paths, files, strict=True) if files.count(file) > 1]
     if twice:
         raise CnnopsError(f"two results cannot go to one file: {twice[-1]}")
 
@@ -182,21 +168,21 @@ def _check_stdout(settings: Settings) -> None:
         raise CnnopsError("--quiet shows no view, and --format table is one: leave one of them out")
 
 
-def _check_explanation(settings: Settings, others: list[str]) -> None:
+def _check_explanation(settings: Settings, written: list[str]) -> None:
     """Refuse what --explain, --at and --dry-run cannot be given with."""
     if not (settings.explain or settings.at or settings.dry_run):
         return
     if settings.at and not settings.explain:
         raise CnnopsError("--at picks cells for --explain; give both")
     if settings.explain and settings.dry_run:
-        raise CnnopsError("--dry-run computes nothing that --explain could show; leave one out")
+        raise CnnopsError("--explain needs a result and --dry-run computes none: use one of them")
     asked = "--explain" if settings.explain else "--dry-run"
     for option, value in (("--view", settings.view), ("--expect", settings.expect)):
         if value is not None:
             raise CnnopsError(f"{asked} has no result for {option}; leave one of them out")
     if settings.format == "npy":
         raise CnnopsError(f"{asked} shows text or JSON: --format table or json, not npy")
-    files = [*filter(None, [settings.output]), *others]
+    files = [*filter(None, [settings.output]), *written]
     if settings.dry_run and files:
         raise CnnopsError(f"--dry-run computes nothing that {files[0]} could hold; leave it out")
     if settings.output == STDIN:

@@ -6,10 +6,10 @@ from functools import partial
 from cnnops_cli.checks.comparison import Comparison, compare
 from cnnops_cli.checks.report import differences, verdict
 from cnnops_cli.checks.tolerance import tolerance_of
-from cnnops_cli.commands.deliver import deliver
-from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import as_batch
-from cnnops_cli.commands.report import printable, tell
+from cnnops_cli.commands.outcome import Outcome
+from cnnops_cli.commands.stderr import printable, tell
+from cnnops_cli.commands.write_outcome import write_outcome
 from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.paths import real_path
@@ -70,14 +70,14 @@ def _bare(member: str | None) -> str | None:
     return member and member.removesuffix(".npy")
 
 
-def deliver_checked(
-    delivery: Delivery, settings: Settings, expected: Tensor | None, json: str | None
+def write_checked(
+    outcome: Outcome, settings: Settings, expected: Tensor | None, json: str | None
 ) -> None:
-    """Deliver a result, and say on standard error how it stands to what was expected.
+    """Write an outcome, and say on standard error how it compares with what was expected.
 
     Parameters
     ----------
-    delivery : Delivery
+    outcome : Outcome
     settings : Settings
     expected : Tensor or None
         None where the golden file is still to be made.
@@ -89,29 +89,29 @@ def deliver_checked(
     CheckFailedError
         If the result is not equal to it, and the golden file was not to be updated.
     """
-    found = None if expected is None else _compare(delivery, settings, expected)
+    found = None if expected is None else _compare(outcome, settings, expected)
     holds = found is not None and found.equal
     if settings.update_expected and not holds:
-        path, write = golden_writer(str(settings.expect), delivery.output)
-        delivery.durable_files = {path: write} | delivery.durable_files
+        path, write = golden_writer(str(settings.expect), outcome.output)
+        outcome.durable_files = {path: write} | outcome.durable_files
     closed_pipe = None
     try:
-        deliver(delivery, settings)
+        write_outcome(outcome, settings)
     except BrokenPipeError as error:  # whoever read the result does not need the verdict less
         closed_pipe = error
     if not settings.quiet:
         name = "standard input" if settings.expect == STDIN else settings.expect
-        first, *others = _words(delivery, settings, found, _shown(str(name)))
+        first, *others = _words(outcome, settings, found, _shown(str(name)))
         if found is not None:
-            others += _likely_causes(delivery, settings, found, json)
-        tell("\n  ".join([f"cnnops {delivery.operator}: {first}", *others]))
+            others += _likely_causes(outcome, settings, found, json)
+        tell("\n  ".join([f"cnnops {outcome.operator}: {first}", *others]))
     if not holds and not settings.update_expected:
         raise CheckFailedError
     if closed_pipe is not None:
         raise closed_pipe
 
 
-def _compare(delivery: Delivery, settings: Settings, expected: Tensor) -> Comparison:
+def _compare(outcome: Outcome, settings: Settings, expected: Tensor) -> Comparison:
     tolerance = partial(
         tolerance_of,
         rtol=settings.rtol,
@@ -119,17 +119,15 @@ def _compare(delivery: Delivery, settings: Settings, expected: Tensor) -> Compar
         ulp=settings.ulp,
         equal_nan=settings.update_expected or bool(settings.equal_nan),
     )
-    result = delivery.output
+    result = outcome.output
     if expected.picture and result.ndim > expected.array.ndim:  # it was written of a batch of one
         expected = as_batch(expected)
     return compare(result, expected.array, weak=expected.weak, tolerance=tolerance)
 
 
-def _words(
-    delivery: Delivery, settings: Settings, found: Comparison | None, name: str
-) -> list[str]:
+def _words(outcome: Outcome, settings: Settings, found: Comparison | None, name: str) -> list[str]:
     if found is None:
-        return [f"{name} created: {delivery.output.shape} {delivery.output.dtype}"]
+        return [f"{name} created: {outcome.output.shape} {outcome.output.dtype}"]
     if not settings.update_expected:
         return [verdict(found, name), *differences(found)]
     if found.equal:
@@ -138,12 +136,12 @@ def _words(
 
 
 def _likely_causes(
-    delivery: Delivery, settings: Settings, found: Comparison, json: str | None
+    outcome: Outcome, settings: Settings, found: Comparison, json: str | None
 ) -> list[str]:
     """Say where another shape or dtype is likely to come from."""
     (shape, expected), (dtype, wanted) = found.shapes, found.dtypes
-    other = delivery.form.in_the_other_layout()
-    if shape != expected and other.from_operator(delivery.result).shape == expected:
+    other = outcome.operation.layout.in_the_other_layout()
+    if shape != expected and other.from_operator(outcome.result).shape == expected:
         return [f"the expected shape is that of --layout {other.layout}"]
     if shape == expected and dtype != wanted and json is not None and settings.dtype is None:
         remedy = "-f npy before the pipe" if json == STDIN else f"--dtype {wanted} sets it"

@@ -1,0 +1,110 @@
+"""Where INPUT and the result have their channels."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.errors import INPUT, CnnopsError
+from cnnops_cli.words import LAYOUTS
+
+
+class InputLayout(NamedTuple):
+    """Which axes INPUT has, and where its channels are.
+
+    Attributes
+    ----------
+    lead : int
+        Axes before the channels in channels-first order: 1 for (N, C, ...), 0 for (C, ...), and -1
+        where there is no channel axis.
+    layout : str
+    named : bool
+        Whether these are the axes in any case; dropout takes others too.
+    """
+
+    lead: int
+    layout: str
+    named: bool = True
+
+    @classmethod
+    def spatial(cls, shape: tuple[int, ...], dims: int, layout: str) -> "InputLayout":
+        """Return the form of a tensor with `dims` spatial axes by its shape.
+
+        Raises
+        ------
+        CnnopsError
+            If the rank is none of the three.
+        """
+        if len(shape) - dims not in (0, 1, 2):
+            raise CnnopsError(
+                f"{INPUT} has rank {len(shape)}, but a {dims}-D kernel takes rank {dims} to "
+                f"{dims + 2}: (*spatial), (C, *spatial) or (N, C, *spatial)"
+            )
+        return cls(len(shape) - dims - 1, layout)
+
+    def in_the_other_layout(self) -> "InputLayout":
+        """Return the form of INPUT if its channels were at the other place."""
+        return self._replace(layout=next(word for word in LAYOUTS if word != self.layout))
+
+    def to_operator(self, array: Array) -> Array:
+        """Bring INPUT to (C, ...) or (N, C, ...), as operators take it."""
+        if self.lead < 0:
+            return array[np.newaxis]
+        return np.moveaxis(array, -1, self.lead) if self._moves(array) else array
+
+    def from_operator(self, array: Array) -> Array:
+        """Bring a result to the user's layout."""
+        planes = self.planes(array)
+        moves = planes.ndim == array.ndim and self._moves(array)
+        return np.moveaxis(planes, max(self.lead, 0), -1) if moves else planes
+
+    def planes(self, array: Array) -> Array:
+        """Drop the one channel of a result, where INPUT has no channel axis."""
+        return array.squeeze(0) if self.lead < 0 and len(array) == 1 else array
+
+    def shape_in_words(self, array: Array) -> str:
+        """Write the shape that the user has of an operator's array, with the names of its axes.
+
+        Examples
+        --------
+        >>> InputLayout(0, "channels-last").shape_in_words(np.zeros((3, 32, 16)))
+        '(H 32, W 16, C 3)'
+        >>> InputLayout(-1, "channels-first").shape_in_words(np.zeros((1, 8)))
+        '(W 8)'
+        """
+        from cnnops_cli.ops.geometry import AXES
+
+        shape = self.from_operator(array).shape
+        channels = max(self.lead, 0)
+        dims = array.ndim - channels - 1
+        if not self.named or not 0 <= dims <= len(AXES):
+            return str(shape)
+        names = [*"NC"[1 - channels :], *AXES.get(dims, ())]
+        if len(shape) < array.ndim:
+            del names[0]
+        elif self._moves(array):
+            names.append(names.pop(channels))
+        return f"({', '.join(map('{} {}'.format, names, shape))})"
+
+    def place_of_input(self, place: tuple[int, ...]) -> tuple[int, ...]:
+        """Return where the user has a cell of the operator's input."""
+        if self.lead < 0:
+            return place[1:]
+        if not self._moves_rank(len(place)):
+            return place
+        return (*place[: self.lead], *place[self.lead + 1 :], place[self.lead])
+
+    def place_in_result(self, place: tuple[int, ...], result: Array) -> tuple[int, ...]:
+        """Return where the operator has a cell of the user's result."""
+        if len(place) < result.ndim:  # the one channel that was dropped
+            return (0, *place)
+        axis = max(self.lead, 0)
+        if not self._moves_rank(len(place)):
+            return place
+        return (*place[:axis], place[-1], *place[axis:-1])
+
+    def _moves(self, array: Array) -> bool:
+        return self._moves_rank(array.ndim)
+
+    def _moves_rank(self, rank: int) -> bool:
+        return self.layout == "channels-last" and rank > max(self.lead, 0) + 1

@@ -1,0 +1,100 @@
+"""What a command can do with one INPUT; the runner picks what the call asks for."""
+
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from cnnops_cli.commands.input_layout import InputLayout
+from cnnops_cli.dtypes import Array
+from cnnops_cli.tensors.tensor import Tensor, unify
+
+if TYPE_CHECKING:
+    from cnnops_cli.explain.cells import Cells
+    from cnnops_cli.explain.estimate import Estimate
+    from cnnops_cli.explain.letters import Formulas
+    from cnnops_cli.tensors.write import Writer
+    from cnnops_cli.views.sections import Section
+
+
+class Given(NamedTuple):
+    """What an operation is made of, besides the command's own options.
+
+    Attributes
+    ----------
+    tensors : dict of str to Tensor
+        By argument, ``input`` among them.
+    dtype : str or None
+        What --dtype says.
+    layout : str
+        Where INPUT has its channels.
+    headers : bool
+        Whether only shapes and dtypes are known, and the values stand in for others.
+    writes : collection of str
+        The options that name a file to write.
+    """
+
+    tensors: dict[str, Tensor]
+    dtype: str | None
+    layout: str
+    headers: bool
+    writes: frozenset[str]
+
+    def arrays(self, tensors: dict[str, Tensor] | None = None) -> dict[str, Array]:
+        """Return the tensors, or others in their place, as arrays of the dtypes asked for."""
+        return unify(self.tensors if tensors is None else tensors, self.dtype)
+
+
+class Operation:
+    """An operator with its options and its operands.
+
+    A command derives its own from this class, and defines what it offers. What it does not define
+    is refused by name where a call asks for it.
+
+    Attributes
+    ----------
+    name : str
+        The command's.
+    layout : InputLayout
+        The axes of INPUT and of the result.
+    note : str
+        What the view and the summary say next to the result, such as a seed that was drawn.
+    aside : str
+        What only a terminal is told, such as the algorithm: the view is compared byte by byte
+        elsewhere, and a faster way to the same numbers is no change.
+    """
+
+    name: ClassVar[str]
+    layout: InputLayout
+    note = ""
+    aside = ""
+
+    def result(self) -> Array:
+        """Compute the result, channels first."""
+        raise NotImplementedError
+
+    def explained(self) -> "tuple[Array, Cells]":
+        """Compute the result, and what explains its elements (--explain)."""
+        raise NotImplementedError
+
+    def estimate(self) -> "Estimate":
+        """Return what the call would take (--dry-run); only headers may have been read."""
+        raise NotImplementedError
+
+    def formulas(self, precision: int | None) -> "Formulas":
+        """Return the result where letters stand for numbers."""
+        raise NotImplementedError
+
+    def writer(self, option: str, path: str) -> "Writer":
+        """Return what writes the file that an option of the command names, after the result."""
+        raise NotImplementedError
+
+    def sections(self) -> "list[Section]":
+        """Return what the view shows before the result (--with-input)."""
+        raise NotImplementedError
+
+    def likely_cause(self) -> str:
+        """Return what may have been meant where the operator refuses its operands."""
+        return ""
+
+    @classmethod
+    def offers(cls, method: str) -> bool:
+        """Return whether the command defines a method of this class."""
+        return getattr(cls, method) is not getattr(Operation, method)

@@ -1,0 +1,58 @@
+"""Where results go that are written to a directory: each under its INPUT's name."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.parsers import is_picture
+from cnnops_cli.tensors.read import STDIN, is_inline, split_member
+from cnnops_cli.words import SUFFIXES
+
+
+def output_paths(inputs: Sequence[str], directory: str) -> list[str]:
+    """Return where each input's result goes; an input without a name is refused.
+
+    Examples
+    --------
+    >>> output_paths(["a/x.json", "w.npz:conv1.weight", "photo.raw"], "out/")
+    ['out/x.json', 'out/conv1.weight.npy', 'out/photo.raw.npy']
+    """
+    return [os.path.join(directory, _name(text, directory)) for text in inputs]
+
+
+def _name(text: str, directory: str) -> str:
+    if text in ("", STDIN) or is_inline(text):
+        what = {"": "is empty", STDIN: "is standard input"}.get(text, "is JSON text")
+        raise CnnopsError(
+            f"INPUT {what}, which has no name for a result in {directory}; name a file instead"
+        )
+    path, member = split_member(text)
+    name = Path(path if member is None else member.removesuffix(".npy")).name or Path(path).stem
+    is_kept = Path(name).suffix in SUFFIXES or is_picture(name)
+    return name if member is None and is_kept else f"{name}.npy"
+
+
+def check_output_paths(inputs: Sequence[str], directory: str, read: Sequence[str]) -> None:
+    """Refuse results that would replace each other, or what is read: INPUTs and others."""
+    taken: dict[str, str] = {}
+    sources = {_identity(split_member(text)[0]): text for text in (*inputs, *read)}
+    for text, place in zip(inputs, output_paths(inputs, directory), strict=True):
+        if place in taken:
+            raise CnnopsError(f"{taken[place]} and {text} would both be written to {place}")
+        taken[place] = text
+        identity = _identity(place)
+        if identity is not None and identity in sources:
+            raise CnnopsError(
+                f"the result of {text} would replace {sources[identity]}, which is read; "
+                "name another directory"
+            )
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from others, whatever it is called; None where there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
