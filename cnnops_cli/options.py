@@ -71,6 +71,15 @@ WithInput = Annotated[
 ]
 
 
+Relu = Annotated[
+    bool,
+    shared_option(
+        "--relu",
+        help="max(0, x) of the result, before it is written, shown or compared. NaN stays NaN.",
+    ),
+]
+
+
 class Settings(NamedTuple):
     """The options that every command has."""
 

@@ -171,6 +171,7 @@ def conv(
         ),
     ] = False,
     with_input: options.WithInput = False,
+    relu: options.Relu = False,
     inputs: options.Inputs = None,
     *,
     settings: Settings,
@@ -205,6 +206,7 @@ def conv(
             tensors={"kernel": kernel, "bias": bias},
             files={"save_kernel": save_kernel},
             with_input=with_input,
+            relu=relu,
         )
     )
     if depthwise and groups is not None:

@@ -92,6 +92,7 @@ def maxpool(
         ),
     ] = None,
     with_input: options.WithInput = False,
+    relu: options.Relu = False,
     inputs: options.Inputs = None,
     *,
     settings: Settings,
@@ -109,7 +110,9 @@ def maxpool(
     """
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")
-    call = validate(Call(settings, inputs, files={"indices": indices}, with_input=with_input))
+    call = validate(
+        Call(settings, inputs, files={"indices": indices}, with_input=with_input, relu=relu)
+    )
     dims_of_window = parsers.dims_of("--kernel", kernel_size) if dims is None else dims
     run(
         MaxPooling,

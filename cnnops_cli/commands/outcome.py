@@ -113,6 +113,11 @@ def work_out(
             result, cells = operation.explained()
         else:
             result, cells = operation.result(), None
+        if call.relu:
+            from cnnops_cli.ops.relu import relu
+
+            result = result if cells is None else result.copy()
+            relu(result)
     outcome = Outcome(operation, result)
     outcome.cells = cells
     outcome.files = {path: operation.writer(option, path) for option, path in files.items()}
