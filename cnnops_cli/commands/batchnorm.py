@@ -112,8 +112,8 @@ def batchnorm(
             "--save-state",
             metavar="FILE",
             parser=parsers.parse_named_arrays_file,
-            help="Write all of these after the batch. FILE is .npz or .json. It may be the file that "
-            "--state names; where that is missing, --train begins with mean 0 and variance 1. "
+            help="Write all of these after the batch. FILE is .npz or .json. It may be the file "
+            "that --state names; where that is missing, --train begins with mean 0 and variance 1. "
             "Several INPUTs are batches in that order, and FILE is written after the last, if none "
             "failed.",
         ),
