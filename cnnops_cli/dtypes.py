@@ -16,6 +16,9 @@ TWICE_ROUNDED = np.float32(7.0385307e-26)
 tests/benchmarks/float_text.py tries them all."""
 SHORTEST, READS_BACK = b"7.038531e-26", b"7.0385307e-26"
 
+EXACT_BELOW = ((2**24, "float32"), (2**53, "float64"), (2**63, "int64"))
+"""The bounds below which sums of integers are exact in a dtype, the fastest first."""
+
 _KINDS = {"O": "object", "S": "bytes", "U": "string", "T": "string"}
 
 
@@ -120,9 +123,28 @@ def floating_dtype(*arrays: Array) -> np.dtype[Any]:
     return dtype if dtype.kind == "f" else np.dtype(np.float64)
 
 
-def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return what to compute a floating result in: float16 is rounded once, from float32."""
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
+def working_dtype(dtype: np.dtype[Any], largest_sum: int | None = None) -> np.dtype[Any]:
+    """Return what a result of a dtype is computed in.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        float16 is computed in float32 and rounded once, any other dtype in itself.
+    largest_sum : int, optional
+        No sum of integers, nor a part of one, is larger in size. Integers are then computed in the
+        fastest dtype that is exact up to there; object stands for Python's integers.
+
+    Examples
+    --------
+    >>> working_dtype(np.dtype(np.float16)), working_dtype(np.dtype(np.int64), largest_sum=6521)
+    (dtype('float32'), dtype('float32'))
+    """
+    if dtype.kind == "f" or largest_sum is None:
+        return np.dtype(np.float32) if dtype == np.float16 else dtype
+    for limit, work in EXACT_BELOW:
+        if largest_sum < limit:
+            return np.dtype(work)
+    return np.dtype(object)
 
 
 def shortest_text(number: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnops_cli.dtypes import Array, common_dtype, working_dtype
+from cnnops_cli.dtypes import EXACT_BELOW, Array, common_dtype, working_dtype
 from cnnops_cli.errors import naming_operands
 from cnnops_cli.explain.estimate import Estimate, lengths_of
 from cnnops_cli.ops import dropout, maxpool
@@ -21,7 +21,7 @@ from cnnops_cli.ops.convolution.costs import (
 )
 from cnnops_cli.ops.convolution.layer import Layer
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
-from cnnops_cli.ops.exact import EXACT_UP_TO, dtype_for_sums, largest_sum
+from cnnops_cli.ops.exact_sums import largest_sum
 from cnnops_cli.ops.geometry import Size
 from cnnops_cli.ops.parallel import WORKING_BYTES
 
@@ -85,14 +85,14 @@ def _dtypes_for_sums(
 ) -> list[np.dtype[Any]]:
     """What integers may be computed in; one where their values are known."""
     if not headers:
-        return [dtype_for_sums(largest_sum(input, weight, bias))]
+        return [working_dtype(np.dtype(np.int64), largest_sum(input, weight, bias))]
     factors = [
         max(np.iinfo(array.dtype).max, -np.iinfo(array.dtype).min) for array in (input, weight)
     ]
     bound = math.prod(factors) * math.prod(weight.shape[1:])
     bound += 0 if bias is None else int(np.iinfo(bias.dtype).max)
-    dtypes = [np.dtype(name) for _, name in EXACT_UP_TO] + [np.dtype(object)]
-    return dtypes[: dtypes.index(dtype_for_sums(bound)) + 1]
+    limits = [0, *(limit for limit, _ in EXACT_BELOW)]
+    return [working_dtype(np.dtype(np.int64), limit) for limit in limits if limit <= bound]
 
 
 def _on_many_threads(parts: int, bytes_of_a_part: int) -> int:

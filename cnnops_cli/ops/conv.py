@@ -15,7 +15,7 @@ from cnnops_cli.ops.convolution.layer import Layer, whole
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
-from cnnops_cli.ops.exact import exact_integers
+from cnnops_cli.ops.exact_sums import as_int64, largest_sum
 from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows, remembered
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.words import PADDING_MODES, check_word
@@ -125,24 +125,19 @@ def convolve(
         padding_mode=padding_mode,
     )
     batch = image if image.ndim == kernel.ndim else image[np.newaxis]
-    filters = len(kernel) // groups
-    algorithm = ""
-
-    def compute(work: np.dtype[Any], kept: np.dtype[Any]) -> Array:
-        nonlocal algorithm
-        layer = Layer(len(batch), groups, kernel.shape[1], filters, windows, work)
-        plan = plan_convolution(layer)
-        algorithm = plan.algorithm
-        return _compute(
-            layer, plan, Source(batch, windows, padding_mode, work), kernel, offset, kept
-        )
-
     dtype = common_dtype(*operands)
     if dtype.kind == "f":
-        result = compute(working_dtype(dtype), dtype)
+        work, kept = working_dtype(dtype), dtype
     else:
-        result = exact_integers(batch, kernel, offset, compute)
-    return result if image.ndim == kernel.ndim else result[0], algorithm
+        work = working_dtype(dtype, largest_sum(image, kernel, offset))
+        kept = work if work.hasobject else np.dtype(np.int64)
+    layer = Layer(len(batch), groups, kernel.shape[1], len(kernel) // groups, windows, work)
+    plan = plan_convolution(layer)
+    source = Source(batch, windows, padding_mode, work)
+    result = _compute(layer, plan, source, kernel, offset, kept)
+    if kept.hasobject:
+        result = as_int64(result)
+    return result if image.ndim == kernel.ndim else result[0], plan.algorithm
 
 
 def place_windows(

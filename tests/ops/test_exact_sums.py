@@ -7,8 +7,9 @@ import pytest
 from comparing import assert_identical
 
 from cnnops_cli import conv
+from cnnops_cli.dtypes import working_dtype
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.ops.exact import dtype_for_sums, largest_sum
+from cnnops_cli.ops.exact_sums import largest_sum
 
 SIGNED = ["int8", "int16", "int32", "int64"]
 UNSIGNED = ["uint8", "uint16", "uint32", "uint64"]
@@ -24,8 +25,17 @@ def added(first, second):
     [(2**24, "float32", "float64"), (2**53, "float64", "int64"), (2**63, "int64", "object")],
 )
 def test_what_adds_sums_up_to_each_limit(limit, below, above):
-    assert dtype_for_sums(limit - 1) == np.dtype(below)
-    assert dtype_for_sums(limit) == np.dtype(above)
+    for dtype in (*SIGNED, *UNSIGNED):
+        assert working_dtype(np.dtype(dtype), limit - 1) == np.dtype(below)
+        assert working_dtype(np.dtype(dtype), limit) == np.dtype(above)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "uint64"])
+def test_a_bound_is_asked_of_integers_alone(dtype):
+    expected = np.dtype("float32" if dtype == "float16" else dtype)
+    assert working_dtype(np.dtype(dtype)) == expected
+    if expected.kind == "f":
+        assert working_dtype(np.dtype(dtype), 2**63) == expected
 
 
 @pytest.mark.parametrize("limit", [2**24, 2**53, 2**63 - 2])
