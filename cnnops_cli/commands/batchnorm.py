@@ -14,9 +14,11 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
 from cnnops_cli.options import Settings
 from cnnops_cli.paths import real_path, status_of
+from cnnops_cli.tensors.formats import named_suffixes
 from cnnops_cli.tensors.read import read_named
 from cnnops_cli.tensors.tensor import Tensor, convert, unify
 from cnnops_cli.tensors.write import named_writer
+from cnnops_cli.words import series
 
 _COUNT = "num_batches_tracked"
 _MOST_BATCHES = 2**63 - 1
@@ -105,8 +107,9 @@ def batchnorm(
             "--save-state",
             metavar="FILE",
             parser=parsers.parse_named_arrays_file,
-            help="Write all of these after the batch. FILE is .npz or .json; may be the file that "
-            "--state names, which --train begins with mean 0 and variance 1 where it is missing.",
+            help=f"Write all of these after the batch. FILE is {series(named_suffixes())}; may be "
+            "the file that --state names, which --train begins with mean 0 and variance 1 where it "
+            "is missing.",
         ),
     ] = None,
     inputs: options.Inputs = None,

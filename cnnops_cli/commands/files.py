@@ -13,11 +13,10 @@ from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.parallel import watched_by
 from cnnops_cli.options import Settings
-from cnnops_cli.parsers import is_picture
-from cnnops_cli.tensors.read import STDIN, Reading, is_inline, split_member
+from cnnops_cli.tensors.formats import NPY, Reading, format_of_name
+from cnnops_cli.tensors.read import STDIN, is_inline, split_member
 from cnnops_cli.tensors.staged_files import made_directory
 from cnnops_cli.tensors.tensor import Tensor
-from cnnops_cli.words import SUFFIXES
 
 
 def places(inputs: Sequence[str], directory: str) -> list[str]:
@@ -44,8 +43,8 @@ def _name(text: str, directory: str) -> str:
         )
     path, member = split_member(text)
     name = Path(path if member is None else member.removesuffix(".npy")).name or Path(path).stem
-    is_kept = Path(name).suffix in SUFFIXES or is_picture(name)
-    return name if member is None and is_kept else f"{name}.npy"
+    is_kept = member is None and format_of_name(name) is not None
+    return name if is_kept else f"{name}{NPY.suffixes[0]}"
 
 
 def check_places(inputs: Sequence[str], directory: str, read: Sequence[str]) -> None:

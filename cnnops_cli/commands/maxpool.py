@@ -14,10 +14,10 @@ from cnnops_cli.ops.geometry import per_axis
 from cnnops_cli.ops.maxpool import maxpool as pool
 from cnnops_cli.ops.maxpool import place_windows
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import Reading
+from cnnops_cli.tensors.formats import Reading, array_suffixes
 from cnnops_cli.tensors.tensor import Tensor, unify
 from cnnops_cli.tensors.write import array_writer
-from cnnops_cli.words import PADDING_WORDS
+from cnnops_cli.words import PADDING_WORDS, series
 
 
 def maxpool(
@@ -81,8 +81,8 @@ def maxpool(
             "--indices",
             metavar="FILE",
             parser=parsers.parse_array_file,
-            help="Write where each maximum stands to FILE. It is .npy, .npz or .json: int64, flat "
-            "in each channel's plane without padding.",
+            help=f"Write where each maximum stands to FILE. It is {series(array_suffixes())}: "
+            "int64, flat in each channel's plane without padding.",
         ),
     ] = None,
     with_input: options.WithInput = False,

@@ -10,7 +10,8 @@ from cnnops_cli.commands.delivery import Delivery
 from cnnops_cli.commands.operands import announce_terminal, check_standard_input, read_tensors
 from cnnops_cli.commands.watch import watching_tiles
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import PLAIN, STDIN, Reading
+from cnnops_cli.tensors.formats import PLAIN, Reading
+from cnnops_cli.tensors.read import STDIN
 from cnnops_cli.tensors.staged_files import made_directory
 from cnnops_cli.tensors.tensor import Tensor
 
@@ -77,7 +78,7 @@ def run(
 def _expected_text(settings: Settings) -> str | None:
     """Return which TENSOR is expected; none where the golden file is still to be made."""
     if settings.expect is not None and settings.update_expected:
-        from cnnops_cli.tensors.golden import is_there
+        from cnnops_cli.tensors.golden_files import is_there
 
         return settings.expect if is_there(settings.expect) else None
     return settings.expect
