@@ -16,7 +16,8 @@ from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.help import HelpfulCommand, WritingHelp
 from cnnops_cli.ops.blas import limit_before_numpy
 from cnnops_cli.options import with_settings
-from cnnops_cli.words import suggest
+from cnnops_cli.tensors.formats import array_formats
+from cnnops_cli.words import series, suggest
 
 OPERATORS = ("conv", "maxpool", "batchnorm", "dropout")
 
@@ -79,6 +80,17 @@ class Operators(WritingHelp, TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+_HELP = f"""Tensor operations of convolutional networks, exact about PyTorch's semantics.
+
+    cnnops conv --kernel '[[1,10],[100,1000]]' --stride 1,2 input.npy
+    cnnops maxpool --kernel 2 photo.png --output small.png
+    echo '[[1,2],[3,4]]' | cnnops conv --kernel '[[a,b],[c,d]]' --explain
+
+INPUT and every TENSOR are {series([*(row.name for row in array_formats()), "a picture"])}: a file,
+standard input, or text. The result goes to standard output, as a view on a terminal and as JSON in
+a pipe, or to a file (-o). --explain shows the arithmetic behind it, --expect checks it.
+"""
+
 app = typer.Typer(
     cls=Operators,
     rich_markup_mode=None,
@@ -92,23 +104,14 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(help=_HELP)
 def cnnops(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Tensor operations of convolutional networks, exact about PyTorch's semantics.
-
-        cnnops conv --kernel '[[1,10],[100,1000]]' --stride 1,2 input.npy
-        cnnops maxpool --kernel 2 photo.png --output small.png
-        echo '[[1,2],[3,4]]' | cnnops conv --kernel '[[a,b],[c,d]]' --explain
-
-    INPUT and every TENSOR are .npy, .npz, JSON or a picture: a file, standard input, or text. The
-    result goes to standard output, as a view on a terminal and as JSON in a pipe, or to a file
-    (-o). --explain shows the arithmetic behind it, --expect checks it.
-    """
+    """Register the options before a command."""
 
 
 def run(arguments: list[str]) -> int:

@@ -23,27 +23,10 @@ _KINDS = {"O": "object", "S": "bytes", "U": "string", "T": "string"}
 
 
 def as_array(value: npt.ArrayLike, name: str, beside: np.dtype[Any] | None = None) -> Array:
-    """Take an argument in as an array of a supported dtype, in native byte order.
+    """Take an argument in as an array of a supported dtype, in native byte order; bool as uint8.
 
-    Parameters
-    ----------
-    value : array_like
-        Numbers; bool is taken as uint8.
-    name : str
-        The argument's name, for the error.
-    beside : numpy.dtype, optional
-        The dtype of the arrays beside it; a Python number takes it where it is floating, as it
-        would in NumPy.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same array where nothing had to change.
-
-    Raises
-    ------
-    CnnopsError
-        If the dtype is not supported or the rows are ragged.
+    A Python number takes the dtype of the arrays next to it, where that is floating, as it would in
+    NumPy.
     """
     try:
         array = np.asarray(value)
@@ -97,15 +80,7 @@ def is_floating(array: Array) -> bool:
 def common_dtype(*arrays: Array) -> np.dtype[Any]:
     """Promote by category, as PyTorch does: floating arrays outweigh integer arrays of any size.
 
-    Parameters
-    ----------
-    *arrays : numpy.ndarray
-
-    Returns
-    -------
-    numpy.dtype
-        The widest floating dtype where there is one, else NumPy's promotion of the integers; int64
-        where NumPy would turn uint64 and signed integers into floats.
+    int64 where NumPy would turn uint64 and signed integers into floats.
 
     Examples
     --------
@@ -145,6 +120,19 @@ def working_dtype(dtype: np.dtype[Any], largest_sum: int | None = None) -> np.dt
         if largest_sum < limit:
             return np.dtype(work)
     return np.dtype(object)
+
+
+def fits(values: Array, converted: Array) -> Array:
+    """Return which values their conversion holds, of floating ones up to what a fraction loses."""
+    dtype = converted.dtype
+    if dtype.kind == "f":
+        return np.isfinite(converted) | ~np.isfinite(values)
+    if not is_floating(values):
+        return np.asarray(converted == values)
+    # A double holds the lower limit and the neighbour of the upper one, which are powers of two.
+    limits = np.iinfo(dtype)
+    cut = np.trunc(values.astype(np.float64))
+    return np.asarray((cut >= float(limits.min)) & (cut < float(int(limits.max) + 1)))
 
 
 def shortest_text(number: Any) -> str:

@@ -17,9 +17,21 @@ from cnnops_cli.parsers import (
     parse_tolerance,
     parse_view_file,
 )
-from cnnops_cli.words import DTYPES, FORMATS, LAYOUTS
+from cnnops_cli.tensors.formats import (
+    array_suffixes,
+    headers_in_words,
+    member_suffixes,
+    members_in_words,
+    pictures_in_words,
+)
+from cnnops_cli.words import DTYPES, FORMATS, LAYOUTS, series
 
 _SHARED = "Input and output"
+_ARRAYS, _PICTURES = array_suffixes(), pictures_in_words()
+_PICTURE_READ = f"a picture ({_PICTURES}, read as (C, H, W); needs pip install pillow)"
+_INPUT_FILE = series([*members_in_words(), _PICTURE_READ])
+_OUTPUT_FILE = series([*_ARRAYS, f"a picture ({_PICTURES})"])
+_GOLDEN_FILE = ", or ".join([", ".join(_ARRAYS), *(f"archive{s}:name" for s in member_suffixes())])
 
 Inputs = Annotated[
     list[str] | None,
@@ -27,10 +39,9 @@ Inputs = Annotated[
         metavar="[INPUT]...",
         show_default=False,
         rich_help_panel=_SHARED,
-        help="A file, JSON text, or - for standard input. - is the default. A file is .npy, "
-        "archive.npz:name, .json or a picture (.png .jpg .webp .tif .bmp, read as (C, H, W); needs "
-        "pip install pillow); JSON text is '[[1,2],[3,4]]', for example. JSON numbers take the "
-        "dtype of the array files they meet. Several files go with -o DIRECTORY/.",
+        help="A file, JSON text, or - for standard input. - is the default. A file is "
+        f"{_INPUT_FILE}; JSON text is '[[1,2],[3,4]]', for example. JSON numbers take the dtype "
+        "of the array files they meet. Several files go with -o DIRECTORY/.",
     ),
 ]
 
@@ -48,6 +59,21 @@ batch_option = in_section("Many tensors")
 geometry_option = in_section("Geometry")
 check_option = in_section("Check")
 explanation_option = in_section("Explanation")
+
+
+def choice_option(
+    name: str,
+    words: tuple[str, ...],
+    *names: str,
+    section: Callable[..., Any] = shared_option,
+    **settings: Any,
+) -> Any:
+    """Make an option that takes one of several words: its metavar, its check and its completion."""
+    subject = name.removeprefix("--").replace("-", " ")
+    settings = {"metavar": "|".join(words)} | settings
+    return section(
+        name, *names, parser=one_of(subject, words), autocompletion=completing(words), **settings
+    )
 
 
 Dilation = Annotated[
@@ -89,9 +115,8 @@ class Settings(NamedTuple):
             "--output", "-o",
             metavar="FILE|DIRECTORY/",
             parser=parse_output,
-            help="Write the result to FILE, whole or not at all. FILE is .npy, .npz, .json or "
-            "a picture (.png .jpg .webp .tif .bmp). - is standard output. Without "
-            "--format, standard output then stays empty. "
+            help=f"Write the result to FILE, whole or not at all. FILE is {_OUTPUT_FILE}. - is "
+            "standard output. Without --format, standard output then stays empty. "
             "A device, a pipe or a descriptor (/dev/fd/3) takes JSON, or what --format says. "
             "Into DIRECTORY/, which is made where it is missing, each result goes under its "
             "INPUT's name: dir/x.json to DIRECTORY/x.json, w.npz:name to name.npy; what "
@@ -100,11 +125,8 @@ class Settings(NamedTuple):
     ] = None  # fmt: skip
     format: Annotated[
         str,
-        shared_option(
-            "--format", "-f",
-            metavar="auto|table|json|npy",
-            parser=one_of("format", FORMATS),
-            autocompletion=completing(FORMATS),
+        choice_option(
+            "--format", FORMATS, "-f",
             help="table (the view), json or npy on standard output. auto, the default, is a "
             "view on a terminal and JSON elsewhere. npy to a terminal is refused.",
         ),
@@ -120,10 +142,10 @@ class Settings(NamedTuple):
     ] = None
     dtype: Annotated[
         str | None,
-        shared_option(
+        choice_option(
+            "--dtype",
+            DTYPES,
             metavar="NAME",
-            parser=one_of("dtype", DTYPES),
-            autocompletion=completing(DTYPES),
             help="Convert every tensor first: float16, float32, float64, int8 to int64, uint8 to "
             "uint64, bool (as uint8). Fractions are cut off towards zero; a value that does not "
             "fit is an error.",
@@ -131,10 +153,9 @@ class Settings(NamedTuple):
     ] = None
     layout: Annotated[
         str,
-        shared_option(
-            metavar="channels-first|channels-last",
-            parser=one_of("layout", LAYOUTS),
-            autocompletion=completing(LAYOUTS),
+        choice_option(
+            "--layout",
+            LAYOUTS,
             help="Where INPUT and the result have their channels: (N, C, *spatial), the default, "
             "or (N, *spatial, C). Kernels stay (O, I/groups, *spatial).",
         ),
@@ -234,9 +255,9 @@ class Settings(NamedTuple):
         bool,
         check_option(
             "--update-expected",
-            help="Where the result is not equal, write it to the FILE that --expect names (.npy, "
-            ".npz, .json, or archive.npz:name, whose other arrays stay), whole or not at all, "
-            "and say what changed; exit status 0. NaN counts as equal to NaN here.",
+            help="Where the result is not equal, write it to the FILE that --expect names "
+            f"({_GOLDEN_FILE}, whose other arrays stay), whole or not at all, and say what "
+            "changed; exit status 0. NaN counts as equal to NaN here.",
         ),
     ] = False
 
@@ -284,7 +305,7 @@ class Settings(NamedTuple):
         explanation_option(
             "--dry-run",
             help="Compute nothing; show the result's shape and how it follows, the algorithm, the "
-            "multiply-adds and the memory. Of .npy, .npz and pictures, only the headers are read. "
+            f"multiply-adds and the memory. Of {headers_in_words()}, only the headers are read. "
             "For one INPUT, without options that write a file.",
         ),
     ] = False  # fmt: skip

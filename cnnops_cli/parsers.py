@@ -16,18 +16,15 @@ import typer
 from cnnops_cli import paths
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.paths import descriptor_of, is_device, status_of, system_reason
-from cnnops_cli.words import (
-    PADDING_WORDS,
-    PICTURE_SUFFIXES,
-    SUFFIXES,
-    VIEW_SUFFIXES,
-    check_word,
-    suggest,
+from cnnops_cli.tensors.formats import (
+    array_suffixes,
+    is_picture,
+    named_suffixes,
+    output_suffixes,
 )
+from cnnops_cli.words import PADDING_WORDS, VIEW_SUFFIXES, check_word, suggest
 
 Value = TypeVar("Value")
-
-OUTPUT_SUFFIXES = SUFFIXES + PICTURE_SUFFIXES
 
 _SEPARATORS = ("/", os.sep)
 
@@ -35,7 +32,7 @@ _INTEGER = re.compile(r"[+-]?\d{1,99}")
 
 
 def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:
-    """Make what `parse` refuses an error of the option that it parses for."""
+    """Make what a function refuses an error of the option that it parses for."""
 
     @wraps(parse)
     def checked(text: str) -> Value:
@@ -50,13 +47,17 @@ def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:
 @parser
 def parse_size(text: str) -> int | tuple[int, ...]:
     """Parse SIZE: ``2`` or ``1,2``."""
-    items = [item.strip() for item in text.split(",")]
-    if not all(map(_INTEGER.fullmatch, items)):
+    numbers = _integers(text)
+    if numbers is None:
         raise CnnopsError(
             f"{text!r} is not a size: an integer such as 2, or one per axis, as 1,2{_joined(text)}"
         )
-    numbers = tuple(map(int, items))
     return numbers if len(numbers) > 1 else numbers[0]
+
+
+def _integers(text: str, separator: str = ",") -> tuple[int, ...] | None:
+    items = [item.strip() for item in text.split(separator)]
+    return tuple(map(int, items)) if all(map(_INTEGER.fullmatch, items)) else None
 
 
 def _joined(text: str) -> str:
@@ -67,13 +68,7 @@ def _joined(text: str) -> str:
 
 
 def dims_of(option: str, kernel_size: int | Sequence[int]) -> int:
-    """Return how many spatial axes a kernel size has; two where it is one integer.
-
-    Raises
-    ------
-    CnnopsError
-        If it has more than three.
-    """
+    """Return how many spatial axes a kernel size has; two where it is one integer."""
     dims = 2 if isinstance(kernel_size, int) else len(kernel_size)
     if dims > 3:
         raise CnnopsError(f"{option} has {dims} sizes; accepted are one to three, one per axis")
@@ -88,23 +83,23 @@ def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, i
         return text
     if ":" not in text:
         return parse_size(text)
-    pairs = [[side.strip() for side in pair.split(":")] for pair in text.split(",")]
-    if not all(len(pair) == 2 and all(map(_INTEGER.fullmatch, pair)) for pair in pairs):
+    pairs = [_integers(pair, ":") or () for pair in text.split(",")]
+    if not all(len(pair) == 2 for pair in pairs):
         raise CnnopsError(
             f"{text!r} is not begin:end pairs, one for all axes or one per axis: 0:1,2:2"
         )
-    return tuple((int(begin), int(end)) for begin, end in pairs)
+    return tuple((begin, end) for begin, end in pairs)
 
 
 @parser
 def parse_index(text: str) -> tuple[int, ...]:
     """Parse INDEX: ``3`` or ``0,-1``."""
-    items = [item.strip() for item in text.split(",")]
-    if not all(map(_INTEGER.fullmatch, items)):
+    numbers = _integers(text)
+    if numbers is None:
         raise CnnopsError(
             f"{text!r} is not an index: one integer an axis of the result, as 0,1,2{_joined(text)}"
         )
-    return tuple(map(int, items))
+    return numbers
 
 
 @parser
@@ -172,13 +167,13 @@ def one_of(name: str, words: tuple[str, ...]) -> Callable[[str], str]:
 @parser
 def parse_array_file(text: str) -> str:
     """Parse a FILE that an array is written to."""
-    return _check_file(text, SUFFIXES)
+    return _check_file(text, array_suffixes())
 
 
 @parser
 def parse_named_arrays_file(text: str) -> str:
     """Parse a FILE that several arrays are written to by name."""
-    return _check_file(text, (".npz", ".json"))
+    return _check_file(text, named_suffixes())
 
 
 @parser
@@ -193,41 +188,29 @@ def parse_output(text: str) -> str:
         _check_descriptor(text, descriptor)
     elif text.endswith(_SEPARATORS) and not paths.is_directory(text):
         _check_new_directory(text)
-    elif Path(text).suffix.lower() in OUTPUT_SUFFIXES and not paths.is_directory(text):
-        _check_file(text, OUTPUT_SUFFIXES)
+    elif Path(text).suffix.lower() in output_suffixes() and not paths.is_directory(text):
+        _check_file(text, output_suffixes())
     return text
 
 
 def output_of_one(output: str) -> str:
-    """Return where one result goes.
-
-    Raises
-    ------
-    CnnopsError
-        If that is a file whose suffix tells no format.
-    """
+    """Return where one result goes; if to a file, its suffix tells the format."""
     if output != "-" and not is_directory(output) and not is_device(output):
         if not Path(output).suffix:
+            accepted = ", ".join(output_suffixes())
             raise CnnopsError(
-                f"--output: {output!r} ends in none of {', '.join(OUTPUT_SUFFIXES)}, nor in / as a "
-                "new directory does"
+                f"--output: {output!r} ends in none of {accepted}, nor in / as a new directory does"
             )
-        _check_suffix(output, OUTPUT_SUFFIXES, "--output: ")
+        _check_suffix(output, output_suffixes(), "--output: ")
     return output
 
 
 def output_of_several(output: str | None) -> str | None:
-    """Return the directory that several results go to, or None where no directory is named.
-
-    Raises
-    ------
-    CnnopsError
-        If it is missing and cannot be made.
-    """
+    """Return the directory that several results go to, or None where no directory is named."""
     if output in (None, "-") or is_device(output):
         return None
     if not is_directory(output):
-        if Path(output).suffix.lower() in OUTPUT_SUFFIXES:
+        if Path(output).suffix.lower() in output_suffixes():
             return None
         _check_new_directory(output)
     return os.path.join(output, "")
@@ -244,20 +227,15 @@ def takes_any_format(output: str | None) -> bool:
     """Return whether results go to a device or a pipe whose name has no suffix."""
     return (
         output not in (None, "-")
-        and Path(output).suffix.lower() not in OUTPUT_SUFFIXES
+        and Path(output).suffix.lower() not in output_suffixes()
         and is_device(output)
     )
-
-
-def is_picture(path: str) -> bool:
-    """Return whether a file that is written is a picture."""
-    return Path(path).suffix.lower() in PICTURE_SUFFIXES
 
 
 @parser
 def parse_named_arrays_source(text: str) -> str:
     """Parse a FILE that several arrays are read from by name."""
-    _check_suffix(text, (".npz", ".json"))
+    _check_suffix(text, named_suffixes())
     return text
 
 

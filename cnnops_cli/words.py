@@ -1,6 +1,6 @@
 """The words that functions and options accept, and what is said of any other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cnnops_cli.errors import CnnopsError
 
@@ -14,33 +14,25 @@ FORMATS = ("auto", "table", "json", "npy")
 LAYOUTS = ("channels-first", "channels-last")
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 PADDING_WORDS = ("valid", "same", "same-upper", "same-lower")
-SUFFIXES = (".npy", ".npz", ".json")
 VIEW_SUFFIXES = (".svg", ".html", ".txt")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
 def check_word(name: str, word: str, accepted: Sequence[str], or_else: str = "") -> None:
     """Refuse a word that is not accepted, and name the nearest one that is.
 
-    Parameters
-    ----------
-    name : str
-        What the word is for.
-    word : str
-    accepted : sequence of str
-    or_else : str
-        What else would have been accepted, in words.
-
-    Raises
-    ------
-    CnnopsError
-        If `word` is not in `accepted`.
+    `name` says what the word is for, and `or_else` what else would have been accepted.
     """
     if word not in accepted:
         raise CnnopsError(
             f"{name} {shortened(repr(word))} is not one of {', '.join(accepted)}{or_else}"
             f"{suggest(word, accepted, name)}"
         )
+
+
+def check_names(file: str, names: Iterable[str], accepted: Sequence[str]) -> None:
+    """Refuse a file that holds an array of a name that is not accepted."""
+    for name in names:
+        check_word(f"{file} holds a name that is not known:", name, accepted)
 
 
 def shortened(text: str, most: int = 80) -> str:
@@ -67,15 +59,22 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return f"{', '.join(map(shortened, names[:most]))} and {len(names) - most} others"
 
 
+def series(words: Sequence[str], last: str = "or") -> str:
+    """List words as a sentence does.
+
+    Examples
+    --------
+    >>> series([".npy", ".npz", ".json"]), series(["one", "two"], "and"), series(["one"])
+    ('.npy, .npz or .json', 'one and two', 'one')
+    """
+    *first, final = words
+    return f"{', '.join(first)} {last} {final}" if first else final
+
+
 def suggest(word: str, accepted: Sequence[str], subject: str = "") -> str:
     """Add to an error what was meant; nothing where that is not clear.
 
-    Parameters
-    ----------
-    word : str
-    accepted : sequence of str
-    subject : str
-        What the word is for, where other tools have other words for it; see `cnnops_cli.hints`.
+    `subject` says what the word is for, where other tools have other words; see `cnnops_cli.hints`.
 
     Examples
     --------

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnops_cli.checks.distance import close, fits, gaps, relative, ulps
+from cnnops_cli.checks.distance import close, gaps, relative, ulps
 from cnnops_cli.checks.tolerance import Tolerance, tolerance_of
-from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.dtypes import Array, fits, is_floating
 
 MOST_CELLS = 10
 _PIECE = 1 << 16
@@ -140,10 +140,19 @@ def _first_misfit(result: Array, expected: Array) -> Cell | None:
     if expected.dtype == result.dtype:
         return None
     for offset, ours, theirs in _pieces(result, expected):
-        holds = fits(theirs, result.dtype)
+        holds = _held(theirs, result.dtype)
         if not holds.all():
             return _cell(result.shape, offset, ours, theirs, int(np.argmin(holds)))
     return None
+
+
+def _held(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Return which numbers a dtype holds: an integer no fraction, a float any that stays finite."""
+    with np.errstate(all="ignore"):
+        held = fits(values, values.astype(dtype))
+    if dtype.kind != "f" and is_floating(values):
+        held &= values == np.trunc(values)
+    return held
 
 
 def _cell(shape: tuple[int, ...], offset: int, ours: Array, theirs: Array, index: int) -> Cell:

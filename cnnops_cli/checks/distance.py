@@ -3,7 +3,7 @@
 Arrays are of one dtype here, one axis long, and small: a piece of what is compared.
 """
 
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -102,17 +102,3 @@ def _allowed(expected: Array, tolerance: Tolerance) -> Array:
     small = allowed < 2.0**64
     floor[small] = allowed[small].astype(np.uint64)
     return floor
-
-
-def fits(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Return which numbers a dtype holds: integers no fraction, floats any that stays finite."""
-    with np.errstate(all="ignore"):
-        converted = values.astype(dtype)
-    if dtype.kind == "f":
-        return cast(Array, np.isfinite(converted) | ~np.isfinite(values))
-    limits: Any = np.iinfo(dtype)
-    if is_floating(values):
-        # The upper limit's neighbour is a power of two, which a double holds exactly.
-        inside = (values >= float(limits.min)) & (values < float(int(limits.max) + 1))
-        return cast(Array, inside & (values == np.trunc(values)))
-    return cast(Array, (converted == values) & ((converted < 0) == (values < 0)))

@@ -16,9 +16,11 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
 from cnnops_cli.options import Settings
 from cnnops_cli.paths import real_path, status_of
+from cnnops_cli.tensors.formats import named_suffixes
 from cnnops_cli.tensors.read import read_named
 from cnnops_cli.tensors.tensor import Tensor, convert
 from cnnops_cli.tensors.write import Writer, named_writer
+from cnnops_cli.words import series
 
 if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
@@ -112,10 +114,10 @@ def batchnorm(
             "--save-state",
             metavar="FILE",
             parser=parsers.parse_named_arrays_file,
-            help="Write all of these after the batch. FILE is .npz or .json. It may be the file "
-            "that --state names; where that is missing, --train begins with mean 0 and variance 1. "
-            "Several INPUTs are batches in that order, and FILE is written after the last, if none "
-            "failed.",
+            help=f"Write all of these after the batch. FILE is {series(named_suffixes())}. It may "
+            "be the file that --state names; where that is missing, --train begins with mean 0 and "
+            "variance 1. Several INPUTs are batches in that order, and FILE is written after the "
+            "last, if none failed.",
         ),
     ] = None,
     relu: options.Relu = False,

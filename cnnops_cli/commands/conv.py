@@ -18,9 +18,10 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import convolve, place_windows
 from cnnops_cli.options import Settings
+from cnnops_cli.tensors.formats import array_suffixes, member_suffixes
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
-from cnnops_cli.words import PADDING_MODES, PADDING_WORDS
+from cnnops_cli.words import PADDING_MODES, PADDING_WORDS, series
 
 if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
@@ -39,6 +40,9 @@ _USUAL_GEOMETRY = {
 }
 
 kernel_option = options.in_section("Kernel")
+
+_LAYERS = member_suffixes()
+_KERNELS = [suffix for suffix in array_suffixes() if suffix not in _LAYERS]
 
 
 def conv(
@@ -113,8 +117,8 @@ def conv(
             "--save-kernel",
             metavar="FILE",
             parser=parsers.parse_array_file,
-            help="Write the kernel that was used, in its full form. .npz holds weight and bias, "
-            ".npy and .json the kernel alone.",
+            help=f"Write the kernel that was used, in its full form. {series(_LAYERS, 'and')} "
+            f"holds weight and bias, {series(_KERNELS, 'and')} the kernel alone.",
         ),
     ] = None,
     stride: Annotated[
@@ -143,11 +147,10 @@ def conv(
     ] = "0",
     padding_mode: Annotated[
         str,
-        options.geometry_option(
+        options.choice_option(
             "--padding-mode",
-            metavar="zeros|reflect|replicate|circular",
-            parser=parsers.one_of("padding mode", PADDING_MODES),
-            autocompletion=parsers.completing(PADDING_MODES),
+            PADDING_MODES,
+            section=options.geometry_option,
             help="What padding holds. Default zeros. reflect adds fewer cells than the axis has, "
             "circular no more.",
         ),
@@ -293,7 +296,7 @@ class Convolution(Operation):
 
     def writer(self, option: str, path: str) -> Writer:
         _, weight, bias = self._operands
-        if Path(path).suffix != ".npz":
+        if Path(path).suffix not in _LAYERS:
             return array_writer(path, "weight", weight)
         return named_writer(path, {"weight": weight} | ({} if bias is None else {"bias": bias}))
 

@@ -19,7 +19,9 @@ from cnnops_cli.ops.dropout import check_chance, draw_mask, keep, mask_shape
 from cnnops_cli.ops.dropout import dropout as drop
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.options import Settings
+from cnnops_cli.tensors.formats import array_suffixes
 from cnnops_cli.tensors.write import Writer, array_writer
+from cnnops_cli.words import series
 
 if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
@@ -79,7 +81,7 @@ def dropout(
             "--mask-output",
             metavar="FILE",
             parser=parsers.parse_array_file,
-            help="Write the mask that was used (.npy, .npz or .json): uint8, 1 is kept.",
+            help=f"Write the mask that was used ({series(array_suffixes())}): uint8, 1 is kept.",
         ),
     ] = None,
     inputs: options.Inputs = None,

@@ -14,9 +14,9 @@ from cnnops_cli.commands.stdout import write_stdout
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.npy import NPY_MAGIC
+from cnnops_cli.tensors.formats import NPY, Reading
 from cnnops_cli.tensors.pipe import arrivals
-from cnnops_cli.tensors.read import INPUT_ARGUMENT, Reading, read_json
+from cnnops_cli.tensors.read import INPUT_ARGUMENT, read_json
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import bytes_writer, json_writer
 
@@ -98,7 +98,7 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _parse(line: bytes, reading: Reading) -> Tensor:
-    if line.startswith(NPY_MAGIC):
+    if NPY.begins(line):
         raise CnnopsError("standard input is .npy; --lines takes JSON, one tensor a line")
     if not line.strip():
         raise CnnopsError("INPUT is blank; expected a JSON tensor")

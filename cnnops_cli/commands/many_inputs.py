@@ -12,7 +12,7 @@ from cnnops_cli.commands.write_outcome import move_into_place, wants_summary, wr
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.parallel import watched_by
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import Reading
+from cnnops_cli.tensors.formats import Reading
 from cnnops_cli.tensors.staged_files import StagedFiles, made_directory
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import Writer

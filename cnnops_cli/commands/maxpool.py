@@ -16,8 +16,9 @@ from cnnops_cli.ops.geometry import per_axis
 from cnnops_cli.ops.maxpool import maxpool as pool
 from cnnops_cli.ops.maxpool import place_windows
 from cnnops_cli.options import Settings
+from cnnops_cli.tensors.formats import array_suffixes
 from cnnops_cli.tensors.write import Writer, array_writer
-from cnnops_cli.words import PADDING_WORDS
+from cnnops_cli.words import PADDING_WORDS, series
 
 if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
@@ -87,8 +88,8 @@ def maxpool(
             "--indices",
             metavar="FILE",
             parser=parsers.parse_array_file,
-            help="Write where each maximum stands to FILE. It is .npy, .npz or .json: int64, flat "
-            "in each channel's plane without padding.",
+            help=f"Write where each maximum stands to FILE. It is {series(array_suffixes())}: "
+            "int64, flat in each channel's plane without padding.",
         ),
     ] = None,
     with_input: options.WithInput = False,

@@ -13,7 +13,8 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError, naming_operands
 from cnnops_cli.ops.parallel import using_threads
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import INPUT_ARGUMENT, PLAIN, STDIN, Reading, read_tensor
+from cnnops_cli.tensors.formats import PLAIN, Reading
+from cnnops_cli.tensors.read import INPUT_ARGUMENT, STDIN, read_tensor
 from cnnops_cli.tensors.tensor import Tensor, has_letters, is_stand_in
 
 FORMULAS_ARE_TEXT = "formulas with letters go to .json or standard output"

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.parsers import is_picture
+from cnnops_cli.tensors.formats import NPY, format_of_name
 from cnnops_cli.tensors.read import STDIN, is_inline, split_member
-from cnnops_cli.words import SUFFIXES
 
 
 def output_paths(inputs: Sequence[str], directory: str) -> list[str]:
@@ -29,8 +28,8 @@ def _name(text: str, directory: str) -> str:
         )
     path, member = split_member(text)
     name = Path(path if member is None else member.removesuffix(".npy")).name or Path(path).stem
-    is_kept = Path(name).suffix in SUFFIXES or is_picture(name)
-    return name if member is None and is_kept else f"{name}.npy"
+    is_kept = member is None and format_of_name(name) is not None
+    return name if is_kept else f"{name}{NPY.suffixes[0]}"
 
 
 def check_output_paths(inputs: Sequence[str], directory: str, read: Sequence[str]) -> None:

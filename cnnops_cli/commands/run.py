@@ -15,7 +15,8 @@ from cnnops_cli.commands.watch import watching_tiles
 from cnnops_cli.commands.write_outcome import write_outcome
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.tensors.read import STDIN, Reading
+from cnnops_cli.tensors.formats import Reading
+from cnnops_cli.tensors.read import STDIN
 from cnnops_cli.tensors.staged_files import made_directory
 from cnnops_cli.tensors.tensor import Tensor
 
@@ -97,7 +98,7 @@ def _apply_to_one(command: str, work: Work, call: Call, reading: Reading) -> Non
 def _expected_text(settings: Settings) -> str | None:
     """Return which TENSOR is expected; none where the golden file is still to be made."""
     if settings.expect is not None and settings.update_expected:
-        from cnnops_cli.tensors.golden import is_there
+        from cnnops_cli.tensors.golden_files import is_there
 
         return settings.expect if is_there(settings.expect) else None
     return settings.expect

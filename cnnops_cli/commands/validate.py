@@ -7,15 +7,10 @@ from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.stdout import is_viewed, is_written
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.parsers import (
-    is_directory,
-    is_picture,
-    output_of_one,
-    output_of_several,
-)
+from cnnops_cli.parsers import is_directory, output_of_one, output_of_several
 from cnnops_cli.paths import real_path
+from cnnops_cli.tensors.formats import is_picture, picture_suffixes
 from cnnops_cli.tensors.read import STDIN
-from cnnops_cli.words import PICTURE_SUFFIXES
 
 _OF_ONE_RESULT = ("view", "explain", "dry_run", "expect")
 """Settings that show, check or write one result."""
@@ -132,7 +127,7 @@ def _check_pictures(settings: Settings, texts: list[str]) -> None:
         check_installed(pictures[0])
     elif settings.stretch:
         raise CnnopsError(
-            f"--stretch goes with a picture: --output FILE, {', '.join(PICTURE_SUFFIXES)}"
+            f"--stretch goes with a picture: --output FILE, {', '.join(picture_suffixes())}"
         )
 
 

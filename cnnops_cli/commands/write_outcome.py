@@ -11,15 +11,10 @@ from cnnops_cli.commands.stderr import tell
 from cnnops_cli.commands.stdout import is_viewed, is_written, write_stdout
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.parsers import is_picture, takes_any_format
+from cnnops_cli.parsers import takes_any_format
+from cnnops_cli.tensors.formats import Writing, takes_letters
 from cnnops_cli.tensors.staged_files import StagedFiles
-from cnnops_cli.tensors.write import (
-    Writer,
-    array_writer,
-    bytes_writer,
-    json_writer,
-    npy_writer,
-)
+from cnnops_cli.tensors.write import Writer, file_writer, json_writer, npy_writer
 
 
 def write_outcome(outcome: Outcome, settings: Settings) -> None:
@@ -77,16 +72,12 @@ def wants_summary(settings: Settings) -> bool:
 
 def _file_writer(path: str, outcome: Outcome, settings: Settings) -> Writer:
     """Return how the result's file is written, by its suffix."""
-    if outcome.is_formulas and not (path.endswith(".json") or takes_any_format(path)):
+    if outcome.is_formulas and not (takes_letters(path) or takes_any_format(path)):
         raise CnnopsError(f"{FORMULAS_ARE_TEXT}, not to {path}")
     if takes_any_format(path):
         return _device_writer(outcome, settings)
-    if not is_picture(path):
-        return array_writer(path, "output", outcome.output, settings.precision)
-    from cnnops_cli.tensors.pictures import encode_picture
-
-    picture = encode_picture(path, outcome.output, layout=settings.layout, stretch=settings.stretch)
-    return bytes_writer(picture)
+    writing = Writing(path, "output", settings.precision, settings.layout, settings.stretch)
+    return file_writer(outcome.output, writing)
 
 
 def _device_writer(outcome: Outcome, settings: Settings) -> Writer:

@@ -4,6 +4,7 @@ import struct
 from typing import BinaryIO
 
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.pixels import Header
 
 _FILE_HEADER, _OLD_HEADER = 14, 12
 _PLAIN, _BIT_FIELDS = 0, 3
@@ -11,25 +12,8 @@ _MASKS = 54
 """Where the bit fields are, whatever the header's length."""
 
 
-def check_bmp(stream: BinaryIO, size: int, name: str) -> int | None:
-    """Refuse a BMP of which Pillow would change a value, or shorter than its header says.
-
-    Parameters
-    ----------
-    stream : binary stream
-    size : int
-        Of the file, in bytes.
-    name : str
-
-    Returns
-    -------
-    int or None
-        The colours in its palette, where it has one.
-
-    Raises
-    ------
-    CnnopsError
-    """
+def check_bmp(stream: BinaryIO, size: int, name: str) -> Header:
+    """Refuse a BMP of which Pillow would change a value, or shorter than its header says."""
     stream.seek(0)
     fields = stream.read(_MASKS + 12)
     try:
@@ -57,7 +41,7 @@ def check_bmp(stream: BinaryIO, size: int, name: str) -> int | None:
         if held < due:
             raise CnnopsError(f"{name} is damaged: its pixels take {due} bytes, but it has {held}")
     if bits > 8:
-        return None
+        return Header()
     colours = colours or 1 << bits
     if colours > 1 << bits:
         raise CnnopsError(f"{name} is damaged: its palette has {colours} colours for {bits} bits")
@@ -68,11 +52,11 @@ def check_bmp(stream: BinaryIO, size: int, name: str) -> int | None:
             f"{name} has a palette of greys for {bits} bits, which Pillow takes for another number "
             "of bits; accepted are other formats, as .png"
         )
-    return colours
+    return Header(colours=colours)
 
 
 def _bits_as_grey(palette: bytes, colours: int, bits: int) -> int:
-    """Tell as how many bits Pillow reads a palette, which it does not look at where it is grey."""
+    """Return as how many bits Pillow reads a palette, which it does not look at if it is grey."""
     entry = len(palette) // colours
     levels = (0, 255) if colours == 2 else range(colours)
     found = (palette[at : at + 3] for at in range(0, len(palette), max(entry, 1)))

@@ -5,6 +5,7 @@ import struct
 from typing import BinaryIO
 
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.pixels import Header
 
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers of what tells the size and the coding."""
@@ -19,19 +20,8 @@ that 32767 blocks have no more, one for its mean; in lossless ones each sample h
 coding, the other kinds, has no such bound."""
 
 
-def check_jpeg(stream: BinaryIO, size: int, name: str) -> None:
+def check_jpeg(stream: BinaryIO, size: int, name: str) -> Header:
     """Refuse a JPEG of which Pillow would change a value, or shorter than any of its size is.
-
-    Parameters
-    ----------
-    stream : binary stream
-    size : int
-        Of the file, in bytes.
-    name : str
-
-    Raises
-    ------
-    CnnopsError
 
     References
     ----------
@@ -46,6 +36,7 @@ def check_jpeg(stream: BinaryIO, size: int, name: str) -> None:
             _check_frame(marker, stream.read(max(rest, 0)), size, name)
             break
         stream.seek(max(rest, 0), io.SEEK_CUR)
+    return Header()
 
 
 def _next_marker(stream: BinaryIO) -> int | None:

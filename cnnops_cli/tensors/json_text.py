@@ -1,22 +1,23 @@
-"""JSON text: nested arrays of numbers, and the words NaN, Infinity and -Infinity."""
+"""JSON text, small enough to be parsed at once, to arrays."""
 
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import orjson
 
-from cnnops_cli.dtypes import READS_BACK, SHORTEST, TWICE_ROUNDED, Array, is_floating
+from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.words import shortened
 
 MOST_AXES = 64
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-_MOST_VALUES = 1 << 16
-"""What is turned into text at a time."""
+_MOST_DIGITS = 60
 _WORD = re.compile(rb"-?Infinity|NaN")
 _INTEGER_MINUS_ZERO = re.compile(rb"-0(?<![eE]-0)(?![.eE\d])")
 _NO_NUMBERS = (
@@ -31,25 +32,10 @@ _IN_NO_NUMBERS = (b"{", b'"', b"u", b"f")
 
 
 def parse_array(text: bytes, name: str) -> Array:
-    """Read one number or nested arrays of numbers.
+    """Read one number or nested arrays of numbers from UTF-8.
 
-    Parameters
-    ----------
-    text : bytes
-        UTF-8.
-    name : str
-        What the user calls it, for errors.
-
-    Returns
-    -------
-    numpy.ndarray
-        int64 where every number is written as an integer (uint64 where they are not negative and
-        int64 is too small), else float64; -0 is an integer, and has its sign beside fractions.
-
-    Raises
-    ------
-    CnnopsError
-        If the text is anything else, rows differ in length, or an integer needs over 64 bits.
+    They are int64 where every number is written as an integer (uint64 where none is negative and
+    int64 is too small), else float64; -0 is an integer, and has its sign next to fractions.
 
     Examples
     --------
@@ -103,33 +89,20 @@ def with_minus_zeros(text: bytes) -> bytes:
 
 
 def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, Array]:
-    """Read a JSON object whose values are tensors.
-
-    Parameters
-    ----------
-    text : bytes
-    name : str
-        What the user calls it, for errors.
-    accepted : sequence of str
-        The names that it may have, for errors.
-
-    Raises
-    ------
-    CnnopsError
-        If the text is anything else.
-    """
-
-    def load(text: bytes) -> Any:
-        return json.loads(text, parse_float=_finite, object_pairs_hook=_unique)
-
+    """Read a JSON object whose values are tensors; which names are accepted is only for errors."""
+    hooks: Any = {
+        "parse_float": partial(finite, name),
+        "object_pairs_hook": partial(_unique, name),
+    }
     try:
-        value = load(text)
-        signed = load(with_minus_zeros(text)) if b"-0" in text else value
+        value = json.loads(text, **hooks)
+        signed = json.loads(with_minus_zeros(text), **hooks) if b"-0" in text else value
     except json.JSONDecodeError as error:
         raise CnnopsError(_not_json(name, error)) from None
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
-        reason = str(error) if isinstance(error, CnnopsError) else "is no JSON object"
-        raise CnnopsError(f"{name} {reason}") from error
+    except CnnopsError:
+        raise
+    except (RecursionError, ValueError) as error:
+        raise CnnopsError(f"{name} is no JSON object") from error
     if not isinstance(value, dict):
         raise CnnopsError(f"{name} is not a JSON object with any of {', '.join(accepted)}")
     arrays = {}
@@ -141,19 +114,22 @@ def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, A
     return arrays
 
 
-def _finite(digits: str) -> float:
+def finite(name: str, digits: str) -> float:
+    """Read a number that float64 can hold."""
     number = float(digits)
     if math.isinf(number):
-        raise CnnopsError(f"holds a number past 64 bits: {digits}")
+        raise CnnopsError(
+            f"{name} holds {shortened(digits, _MOST_DIGITS)}, which is too large for float64"
+        )
     return number
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(name: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise CnnopsError(f"holds {name!r} twice")
-        found[name] = value
+    for key, value in pairs:
+        if key in found:
+            raise CnnopsError(f"{name} holds {key!r} twice")
+        found[key] = value
     return found
 
 
@@ -161,7 +137,7 @@ def _not_json(name: str, error: json.JSONDecodeError) -> str:
     if "UTF-8" in error.msg:
         return f"{name} is no UTF-8 text, as JSON is, nor .npy or a picture of a kind that is read"
     if "infinity" in error.msg:
-        return f"{name} holds a number past 64 bits at line {error.lineno}, column {error.colno}"
+        finite(name, re.split(r"[\s,\]}]", error.doc[error.pos :], maxsplit=1)[0])
     from cnnops_cli.tensors.json_mistakes import meant
 
     reason = f"{error.msg} at line {error.lineno}, column {error.colno}"
@@ -187,7 +163,6 @@ def _in_place(error: json.JSONDecodeError, text: bytes) -> json.JSONDecodeError:
 
 
 def _unsigned(value: Any, text: bytes, name: str) -> Array:
-    """Read integers that int64 is too small for."""
     try:
         return np.array(value, np.uint64)
     except (OverflowError, ValueError, TypeError):
@@ -218,102 +193,3 @@ def raggedness(value: list[Any], name: str) -> str:
 
 def _count(size: int | None) -> str:
     return "one number" if size is None else f"{size} value{'s' * (size != 1)}"
-
-
-def write_json(stream: BinaryIO, array: Array, precision: int | None = None) -> None:
-    """Write an array as `format_array` does, and a newline, with little text at once in memory."""
-    if array.dtype.kind == "O":  # formulas
-        stream.write(orjson.dumps(array.tolist(), option=orjson.OPT_APPEND_NEWLINE))
-        return
-    held = b""
-    for text in _texts(array, precision):
-        if held:
-            stream.write(held)
-        held = text
-    stream.write(held + b"\n")  # with the newline, for a small array is one write
-
-
-def format_array(array: Array, precision: int | None = None) -> bytes:
-    """Write an array as one line of JSON, without the newline.
-
-    Parameters
-    ----------
-    array : numpy.ndarray
-    precision : int, optional
-        Round to this many decimals, ties of the exact value to even.
-
-    Returns
-    -------
-    bytes
-        Each number in the shortest form that reads back equal in the array's dtype, rounded to it
-        at once or by way of float64.
-
-    Examples
-    --------
-    >>> format_array(np.array([[0.1, np.nan]], np.float32))
-    b'[[0.1,NaN]]'
-    """
-    return b"".join(_texts(array, precision))
-
-
-def _texts(array: Array, precision: int | None) -> Iterator[bytes]:
-    """Cut the text of an array where items of it begin."""
-    if array.size <= _MOST_VALUES:
-        yield _text(array, precision)
-        return
-    items = _MOST_VALUES * len(array) // array.size
-    yield b"["
-    for start in range(0, len(array), max(items, 1)):
-        if start:
-            yield b","
-        if items:
-            yield _text(array[start : start + items], precision)[1:-1]
-        else:
-            yield from _texts(array[start], precision)
-    yield b"]"
-
-
-def _text(array: Array, precision: int | None) -> bytes:
-    numbers = array
-    if is_floating(array):
-        if precision is not None:
-            numbers = round_decimals(array, precision)
-        if array.dtype == np.float16:
-            numbers = _shortest_halves(numbers)
-    numbers = np.ascontiguousarray(numbers).reshape(array.shape)
-    text = orjson.dumps(numbers if numbers.ndim else numbers[()], option=orjson.OPT_SERIALIZE_NUMPY)
-    if array.dtype == np.float32 and np.count_nonzero(np.abs(numbers) == TWICE_ROUNDED):
-        text = text.replace(SHORTEST, READS_BACK)
-    if is_floating(array) and not np.isfinite(array).all():
-        words = iter([format_word(value) for value in array[~np.isfinite(array)].tolist()])
-        text = re.sub(rb"null", lambda _: next(words), text)
-    return text
-
-
-def format_word(value: float) -> bytes:
-    """Write what is not finite."""
-    if math.isnan(value):
-        return b"NaN"
-    return b"Infinity" if value > 0 else b"-Infinity"
-
-
-def round_decimals(array: Array, decimals: int) -> Array:
-    """Round to decimals, each value as its exact binary value demands, ties to even.
-
-    Notes
-    -----
-    `numpy.round` multiplies by a power of ten, which rounds by itself: 2.675 would become 2.68.
-    Python's `round` does not.
-    """
-    rounded = [
-        round(value, decimals) if math.isfinite(value) else value
-        for value in array.ravel().tolist()
-    ]
-    return np.array(rounded, array.dtype).reshape(array.shape)
-
-
-def _shortest_halves(array: Array) -> Array:
-    """Turn float16 into the float64 that the shortest text of each reads as; by bits, for -0.0."""
-    bits, inverse = np.unique(array.view(np.uint16), return_inverse=True)
-    shortest = np.array([float(str(value)) for value in bits.view(np.float16)])
-    return shortest[inverse].reshape(array.shape)

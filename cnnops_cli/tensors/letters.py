@@ -1,7 +1,6 @@
 """JSON in which letters stand for some of the numbers."""
 
 import json
-import math
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,7 +11,13 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, raggedness, with_minus_zeros
+from cnnops_cli.tensors.json_text import (
+    BYTE_ORDER_MARK,
+    MOST_AXES,
+    finite,
+    raggedness,
+    with_minus_zeros,
+)
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|-?(?:NaN|Infinity)\b|[+-]?\.?\d[\w.+-]*|[^\W\d]\w*')
 """Strings, words and numbers with all that sticks to them: `2a` holds no name."""
@@ -67,7 +72,7 @@ def parse_letters(text: bytes, name: str) -> Array | None:
     names = [m for m in _TOKEN.finditer(bare) if _is_bare_name(m.group())]
     quoted = _quote(bare, names)
     try:
-        value = json.loads(quoted, parse_float=partial(_finite, name))
+        value = json.loads(quoted, parse_float=partial(finite, name))
     except json.JSONDecodeError as error:
         if not names or not bare.lstrip().startswith("["):
             return None
@@ -122,13 +127,6 @@ def _not_json(
         f"{name} is not JSON, not even with letters for numbers: {reason} at line {place.lineno}, "
         f"column {place.colno}{meant(text, place.pos, name)}"
     )
-
-
-def _finite(name: str, digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise CnnopsError(f"{name} holds a number past 64 bits: {_cut(digits)}")
-    return number
 
 
 def _check_cell(cell: Any, name: str) -> None:

@@ -10,10 +10,9 @@ from numpy.lib import format as npy_format
 
 from cnnops_cli.dtypes import Array, check_supported, native
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.formats import NPY_MAGIC, PLAIN, USUAL, Reading, Writing
 from cnnops_cli.tensors.slabs import slabs
 from cnnops_cli.words import shortened
-
-NPY_MAGIC = b"\x93NUMPY"
 
 _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
 """How many bytes tell the length of the header, by version."""
@@ -21,8 +20,8 @@ _LONGEST_HEADER = 10_000
 _PIECE = 1 << 20
 
 
-def read_npy(stream: BinaryIO, size: int | None, name: str, *, header: bool = False) -> Array:
-    """Read one array.
+def read(stream: BinaryIO, size: int | None, name: str, reading: Reading = PLAIN) -> Array:
+    """Read one array, in native byte order.
 
     Parameters
     ----------
@@ -32,14 +31,8 @@ def read_npy(stream: BinaryIO, size: int | None, name: str, *, header: bool = Fa
         How many bytes there are, from that byte on; None where only their end tells.
     name : str
         What the user calls the file, for errors.
-    header : bool
-        Read no data.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of a supported dtype in native byte order; bool as uint8. A header alone gives zeros, one in
-        memory for all.
+    reading : Reading
+        A header alone gives zeros, one in memory for all.
 
     Raises
     ------
@@ -55,7 +48,7 @@ def read_npy(stream: BinaryIO, size: int | None, name: str, *, header: bool = Fa
     if size is not None:
         promise.check(size - stream.tell())
     try:
-        if header:
+        if reading.headers:
             return np.broadcast_to(np.zeros((), native(dtype)), shape)
         array = np.empty(math.prod(shape), native(dtype)).reshape(shape)
     except ValueError as error:
@@ -105,13 +98,14 @@ def _read_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np
     if size > _LONGEST_HEADER:
         raise CnnopsError(f"{name} has a .npy header of {size} bytes; at most {_LONGEST_HEADER}")
     header = io.BytesIO(length + stream.read(size))
+    parse = (
+        npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    )
     try:
         # NumPy warns of headers that Python 2 wrote; they are as good as any.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if version == (1, 0):
-                return npy_format.read_array_header_1_0(header, _LONGEST_HEADER)
-            return npy_format.read_array_header_2_0(header, _LONGEST_HEADER)
+            return parse(header, _LONGEST_HEADER)
     except Exception as error:  # whatever NumPy's parser of Python literals raises
         raise CnnopsError(f"{name} has no .npy header that can be read") from error
 
@@ -147,7 +141,7 @@ def _count(stream: BinaryIO, most: int) -> int:
     return counted
 
 
-def write_npy(stream: BinaryIO, array: Array) -> None:
+def write(stream: BinaryIO, array: Array, _: Writing = USUAL) -> None:
     """Write one array: little-endian, row-major, format version 1.0."""
     dtype = array.dtype.newbyteorder("<")
     header = {"descr": dtype.str, "fortran_order": False, "shape": array.shape}

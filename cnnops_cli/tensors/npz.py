@@ -2,7 +2,7 @@
 
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import BinaryIO
@@ -11,14 +11,14 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.npy import NPY_MAGIC, read_npy, write_npy
+from cnnops_cli.tensors import npy
+from cnnops_cli.tensors.formats import NPY_MAGIC, PLAIN, Reading, Writing
 from cnnops_cli.tensors.pipe import pieces
-from cnnops_cli.words import listed, shortened
+from cnnops_cli.words import check_names, listed, shortened
 
 _SUFFIX = ".npy"
-_DEFLATE_MOST = 1032
-"""Deflate makes at most this many bytes of one."""
-_RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_MOST}
+_RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}
+"""How many bytes one makes at most, by the methods that are accepted."""
 _OTHER_METHODS = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 _ENCRYPTED, _PATCH, _STRONGLY_ENCRYPTED, _MASKED = 1 << 0, 1 << 5, 1 << 6, 1 << 13
 _AES = 99
@@ -27,14 +27,7 @@ _AES = 99
 class Archive:
     """An .npz archive that is open for reading; its arrays have the names that NumPy gives them.
 
-    Parameters
-    ----------
-    stream : binary stream
-        Seekable.
-    size : int
-        How many bytes it holds.
-    name : str
-        What the user calls it, for errors.
+    The stream is seekable.
     """
 
     def __init__(self, stream: BinaryIO, size: int, name: str) -> None:
@@ -66,15 +59,8 @@ class Archive:
         except CnnopsError:
             return False
 
-    def read(self, name: str | None, *, header: bool = False) -> Array:
-        """Read the named array, or the only one; or its header, as `read_npy`.
-
-        Raises
-        ------
-        CnnopsError
-            If there is no such array, several and no name, or the member is damaged or lies about
-            its size.
-        """
+    def read(self, name: str | None, reading: Reading = PLAIN) -> Array:
+        """Read the named array, or the only one, as `npy.read` does."""
         if name is None or name not in self:
             names = self.names
             if name is not None or len(names) != 1:
@@ -87,7 +73,7 @@ class Archive:
         with self._open(member, shown) as stream:
             if not stream.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC):
                 raise CnnopsError(f"{shown} is not an array: a member of .npz holds .npy data")
-            return read_npy(stream, size, shown, header=header)  # type: ignore[arg-type]
+            return npy.read(stream, size, shown, reading)  # type: ignore[arg-type]
 
     @contextmanager
     def _open(self, member: str, name: str) -> Iterator[zipfile.ZipExtFile]:
@@ -106,17 +92,7 @@ class Archive:
     def write_with(self, stream: BinaryIO, name: str | None, array: Array) -> None:
         """Write the archive with one array replaced or added; what else it holds stays as it is.
 
-        Parameters
-        ----------
-        stream : binary stream
-        name : str or None
-            The only array's, where there is no name.
-        array : numpy.ndarray
-
-        Raises
-        ------
-        CnnopsError
-            If something else in it is damaged.
+        Without a name, its only array is replaced.
         """
         name = self.names[0] if name is None else name
         replaced = self._zip.getinfo(self._stored[name]) if name in self else None
@@ -164,7 +140,6 @@ def _unusual(member: zipfile.ZipInfo) -> str | None:
 
 @contextmanager
 def _naming_damage(name: str, fault: str = "is damaged") -> Iterator[None]:
-    """Name what cannot be read."""
     try:
         yield
     except (CnnopsError, MemoryError):
@@ -177,7 +152,22 @@ def _naming_damage(name: str, fault: str = "is damaged") -> Iterator[None]:
         ) from error
 
 
-def write_npz(stream: BinaryIO, arrays: dict[str, Array]) -> None:
+def read_named(stream: BinaryIO, size: int, name: str, accepted: Sequence[str]) -> dict[str, Array]:
+    """Read all arrays of an archive, whose names have to be accepted."""
+    archive = Archive(stream, size, name)
+    names = archive.names
+    check_names(name, names, accepted)
+    if not names:
+        raise CnnopsError(f"{name} holds no array; expected {', '.join(accepted)}")
+    return {key: archive.read(key) for key in names}
+
+
+def write(stream: BinaryIO, array: Array, writing: Writing) -> None:
+    """Write an archive of one array."""
+    write_named(stream, {writing.name: array})
+
+
+def write_named(stream: BinaryIO, arrays: dict[str, Array]) -> None:
     """Write an archive, without compression; the same arrays give the same bytes."""
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
@@ -190,4 +180,4 @@ def _stored_name(name: str) -> str:
 
 def _write_member(archive: zipfile.ZipFile, member: str, array: Array) -> None:
     with archive.open(zipfile.ZipInfo(member), "w", force_zip64=True) as stream:
-        write_npy(stream, np.asarray(array))  # type: ignore[arg-type]
+        npy.write(stream, np.asarray(array))  # type: ignore[arg-type]

@@ -5,15 +5,22 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.npy import NPY_MAGIC
+from cnnops_cli.tensors.formats import LONGEST_MAGIC, Format, format_of
 from cnnops_cli.tensors.pipe import patient, read_whole
-from cnnops_cli.words import PICTURE_SUFFIXES, shortened
+from cnnops_cli.words import shortened
 
-_OTHER_SUFFIXES = (".npz", ".json", *PICTURE_SUFFIXES)
 _LONGEST_PATH = 400
+
+
+class Source(NamedTuple):
+    """What is read from: its size is None where it is read as it arrives."""
+
+    stream: BinaryIO
+    size: int | None
+    format: Format
 
 
 @contextmanager
@@ -27,7 +34,7 @@ def open_file(path: str, argument: str) -> Iterator[BinaryIO]:
 
 
 def opened(path: str, argument: str) -> BinaryIO:
-    """Open a file, of which only that is named here if it fails."""
+    """Open a file; only what fails now is named."""
     try:
         return Path(path).open("rb")
     except OSError as error:
@@ -61,22 +68,38 @@ def _unreadable(path: str, argument: str, error: OSError) -> CnnopsError:
     return CnnopsError(f"{argument}: cannot read {shown}: {error.strerror or error}")
 
 
-def whole(file: BinaryIO) -> tuple[BinaryIO, int]:
-    """Return what can be read from any place, and its size; what is not a regular file is read."""
+def regular_size(file: BinaryIO) -> int | None:
+    """Return the size of a regular file, or None of a pipe."""
     status = os.fstat(file.fileno())
-    return (file, status.st_size) if stat.S_ISREG(status.st_mode) else read_whole(patient(file))
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def array_or_whole(file: BinaryIO, path: str) -> tuple[BinaryIO, int | None]:
-    """Return the same; or .npy that arrives, which is not held twice: its size is not known."""
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return whole(file)
-    return arriving(file, Path(path).suffix)
+def seekable(file: BinaryIO) -> tuple[BinaryIO, int]:
+    """Return what can be read from any place, and its size; a pipe is read to its end."""
+    size = regular_size(file)
+    return read_whole(patient(file)) if size is None else (file, size)
 
 
-def arriving(file: BinaryIO, suffix: str = "") -> tuple[BinaryIO, int | None]:
-    """Return the whole of a pipe and its size, or the pipe itself where it begins as .npy does."""
-    pipe = patient(file, len(NPY_MAGIC))
-    if suffix.lower() not in _OTHER_SUFFIXES and pipe.peek().startswith(NPY_MAGIC):
-        return pipe, None
-    return read_whole(pipe)
+def source_of(file: BinaryIO, path: str) -> Source:
+    """Return a file or pipe as it is read, and its format."""
+    size = regular_size(file)
+    if size is None:
+        return arriving(file, path)
+    return Source(file, size, format_of(path, first_bytes(file)))
+
+
+def arriving(file: BinaryIO, path: str = "") -> Source:
+    """Return a pipe that is read to its end, or as it arrives where its format allows that."""
+    pipe = patient(file, LONGEST_MAGIC)
+    start = pipe.peek()
+    row = format_of(path, start)
+    if row.is_streamed and row.begins(start):
+        return Source(pipe, None, row)
+    return Source(*read_whole(pipe), row)
+
+
+def first_bytes(stream: BinaryIO) -> bytes:
+    """Return the bytes by which a format is known, and go back to the start."""
+    start = stream.read(LONGEST_MAGIC)
+    stream.seek(0)
+    return start

@@ -5,38 +5,37 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.bmp import check_bmp
+from cnnops_cli.tensors.formats import PLAIN, Reading, Writing, format_of_name, picture_formats
 from cnnops_cli.tensors.jpeg import check_jpeg
-from cnnops_cli.tensors.pixels import as_bytes, planes_of, stretched
-from cnnops_cli.tensors.png import Png, check_inflated, check_png
+from cnnops_cli.tensors.pixels import Header, as_bytes, planes_of, stretched
+from cnnops_cli.tensors.png import check_inflated, check_png
 from cnnops_cli.tensors.tiff import TO_RGB, check_tiff
+from cnnops_cli.words import series
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-Decoding = Callable[[], AbstractContextManager[None]]
-
-_FORMATS = {"BMP": "Bmp", "JPEG": "Jpeg", "PNG": "Png", "TIFF": "Tiff", "WEBP": "WebP"}
-"""What is read and written, and the module of Pillow that does; no other is even imported."""
-_WRITTEN_AS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".bmp": ("BMP", {}),
-    ".jpeg": ("JPEG", {"quality": 95}),
-    ".jpg": ("JPEG", {"quality": 95}),
-    ".png": ("PNG", {}),
-    ".tif": ("TIFF", {}),
-    ".tiff": ("TIFF", {}),
-    ".webp": ("WEBP", {"lossless": True, "exact": True}),
+_PILLOW: dict[str, tuple[str, dict[str, Any]]] = {
+    "BMP": ("Bmp", {}),
+    "JPEG": ("Jpeg", {"quality": 95}),
+    "PNG": ("Png", {}),
+    "TIFF": ("Tiff", {}),
+    "WEBP": ("WebP", {"lossless": True, "exact": True}),
 }
+"""By Pillow's name of a format: its module, no other of which is even imported, and how to save."""
+_CHECKS = {b"II": check_tiff, b"MM": check_tiff, b"\x89P": check_png, b"BM": check_bmp,
+           b"\xff\xd8": check_jpeg}  # fmt: skip
+"""By the first two bytes."""
 _WITHOUT_ALPHA = ("BMP", "JPEG")
 _LONGEST_JPEG = 65_500
 _SEVERAL = ("PNG", "TIFF", "WEBP")
@@ -54,56 +53,20 @@ _INSTALL = "pip install pillow"
 
 
 def check_installed(name: str) -> None:
-    """Refuse a picture where Pillow is not there to read or write it.
-
-    Raises
-    ------
-    CnnopsError
-        With the line that installs it.
-    """
+    """Refuse a picture where Pillow is not there to read or write it."""
     try:
         # Before Pillow looks for its formats, which would import all that it has.
-        for module in _FORMATS.values():
+        for module, _ in _PILLOW.values():
             import_module(f"PIL.{module}ImagePlugin")
     except (ImportError, OSError) as error:
         raise CnnopsError(f"{name} is a picture, which takes Pillow: {_INSTALL}") from error
 
 
-class _Header(NamedTuple):
-    """What a header says that Pillow does not: the dtype stored, colours of a palette, a PNG's."""
+def read(stream: BinaryIO, _: int | None, name: str, reading: Reading = PLAIN) -> Array:
+    """Read a picture, turned upright, as (C, H, W) of uint8.
 
-    dtype: str | None = None
-    colours: int | None = None
-    png: Png | None = None
-
-
-def read_picture(
-    stream: BinaryIO, name: str, *, header: bool = False, decoding: Decoding = nullcontext
-) -> Array:
-    """Read a picture, turned upright.
-
-    Parameters
-    ----------
-    stream : binary stream
-        Seekable, at its start.
-    name : str
-        What the user calls it, for errors.
-    header : bool
-        Decode no pixels: zeros stand in their place, one in memory for all.
-    decoding : callable
-        Makes the context in which pixels are decoded; what it raises is this picture's damage.
-
-    Returns
-    -------
-    numpy.ndarray
-        (C, H, W), uint8: 1 channel for grey, 3 for colour, and one more for alpha. Grey of a TIFF
-        has the dtype that is stored.
-
-    Raises
-    ------
-    CnnopsError
-        If Pillow is not there, or it is not a picture of these formats, damaged, too large, or
-        stored in a way in which Pillow would change values.
+    It has 1 channel for grey, 3 for colour, and one more for alpha. Grey of a TIFF has the dtype
+    that is stored. What is stored in a way in which Pillow would change values is refused.
 
     Notes
     -----
@@ -119,11 +82,11 @@ def read_picture(
             stored = _check_header(stream, name)
             _check_frames(picture, name)
             mode = _mode_of_channels(picture, name)
-            if header and (stored.png is None or stored.png.is_told_before_pixels):
+            if reading.headers and stored.is_told_before_pixels:
                 return _stand_in(picture, mode, stored.dtype)
-            if stored.png and stored.png.transparent is not None:
-                picture.info["transparency"] = stored.png.transparent
-            with decoding():
+            if stored.transparent is not None:
+                picture.info["transparency"] = stored.transparent
+            with reading.decoding():
                 picture.load()
             _check_pixels(picture, stored, stream, name)
             upright = ImageOps.exif_transpose(picture)
@@ -172,33 +135,25 @@ def _opened(stream: BinaryIO, name: str) -> "Picture":
     from PIL import Image, UnidentifiedImageError
 
     try:
-        return Image.open(stream, formats=list(_FORMATS))
+        return Image.open(stream, formats=list(_PILLOW))
     except Image.DecompressionBombError:
         raise
     except Exception as error:
         if _check_header(stream, name).dtype is not None:  # it may name what is wrong
             raise CnnopsError(f"{name} is a TIFF of a kind that Pillow does not read") from error
         if isinstance(error, UnidentifiedImageError):
-            raise CnnopsError(f"{name} is no PNG, JPEG, WebP, TIFF or BMP picture") from None
+            kinds = series([row.name for row in picture_formats()])
+            raise CnnopsError(f"{name} is no {kinds} picture") from None
         raise
 
 
-def _check_header(stream: BinaryIO, name: str) -> _Header:
+def _check_header(stream: BinaryIO, name: str) -> Header:
     """Refuse what would change a value, and what is shorter than it says, before it is decoded."""
     place, size = stream.tell(), stream.seek(0, io.SEEK_END)
     stream.seek(0)
-    start = stream.read(4)
+    check = _CHECKS.get(stream.read(2))
     stream.seek(0)
-    header = _Header()
-    if start[:2] in (b"II", b"MM"):
-        header = _Header(check_tiff(stream, size, name))
-    elif start == b"\x89PNG":
-        png = check_png(stream, size, name)
-        header = _Header(colours=png.colours, png=png)
-    elif start[:2] == b"BM":
-        header = _Header(colours=check_bmp(stream, size, name))
-    elif start[:2] == b"\xff\xd8":
-        check_jpeg(stream, size, name)
+    header = check(stream, size, name) if check else Header()
     stream.seek(place)
     return header
 
@@ -221,12 +176,12 @@ def _mode_of_channels(picture: "Picture", name: str) -> str:
     return _IN_PLAIN[mode]
 
 
-def _check_pixels(picture: "Picture", stored: _Header, stream: BinaryIO, name: str) -> None:
+def _check_pixels(picture: "Picture", stored: Header, stream: BinaryIO, name: str) -> None:
     """Refuse what turns out when it is decoded, of which Pillow says nothing."""
-    if stored.png is not None:
+    if stored.data is not None:
         last = picture.crop((0, picture.height - 1, *picture.size))
-        if stored.png.is_interlaced or not np.asarray(last).any():
-            check_inflated(stream, stored.png, name)
+        if stored.is_interlaced or not np.asarray(last).any():
+            check_inflated(stream, stored, name)
     if stored.colours is not None:
         largest = int(np.max(picture.getextrema()))
         largest = min(largest, 1) if picture.mode == "1" else largest
@@ -251,58 +206,47 @@ def _stand_in(picture: "Picture", mode: str, dtype: str | None) -> Array:
     return np.broadcast_to(zero, (len(pixels.bands), height, width))
 
 
-def encode_picture(path: str, array: Array, *, layout: str, stretch: bool) -> bytes:
-    """Encode an array as a picture, by the suffix of its path.
+def write(stream: BinaryIO, array: Array, writing: Writing) -> None:
+    """Write an array as a picture, by the suffix of its path.
 
-    Parameters
-    ----------
-    path : str
-    array : numpy.ndarray
-        (H, W), (C, H, W) of 1 to 4 channels, or a batch of one; channels last with that `layout`.
-    layout : str
-    stretch : bool
-        Bring the least value of all channels but alpha to 0 and the largest to 255. Otherwise
-        values are rounded, ties to even, and clipped to 0 and 255.
-
-    Raises
-    ------
-    CnnopsError
-        If the array is no picture, or holds NaN, or the format does not take it.
+    It is (H, W), (C, H, W) of 1 to 4 channels, or a batch of one; channels last with that layout.
+    Values are rounded, ties to even, and clipped to 0 and 255, or stretched, but for alpha.
     """
+    path = writing.path
     check_installed(path)
-    planes = planes_of(path, array, layout)
-    has_alpha, (format_name, _) = len(planes) in (2, 4), _WRITTEN_AS[_suffix(path)]
-    if has_alpha and format_name in _WITHOUT_ALPHA:
+    row = format_of_name(path)
+    name = row.name if row else ""
+    planes = planes_of(path, array, writing.layout)
+    has_alpha = len(planes) in (2, 4)
+    if has_alpha and name in _WITHOUT_ALPHA:
+        others = [row.suffixes[0] for row in picture_formats() if row.name not in _WITHOUT_ALPHA]
         raise CnnopsError(
-            f"{path}: {format_name} has no alpha channel, but the result has {len(planes)} "
-            "channels; .png, .webp and .tif take 1 to 4"
+            f"{path}: {name} has no alpha channel, but the result has {len(planes)} channels; "
+            f"{series(others, 'and')} take 1 to 4"
         )
-    if not stretch:
-        return _encoded(path, as_bytes(path, planes))
-    opaque = len(planes) - has_alpha
-    parts = [as_bytes(path, stretched(path, planes[:opaque])), as_bytes(path, planes[opaque:])]
-    return _encoded(path, np.concatenate(parts))
-
-
-def _suffix(path: str) -> str:
-    return Path(path).suffix.lower()
-
-
-def _encoded(path: str, pixels: Array) -> bytes:
-    """Encode (C, H, W) of uint8."""
-    from PIL import Image
-
-    format_name, options = _WRITTEN_AS[_suffix(path)]
+    if writing.stretch:
+        opaque = len(planes) - has_alpha
+        parts = [as_bytes(path, stretched(path, planes[:opaque])), as_bytes(path, planes[opaque:])]
+        pixels = np.concatenate(parts)
+    else:
+        pixels = as_bytes(path, planes)
     longest = max(pixels.shape[1:])
-    if format_name == "JPEG" and longest > _LONGEST_JPEG:
+    if name == "JPEG" and longest > _LONGEST_JPEG:
         raise CnnopsError(
             f"{path}: a JPEG has at most {_LONGEST_JPEG} rows and columns, but the result {longest}"
         )
+    stream.write(_encoded(path, pixels, name.upper()))
+
+
+def _encoded(path: str, pixels: Array, name: str) -> bytes:
+    """Encode (C, H, W) of uint8 in the format that Pillow calls so."""
+    from PIL import Image
+
     laid_out = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
     stream = io.BytesIO()
     try:
         picture = Image.fromarray(np.ascontiguousarray(laid_out))
-        picture.save(stream, format=format_name, **options)
+        picture.save(stream, format=name, **_PILLOW[name][1])
     except MemoryError:
         raise
     except Exception as error:  # as of a side that is too long for the format

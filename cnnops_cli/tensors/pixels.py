@@ -1,6 +1,6 @@
-"""Arrays as the bytes of a picture: which axes it has, and what becomes of values out of range."""
+"""Pictures without Pillow: what their headers say, and how an array becomes their bytes."""
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -8,14 +8,37 @@ from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.errors import CnnopsError
 
 
-def planes_of(path: str, array: Array, layout: str) -> Array:
-    """Bring an array to (C, H, W).
+class Header(NamedTuple):
+    """What a header says that Pillow does not.
 
-    Raises
-    ------
-    CnnopsError
-        If it is not a picture of 1 to 4 channels.
+    Attributes
+    ----------
+    dtype : str, optional
+        Of the samples of a TIFF.
+    colours : int, optional
+        The number of them in a palette.
+    data : list of tuple of int
+        Where the deflated pixels of a PNG are, and how many bytes.
+    due : int
+        The bytes that they inflate to.
+    is_interlaced : bool
+    transparent : int, optional
+        The grey of a PNG that is, spread over 0 to 255 as the pixels are.
+    is_told_before_pixels : bool
+        Whether nothing after the pixels can say how a picture is turned.
     """
+
+    dtype: str | None = None
+    colours: int | None = None
+    data: list[tuple[int, int]] | None = None
+    due: int = 0
+    is_interlaced: bool = False
+    transparent: int | None = None
+    is_told_before_pixels: bool = True
+
+
+def planes_of(path: str, array: Array, layout: str) -> Array:
+    """Bring an array to the (C, H, W) of a picture."""
     one = array[0] if array.ndim == 4 and len(array) == 1 else array
     if one.ndim == 3 and layout == "channels-last":
         one = np.moveaxis(one, -1, 0)
@@ -30,13 +53,7 @@ def planes_of(path: str, array: Array, layout: str) -> Array:
 
 
 def stretched(path: str, planes: Array) -> Array:
-    """Bring the least value to 0 and the largest to 255.
-
-    Raises
-    ------
-    CnnopsError
-        If one is not finite.
-    """
+    """Bring the least value to 0 and the largest to 255."""
     if not is_floating(planes):
         wide = np.uint64 if planes.dtype.kind == "u" else np.int64
         # Modulo 2**64 the distance to the least is exact.
@@ -53,13 +70,7 @@ def stretched(path: str, planes: Array) -> Array:
 
 
 def as_bytes(path: str, planes: Array) -> Array:
-    """Round, ties to even, and clip to 0 and 255.
-
-    Raises
-    ------
-    CnnopsError
-        If a value is NaN.
-    """
+    """Round, ties to even, and clip to 0 and 255."""
     if is_floating(planes):
         if np.isnan(planes).any():
             raise CnnopsError(f"{path}: the result holds NaN, which no picture can")

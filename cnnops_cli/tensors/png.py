@@ -4,6 +4,7 @@ import zlib
 from typing import BinaryIO, NamedTuple
 
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.pixels import Header
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By the colour type."""
@@ -19,45 +20,14 @@ _TEXTS, _TURNING = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type exif\0", b"X
 _LONGEST_WORD, _PIECE = 32, 1 << 20
 
 
-class Png(NamedTuple):
-    """What is known before the pixels are.
-
-    Attributes
-    ----------
-    transparent : int, optional
-        The grey that is, spread over 0 to 255 as the pixels are.
-    is_interlaced : bool
-    due : int
-        The bytes that the pixels inflate to.
-    data : list of tuple of int
-        Where the deflated ones are, and how many.
-    colours : int, optional
-        How many its palette has.
-    is_told_before_pixels : bool
-        Whether nothing after the pixels can say how it is turned.
-    """
-
-    transparent: int | None
-    is_interlaced: bool
-    due: int
+class _Chunks(NamedTuple):
+    before: dict[bytes, tuple[int, int]]
     data: list[tuple[int, int]]
-    colours: int | None
-    is_told_before_pixels: bool
+    is_told: bool
 
 
-def check_png(stream: BinaryIO, size: int, name: str) -> Png:
+def check_png(stream: BinaryIO, size: int, name: str) -> Header:
     """Refuse a PNG of which Pillow would change a value, or with too few data for its size.
-
-    Parameters
-    ----------
-    stream : binary stream
-    size : int
-        Of the file, in bytes.
-    name : str
-
-    Raises
-    ------
-    CnnopsError
 
     References
     ----------
@@ -92,13 +62,14 @@ def check_png(stream: BinaryIO, size: int, name: str) -> Png:
         transparent = (int.from_bytes(stream.read(2), "big") & most) * 255 // most
     if colour == _PALETTE:
         colours = chunks.before[b"PLTE"][1] // 3
-    return Png(transparent, is_interlaced, due, chunks.data, colours, chunks.is_told)
-
-
-class _Chunks(NamedTuple):
-    before: dict[bytes, tuple[int, int]]
-    data: list[tuple[int, int]]
-    is_told: bool
+    return Header(
+        colours=colours,
+        data=chunks.data,
+        due=due,
+        is_interlaced=is_interlaced,
+        transparent=transparent,
+        is_told_before_pixels=chunks.is_told,
+    )
 
 
 def _read_chunks(stream: BinaryIO, size: int, name: str) -> _Chunks:
@@ -133,21 +104,16 @@ def _bytes_of_rows(width: int, height: int, bits: int, is_interlaced: bool) -> i
     return total
 
 
-def check_inflated(stream: BinaryIO, png: Png, name: str) -> None:
-    """Refuse a PNG whose data end, as if they were whole, before its last row.
-
-    Raises
-    ------
-    CnnopsError
-    """
+def check_inflated(stream: BinaryIO, header: Header, name: str) -> None:
+    """Refuse a PNG whose data end, as if they were whole, before its last row."""
     inflate, total = zlib.decompressobj(), 0
-    for place, length in png.data:
+    for place, length in header.data or ():
         stream.seek(place)
         piece = stream.read(length)
         while piece and not inflate.eof:
             total += len(inflate.decompress(piece, _PIECE))
             piece = inflate.unconsumed_tail
-    if total < png.due:
+    if total < header.due:
         raise CnnopsError(
-            f"{name} is damaged: its pixels take {png.due} bytes, but it holds {total}"
+            f"{name} is damaged: its pixels take {header.due} bytes, but it holds {total}"
         )

@@ -3,22 +3,14 @@
 from collections.abc import Iterator
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.spans import spans
 
 _MOST_BYTES = 1 << 18
+"""What stays in a core's cache."""
 
 
 def slabs(array: Array) -> Iterator[Array]:
-    """Cut an array into views that follow each other in row-major order.
-
-    Parameters
-    ----------
-    array : numpy.ndarray
-        Of any memory order.
-
-    Yields
-    ------
-    numpy.ndarray
-        At most 256 KiB, which stays in a core's cache.
+    """Cut an array, of any memory order, into views that follow each other in row-major order.
 
     Examples
     --------
@@ -30,8 +22,8 @@ def slabs(array: Array) -> Iterator[Array]:
         yield array
         return
     items = _MOST_BYTES * len(array) // array.nbytes
-    for start in range(0, len(array), max(items, 1)):
+    for part in spans(len(array), items):
         if items:
-            yield array[start : start + items]
+            yield array[part]
         else:
-            yield from slabs(array[start])
+            yield from slabs(array[part.start])

@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnops_cli.dtypes import Array, common_dtype, is_floating, native
+from cnnops_cli.dtypes import Array, common_dtype, fits, is_floating, native
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.spans import spans
 from cnnops_cli.words import DTYPES, check_word
 
 _PIECE = 1 << 16
@@ -38,23 +39,8 @@ class Tensor(NamedTuple):
 def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
     """Give the tensors of one call the dtypes that they are computed in.
 
-    Parameters
-    ----------
-    tensors : dict of str to Tensor
-        By argument.
-    dtype : str, optional
-        Convert all of them to this.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        Converted to `dtype`; without it, weak tensors take the widest floating dtype among the
-        others, and everything else stays as it is. So does all where there are letters.
-
-    Raises
-    ------
-    CnnopsError
-        If `dtype` is unknown or cannot hold a value.
+    All are converted to `dtype`; without it, weak tensors take the widest floating dtype among the
+    others, and everything else stays as it is. So does all where there are letters.
     """
     if any(map(has_letters, tensors.values())):
         return {key: tensor.array for key, tensor in tensors.items()}
@@ -81,11 +67,8 @@ def has_letters(tensor: Tensor) -> bool:
 def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
     """Convert a tensor, cutting fractions off where integers are asked for.
 
-    Raises
-    ------
-    CnnopsError
-        If the dtype cannot hold a value: NaN and infinity in integers, or a finite number that
-        would become infinite.
+    A value that the dtype cannot hold is refused: NaN and infinity in integers, or a finite number
+    that would become infinite.
     """
     array = tensor.array
     if array.dtype == dtype:
@@ -95,15 +78,14 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
         return np.broadcast_to(convert(one, dtype), array.shape)
     converted = np.empty(array.shape, dtype)
     source, target = array.reshape(-1), converted.reshape(-1)
-    for start in range(0, array.size, _PIECE):
-        piece = slice(start, start + _PIECE)
+    for piece in spans(array.size, _PIECE):
         with np.errstate(over="ignore", invalid="ignore"):
             target[piece] = source[piece]
-        fits = _fits(source[piece], target[piece])
-        if not fits.all():
+        held = fits(source[piece], target[piece])
+        if not held.all():
             takes = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
             raise CnnopsError(
-                f"{tensor.name} holds {source[piece][~fits][0]}, which {dtype} cannot: "
+                f"{tensor.name} holds {source[piece][~held][0]}, which {dtype} cannot: "
                 f"it takes {takes.min} to {takes.max}"
             )
     return converted
@@ -120,20 +102,3 @@ def _truth(array: Array) -> Array:
         return np.broadcast_to(np.zeros((), np.uint8), array.shape)
     truth: Array = (array != 0).view(np.uint8)
     return truth
-
-
-def _fits(array: Array, converted: Array) -> Array:
-    """Return which values an array's conversion holds, up to fractions."""
-    dtype = converted.dtype
-    fits: Array
-    if dtype.kind == "f":
-        fits = np.isfinite(converted) | ~np.isfinite(array)
-    elif is_floating(array):
-        # The limits' neighbours outside are powers of two, which a double holds exactly.
-        limits = np.iinfo(dtype)
-        cut = np.trunc(array.astype(np.float64))
-        fits = (cut > float(limits.min) - 1) & (cut < float(limits.max + 1))
-        fits |= cut == float(limits.min)
-    else:
-        fits = (converted == array) & ((converted < 0) == (array < 0))
-    return fits

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.pixels import Header
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_COUNTS, _PLANAR = 273, 277, 278, 279, 284
@@ -95,25 +96,8 @@ class _Directory(NamedTuple):
         return numbers if len(numbers) == samples else numbers * samples
 
 
-def check_tiff(stream: BinaryIO, size: int, name: str) -> str:
+def check_tiff(stream: BinaryIO, size: int, name: str) -> Header:
     """Refuse a TIFF of which Pillow would change a value, or that has fewer data than it says.
-
-    Parameters
-    ----------
-    stream : binary stream
-        At its start.
-    size : int
-        Of the file, in bytes.
-    name : str
-
-    Returns
-    -------
-    str
-        The dtype of its samples.
-
-    Raises
-    ------
-    CnnopsError
 
     References
     ----------
@@ -133,7 +117,7 @@ def check_tiff(stream: BinaryIO, size: int, name: str) -> str:
     for reason in _refusals(directory, *key):
         raise CnnopsError(f"{name} is not read: {reason}; {_ACCEPTED}")
     _check_data(directory, size, bits)
-    return _READ[directory.one(_PHOTOMETRIC), formats.pop(), bits, extra]
+    return Header(_READ[directory.one(_PHOTOMETRIC), formats.pop(), bits, extra])
 
 
 def _read_directory(stream: BinaryIO, size: int, name: str) -> _Directory:

@@ -1,65 +1,38 @@
-"""How arrays are written, by the format of the file.
-
-What writes JSON and archives is imported where there is some: a small call is mostly its start.
-"""
+"""How arrays are written, by the format of the file."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import BinaryIO
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.tensors.npy import write_npy
+from cnnops_cli.tensors.formats import JSON, NPY, USUAL, Format, Writing, format_of_name
 
 Writer = Callable[[BinaryIO], None]
 
 
 def array_writer(path: str, name: str, array: Array, precision: int | None = None) -> Writer:
-    """Return how one array is written to a path, by its suffix.
+    """Return how one array is written to a path, by its suffix; see `Writing`."""
+    return file_writer(array, Writing(path, name, precision))
 
-    Parameters
-    ----------
-    path : str
-        Ends in .npy, .npz or .json.
-    name : str
-        The array's name in an archive.
-    array : numpy.ndarray
-    precision : int, optional
-        Decimals in JSON.
-    """
-    suffix = Path(path).suffix
-    if suffix == ".npy":
-        return npy_writer(array)
-    if suffix == ".npz":
-        return _npz_writer({name: array})
-    return json_writer(array, precision)
+
+def file_writer(array: Array, writing: Writing) -> Writer:
+    """Return how one array is written to a path, by its suffix."""
+    return _writer_as(format_of_name(writing.path) or JSON, array, writing)
 
 
 def npy_writer(array: Array) -> Writer:
     """Return how one array is written as .npy."""
-    return lambda stream: write_npy(stream, array)
+    return _writer_as(NPY, array, USUAL)
 
 
 def json_writer(array: Array, precision: int | None = None) -> Writer:
     """Return how one array is written as a line of JSON."""
-    from cnnops_cli.tensors.json_text import write_json
-
-    return lambda stream: write_json(stream, array, precision)
-
-
-def _npz_writer(arrays: dict[str, Array]) -> Writer:
-    from cnnops_cli.tensors.npz import write_npz
-
-    return lambda stream: write_npz(stream, arrays)
+    return _writer_as(JSON, array, Writing(precision=precision))
 
 
 def named_writer(path: str, arrays: dict[str, Array]) -> Writer:
     """Return how several arrays are written to a path: an archive, or a JSON object."""
-    if Path(path).suffix == ".npz":
-        return _npz_writer(arrays)
-    from cnnops_cli.tensors.json_text import format_array
-
-    members = b",".join(b'"%s":%s' % (k.encode(), format_array(v)) for k, v in arrays.items())
-    return bytes_writer(b"{%s}\n" % members)
+    code = (format_of_name(path) or JSON).code
+    return lambda stream: code.write_named(stream, arrays)
 
 
 def bytes_writer(data: bytes) -> Writer:
@@ -69,3 +42,8 @@ def bytes_writer(data: bytes) -> Writer:
         stream.write(data)
 
     return write
+
+
+def _writer_as(row: Format, array: Array, writing: Writing) -> Writer:
+    code = row.code
+    return lambda stream: code.write(stream, array, writing)

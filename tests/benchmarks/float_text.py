@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.tensors.json_text import format_array, parse_array
+from cnnops_cli.tensors.json_format import format_array
+from cnnops_cli.tensors.json_text import parse_array
 
 _PIECE = 1 << 20
 

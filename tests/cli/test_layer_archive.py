@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from cnnops_cli.tensors.read import Reading, read_tensor
+from cnnops_cli.tensors.formats import Reading
+from cnnops_cli.tensors.read import read_tensor
 from cnnops_cli.tensors.tensor import is_stand_in
 
 WEIGHT = np.array([[[[1, 10]], [[100, 1000]]], [[[1, 0]], [[0, 0]]]], np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.npz import Archive, write_npz
+from cnnops_cli.tensors.npz import Archive, write_named
 
 
 def npy(*values, dtype=np.int64):
@@ -255,7 +255,7 @@ def test_an_update_writes_where_numpy_reads(members, name, left):
 
 def test_a_new_archive_has_one_suffix_a_member():
     stream = io.BytesIO()
-    write_npz(stream, {"a": np.array(1), "b.npy": np.array(2)})
+    write_named(stream, {"a": np.array(1), "b.npy": np.array(2)})
     assert opened(stream.getvalue()).names == ["a", "b"]
 
 

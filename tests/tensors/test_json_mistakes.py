@@ -5,7 +5,8 @@ import io
 import pytest
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.read import PLAIN, Reading, is_inline, read_json
+from cnnops_cli.tensors.formats import PLAIN, Reading
+from cnnops_cli.tensors.read import is_inline, read_json
 
 NAN = "NaN is written NaN"
 INFINITY = "infinity is written Infinity or -Infinity"

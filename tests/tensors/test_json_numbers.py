@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.json_text import format_array, parse_array, parse_object, round_decimals
+from cnnops_cli.tensors.json_format import format_array, round_decimals
+from cnnops_cli.tensors.json_text import parse_array, parse_object
 from cnnops_cli.tensors.letters import parse_letters
 
 FLOATS = (np.float16, np.float32, np.float64)
@@ -95,7 +96,9 @@ def test_how_numbers_are_taken_in(text, dtype, values):
         (b"[1, NaN] 2", "x is not JSON: Extra data at line 1, column 10"),
         (b"[NaNNaN]", "x is not JSON"),
         (b"[nan]", "x is not JSON"),
-        (b"[1e999]", "x holds a number past 64 bits"),
+        (b"[1e999]", "^x holds 1e999, which is too large for float64$"),
+        (b"[[NaN], [-1e999]]", "^x holds -1e999, which is too large for float64$"),
+        (b"[1, 2e400 ]", "^x holds 2e400, which is too large for float64$"),
         (b"[true]", "x holds true; a JSON tensor is nested arrays of numbers"),
         (b"[null]", "x holds null"),
         (b'["NaN"]', "x holds a string"),

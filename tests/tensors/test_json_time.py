@@ -8,8 +8,9 @@ from contextlib import suppress
 import pytest
 
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.formats import Reading
 from cnnops_cli.tensors.json_text import parse_object
-from cnnops_cli.tensors.read import Reading, read_json
+from cnnops_cli.tensors.read import read_json
 
 SHORT = 1 << 18
 """From here on text is read in pieces."""

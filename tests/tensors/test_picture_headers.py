@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.pictures import read_picture
+from cnnops_cli.tensors import pictures
+from cnnops_cli.tensors.formats import Reading
 
 
 def read(data, header=False):
-    return read_picture(io.BytesIO(data), "x", header=header)
+    return pictures.read(io.BytesIO(data), None, "x", Reading(headers=header))
 
 
 def refusal(data, readings=(False, True)):

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.pictures import encode_picture, read_picture
+from cnnops_cli.tensors import pictures
+from cnnops_cli.tensors.formats import Reading, Writing
 
 COLOUR = np.random.default_rng(5).integers(0, 256, (3, 5, 7), np.uint8)
 GREY, ALPHA = COLOUR[:1], COLOUR[1:2]
@@ -29,11 +30,13 @@ def picture_of(planes):
 
 
 def read(data):
-    return read_picture(io.BytesIO(data), "x.png")
+    return pictures.read(io.BytesIO(data), None, "x.png")
 
 
 def encode(path, array, layout="channels-first", stretch=False):
-    return encode_picture(path, np.asarray(array), layout=layout, stretch=stretch)
+    stream = io.BytesIO()
+    pictures.write(stream, np.asarray(array), Writing(path, layout=layout, stretch=stretch))
+    return stream.getvalue()
 
 
 def same(got, expected):
@@ -123,7 +126,9 @@ def test_cmyk_is_refused_and_not_converted():
         reason = r"x\.png is not read: its colours are CMYK, to be made RGB first, as with ImageM"
         for header in (False, True):
             with pytest.raises(CnnopsError, match=reason):
-                read_picture(io.BytesIO(stored(image, kind)), "x.png", header=header)
+                pictures.read(
+                    io.BytesIO(stored(image, kind)), None, "x.png", Reading(headers=header)
+                )
 
 
 @pytest.mark.parametrize(
@@ -193,7 +198,7 @@ def kinds_of_pictures():
 )
 def test_a_header_tells_the_form(data):
     whole = read(data)
-    told = read_picture(io.BytesIO(data), "x.png", header=True)
+    told = pictures.read(io.BytesIO(data), None, "x.png", Reading(headers=True))
     assert (told.shape, told.dtype) == (whole.shape, whole.dtype)
 
 
@@ -208,15 +213,15 @@ def test_only_an_orientation_behind_the_pixels_has_them_decoded():
     }
     for kind, body, is_header_enough in late.values():
         data = with_chunk_at_the_end(plain, kind, body)
-        told = read_picture(io.BytesIO(data), "x.png", header=True)
+        told = pictures.read(io.BytesIO(data), None, "x.png", Reading(headers=True))
         assert (told.strides == (0, 0, 0)) == is_header_enough
     upright = Image.Exif()
     upright[0x0112] = 1
     twice = with_chunk_at_the_end(stored(picture_of(GREY), exif=upright), *late["exif"][:2])
-    told = read_picture(io.BytesIO(twice), "x.png", header=True)
+    told = pictures.read(io.BytesIO(twice), None, "x.png", Reading(headers=True))
     assert told.shape == read(twice).shape
     early = stored(picture_of(GREY), exif=exif)
-    told = read_picture(io.BytesIO(early), "x.png", header=True)
+    told = pictures.read(io.BytesIO(early), None, "x.png", Reading(headers=True))
     assert (told.shape, told.strides) == ((1, 7, 5), (0, 0, 0))
 
 
@@ -226,7 +231,7 @@ def test_a_header_is_told_without_the_pixels(kind):
     cut = stored(Image.fromarray(noise), kind)[:1000]
     with pytest.raises(CnnopsError, match="is damaged"):
         read(cut)
-    told = read_picture(io.BytesIO(cut), "x.png", header=True)
+    told = pictures.read(io.BytesIO(cut), None, "x.png", Reading(headers=True))
     assert (told.shape, told.dtype, told.strides) == ((3, 64, 96), np.uint8, (0, 0, 0))
 
 

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.npy import read_npy
+from cnnops_cli.tensors.formats import Reading
+from cnnops_cli.tensors.npy import read as read_npy
 from cnnops_cli.tensors.pipe import arrivals, patient, read_whole
-from cnnops_cli.tensors.read import INPUT_ARGUMENT, Reading, read_tensor
+from cnnops_cli.tensors.read import INPUT_ARGUMENT, read_tensor
 
 
 def npy(array):

@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors import json_text, slabs
-from cnnops_cli.tensors.json_text import format_array, write_json
-from cnnops_cli.tensors.npy import read_npy, write_npy
+from cnnops_cli.tensors import json_format, npy, slabs
+from cnnops_cli.tensors.json_format import format_array
 from cnnops_cli.tensors.tensor import Tensor, convert
 
 
 @pytest.fixture(autouse=True)
 def small_slabs(monkeypatch):
     monkeypatch.setattr(slabs, "_MOST_BYTES", 100)
-    monkeypatch.setattr(json_text, "_MOST_VALUES", 7)
+    monkeypatch.setattr(json_format, "_MOST_VALUES", 7)
 
 
 VALUES = np.random.default_rng(0).integers(0, 200, (3, 5, 2, 9))
@@ -48,13 +47,13 @@ def test_npy_files_are_numpys(form, dtype):
     array = np.asarray(FORMS[form](VALUES.astype(dtype)))
     little = np.array(array, array.dtype.newbyteorder("<"), order="C")
     ours, theirs, given = io.BytesIO(), io.BytesIO(), io.BytesIO()
-    write_npy(ours, array)
+    npy.write(ours, array)
     np.save(theirs, little)
     assert ours.getvalue() == theirs.getvalue()
 
     np.save(given, array)
     given.seek(0)
-    back = read_npy(given, given.getbuffer().nbytes, "x")
+    back = npy.read(given, given.getbuffer().nbytes, "x")
     assert back.flags.c_contiguous
     taken = np.uint8 if dtype == "bool" else np.dtype(dtype).newbyteorder("=")
     np.testing.assert_array_equal(back, array.astype(taken), strict=True)
@@ -66,7 +65,7 @@ def test_json_is_the_same_in_parts(form):
     compact = json.dumps(array.tolist(), separators=(",", ":")).encode()
     assert format_array(array) == compact
     stream = io.BytesIO()
-    write_json(stream, array)
+    json_format.write(stream, array)
     assert stream.getvalue() == compact + b"\n"
 
 

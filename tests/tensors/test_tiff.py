@@ -12,7 +12,8 @@ from PIL import Image
 from tiff_bytes import DEFLATE, LZW, PACKBITS, tiff
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.pictures import read_picture
+from cnnops_cli.tensors import pictures
+from cnnops_cli.tensors.formats import Reading
 
 WHITE, BLACK, RGB, PALETTE, MASK, CMYK, YCBCR, LAB = 0, 1, 2, 3, 4, 5, 6, 8
 UNSIGNED, SIGNED, FLOATING, UNDEFINED = 1, 2, 3, 4
@@ -25,7 +26,7 @@ REFUSED = rf"^x\.tif is not read: .+{re.escape(ACCEPTED)}$"
 
 
 def read(data, header=False):
-    return read_picture(io.BytesIO(data), "x.tif", header=header)
+    return pictures.read(io.BytesIO(data), None, "x.tif", Reading(headers=header))
 
 
 def refusal(data):
