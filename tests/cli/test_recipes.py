@@ -47,7 +47,7 @@ def test_a_kernel_of_ones_own(run, examples):
 
 def test_golden_files_in_pytest(run, examples):
     def tested(*options):
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "pytest"]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "golden_tests"]
         return run(*command, *options)
 
     assert tested().returncode == 0
