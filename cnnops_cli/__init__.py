@@ -7,6 +7,47 @@ The four operators are functions on NumPy arrays:
 >>> maxpool(np.arange(1, 13).reshape(1, 3, 4), (2, 2), stride=(1, 2))
 array([[[ 6,  8],
         [10, 12]]])
+
+The rest of this text is the map of the package, for those who change it. A room is a module or a
+folder. It may import from itself and from what follows its arrow, and from no other room::
+
+    errors      what is wrong with a call or its data
+    hints       what an unknown word was meant to be
+    spans       how work is cut into parts
+    signals     signals that ask the command to end
+    paths       what a path leads to                          <- errors
+    words       the words that functions and options accept   <- errors, hints
+    dtypes      which dtypes there are, and what they become  <- errors, words
+    ground      = errors, spans, signals, paths, words, dtypes
+
+    tensors/    text, pipes and files to arrays and back      <- ground
+    ops/        the operators on arrays, and their geometry   <- ground
+    explain/    the arithmetic behind results                 <- ground, ops
+    checks/     whether a result is what was expected         <- ground
+    views/      results as a person reads them                <- ground
+    parsers     the text of an option to its value            <- ground, tensors
+    options     the options that commands share               <- ground, tensors, parsers
+    rooms       = tensors, ops, explain, checks, views, parsers, options
+
+    commands/   an operator's options to an operation, and
+                what is done with any operation               <- ground, rooms
+    help        how -h and --help are laid out                <- commands
+    app         the command cnnops, and its exit statuses     <- errors, words, tensors, ops,
+                                                                 options, commands, help
+    __main__    where the process starts                      <- signals, app
+    __init__    the Python interface                          <- errors, ops
+
+The way of a call, ``cnnops conv --kernel k.json input.npy``::
+
+    __main__.py                 starts
+    app.py                      finds the command; every error ends here, as a line and a status
+    commands/conv.py            says what is read and written, and which operation is asked for
+    commands/validate.py        refuses what does not go together
+    commands/run.py             reads the tensors
+    commands/outcome.py         makes the operation, and asks it for what the settings want of it
+    ops/conv.py                 computes the result
+    commands/write_outcome.py   writes files, standard output and the summary, by way of
+    tensors/, views/            which know the formats and the terminal
 """
 
 TYPE_CHECKING = False  # that of `typing`, without the time that its import takes

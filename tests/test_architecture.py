@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,29 +11,27 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
 NAME = "cnnops_cli"
 
-BOTTOM = {"errors", "words", "dtypes", "paths", "signals", "spans"}
-ROOMS = {"options", "parsers", "tensors", "ops", "views", "checks", "explain"}
-MAY_IMPORT = {
-    "errors": set(),
-    "hints": set(),
-    "words": {"errors", "hints"},
-    "dtypes": {"errors", "words"},
-    "paths": {"errors"},
-    "signals": set(),
-    "spans": set(),
-    "help": {"commands"},
-    "options": BOTTOM | {"parsers", "tensors"},
-    "parsers": BOTTOM | {"tensors"},
-    "tensors": BOTTOM,
-    "ops": BOTTOM,
-    "explain": BOTTOM | {"ops"},
-    "views": BOTTOM,
-    "checks": BOTTOM,
-    "commands": BOTTOM | ROOMS,
-    "app": {"errors", "words", "help", "options", "commands", "ops", "tensors", ""},
-    "__init__": {"errors", "ops"},
-    "__main__": {"app", "signals"},
-}
+DOCSTRING = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text()))
+MAP, WAY = DOCSTRING.split("no other room::")[1].split("The way of a call")
+
+
+def arrows_of(text: str) -> dict[str, set[str]]:
+    """Return what each room of the map may import."""
+    table = re.sub(r"\n {10,}", " ", text)
+    named = dict(re.findall(r"^ +(\w+) += (.*)$", table, re.MULTILINE))
+    arrows = {}
+    for line in re.findall(r"^ {4}(\w.*)$", table, re.MULTILINE):
+        room, _, imports = line.partition("<-")
+        room = room.split()[0].rstrip("/")
+        if room not in named:
+            for name, rooms in named.items():
+                imports = re.sub(rf"\b{name}\b", rooms, imports)
+            arrows[room] = set(filter(None, re.split(r"[,\s]+", imports)))
+    return arrows
+
+
+GROUND = set(re.findall(r"^ +ground += (.*)$", MAP, re.MULTILINE)[0].split(", "))
+MAY_IMPORT = arrows_of(MAP)
 ONLY_IN = {
     "typer": {"app", "commands", "help", "options", "parsers"},
     "rich": {"views"},
@@ -77,8 +76,29 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-def test_there_is_something_to_look_at():
+def test_the_map_has_every_room():
     assert {room_of(path) for path in MODULES} == set(MAY_IMPORT)
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert set(re.findall(r"^ {4}(\w+)/  ", MAP, re.MULTILINE)) == folders
+    assert MAY_IMPORT["commands"] > {"errors", "dtypes", "tensors", "options"}
+
+
+def test_every_arrow_of_the_map_is_used():
+    used = {room: set() for room in MAY_IMPORT}
+    for path in MODULES:
+        used[room_of(path)] |= {
+            name.split(".")[1] for name in imports_of(path) if name.startswith(f"{NAME}.")
+        }
+    for room, imports in MAY_IMPORT.items():
+        ground = set() if room in GROUND else GROUND
+        assert imports - used[room] <= ground, f"{room} no longer imports {imports - used[room]}"
+
+
+def test_the_way_of_a_call_leads_through_files_that_exist():
+    files = re.findall(r"\S+\.py\b", WAY)
+    assert len(files) >= 4
+    for name in (*files, *re.findall(r"(\w+)/[, ]", WAY)):
+        assert (PACKAGE / name).exists(), name
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--match", default="", help="pairs whose line holds this text")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--command", help="default: the cnnops of this Python's environment")
-    parser.add_argument("--markdown", action="store_true", help="print README's table")
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     arguments = parser.parse_args(argv)
     chosen = [pair for pair in PAIRS if arguments.match in f"{pair.label}  {pair.against}"]
     machine.print_header("torch", "onnxruntime", children=True)

@@ -1,4 +1,4 @@
-"""Draw the ratios that kernels.py kept, and print README's table of them.
+"""Draw the ratios that kernels.py kept, and print the table of them.
 
     python tests/benchmarks/picture.py tests/benchmarks/ratios.json tests/benchmarks/ratios.svg
 

@@ -122,7 +122,7 @@ def machine_lines(machine: dict[str, str]) -> list[str]:
 
 
 def markdown(machine: dict[str, str], results: Sequence[Result]) -> str:
-    """README's table: one line an operator, and what was measured on below it."""
+    """A Markdown table: one line per operator, and what was measured on below it."""
     lines = [
         "| operator | against | geometric mean | least | most | cases |",
         "|---|---|---|---|---|---|",

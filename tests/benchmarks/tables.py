@@ -14,7 +14,7 @@ class Table:
     left : int
         How many columns are set to the left; the others are set to the right.
     markdown : bool
-        Print a table for README; notes go to standard error.
+        Print Markdown; notes go to standard error.
     """
 
     def __init__(self, *columns: tuple[str, int], left: int = 1, markdown: bool = False) -> None:

@@ -1,6 +1,8 @@
 """The benchmarks run and print what they promise; how long anything takes is not looked at."""
 
 import re
+import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +22,7 @@ from tables import Table
 from cnnops_cli import conv
 
 FOLDER = Path(__file__).parent
+PAGE = (FOLDER / "README.md").read_text()
 README = (FOLDER.parent.parent / "README.md").read_text()
 KEPT = FOLDER / "ratios.json"
 
@@ -204,8 +207,30 @@ def test_dots_keep_apart():
     assert min(gaps) >= (2 * picture.RADIUS) ** 2
 
 
-def test_readme_shows_the_ratios_that_are_kept():
+def test_the_page_shows_the_ratios_that_are_kept():
     machine_then, measured = results.read(KEPT)
     assert (FOLDER / "ratios.svg").read_text() == picture.svg(machine_then, measured)
-    for line in results.markdown(machine_then, measured).splitlines():
-        assert line in README
+    assert results.markdown(machine_then, measured) in PAGE
+
+
+def test_readme_names_the_means_that_are_kept():
+    _, measured = results.read(KEPT)
+    speed = README.split("\n## Speed\n")[1].split("\n## ")[0]
+    stated = dict(re.findall(r"(\d\.\d\d)(?: of\sPyTorch's time)? for `(\w+)`", speed))
+    means = {group.name: group.mean for group in results.grouped(measured) if group.peer == "torch"}
+    assert stated == {f"{mean:.2f}": name for name, mean in means.items()}
+
+
+def test_the_page_names_every_program_and_options_that_it_has(monkeypatch, capsys):
+    calls = [
+        shlex.split(line, comments=True)
+        for line in re.findall(r"^python (tests/benchmarks/.*)$", PAGE, re.MULTILINE)
+    ]
+    programs = {path for path in FOLDER.glob("*.py") if "\nif __name__ ==" in path.read_text()}
+    assert {FOLDER.parent.parent / path for path, *_ in calls} == programs
+    for path, *arguments in calls:
+        monkeypatch.setattr(sys, "argv", [path, "--help"])
+        with pytest.raises(SystemExit, match=r"^0$"):
+            runpy.run_path(str(FOLDER.parent.parent / path), run_name="__main__")
+        options = {argument for argument in arguments if argument.startswith("--")}
+        assert options <= set(re.findall(r"--[a-z]+", capsys.readouterr().out))

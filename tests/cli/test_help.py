@@ -13,17 +13,18 @@ SHARED = [
     *["--quiet", "-q", "--no-color", "--help"],
     *["--expect", "--rtol", "--atol", "--ulp", "--equal-nan", "--no-equal-nan"],
     "--update-expected",
-    "--stretch",
+    *["--stretch", "--view", "--lines", "--keep-going", "--explain", "--at", "--dry-run"],
 ]
 OPTIONS = {
     "conv": [
         *["--kernel", "-k", "--dims", "--bias", "-b", "--stride", "-s", "--padding", "-p"],
         *["--padding-mode", "--dilation", "-d", "--groups", "-g", "--depthwise"],
         *["--out-channels", "--kernel-size", "--seed", "--no-bias", "--save-kernel"],
+        "--with-input",
     ],
     "maxpool": [
         *["--kernel", "--kernel-size", "-k", "--stride", "-s", "--padding", "-p"],
-        *["--dilation", "-d", "--ceil-mode", "--dims", "--indices"],
+        *["--dilation", "-d", "--ceil-mode", "--dims", "--indices", "--with-input"],
     ],
     "batchnorm": [
         *["--train", "--eval", "--weight", "--gamma", "--bias", "--beta", "--running-mean"],

@@ -1,24 +1,28 @@
-"""README's console examples and the scripts of examples/ say what they print."""
+"""README and the page of examples/ say what is so: their calls, scripts, pictures and tables."""
 
 import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
+import cnnops_cli
+from cnnops_cli.app import OPERATORS, app
+
 ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-CALLS = [
-    (command, output)
-    for block in BLOCKS
-    for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
-]
+EXAMPLES = ROOT / "examples"
+PAGES = {name: (ROOT / name).read_text() for name in ("README.md", "examples/README.md")}
+README = PAGES["README.md"]
+CALL = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+BLOCKS = {
+    page: re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for page, text in PAGES.items()
+}
 SCRIPTS = {
     "edges.sh": """\
 maxpool  (H 3, W 4, C 3)  int64  min 66  max 500  mean 229.083  std 99.5973
@@ -32,6 +36,9 @@ cnnops conv: equal to digit-edges.json exactly
 status 1
 cnnops conv: equal to standard input exactly
 """,
+    "own-kernel.sh cnnops conv -k sobel.json -f npy": """\
+cnnops dropout: equal to ./digit-edges.json within 4 ulp
+""",
     "pictures.sh": "",
     "running-statistics.sh": "[[-1.016,0.979,-1.354,-1.284]]\n",
 }
@@ -40,8 +47,7 @@ cnnops conv: equal to standard input exactly
 @pytest.fixture
 def shell(executable, tmp_path):
     """Run a line in a copy of examples/, with the installed command on the path."""
-    folder = tmp_path / "examples"
-    shutil.copytree(ROOT / "examples", folder)
+    folder = shutil.copytree(EXAMPLES, tmp_path / "examples")
     path = f"{executable.parent}:{os.defpath}"
 
     def run(line):
@@ -60,112 +66,125 @@ def shell(executable, tmp_path):
     return run
 
 
-def test_readme_has_examples_of_every_command():
-    assert len(CALLS) >= 10
-    for name in ("conv", "maxpool", "batchnorm", "dropout"):
-        assert any(f"cnnops {name}" in command for command, _ in CALLS)
+@pytest.mark.parametrize("page", BLOCKS)
+def test_there_are_examples_of_every_command(page):
+    for name in OPERATORS:
+        assert any(re.search(rf"^\$ .*cnnops {name} ", block, re.M) for block in BLOCKS[page])
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0][:60])
-def test_readme_examples(shell, block):
-    calls = [call for call in CALLS if f"$ {call[0]}\n" in block]
-    for command, output in calls:
-        assert shell(command) == output
+@pytest.mark.parametrize("page", BLOCKS)
+def test_calls_print_what_the_page_shows(shell, page):
+    """From the last block to the first, so that none needs another, and then as a reader does."""
+    for block in (*reversed(BLOCKS[page]), *BLOCKS[page]):
+        assert block == "".join(f"$ {line}\n{shell(line)}" for line, _ in CALL.findall(block))
 
 
-def test_readme_snapshots_in_pytest(executable, tmp_path):
-    (text,) = re.findall(r"^```python\n(# conftest\.py\n.*?)^```", README, re.MULTILINE | re.DOTALL)
-    for part in re.split(r"^# (?=\w+\.py$)", text, flags=re.MULTILINE)[1:]:
-        name, _, code = part.partition("\n")
-        (tmp_path / name).write_text(code)
-    (tmp_path / "snapshots").mkdir()
-    for name in ("sobel.json", "digit.npy"):
-        shutil.copy(ROOT / "examples" / name, tmp_path)
-    path = f"{executable.parent}:{os.defpath}"
-
-    def pytest_status(*options):
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
-        environment = {"PATH": path, "LANG": "C.UTF-8"}
-        run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        return run.returncode, run.stdout
-
-    assert pytest_status()[0] == 1
-    assert pytest_status("--update")[0] == 0
-    assert pytest_status()[0] == 0
-    (tmp_path / "sobel.json").write_text("[[1,1],[1,2]]")
-    status, shown = pytest_status()
-    assert status == 1
-    assert "not equal to snapshots/edges.npy" in shown
+def test_readme_is_a_front_door():
+    assert len(README.splitlines()) <= 320
 
 
-@pytest.fixture
-def in_a_project(executable, tmp_path):
-    """Run a script as README's reader would, beside golden files and a kernel of their own."""
-    for name in ("sobel.json", "digit.npy"):
-        shutil.copy(ROOT / "examples" / name, tmp_path)
-    (tmp_path / "golden").mkdir()
-    path = f"{tmp_path}:{executable.parent}:{os.defpath}"
-
-    def run(script):
-        return subprocess.run(
-            ["/bin/sh", "-c", script],
-            cwd=tmp_path,
-            env={"PATH": path, "LANG": "C.UTF-8"},
-            capture_output=True,
-            check=False,
-        )
-
-    edges = "cnnops conv -k sobel.json digit.npy"
-    (tmp_path / "my-kernel").write_text(f"#!/bin/sh\n{edges} -f npy\n")
-    (tmp_path / "my-kernel").chmod(0o755)
-    assert run(f"{edges} -o golden/edges.npy").returncode == 0
-    return run
+def test_the_picture_under_the_first_example_is_of_that_call(shell, tmp_path):
+    (line, shown), *_ = CALL.findall(BLOCKS["README.md"][0])
+    more, picture = re.findall(r"`(--with-input --view (\S+\.svg))`", README)[0]
+    assert README.index(f"]({f'examples/{picture}'})") < README.index("## Try it")
+    assert shell(f"rm {picture}; {line} {more}") == shown
+    made = tmp_path / "examples" / picture
+    assert made.read_bytes() == (EXAMPLES / picture).read_bytes()
 
 
-def test_readme_shell_test(in_a_project, tmp_path):
-    (script,) = re.findall(r"^```sh\n(set -eu\n.*?)^```", README, re.MULTILINE | re.DOTALL)
-    assert in_a_project(script).returncode == 0
-    (tmp_path / "my-kernel").write_text("#!/bin/sh\necho '[[1,2]]'\n")
-    failed = in_a_project(script)
-    assert failed.returncode == 1
-    assert b"cnnops dropout: not equal to golden/edges.npy" in failed.stderr
+def test_the_views_are_what_the_calls_write(shell, tmp_path):
+    calls = re.findall(r"^\$ (cnnops .* --view (\S+\.svg).*)$", PAGES["examples/README.md"], re.M)
+    assert {name for _, name in calls} == {
+        name for name in tracked_examples() if name.endswith(".svg")
+    }
+    for line, name in calls:
+        assert f"]({name})" in PAGES["examples/README.md"] or f"](examples/{name})" in README
+        shell(f"rm {name}; {line}")
+        made = tmp_path / "examples" / name
+        assert made.read_bytes() == (EXAMPLES / name).read_bytes()
 
 
-def test_readme_step_of_ci(in_a_project, tmp_path):
-    (step,) = re.findall(r"^- run: (cnnops .*)$", README, re.MULTILINE)
-    assert in_a_project(step).returncode == 0
-    (tmp_path / "edges.npy").unlink()
-    np.save(tmp_path / "golden/edges.npy", np.zeros((6, 6), np.int64))
-    failed = in_a_project(step)
-    assert failed.returncode == 1
-    assert b"36 of 36 values differ" in failed.stderr
-    assert np.load(tmp_path / "edges.npy").any()
-
-
-def test_readme_lists_every_option(cnnops):
-    for name in ("conv", "maxpool", "batchnorm", "dropout"):
-        columns = re.findall(r"^ {2}(-\S.*?)(?: {2}|$)", cnnops.text(name, "--help"), re.MULTILINE)
-        listed = {option for column in columns for option in re.findall(r"--[a-z-]+", column)}
-        assert len(listed) > 12
-        named = set(re.findall(r"--[a-z-]+", README))
-        assert listed - named == {"--help"}
-
-
-@pytest.mark.parametrize("name", sorted(SCRIPTS))
-def test_example_scripts(shell, name):
-    assert shell(f"./{name}") == SCRIPTS[name]
-
-
-def test_the_pictures_in_readme_are_those_of_the_script(shell, tmp_path):
-    shown = set(re.findall(r"\]\(examples/(pictures/\w+\.png)\)", README))
+def test_the_pictures_are_those_of_the_script(shell, tmp_path):
+    shown = set(re.findall(r"\]\((pictures/\w+\.png)\)", PAGES["examples/README.md"]))
     assert len(shown) == 4
     assert shell("./pictures.sh made") == ""
     for name in shown:
-        with Image.open(ROOT / "examples" / name) as kept:
+        with Image.open(EXAMPLES / name) as kept:
             with Image.open(tmp_path / "examples" / name.replace("pictures", "made")) as made:
                 assert kept.mode == made.mode
                 np.testing.assert_array_equal(np.asarray(made), np.asarray(kept))
 
 
+@pytest.mark.parametrize("call", SCRIPTS)
+def test_scripts(shell, call):
+    assert shell(f"./{call}") == SCRIPTS[call]
+
+
 def test_every_script_is_run():
-    assert {path.name for path in (ROOT / "examples").glob("*.sh")} == set(SCRIPTS)
+    assert {path.name for path in EXAMPLES.glob("*.sh")} == {call.split()[0] for call in SCRIPTS}
+
+
+def test_every_file_of_the_examples_is_described():
+    rows = re.findall(r"^\| (`.*?) \|", PAGES["examples/README.md"].split("\n## ")[0], re.MULTILINE)
+    named = set(re.findall(r"`([\w.-]+)/?`", "".join(rows)))
+    shown = {
+        "README.md",
+        "pictures",
+        *(name for name in tracked_examples() if name.endswith(".svg")),
+    }
+    assert named == tracked_examples() - shown
+
+
+def tracked_examples():
+    """Return the names in examples/, without what a reader has made there."""
+    call = ["git", "ls-files", "."]
+    try:
+        run = subprocess.run(call, cwd=EXAMPLES, capture_output=True, check=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this is not a checkout")
+    return {line.partition("/")[0] for line in run.stdout.splitlines()}
+
+
+@pytest.mark.parametrize("page", [*PAGES, "tests/benchmarks/README.md"])
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, anchor = target.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_option_that_is_named_is_one():
+    group = typer.main.get_command(app)
+    context = group.make_context("cnnops", [], resilient_parsing=True)
+    commands = [group, *(group.get_command(context, name) for name in OPERATORS)]
+    params = [param for command in commands for param in command.get_params(context)]
+    known = {option for param in params for option in (*param.opts, *param.secondary_opts)}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", "".join(PAGES.values())))
+    assert named - known == {"--update"}  # pytest's, of the recipe
+
+
+def test_dtypes_are_those_of_the_table():
+    (table,) = re.findall(r"^\| INPUT \| .*\n\|---.*\n((?:\|.*\n)+)", README, re.MULTILINE)
+    integers = "int8, int16, int32, int64, uint8, uint16, uint32, uint64"
+    calls = {
+        "conv": lambda array: cnnops_cli.conv(array, array[:1]),
+        "maxpool": lambda array: cnnops_cli.maxpool(array, 2),
+        "batchnorm": lambda array: cnnops_cli.batchnorm(array, training=True),
+        "dropout": lambda array: cnnops_cli.dropout(array),
+    }
+    seen = []
+    for line in table.splitlines():
+        kinds, *dtypes = (cell.strip() for cell in line.strip("|").split(" | "))
+        for dtype in kinds.replace("integers", integers).split(","):
+            dtype = dtype.removesuffix(" read as uint8").strip()
+            if not dtype:
+                continue
+            seen.append(dtype)
+            for name, expected in zip(calls, dtypes, strict=True):
+                result = calls[name](np.ones((2, 1, 2, 2), dtype))
+                assert result.dtype == expected.replace("INPUT's", dtype), (name, dtype)
+    assert len(seen) == 12

@@ -1,20 +1,15 @@
 """`--view` and `--with-input`: the view as a file, the same wherever it is made."""
 
 import re
-import shutil
 from html.parser import HTMLParser
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 CALL = ["conv", "-k", "[[1,2],[3,4]]", "--with-input", "[[1,2,3],[4,5,NaN]]"]
 SUFFIXES = (".svg", ".html", ".txt")
 SVG = "{http://www.w3.org/2000/svg}"
-README = (EXAMPLES.parent / "README.md").read_text()
-SHOWN = re.findall(r"^\$ cnnops (.* --view (\S+\.svg).*)$", README, re.MULTILINE)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -237,12 +232,3 @@ def test_an_encoding_without_shades_gets_others(cnnops, tmp_path):
     assert "?" not in text
     assert "blank from" in text
     assert "####" in text
-
-
-def test_pictures_in_readme_are_what_its_commands_write(cnnops, tmp_path):
-    assert len(SHOWN) >= 2
-    folder = shutil.copytree(EXAMPLES, tmp_path / "examples")
-    for call, name in SHOWN:
-        assert f"examples/{name}" in README
-        cnnops.text(*call.split(), cwd=folder)
-        assert (folder / name).read_bytes() == (EXAMPLES / name).read_bytes()

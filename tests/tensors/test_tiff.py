@@ -67,7 +67,7 @@ def palette(generator, bits):
 
 
 def as_read(values, colours, bits, sample_format, map_of_colours):
-    """What README promises of stored samples."""
+    """What examples/README.md promises of stored samples."""
     if colours == PALETTE:
         expanded = np.moveaxis(map_of_colours[:, values[..., 0]], 0, -1)
         return np.concatenate([expanded, values[..., 1:]], -1).astype(np.uint8)

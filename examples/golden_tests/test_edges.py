@@ -1,0 +1,2 @@
+def test_edges(cnnops):
+    cnnops("conv", "-k", "../sobel.json", "../digit.npy", expect="../digit-edges.json")
