@@ -168,14 +168,10 @@ class Normalization(Operation):
 
     Parameters
     ----------
-    given : Given
     saved : dict of str to Tensor
         The state that was read.
     carried : dict of str to Tensor
-        The running statistics that the last INPUT left, and this one leaves to the next.
-    train : bool
-    momentum : float or None
-    eps : float
+        The running statistics that the last INPUT left; this one replaces them by its own.
     """
 
     name = "batchnorm"
@@ -265,13 +261,13 @@ def _read_state(path: str) -> dict[str, Tensor]:
 
 
 def _assumed(given: dict[str, Array]) -> str:
-    """Say which running statistics nobody gave, and what stands for them."""
+    """Name the running statistics that nobody gave, with what is taken for them."""
     missing = [f"{name} {_DEFAULTS[name]:g}" for name in _RUNNING if name not in given]
     return f"not given: {', '.join(missing)}" if missing else ""
 
 
 def _with_float32_parameters(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Keep parameters that are text from being cut to a float16 input: float32."""
+    """Keep JSON parameters next to a float16 input from being cut to float16."""
     if tensors["input"].weak or tensors["input"].array.dtype != np.float16:
         return tensors
     return {
@@ -283,5 +279,5 @@ def _with_float32_parameters(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _per_channel(value: Array | float, channels: int, dtype: np.dtype[Any]) -> Array:
-    """Copy a parameter, for it is updated in place; a number is repeated for every channel."""
+    """Copy a parameter, which is updated in place, or repeat a number for every channel."""
     return np.full(channels, value, dtype) if np.ndim(value) == 0 else np.array(value, dtype)

@@ -30,7 +30,7 @@ class Call(NamedTuple):
     with_input : bool
         Whether the view shows the operands too.
     relu : bool
-        Whether the result is max(0, x) of what the operator gives.
+        Whether negative values of the result become 0.
     """
 
     settings: Settings

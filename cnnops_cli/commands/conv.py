@@ -232,15 +232,12 @@ class Convolution(Operation):
 
     Parameters
     ----------
-    given : Given
     dims : int or None
-        Where it is not by the kernel.
+        None where the kernel's rank tells.
     layer : NewLayer or None
         What is drawn in place of a kernel.
     groups : int or None
-        None is one for every channel.
-    **geometry
-        The other options of `cnnops_cli.conv`.
+        None where every channel is a group.
     """
 
     name = "conv"

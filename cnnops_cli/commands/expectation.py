@@ -21,19 +21,8 @@ from cnnops_cli.tensors.tensor import Tensor
 def check_options(settings: Settings, outputs: Sequence[str], sources: Sequence[str]) -> None:
     """Refuse, before any work, options of a check that do not go together.
 
-    Parameters
-    ----------
-    settings : Settings
-    outputs : sequence of str
-        The real paths of the other files that are written.
-    sources : sequence of str
-        The other tensors that are read.
-
-    Raises
-    ------
-    CnnopsError
-        If there is nothing to compare with, options contradict each other, or the golden file
-        cannot be written, is read as another tensor, or would be replaced by another result.
+    `outputs` are the real paths of the other files that are written, `sources` the other tensors
+    that are read.
     """
     if settings.expect is None:
         raise CnnopsError(f"{settings.given_check_options()[0]} goes with --expect TENSOR")
@@ -77,12 +66,10 @@ def write_checked(
 
     Parameters
     ----------
-    outcome : Outcome
-    settings : Settings
     expected : Tensor or None
         None where the golden file is still to be made.
     json : str or None
-        INPUT, as the user wrote it, where it is JSON: that has no dtype.
+        INPUT as the user wrote it, where it is JSON: that has no dtype.
 
     Raises
     ------

@@ -11,18 +11,11 @@ _MOST_HEARD = 4096
 
 @contextmanager
 def hearing_libraries() -> Iterator[None]:
-    """Keep off standard error what C libraries write there, and raise the first line of it.
+    """Keep off standard error what C libraries write there, and raise its first line as OSError.
 
-    Raises
-    ------
-    OSError
-        If something was written. An error that is on its way is its cause.
-
-    Notes
-    -----
-    Descriptor 2 is that of the whole process, so that nothing else may write there meanwhile:
-    progress bars have no thread of their own. What is too much for a pipe is lost, and holds
-    nobody up. Where no more descriptors can be had, nothing is heard.
+    Descriptor 2 is the process's, so nothing else may write there meanwhile; progress bars have
+    no thread of their own. What is too much for a pipe is lost, and holds nobody up. Where no
+    more descriptors can be had, nothing is heard.
     """
     with ExitStack() as undoing:
         pipe = _pipe_instead_of_stderr(undoing)

@@ -19,7 +19,7 @@ class InputLayout(NamedTuple):
         where there is no channel axis.
     layout : str
     named : bool
-        Whether these are the axes in any case; dropout takes others too.
+        Whether the axes are sure to be these; INPUT of dropout may have any.
     """
 
     lead: int
@@ -28,13 +28,7 @@ class InputLayout(NamedTuple):
 
     @classmethod
     def spatial(cls, shape: tuple[int, ...], dims: int, layout: str) -> "InputLayout":
-        """Return the form of a tensor with `dims` spatial axes by its shape.
-
-        Raises
-        ------
-        CnnopsError
-            If the rank is none of the three.
-        """
+        """Return the layout of a tensor with `dims` spatial axes by its shape."""
         if len(shape) - dims not in (0, 1, 2):
             raise CnnopsError(
                 f"{INPUT} has rank {len(shape)}, but a {dims}-D kernel takes rank {dims} to "
@@ -43,7 +37,7 @@ class InputLayout(NamedTuple):
         return cls(len(shape) - dims - 1, layout)
 
     def in_the_other_layout(self) -> "InputLayout":
-        """Return the form of INPUT if its channels were at the other place."""
+        """Return the layout of INPUT if its channels were at the other place."""
         return self._replace(layout=next(word for word in LAYOUTS if word != self.layout))
 
     def to_operator(self, array: Array) -> Array:

@@ -18,13 +18,7 @@ _MOST_COLOURS = 4
 def of_input(layout: InputLayout, array: Array, check: Callable[[Shape], Any]) -> str:
     """Return where INPUT has its channels, if the call would do with them there.
 
-    Parameters
-    ----------
-    layout : InputLayout
-    array : numpy.ndarray
-        INPUT as the operator takes it.
-    check : callable
-        Refuses a shape of it that does not fit.
+    `array` is INPUT as the operator takes it; `check` refuses a shape of it that does not fit.
     """
     other = layout.in_the_other_layout()
     moved = other.to_operator(layout.from_operator(array)).shape

@@ -31,23 +31,7 @@ def answer_lines(
     operands: dict[str, Tensor],
     reading: Reading,
 ) -> None:
-    """Write one line of JSON for every line of standard input.
-
-    Parameters
-    ----------
-    command : str
-    work : callable
-        From the tensors by argument to the result; each line is a call of its own.
-    settings : Settings
-    operands : dict of str to Tensor
-        The other arguments, which are the same for every line.
-    reading : Reading
-
-    Raises
-    ------
-    CnnopsError
-        If a line is wrong: at once, or in the end with --keep-going.
-    """
+    """Write one line of JSON for every line of standard input; each is a call of its own."""
     if sys.stdin is None:
         raise CnnopsError("standard input is closed; --lines reads it")
     gc.enable()  # a short call needs none, but this may run for days

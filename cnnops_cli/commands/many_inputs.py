@@ -29,23 +29,6 @@ def apply_to_each(
     """Apply an operator to each INPUT; one that fails is reported, and the others go on.
 
     What the operation leaves to the next INPUT is written last, and only where none failed.
-
-    Parameters
-    ----------
-    command : str
-    work : callable
-        From the tensors by argument to the outcome.
-    settings : Settings
-        Their output is a directory.
-    inputs : sequence of str
-    operands : dict of str to Tensor
-        The other arguments, which are the same for every INPUT.
-    reading : Reading
-
-    Raises
-    ------
-    CnnopsError
-        In the end, if one failed.
     """
     directory, failed = str(settings.output), 0
     state: dict[str, Writer] = {}

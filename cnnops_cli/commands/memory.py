@@ -7,12 +7,7 @@ _ADDRESS_SPACE, _DATA = 84 << 20, 44 << 20
 
 
 def check_memory_for_numpy() -> None:
-    """Refuse to begin where a limit of the process leaves no memory for NumPy.
-
-    Raises
-    ------
-    CnnopsError
-    """
+    """Refuse to begin where a limit of the process leaves no memory for NumPy."""
     try:
         import resource
     except ImportError:  # a system without such limits

@@ -45,17 +45,12 @@ def check_call(
 
     Parameters
     ----------
-    command : str
     typed : sequence of str
         The arguments as they were typed.
     params : sequence of parameters
         Of the command, as Typer has them.
     given : mapping
         The values that were parsed, by parameter; not all where that failed.
-
-    Raises
-    ------
-    CnnopsError
     """
     options = {
         name: param
@@ -75,18 +70,7 @@ def check_call(
 
 
 def check_tensor(text: str, argument: str) -> None:
-    """Refuse numbers that are no tensor, and a size for a kernel, where no file is called so.
-
-    Parameters
-    ----------
-    text : str
-    argument : str
-        ``INPUT``, or an option such as ``--kernel``.
-
-    Raises
-    ------
-    CnnopsError
-    """
+    """Refuse numbers that are not a tensor, and a size for a kernel, where no file is called so."""
     if os.path.lexists(text):
         return
     if argument == "--kernel" and _SIZE.fullmatch(text):
@@ -205,7 +189,7 @@ def _by_option(
     loose : list of str
         Numbers that follow no number of an option.
     positional : int
-        How many arguments are no options and no values.
+        The number of arguments that are neither options nor values.
     """
     groups: list[tuple[Any, list[str]]] = []
     loose: list[str] = []

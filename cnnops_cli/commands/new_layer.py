@@ -32,13 +32,7 @@ class NewLayer(NamedTuple):
     def draw(
         self, input: Tensor, channels: int, groups: int, dims: int, *, header: bool = False
     ) -> dict[str, Tensor]:
-        """Draw the kernel, and the bias if there is one, for an input; or their headers alone.
-
-        Raises
-        ------
-        CnnopsError
-            If the groups do not divide the channels, or the kernel size does not fit `dims`.
-        """
+        """Draw the kernel, and the bias if there is one, for an input; or their headers alone."""
         if channels % integer(groups, "groups", minimum=1):
             raise CnnopsError(
                 f"groups must divide the {channels} channels of {INPUT}; {groups} does not"
@@ -77,17 +71,9 @@ def new_layer(
     no_bias: bool,
     inputs: Sequence[str],
 ) -> NewLayer | None:
-    """Check that either a kernel is given or a layer is described, and which.
+    """Return the layer that is described, or None where a kernel is given.
 
-    Returns
-    -------
-    NewLayer or None
-        None where there is a kernel.
-
-    Raises
-    ------
-    CnnopsError
-        If there is neither, or something of both.
+    Both, or neither, is refused.
     """
     described = {
         "--out-channels": out_channels is not None,

@@ -21,14 +21,11 @@ if TYPE_CHECKING:
 class Outcome:
     """A result, and what else the call asked for.
 
-    Parameters
+    Attributes
     ----------
     operation : Operation
     result : numpy.ndarray
         As the operator gives it, channels first.
-
-    Attributes
-    ----------
     files, durable_files : dict of str to callable
         What writes the other files, by path. Those that cannot be computed again change last.
     sections : list of Section
@@ -87,13 +84,7 @@ class Outcome:
 def work_out(
     kind: type[Operation], call: Call, options: dict[str, Any], tensors: dict[str, Tensor]
 ) -> Outcome:
-    """Make an operation of a call and its tensors, and do with it what the settings ask for.
-
-    Raises
-    ------
-    CnnopsError
-        If the operator refuses its operands.
-    """
+    """Make an operation of a call and its tensors, and do with it what the settings ask for."""
     settings = call.settings
     letters = has_any_letters(tensors, call)
     files, state_files = (

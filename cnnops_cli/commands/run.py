@@ -34,12 +34,6 @@ def run(kind: type[Operation], call: Call, **options: Any) -> None:
         As `validate` returned it.
     **options
         The operator's own, which the operation is made with.
-
-    Raises
-    ------
-    CnnopsError
-        If the operation does not offer what the call asks for, something cannot be read or
-        written, or the operator refuses its operands.
     """
     signals.begin()
     settings = call.settings
@@ -105,6 +99,5 @@ def _expected_text(settings: Settings) -> str | None:
 
 
 def _directory_of(output: str | None) -> AbstractContextManager[None]:
-    """Make the directory that `validate` found a file's name for."""
     directory = os.path.dirname(output or "")
     return made_directory(directory) if directory else nullcontext()

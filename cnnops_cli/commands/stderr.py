@@ -9,14 +9,7 @@ _LONGEST = 2000
 
 
 def report(command: str, text: str) -> None:
-    """Write one error line, in plain text, whatever the text holds.
-
-    Parameters
-    ----------
-    command : str
-        As the user calls it: ``cnnops conv``.
-    text : str
-    """
+    """Write one error line of a command, such as ``cnnops conv``, in plain text."""
     line = printable(" ".join(text.split()))
     if len(line) > _LONGEST:
         line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"

@@ -61,15 +61,7 @@ def _write_some(descriptor: int, data: memoryview) -> int:
 
 
 def write_stdout(write: "Writer") -> None:
-    """Write to standard output at once.
-
-    Raises
-    ------
-    BrokenPipeError
-        If whoever read it has gone.
-    CnnopsError
-        If it cannot be written otherwise.
-    """
+    """Write to standard output at once; BrokenPipeError is raised as it is."""
     try:
         write(cast(BinaryIO, _Unbuffered()))
     except BrokenPipeError:

@@ -18,18 +18,12 @@ _MOST_SHOWN = 40
 
 
 def validate(call: Call) -> Call:
-    """Refuse what does not go together, and find where the results go.
+    """Refuse what does not go together, before any work.
 
     Returns
     -------
     Call
         Its --output names a file where there is one INPUT, a directory where there are several.
-
-    Raises
-    ------
-    CnnopsError
-        If two results would go to one file, or one where something is read or nowhere at all; or
-        two options contradict each other, or one is for one result and there are several.
     """
     _check_count(call)
     call = call._replace(settings=_placed(_with_output(call.settings, call.texts), call))

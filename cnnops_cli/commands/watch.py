@@ -17,21 +17,10 @@ if TYPE_CHECKING:
 def progress_of(
     settings: Settings, command: str, unit: str, total: int | None = None
 ) -> Iterator["Progress | None"]:
-    """Show what is done of long work, where someone would see it.
+    """Show how much of some long work is done: `total` of a unit, where that is known.
 
-    Parameters
-    ----------
-    settings : Settings
-    command : str
-    unit : str
-        What is counted.
-    total : int, optional
-        How many there are.
-
-    Yields
-    ------
-    Progress or None
-        None where standard error is no terminal that can move its cursor, or --quiet was given.
+    Yields None where nobody would see it: standard error is not a terminal that can move its
+    cursor, or --quiet was given.
     """
     if (
         settings.quiet

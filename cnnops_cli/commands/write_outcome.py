@@ -20,10 +20,7 @@ from cnnops_cli.tensors.write import Writer, file_writer, json_writer, npy_write
 def write_outcome(outcome: Outcome, settings: Settings) -> None:
     """Write an outcome where the settings say: files appear together, after standard output.
 
-    Raises
-    ------
-    CnnopsError
-        If something cannot be written: no file has changed, but for devices and pipes.
+    Where something cannot be written, no file has changed, but for devices and pipes.
     """
     to_file = None if settings.output == "-" else settings.output
     with StagedFiles() as staged:
