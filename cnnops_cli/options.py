@@ -39,9 +39,9 @@ Inputs = Annotated[
         metavar="[INPUT]...",
         show_default=False,
         rich_help_panel=_SHARED,
-        help="A file, JSON text, or - for standard input. - is the default. A file is "
-        f"{_INPUT_FILE}; JSON text is '[[1,2],[3,4]]', for example. JSON numbers take the dtype "
-        "of the array files they meet. Several files go with -o DIRECTORY/.",
+        help="A file, JSON text, or - for standard input. The default is -. A file is "
+        f"{_INPUT_FILE}. JSON text is, for example, '[[1,2],[3,4]]'. JSON numbers take the dtype "
+        "of the array files they meet. Several files need -o DIRECTORY/.",
     ),
 ]
 
@@ -82,7 +82,7 @@ Dilation = Annotated[
         "--dilation", "-d",
         metavar="SIZE",
         parser=parse_size,
-        help="Cells from one kernel cell to the next. Default 1.",
+        help="Elements of INPUT from one element of the kernel to the next. Default 1.",
     ),
 ]  # fmt: skip
 
@@ -91,8 +91,8 @@ WithInput = Annotated[
     bool,
     shared_option(
         "--with-input",
-        help="Show INPUT and the kernel in the view too, next to the result where the width "
-        "allows it.",
+        help="Show INPUT and the kernel in the view too. They are next to the result where the "
+        "width allows it.",
     ),
 ]
 
@@ -101,7 +101,8 @@ Relu = Annotated[
     bool,
     shared_option(
         "--relu",
-        help="max(0, x) of the result, before it is written, shown or compared. NaN stays NaN.",
+        help="Replace negative values of the result by 0. It is done before the result is written, "
+        "shown or compared. NaN stays NaN.",
     ),
 ]
 
@@ -115,12 +116,12 @@ class Settings(NamedTuple):
             "--output", "-o",
             metavar="FILE|DIRECTORY/",
             parser=parse_output,
-            help=f"Write the result to FILE, whole or not at all. FILE is {_OUTPUT_FILE}. - is "
-            "standard output. Without --format, standard output then stays empty. "
-            "A device, a pipe or a descriptor (/dev/fd/3) takes JSON, or what --format says. "
-            "Into DIRECTORY/, which is made where it is missing, each result goes under its "
-            "INPUT's name: dir/x.json to DIRECTORY/x.json, w.npz:name to name.npy; what "
-            "has no such suffix gains .npy.",
+            help=f"Write the result to FILE, whole or not at all. FILE is {_OUTPUT_FILE}, or - for "
+            "standard output. Standard output stays empty then, unless --format is given. A "
+            "device, a pipe or a descriptor (/dev/fd/3) takes JSON, or what --format says. "
+            "DIRECTORY/ is made where it is missing. A result has the name of its INPUT there: "
+            "dir/x.json goes to DIRECTORY/x.json, w.npz:name to DIRECTORY/name.npy. A name without "
+            "a suffix of these gets .npy.",
         ),
     ] = None  # fmt: skip
     format: Annotated[
@@ -222,7 +223,7 @@ class Settings(NamedTuple):
             metavar="X",
             parser=parse_tolerance,
             help="Equal is |result - expected| <= atol + rtol * |expected|. Default 1e-3 for "
-            "float16, 1.3e-6 for float32, 1e-7 for float64, 0 for integers; 0 beside --atol.",
+            "float16, 1.3e-6 for float32, 1e-7 for float64, 0 for integers, and 0 where only --atol is given.",
         ),
     ] = None
     atol: Annotated[
@@ -231,8 +232,8 @@ class Settings(NamedTuple):
             "--atol",
             metavar="X",
             parser=parse_tolerance,
-            help="Default 1e-5 for float16 and float32, 1e-7 for float64, 0 for integers; 0 beside "
-            "--rtol.",
+            help="Default 1e-5 for float16 and float32, 1e-7 for float64, 0 for integers, and 0 "
+            "where only --rtol is given.",
         ),
     ] = None
     ulp: Annotated[
@@ -285,9 +286,9 @@ class Settings(NamedTuple):
         bool,
         explanation_option(
             "--explain",
-            help="Show the arithmetic behind the result instead. It goes cell by cell: the first "
-            "12, or those of --at. JSON has one object a line and cell. --output still writes the "
-            "result. For one INPUT, without --view and --expect.",
+            help="Show the arithmetic behind the result instead. It goes element by element: the "
+            "first 12, or those of --at. JSON has one object per element, each on a line. --output "
+            "still writes the result. For one INPUT, without --view and --expect.",
         ),
     ] = False  # fmt: skip
     at: Annotated[
@@ -296,8 +297,8 @@ class Settings(NamedTuple):
             "--at",
             metavar="INDEX",
             parser=parse_index,
-            help="Explain this cell of the result: one number an axis, as 0,0,1,2; negative ones "
-            "count from the end. Give it again for more cells.",
+            help="Explain this element of the result. INDEX has one number per axis, such as 0,0,1,2; "
+            "negative ones count from the end. Repeat it for more elements.",
         ),
     ] = None
     dry_run: Annotated[

@@ -93,8 +93,9 @@ def batchnorm(
             "--momentum",
             metavar="X|none",
             parser=parsers.parse_momentum,
-            help="Share of this batch in the running statistics, 0 to 1. --save-state writes them. "
-            "none: the average of all batches so far, by num_batches_tracked. Default 0.1.",
+            help="Weight of this batch in the running statistics. X is from 0 to 1; the default is "
+            "0.1. none is the average of all batches so far, by num_batches_tracked. --save-state "
+            "writes the statistics.",
         ),
     ] = "0.1",
     state: Annotated[
@@ -134,7 +135,7 @@ def batchnorm(
     INPUT is (N, C) or (N, C, *spatial), as for PyTorch's batch_norm. The variance that normalises
     is the biased one; the running variance takes the unbiased one. Sums run in float64. An empty
     batch leaves the running statistics as they are, but counts in num_batches_tracked, as in
-    PyTorch. Beside a float16 INPUT, parameters that are JSON are float32.
+    PyTorch. With a float16 INPUT, parameters that are JSON are float32.
     """
     call = validate(
         Call(

@@ -64,8 +64,8 @@ def conv(
             "--bias",
             "-b",
             metavar="TENSOR",
-            help="(O,), or one number for all output channels. It takes the place of the one "
-            "in a layer's archive.",
+            help="(O,), or one number for all output channels. It replaces the bias of a layer's "
+            "archive.",
         ),
     ] = None,
     dims: Annotated[
@@ -74,8 +74,9 @@ def conv(
             "--dims",
             metavar="1|2|3",
             parser=parsers.parse_dimensions,
-            help="How many spatial axes, where the kernel's rank is not the usual one: rank DIMS "
-            "is a bare filter, DIMS + 1 one filter over all channels, DIMS + 2 the full form.",
+            help="The number N of spatial axes, where the kernel's rank does not tell it as above. "
+            "Then rank N is a bare filter, N + 1 is one filter over all channels, and N + 2 is the "
+            "full form.",
         ),
     ] = None,
     out_channels: Annotated[
@@ -94,7 +95,7 @@ def conv(
             "--kernel-size",
             metavar="SIZE",
             parser=parsers.parse_size,
-            help="The new layer's kernel, as 3 or 3,5. One integer is for 2-D (or --dims).",
+            help="The new layer's kernel, such as 3 or 3,5. One integer is for 2-D (or --dims).",
         ),
     ] = None,
     seed: Annotated[
@@ -128,7 +129,7 @@ def conv(
             "-s",
             metavar="SIZE",
             parser=parsers.parse_size,
-            help="Cells from one window to the next, as 2 or 1,2. Default 1.",
+            help="Elements from one window to the next, such as 2 or 1,2. Default 1.",
         ),
     ] = "1",
     padding: Annotated[
@@ -139,10 +140,11 @@ def conv(
             metavar="PAD",
             parser=parsers.parse_padding,
             autocompletion=parsers.completing(PADDING_WORDS),
-            help="As SIZE, begin:end pairs, or a word such as same. SIZE is for both sides; pairs "
-            "are as 0:1,2:2 (one pair is for every axis); the words are valid (none), same "
-            "(PyTorch's: the same length, at a stride of 1 only), same-upper and same-lower "
-            "(ONNX's: ceil(length / stride), an odd cell at the end or the start). Default 0.",
+            help="SIZE, begin:end pairs, or a word such as same. Default 0. SIZE is for both sides. "
+            "Pairs are such as 0:1,2:2; one pair is for every axis. The words are valid (none), "
+            "same (as PyTorch's: the length stays, at a stride of 1 only), same-upper and same-lower "
+            "(as ONNX's: the length becomes ceil(length / stride), and an odd element of padding "
+            "is at the end or at the start).",
         ),
     ] = "0",
     padding_mode: Annotated[
@@ -151,8 +153,8 @@ def conv(
             "--padding-mode",
             PADDING_MODES,
             section=options.geometry_option,
-            help="What padding holds. Default zeros. reflect adds fewer cells than the axis has, "
-            "circular no more.",
+            help="What padding holds. Default zeros. reflect adds fewer elements than the axis has, "
+            "circular at most as many.",
         ),
     ] = "zeros",
     dilation: options.Dilation = "1",
@@ -163,7 +165,7 @@ def conv(
             "-g",
             metavar="N",
             parser=parsers.integer_from(1),
-            help="Blocks of channels that are convolved apart from each other. Default 1.",
+            help="Groups of channels that are convolved separately. Default 1.",
         ),
     ] = None,
     depthwise: Annotated[
@@ -187,8 +189,8 @@ def conv(
         cnnops conv --explain --at 0,0 -k '[[1,10],[100,1000]]' x.npy
         cnnops conv -k k.npy a.npy b.npy c.npy -o results/
 
-    INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank, but
-    that a bare (*spatial) input gains a channel axis where there are several filters. As PyTorch's
+    INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank;
+    only a bare (*spatial) input gains a channel axis where there are several filters. Like PyTorch's
     conv1d, conv2d and conv3d, this is cross-correlation: the kernel is not flipped. Integers are
     summed exactly, into int64; a sum that int64 cannot hold is an error.
     """

@@ -36,7 +36,7 @@ def maxpool(
             "-k",
             metavar="SIZE",
             parser=parsers.parse_size,
-            help="Cells of the window, as 2 or 2,3. One number is for every axis. Required.",
+            help="The size of the window, such as 2 or 2,3. One number is for every axis. Required.",
         ),
     ] = None,
     stride: Annotated[
@@ -46,7 +46,7 @@ def maxpool(
             "-s",
             metavar="SIZE",
             parser=parsers.parse_size,
-            help="Cells from one window to the next. Default: the kernel size.",
+            help="Elements from one window to the next. Default: the kernel size.",
         ),
     ] = None,
     padding: Annotated[
@@ -57,10 +57,10 @@ def maxpool(
             metavar="PAD",
             parser=parsers.parse_padding,
             autocompletion=parsers.completing(PADDING_WORDS),
-            help="As SIZE, begin:end pairs, or a word such as same. SIZE is for both sides, at "
-            "most half of the dilated kernel; pairs, as 0:1,2:2, may be larger; the words are "
-            "conv's: valid, same (at stride 1), same-upper, same-lower. Padding is never the "
-            "maximum. Default 0.",
+            help="SIZE, begin:end pairs, or a word such as same. Default 0. SIZE is for both sides, at "
+            "most half of the dilated kernel; pairs such as 0:1,2:2 may be larger. The words are "
+            "those of conv: valid, same (at stride 1), same-upper, same-lower. Padding is never the "
+            "maximum.",
         ),
     ] = "0",
     dilation: options.Dilation = "1",
@@ -78,7 +78,7 @@ def maxpool(
             "--dims",
             metavar="1|2|3",
             parser=parsers.parse_dimensions,
-            help="How many spatial axes. Default: as many as --kernel has numbers, 2 where it has "
+            help="The number of spatial axes. Default: as many as --kernel has numbers, 2 where it has "
             "one.",
         ),
     ] = None,
@@ -88,7 +88,7 @@ def maxpool(
             "--indices",
             metavar="FILE",
             parser=parsers.parse_array_file,
-            help=f"Write where each maximum stands to FILE. It is {series(array_suffixes())}: "
+            help=f"Write where each maximum is to FILE. It is {series(array_suffixes())}: "
             "int64, flat in each channel's plane without padding.",
         ),
     ] = None,

@@ -85,9 +85,9 @@ def test_an_option_of_the_field(refused_here, command, option, meant):
 @pytest.mark.parametrize(
     ("command", "option"),
     [
-        *[("conv", name) for name in ("--relu", "--size", "--ceil-mode", "--activation", "-n")],
-        *[("maxpool", name) for name in ("--relu", "--weight", "--bias", "--seed-h", "--inplace")],
-        *[("batchnorm", name) for name in ("--relu", "--strides", "--kernel", "--p")],
+        *[("conv", name) for name in ("--size", "--ceil-mode", "--activation", "-n")],
+        *[("maxpool", name) for name in ("--weight", "--bias", "--seed-h", "--inplace")],
+        *[("batchnorm", name) for name in ("--strides", "--kernel", "--p")],
         *[("dropout", name) for name in ("--relu", "--inplace", "--pool-size", "--n", "--s")],
     ],
 )
