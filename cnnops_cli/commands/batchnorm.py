@@ -39,8 +39,8 @@ def batchnorm(
         bool,
         statistics_option(
             "--train/--eval",
-            help="Use this batch's statistics, or the running ones. --train is the default; "
-            "it takes those of this batch over every axis but the channels.",
+            help="Use this batch's statistics, or the running ones. --train is the default; it "
+            "takes those of this batch over every axis but the channels.",
         ),
     ] = True,
     weight: Annotated[
@@ -105,8 +105,8 @@ def batchnorm(
             metavar="FILE",
             parser=parsers.parse_named_arrays_source,
             help="Read parameters and running statistics. FILE is an .npz archive or a JSON object "
-            "of any of weight, bias, running_mean, running_var, num_batches_tracked. An "
-            "option of the same name wins.",
+            "of any of weight, bias, running_mean, running_var, num_batches_tracked. An option of "
+            "the same name wins.",
         ),
     ] = None,
     save_state: Annotated[

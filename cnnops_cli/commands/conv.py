@@ -54,8 +54,8 @@ def conv(
             metavar="TENSOR",
             help="The filters, (O, I/groups, *spatial). Rank 3 is 1-D, rank 4 is 2-D, rank 5 is "
             "3-D. Rank 1 or 2 is one bare filter for one channel. Letters, here, in INPUT or in "
-            "--bias, give formulas: '[[a,b],[c,d]]'. An .npz archive of exactly weight and bias "
-            "is that layer.",
+            "--bias, give formulas: '[[a,b],[c,d]]'. An .npz archive of exactly weight and bias is "
+            "that layer.",
         ),
     ] = None,
     bias: Annotated[
@@ -104,8 +104,8 @@ def conv(
             "--seed",
             metavar="N",
             parser=parsers.integer_from(0),
-            help="The new layer's seed, as torch.manual_seed. Without it a fresh one is drawn, "
-            "and named in the view or the summary.",
+            help="The new layer's seed, as torch.manual_seed. Without it a fresh one is drawn, and "
+            "named in the view or the summary.",
         ),
     ] = None,
     no_bias: Annotated[
@@ -140,11 +140,11 @@ def conv(
             metavar="PAD",
             parser=parsers.parse_padding,
             autocompletion=parsers.completing(PADDING_WORDS),
-            help="SIZE, begin:end pairs, or a word such as same. Default 0. SIZE is for both sides. "
-            "Pairs are such as 0:1,2:2; one pair is for every axis. The words are valid (none), "
-            "same (as PyTorch's: the length stays, at a stride of 1 only), same-upper and same-lower "
-            "(as ONNX's: the length becomes ceil(length / stride), and an odd element of padding "
-            "is at the end or at the start).",
+            help="SIZE, begin:end pairs, or a word such as same. Default 0. SIZE is for both "
+            "sides. Pairs are such as 0:1,2:2; one pair is for every axis. The words are valid "
+            "(none), same (as PyTorch's: the length stays, at a stride of 1 only), same-upper and "
+            "same-lower (as ONNX's: the length becomes ceil(length / stride), and an odd element "
+            "of padding is at the end or at the start).",
         ),
     ] = "0",
     padding_mode: Annotated[
@@ -153,8 +153,8 @@ def conv(
             "--padding-mode",
             PADDING_MODES,
             section=options.geometry_option,
-            help="What padding holds. Default zeros. reflect adds fewer elements than the axis has, "
-            "circular at most as many.",
+            help="What padding holds. Default zeros. reflect adds fewer elements than the axis "
+            "has, circular at most as many.",
         ),
     ] = "zeros",
     dilation: options.Dilation = "1",

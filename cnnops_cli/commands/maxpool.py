@@ -36,7 +36,8 @@ def maxpool(
             "-k",
             metavar="SIZE",
             parser=parsers.parse_size,
-            help="The size of the window, such as 2 or 2,3. One number is for every axis. Required.",
+            help="The size of the window, such as 2 or 2,3. One number is for every axis. "
+            "Required.",
         ),
     ] = None,
     stride: Annotated[
@@ -57,10 +58,10 @@ def maxpool(
             metavar="PAD",
             parser=parsers.parse_padding,
             autocompletion=parsers.completing(PADDING_WORDS),
-            help="SIZE, begin:end pairs, or a word such as same. Default 0. SIZE is for both sides, at "
-            "most half of the dilated kernel; pairs such as 0:1,2:2 may be larger. The words are "
-            "those of conv: valid, same (at stride 1), same-upper, same-lower. Padding is never the "
-            "maximum.",
+            help="SIZE, begin:end pairs, or a word such as same. Default 0. SIZE is for both "
+            "sides, at most half of the dilated kernel; pairs such as 0:1,2:2 may be larger. The "
+            "words are those of conv: valid, same (at stride 1), same-upper, same-lower. Padding "
+            "is never the maximum.",
         ),
     ] = "0",
     dilation: options.Dilation = "1",
@@ -78,8 +79,8 @@ def maxpool(
             "--dims",
             metavar="1|2|3",
             parser=parsers.parse_dimensions,
-            help="The number of spatial axes. Default: as many as --kernel has numbers, 2 where it has "
-            "one.",
+            help="The number of spatial axes. Default: as many as --kernel has numbers, 2 where it "
+            "has one.",
         ),
     ] = None,
     indices: Annotated[
