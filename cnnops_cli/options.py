@@ -128,8 +128,8 @@ class Settings(NamedTuple):
         str,
         choice_option(
             "--format", FORMATS, "-f",
-            help="table (the view), json or npy on standard output. auto, the default, is a "
-            "view on a terminal and JSON elsewhere. npy to a terminal is refused.",
+            help="table (the view), json or npy on standard output. auto, the default, is a view "
+            "on a terminal and JSON elsewhere. npy to a terminal is refused.",
         ),
     ] = "auto"  # fmt: skip
     precision: Annotated[
@@ -166,8 +166,8 @@ class Settings(NamedTuple):
         shared_option(
             metavar="N",
             parser=integer_from(1),
-            help="Compute on N threads; by default on all cores that this process may use. "
-            "The result does not depend on it.",
+            help="Compute on N threads; by default on all cores that this process may use. The "
+            "result does not depend on it.",
         ),
     ] = None
     quiet: Annotated[
@@ -182,8 +182,8 @@ class Settings(NamedTuple):
         bool,
         shared_option(
             "--no-color",
-            help="No colour in the view. NO_COLOR, FORCE_COLOR, TERM=dumb, COLUMNS and LINES "
-            "are obeyed.",
+            help="No colour in the view. NO_COLOR, FORCE_COLOR, TERM=dumb, COLUMNS and LINES are "
+            "obeyed.",
         ),
     ] = False
     lines: Annotated[
@@ -211,9 +211,9 @@ class Settings(NamedTuple):
             metavar="TENSOR",
             help="Compare the result with TENSOR. Exit status 0 where shape, dtype and values are "
             "equal, 1 where not, and standard error says how. JSON takes the result's dtype; "
-            "--dtype leaves TENSOR as it is. The result is printed only with --output or "
-            "--format; files are written whether it is equal or not. --quiet: the status alone. "
-            "Two files: cnnops dropout --eval mine.npy --expect golden.npy.",
+            "--dtype leaves TENSOR as it is. The result is printed only with --output or --format; "
+            "files are written whether it is equal or not. --quiet: the status alone. Two files: "
+            "cnnops dropout --eval mine.npy --expect golden.npy.",
         ),
     ] = None
     rtol: Annotated[
@@ -223,7 +223,8 @@ class Settings(NamedTuple):
             metavar="X",
             parser=parse_tolerance,
             help="Equal is |result - expected| <= atol + rtol * |expected|. Default 1e-3 for "
-            "float16, 1.3e-6 for float32, 1e-7 for float64, 0 for integers, and 0 where only --atol is given.",
+            "float16, 1.3e-6 for float32, 1e-7 for float64, 0 for integers, and 0 where only "
+            "--atol is given.",
         ),
     ] = None
     atol: Annotated[
@@ -297,8 +298,8 @@ class Settings(NamedTuple):
             "--at",
             metavar="INDEX",
             parser=parse_index,
-            help="Explain this element of the result. INDEX has one number per axis, such as 0,0,1,2; "
-            "negative ones count from the end. Repeat it for more elements.",
+            help="Explain this element of the result. INDEX has one number per axis, such as "
+            "0,0,1,2; negative ones count from the end. Repeat it for more elements.",
         ),
     ] = None
     dry_run: Annotated[
