@@ -115,7 +115,7 @@ def cnnops(
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line, and tell its exit status.
+    """Run the command line, and return its exit status.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def _describe(error: typer.TyperException) -> str:
         known = [name for param in params for name in (*param.opts, *param.secondary_opts)]
         hint = suggest(option, known, context.info_name)
         if re.match(r"-[\d.]", option):
-            hint = "; a negative number stands behind --, as in: -- -0.5"
+            hint = "; a negative number goes after --, as in: -- -0.5"
         elif context.parent is None:
             hint = hint or "; options follow the command"
         return f"no such option: {option}{hint}"

@@ -50,7 +50,7 @@ _MOST_DECIMALS = 400
 
 
 def in_section(title: str) -> Callable[..., Any]:
-    """Make options that stand in one section of `--help`."""
+    """Make options of one section of `--help`."""
     return partial(typer.Option, rich_help_panel=title, show_default=False)
 
 

@@ -1,4 +1,4 @@
-"""The check that --expect asks for: its options, result beside golden file, and its words."""
+"""The check that --expect asks for: its options, the comparison, and what is said of it."""
 
 from collections.abc import Sequence
 from functools import partial

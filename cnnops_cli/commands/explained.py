@@ -1,4 +1,4 @@
-"""What --explain, --dry-run and letters put in the place of the result."""
+"""What --explain, --dry-run and letters show instead of the result."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -36,12 +36,12 @@ def _explanation_writer(
     picked = indices_of(output.shape, settings.at)
     explained = _explained(outcome, cells, picked)
     rest = 0 if settings.at else output.size - len(picked)
-    left_out = f"… {rest} more cell{'s' * (rest != 1)}; --at picks others" if rest > 0 else ""
+    left_out = f"… {rest} more element{'s' * (rest != 1)}; --at picks others" if rest > 0 else ""
     if not as_text:
         write = _lines_writer(json_lines(explained, place, settings.precision))
         if not left_out or settings.quiet:
             return write
-        first = f"the first {FIRST_CELLS} of {output.size} cells"
+        first = f"the first {FIRST_CELLS} of {output.size} elements"
         return _with_note(write, f"cnnops {outcome.operator}: {first}; --at picks others")
     note = outcome.stdout_note
     kind_of_values = "formulas" if outcome.is_formulas else output.dtype.name

@@ -81,7 +81,7 @@ class InputLayout(NamedTuple):
         return f"({', '.join(map('{} {}'.format, names, shape))})"
 
     def place_of_input(self, place: tuple[int, ...]) -> tuple[int, ...]:
-        """Return where the user has a cell of the operator's input."""
+        """Return where the user has an element of the operator's input."""
         if self.lead < 0:
             return place[1:]
         if not self._moves_rank(len(place)):
@@ -89,7 +89,7 @@ class InputLayout(NamedTuple):
         return (*place[: self.lead], *place[self.lead + 1 :], place[self.lead])
 
     def place_in_result(self, place: tuple[int, ...], result: Array) -> tuple[int, ...]:
-        """Return where the operator has a cell of the user's result."""
+        """Return where the operator has an element of the user's result."""
         if len(place) < result.ndim:  # the one channel that was dropped
             return (0, *place)
         axis = max(self.lead, 0)

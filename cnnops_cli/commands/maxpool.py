@@ -108,7 +108,7 @@ def maxpool(
 
     INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank and
     dtype, as PyTorch's max_pool2d. NaN wins over every number. A window that lies wholly in padding
-    is an error. Letters in INPUT stand for numbers, and give formulas: '[[a,b],[c,d]]'.
+    is an error. Letters in INPUT take the place of numbers, and give formulas: '[[a,b],[c,d]]'.
     """
     if kernel_size is None:
         raise CnnopsError("maxpool needs --kernel SIZE, such as -k 2 or -k 2,3")

@@ -74,7 +74,7 @@ def check_tensor(text: str, argument: str) -> None:
     if os.path.lexists(text):
         return
     if argument == "--kernel" and _SIZE.fullmatch(text):
-        what = "has rank 0" if text.strip().isdecimal() else "is no file"
+        what = "has rank 0" if text.strip().isdecimal() else "is not a file"
         raise CnnopsError(
             f"{text} {what}: --kernel takes a tensor; a size is maxpool's, or --kernel-size of a "
             "new layer"
@@ -114,7 +114,7 @@ def _words_of(text: str) -> set[str]:
 
 
 def _check_dashes(typed: Sequence[str], options: Mapping[str, Any]) -> None:
-    """Refuse a long option behind one dash, which is read as short ones."""
+    """Refuse a long option after one dash, which is read as short ones."""
     for word in takewhile("--".__ne__, typed):
         name = f"-{word.partition('=')[0]}"
         if len(name) > 3 and word[:1] == "-" and name in options:
@@ -122,13 +122,13 @@ def _check_dashes(typed: Sequence[str], options: Mapping[str, Any]) -> None:
 
 
 def _check_brackets(typed: Sequence[str], options: Mapping[str, Any]) -> None:
-    """Refuse JSON text behind an option that the shell has taken apart."""
+    """Refuse JSON text after an option that the shell has taken apart."""
     for start, (option, word) in enumerate(pairwise(typed), 1):
         if option in options and word.startswith("[") and word.count("[") > word.count("]"):
             for stop in range(start + 2, len(typed) + 1):
                 text = " ".join(typed[start:stop])
                 if text.count("[") == text.count("]"):
-                    raise CnnopsError(f"JSON text stands in quotes: {option} {_quoted(text)}")
+                    raise CnnopsError(f"JSON text needs quotes: {option} {_quoted(text)}")
 
 
 def _quoted(text: str) -> str:

@@ -120,7 +120,7 @@ def computing(settings: Settings, tensors: dict[str, Tensor]) -> Iterator[list[H
 
 
 def has_any_letters(tensors: dict[str, Tensor], call: Call) -> bool:
-    """Return whether letters stand for numbers; refuse what only numbers can be given to."""
+    """Return whether a tensor has letters; refuse what only numbers can be given to."""
     named = [_argument(name) for name, tensor in tensors.items() if has_letters(tensor)]
     if not named:
         return False

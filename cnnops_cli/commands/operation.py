@@ -26,7 +26,7 @@ class Given(NamedTuple):
     layout : str
         Where INPUT has its channels.
     headers : bool
-        Whether only shapes and dtypes are known, and the values stand in for others.
+        Whether only shapes and dtypes are known, and all values are 0.
     writes : collection of str
         The options that name a file to write.
     """
@@ -58,7 +58,7 @@ class Operation:
         What the view and the summary say next to the result, such as a seed that was drawn.
     aside : str
         What only a terminal is told, such as the algorithm: the view is compared byte by byte
-        elsewhere, and a faster way to the same numbers is no change.
+        elsewhere, and a faster way to the same numbers changes nothing there.
     """
 
     name: ClassVar[str]

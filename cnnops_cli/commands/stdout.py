@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def is_written(settings: Settings) -> bool:
-    """Return whether anything goes to standard output; beside --output, a format asks for it."""
+    """Return whether anything goes to standard output; with --output, a format asks for it."""
     if settings.explain or settings.dry_run:
         return True
     if settings.output == "-" or (settings.output is None and settings.expect is None):
@@ -25,14 +25,14 @@ def is_written(settings: Settings) -> bool:
 
 
 def is_for_people(settings: Settings) -> bool:
-    """Return whether what goes to standard output is text to read, and no JSON."""
+    """Return whether what goes to standard output is text to read, and not JSON."""
     if settings.format != "auto":
         return settings.format == "table"
     return sys.stdout is not None and sys.stdout.isatty() and not settings.quiet
 
 
 def is_viewed(settings: Settings) -> bool:
-    """Return whether standard output gets a view; beside --output, a format has to ask for it."""
+    """Return whether standard output gets a view; with --output, a format has to ask for it."""
     is_asked = settings.format != "auto" or settings.output in (None, "-")
     return is_asked and is_for_people(settings)
 

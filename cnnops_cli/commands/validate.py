@@ -86,7 +86,7 @@ def _with_output(settings: Settings, texts: list[str]) -> Settings:
     directory = output_of_several(settings.output)
     if directory is None:
         first, second = (text[:_MOST_SHOWN] for text in texts[:2])
-        hint = "; JSON text stands in quotes" if "[" in first else ""
+        hint = "; JSON text needs quotes" if "[" in first else ""
         raise CnnopsError(
             f"several INPUTs, as {first} and {second}, need a directory for their results: "
             f"-o DIRECTORY/{hint}"
@@ -162,7 +162,7 @@ def _check_explanation(settings: Settings, written: list[str]) -> None:
     if not (settings.explain or settings.at or settings.dry_run):
         return
     if settings.at and not settings.explain:
-        raise CnnopsError("--at picks cells for --explain; give both")
+        raise CnnopsError("--at picks elements for --explain; give both")
     if settings.explain and settings.dry_run:
         raise CnnopsError("--explain needs a result and --dry-run computes none: use one of them")
     asked = "--explain" if settings.explain else "--dry-run"

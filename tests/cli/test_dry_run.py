@@ -187,7 +187,7 @@ def test_on_a_terminal(terminal, columns):
         ),
         (
             ["dropout", "[1]", "--at", "0"],
-            "--at picks cells for --explain; give both",
+            "--at picks elements for --explain; give both",
         ),
     ],
 )

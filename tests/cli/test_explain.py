@@ -41,7 +41,7 @@ def test_the_example_of_the_notes_on_a_terminal(terminal):
         "  window over H 0 to 1, W 0 to 1",
         "  1  2  ×     1    10",
     ]
-    assert "more cell" not in screen.shown
+    assert "more element" not in screen.shown
 
 
 def test_maxpool_of_the_notes(cnnops, terminal):
@@ -123,12 +123,12 @@ def test_without_at_there_are_a_dozen_cells_and_a_count(cnnops, terminal):
     call = ["maxpool", "-k", "1", "--dims", "1", json.dumps(list(range(20))), "--explain"]
     result = cnnops(*call)
     assert [json.loads(line)["at"] for line in result.out.splitlines()] == [[n] for n in range(12)]
-    assert result.err == "cnnops maxpool: the first 12 of 20 cells; --at picks others\n"
+    assert result.err == "cnnops maxpool: the first 12 of 20 elements; --at picks others\n"
     assert cnnops(*call, "-q").err == ""
     screen = terminal(*call, rows=100)
-    assert screen.lines[-1] == "… 8 more cells; --at picks others"
+    assert screen.lines[-1] == "… 8 more elements; --at picks others"
     assert screen.shown.count("= ") == 24
-    assert cnnops.text(*call, "-f", "table").endswith("… 8 more cells; --at picks others\n")
+    assert cnnops.text(*call, "-f", "table").endswith("… 8 more elements; --at picks others\n")
 
 
 def test_at_picks_cells(cnnops):
@@ -139,7 +139,7 @@ def test_at_picks_cells(cnnops):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--at", "0,0"], "--at picks cells for --explain; give both"),
+        (["--at", "0,0"], "--at picks elements for --explain; give both"),
         (
             ["--explain", "--at", "0,2"],
             "--at 0,2 is outside of the result, shape (2, 2): axis 1 takes -2 to 1, not 2",

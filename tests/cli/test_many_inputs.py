@@ -147,7 +147,7 @@ def test_a_bad_operand_is_one_error(cnnops, inputs):
         (
             ["[[1,", "2]]"],
             "several INPUTs, as [[1, and 2]], need a directory for their results: -o DIRECTORY/; "
-            "JSON text stands in quotes",
+            "JSON text needs quotes",
         ),
         (
             ["a.npy", "x/a.npy", "-o", "out/"],

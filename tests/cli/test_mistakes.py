@@ -84,7 +84,7 @@ def test_sizes_are_joined_by_a_comma(refused_here, call, stray, meant):
         ),
         (
             ["conv", "-k", "[[1,", "0]]", "x.npy"],
-            "JSON text stands in quotes: -k '[[1, 0]]'",
+            "JSON text needs quotes: -k '[[1, 0]]'",
         ),
         (["conv", "-kernel", "k.json", "x.npy"], "no such option: -kernel; did you mean --kernel?"),
         (
@@ -151,8 +151,8 @@ NO_SIZE = "is not a size: an integer such as 2, or one per axis, as 1,2"
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
-        (["conv", "-k", "3,3", "x.npy"], f"3,3 is no file: {IS_A_SIZE}"),
-        (["conv", "-k", "3x3", "x.npy"], f"3x3 is no file: {IS_A_SIZE}"),
+        (["conv", "-k", "3,3", "x.npy"], f"3,3 is not a file: {IS_A_SIZE}"),
+        (["conv", "-k", "3x3", "x.npy"], f"3x3 is not a file: {IS_A_SIZE}"),
         (["conv", "-k", "3", "x.npy"], f"3 has rank 0: {IS_A_SIZE}"),
         (["conv", "-k", "3", "3", "x.npy"], f"3 has rank 0: {IS_A_SIZE}"),
         (["conv", "-k", "3", "--out-channels", "4", "x.npy"], f"3 has rank 0: {IS_A_SIZE}"),

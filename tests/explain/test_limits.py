@@ -42,10 +42,10 @@ def test_12_cells_are_explained_and_of_13_the_last_is_not(call, saved):
     twelve, thirteen = (saved(f"x{n}", np.ones((n, 1))) for n in (12, 13))
     text = call("dropout", "-p", "0", twelve, *TABLE)
     assert "[11, 0] = " in text
-    assert "more cell" not in text
+    assert "more element" not in text
     text = call("dropout", "-p", "0", thirteen, *TABLE)
     assert "[12, 0] = " not in text
-    assert text.endswith("… 1 more cell; --at picks others\n")
+    assert text.endswith("… 1 more element; --at picks others\n")
 
 
 def test_dilations_of_up_to_4_are_drawn_as_they_are():
