@@ -26,8 +26,10 @@ folder. It may import from itself and from what follows its arrow, and from no o
     checks/     whether a result is what was expected         <- ground
     views/      results as a person reads them                <- ground
     parsers     the text of an option to its value            <- ground, tensors
-    options     the options that commands share               <- ground, tensors, parsers
-    rooms       = tensors, ops, explain, checks, views, parsers, options
+    option_kinds    what an option takes, declared once       <- words, parsers
+    options     the options that commands share               <- ground, tensors, parsers,
+                                                                 option_kinds
+    rooms       = tensors, ops, explain, checks, views, parsers, option_kinds, options
 
     commands/   an operator's options to an operation, and
                 what is done with any operation               <- ground, rooms

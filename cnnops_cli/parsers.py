@@ -279,8 +279,3 @@ def _check_descriptor(text: str, descriptor: int) -> None:
         os.fstat(descriptor)
     except OSError as error:
         raise CnnopsError(f"{text} is not open: {system_reason(error)}") from None
-
-
-def completing(words: tuple[str, ...]) -> Callable[[str], list[str]]:
-    """Offer words to the shell's completion."""
-    return lambda incomplete: [word for word in words if word.startswith(incomplete)]

@@ -33,7 +33,7 @@ def arrows_of(text: str) -> dict[str, set[str]]:
 GROUND = set(re.findall(r"^ +ground += (.*)$", MAP, re.MULTILINE)[0].split(", "))
 MAY_IMPORT = arrows_of(MAP)
 ONLY_IN = {
-    "typer": {"app", "commands", "help", "options", "parsers"},
+    "typer": {"app", "commands", "help", "option_kinds", "options", "parsers"},
     "rich": {"views"},
     "orjson": {"tensors"},
     "zipfile": {"tensors"},

@@ -14,6 +14,7 @@ from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
+from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
 from cnnops_cli.paths import real_path, status_of
 from cnnops_cli.tensors.formats import named_suffixes
@@ -31,91 +32,71 @@ _MOST_BATCHES = 2**63 - 1
 _RUNNING = ("running_mean", "running_var")
 _DEFAULTS = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
-statistics_option = options.in_section("Normalization")
+STATISTICS = OptionGroup("Normalization")
 
 
 def batchnorm(
     train: Annotated[
         bool,
-        statistics_option(
+        STATISTICS.flag(
             "--train/--eval",
-            help="Use this batch's statistics, or the running ones. --train is the default; it "
+            "Use this batch's statistics, or the running ones. --train is the default; it "
             "takes those of this batch over every axis but the channels.",
         ),
     ] = True,
     weight: Annotated[
         str | None,
-        statistics_option(
-            "--weight",
-            "--gamma",
-            metavar="TENSOR",
-            help="Scale: (C,) or a number. Default 1.",
-        ),
+        STATISTICS.tensor("--weight --gamma", "Scale: (C,) or a number. Default 1."),
     ] = None,
     bias: Annotated[
         str | None,
-        statistics_option(
-            "--bias",
-            "--beta",
-            metavar="TENSOR",
-            help="Shift: (C,) or a number. Default 0.",
-        ),
+        STATISTICS.tensor("--bias --beta", "Shift: (C,) or a number. Default 0."),
     ] = None,
     running_mean: Annotated[
         str | None,
-        statistics_option(
+        STATISTICS.tensor(
             "--running-mean",
-            metavar="TENSOR",
-            help="(C,) or a number. Default 0. --eval normalises with it, --save-state carries it "
-            "on.",
+            "(C,) or a number. Default 0. --eval normalises with it, --save-state carries it on.",
         ),
     ] = None,
     running_var: Annotated[
         str | None,
-        statistics_option(
-            "--running-var",
-            metavar="TENSOR",
-            help="(C,) or a number. Default 1. As --running-mean.",
-        ),
+        STATISTICS.tensor("--running-var", "(C,) or a number. Default 1. As --running-mean."),
     ] = None,
     eps: Annotated[
         float,
-        statistics_option(
+        STATISTICS.number(
             "--eps",
-            metavar="X",
-            parser=parsers.parse_real,
-            help="Added to the variance. Positive in --train, 0 or more in --eval. Default 1e-5.",
+            "Added to the variance. Positive in --train, 0 or more in --eval. Default 1e-5.",
         ),
     ] = 1e-5,
     momentum: Annotated[
         Any,
-        statistics_option(
+        STATISTICS.option(
             "--momentum",
-            metavar="X|none",
-            parser=parsers.parse_momentum,
-            help="Weight of this batch in the running statistics. X is from 0 to 1; the default is "
+            "Weight of this batch in the running statistics. X is from 0 to 1; the default is "
             "0.1. none is the average of all batches so far, by num_batches_tracked. --save-state "
             "writes the statistics.",
+            metavar="X|none",
+            parser=parsers.parse_momentum,
         ),
     ] = "0.1",
     state: Annotated[
         str | None,
-        statistics_option(
+        STATISTICS.file(
             "--state",
-            metavar="FILE",
-            parser=parsers.parse_named_arrays_source,
-            help="Read parameters and running statistics. FILE is an .npz archive or a JSON object "
+            parsers.parse_named_arrays_source,
+            "Read parameters and running statistics. FILE is an .npz archive or a JSON object "
             "of any of weight, bias, running_mean, running_var, num_batches_tracked. An option of "
             "the same name wins.",
         ),
     ] = None,
     save_state: Annotated[
         str | None,
-        statistics_option(
+        STATISTICS.file(
             "--save-state",
-            metavar="FILE",
-            parser=parsers.parse_named_arrays_file,
-            help=f"Write all of these after the batch. FILE is {series(named_suffixes())}. It may "
+            parsers.parse_named_arrays_file,
+            f"Write all of these after the batch. FILE is {series(named_suffixes())}. It may "
             "be the file that --state names; where that is missing, --train begins with mean 0 and "
             "variance 1. Several INPUTs are batches in that order, and FILE is written after the "
             "last, if none failed.",

@@ -17,11 +17,12 @@ from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.conv import convolve, place_windows
+from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.formats import array_suffixes, member_suffixes
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
-from cnnops_cli.words import PADDING_MODES, PADDING_WORDS, series
+from cnnops_cli.words import PADDING_MODES, series
 
 if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
@@ -39,7 +40,7 @@ _USUAL_GEOMETRY = {
     "padding_mode": "zeros",
 }
 
-kernel_option = options.in_section("Kernel")
+KERNEL = OptionGroup("Kernel")
 
 _LAYERS = member_suffixes()
 _KERNELS = [suffix for suffix in array_suffixes() if suffix not in _LAYERS]
@@ -48,11 +49,9 @@ _KERNELS = [suffix for suffix in array_suffixes() if suffix not in _LAYERS]
 def conv(
     kernel: Annotated[
         str | None,
-        kernel_option(
-            "--kernel",
-            "-k",
-            metavar="TENSOR",
-            help="The filters, (O, I/groups, *spatial). Rank 3 is 1-D, rank 4 is 2-D, rank 5 is "
+        KERNEL.tensor(
+            "--kernel -k",
+            "The filters, (O, I/groups, *spatial). Rank 3 is 1-D, rank 4 is 2-D, rank 5 is "
             "3-D. Rank 1 or 2 is one bare filter for one channel. Letters, here, in INPUT or in "
             "--bias, give formulas: '[[a,b],[c,d]]'. An .npz archive of exactly weight and bias is "
             "that layer.",
@@ -60,119 +59,93 @@ def conv(
     ] = None,
     bias: Annotated[
         str | None,
-        kernel_option(
-            "--bias",
-            "-b",
-            metavar="TENSOR",
-            help="(O,), or one number for all output channels. It replaces the bias of a layer's "
+        KERNEL.tensor(
+            "--bias -b",
+            "(O,), or one number for all output channels. It replaces the bias of a layer's "
             "archive.",
         ),
     ] = None,
     dims: Annotated[
         int | None,
-        kernel_option(
-            "--dims",
-            metavar="1|2|3",
-            parser=parsers.parse_dimensions,
-            help="The number N of spatial axes, where the kernel's rank does not tell it as above. "
+        KERNEL.dims(
+            "The number N of spatial axes, where the kernel's rank does not tell it as above. "
             "Then rank N is a bare filter, N + 1 is one filter over all channels, and N + 2 is the "
-            "full form.",
+            "full form."
         ),
     ] = None,
     out_channels: Annotated[
         int | None,
-        kernel_option(
+        KERNEL.integer(
             "--out-channels",
-            metavar="N",
-            parser=parsers.integer_from(1),
-            help="Instead of --kernel: a new layer of N filters. They have PyTorch's default "
+            "Instead of --kernel: a new layer of N filters. They have PyTorch's default "
             "initialisation, in float32, or in INPUT's dtype where that is a floating array's.",
+            1,
         ),
     ] = None,
     kernel_size: Annotated[
         Any,
-        kernel_option(
+        KERNEL.size(
             "--kernel-size",
-            metavar="SIZE",
-            parser=parsers.parse_size,
-            help="The new layer's kernel, such as 3 or 3,5. One integer is for 2-D (or --dims).",
+            "The new layer's kernel, such as 3 or 3,5. One integer is for 2-D (or --dims).",
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        kernel_option(
+        KERNEL.integer(
             "--seed",
-            metavar="N",
-            parser=parsers.integer_from(0),
-            help="The new layer's seed, as torch.manual_seed. Without it a fresh one is drawn, and "
+            "The new layer's seed, as torch.manual_seed. Without it a fresh one is drawn, and "
             "named in the view or the summary.",
         ),
     ] = None,
     no_bias: Annotated[
         bool,
-        kernel_option("--no-bias", help="A new layer without bias."),
+        KERNEL.flag("--no-bias", "A new layer without bias."),
     ] = False,
     save_kernel: Annotated[
         str | None,
-        kernel_option(
+        KERNEL.file(
             "--save-kernel",
-            metavar="FILE",
-            parser=parsers.parse_array_file,
-            help=f"Write the kernel that was used, in its full form. {series(_LAYERS, 'and')} "
+            parsers.parse_array_file,
+            f"Write the kernel that was used, in its full form. {series(_LAYERS, 'and')} "
             f"holds weight and bias, {series(_KERNELS, 'and')} the kernel alone.",
         ),
     ] = None,
     stride: Annotated[
         Any,
-        options.geometry_option(
-            "--stride",
-            "-s",
-            metavar="SIZE",
-            parser=parsers.parse_size,
-            help="Elements from one window to the next, such as 2 or 1,2. Default 1.",
+        options.GEOMETRY.size(
+            "--stride -s", "Elements from one window to the next, such as 2 or 1,2. Default 1."
         ),
     ] = "1",
     padding: Annotated[
         Any,
-        options.geometry_option(
-            "--padding",
-            "-p",
-            metavar="PAD",
-            parser=parsers.parse_padding,
-            autocompletion=parsers.completing(PADDING_WORDS),
-            help="SIZE, begin:end pairs, or a word such as same. Default 0. SIZE is for both "
+        options.GEOMETRY.padding(
+            "SIZE, begin:end pairs, or a word such as same. Default 0. SIZE is for both "
             "sides. Pairs are such as 0:1,2:2; one pair is for every axis. The words are valid "
             "(none), same (as PyTorch's: the length stays, at a stride of 1 only), same-upper and "
             "same-lower (as ONNX's: the length becomes ceil(length / stride), and an odd element "
-            "of padding is at the end or at the start).",
+            "of padding is at the end or at the start)."
         ),
     ] = "0",
     padding_mode: Annotated[
         str,
-        options.choice_option(
+        options.GEOMETRY.choice(
             "--padding-mode",
             PADDING_MODES,
-            section=options.geometry_option,
-            help="What padding holds. Default zeros. reflect adds fewer elements than the axis "
+            "What padding holds. Default zeros. reflect adds fewer elements than the axis "
             "has, circular at most as many.",
         ),
     ] = "zeros",
     dilation: options.Dilation = "1",
     groups: Annotated[
         int | None,
-        options.geometry_option(
-            "--groups",
-            "-g",
-            metavar="N",
-            parser=parsers.integer_from(1),
-            help="Groups of channels that are convolved separately. Default 1.",
+        options.GEOMETRY.integer(
+            "--groups -g", "Groups of channels that are convolved separately. Default 1.", 1
         ),
     ] = None,
     depthwise: Annotated[
         bool,
-        options.geometry_option(
-            "--depthwise",
-            help="One group per channel. A bare kernel is applied to every channel.",
+        options.GEOMETRY.flag(
+            "--depthwise", "One group per channel. A bare kernel is applied to every channel."
         ),
     ] = False,
     with_input: options.WithInput = False,

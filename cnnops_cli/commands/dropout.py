@@ -18,6 +18,7 @@ from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.dropout import check_chance, draw_mask, keep, mask_shape
 from cnnops_cli.ops.dropout import dropout as drop
 from cnnops_cli.ops.seeds import fresh_seed
+from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.formats import array_suffixes
 from cnnops_cli.tensors.write import Writer, array_writer
@@ -27,61 +28,50 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
 
-mask_option = options.in_section("Dropout")
+MASK = OptionGroup("Dropout")
 
 
 def dropout(
     p: Annotated[
         float,
-        mask_option(
-            "--p",
-            "-p",
-            metavar="X",
-            parser=parsers.parse_real,
-            help="Chance that a value is dropped, 0 to 1. Default 0.5.",
-        ),
+        MASK.number("--p -p", "Chance that a value is dropped, 0 to 1. Default 0.5."),
     ] = 0.5,
     train: Annotated[
         bool,
-        mask_option(
+        MASK.flag(
             "--train/--eval",
-            help="Drop, or return the input as it is. --train is the default; --eval takes no mask "
+            "Drop, or return the input as it is. --train is the default; --eval takes no mask "
             "into account.",
         ),
     ] = True,
     seed: Annotated[
         int | None,
-        mask_option(
+        MASK.integer(
             "--seed",
-            metavar="N",
-            parser=parsers.integer_from(0),
-            help="The same seed, shape and p give the same mask everywhere. A value takes 16 bits "
+            "The same seed, shape and p give the same mask everywhere. A value takes 16 bits "
             "of PCG64. Without --seed a fresh one is drawn, and named in the view or the summary.",
         ),
     ] = None,
     channelwise: Annotated[
         bool,
-        mask_option(
+        MASK.flag(
             "--channelwise",
-            help="Drop whole channels. INPUT is (N, C, ...), as for Dropout1d, 2d and 3d.",
+            "Drop whole channels. INPUT is (N, C, ...), as for Dropout1d, 2d and 3d.",
         ),
     ] = False,
     mask: Annotated[
         str | None,
-        mask_option(
+        MASK.tensor(
             "--mask",
-            metavar="TENSOR",
-            help="Use this mask instead of drawing one. It has INPUT's shape; what is not 0 is "
-            "kept.",
+            "Use this mask instead of drawing one. It has INPUT's shape; what is not 0 is kept.",
         ),
     ] = None,
     mask_output: Annotated[
         str | None,
-        mask_option(
+        MASK.file(
             "--mask-output",
-            metavar="FILE",
-            parser=parsers.parse_array_file,
-            help=f"Write the mask that was used ({series(array_suffixes())}): uint8, 1 is kept.",
+            parsers.parse_array_file,
+            f"Write the mask that was used ({series(array_suffixes())}): uint8, 1 is kept.",
         ),
     ] = None,
     inputs: options.Inputs = None,

@@ -18,7 +18,7 @@ from cnnops_cli.ops.maxpool import place_windows
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.formats import array_suffixes
 from cnnops_cli.tensors.write import Writer, array_writer
-from cnnops_cli.words import PADDING_WORDS, series
+from cnnops_cli.words import series
 
 if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
@@ -30,66 +30,47 @@ if TYPE_CHECKING:
 def maxpool(
     kernel_size: Annotated[
         Any,
-        options.geometry_option(
-            "--kernel",
-            "--kernel-size",
-            "-k",
-            metavar="SIZE",
-            parser=parsers.parse_size,
-            help="The size of the window, such as 2 or 2,3. One number is for every axis. "
-            "Required.",
+        options.GEOMETRY.size(
+            "--kernel --kernel-size -k",
+            "The size of the window, such as 2 or 2,3. One number is for every axis. Required.",
         ),
     ] = None,
     stride: Annotated[
         Any,
-        options.geometry_option(
-            "--stride",
-            "-s",
-            metavar="SIZE",
-            parser=parsers.parse_size,
-            help="Elements from one window to the next. Default: the kernel size.",
+        options.GEOMETRY.size(
+            "--stride -s", "Elements from one window to the next. Default: the kernel size."
         ),
     ] = None,
     padding: Annotated[
         Any,
-        options.geometry_option(
-            "--padding",
-            "-p",
-            metavar="PAD",
-            parser=parsers.parse_padding,
-            autocompletion=parsers.completing(PADDING_WORDS),
-            help="SIZE, begin:end pairs, or a word such as same. Default 0. SIZE is for both "
+        options.GEOMETRY.padding(
+            "SIZE, begin:end pairs, or a word such as same. Default 0. SIZE is for both "
             "sides, at most half of the dilated kernel; pairs such as 0:1,2:2 may be larger. The "
             "words are those of conv: valid, same (at stride 1), same-upper, same-lower. Padding "
-            "is never the maximum.",
+            "is never the maximum."
         ),
     ] = "0",
     dilation: options.Dilation = "1",
     ceil_mode: Annotated[
         bool,
-        options.geometry_option(
+        options.GEOMETRY.flag(
             "--ceil-mode",
-            help="Keep a last window that reaches beyond the end, if it starts before the end "
-            "padding.",
+            "Keep a last window that reaches beyond the end, if it starts before the end padding.",
         ),
     ] = False,
     dims: Annotated[
         int | None,
-        options.geometry_option(
-            "--dims",
-            metavar="1|2|3",
-            parser=parsers.parse_dimensions,
-            help="The number of spatial axes. Default: as many as --kernel has numbers, 2 where it "
-            "has one.",
+        options.GEOMETRY.dims(
+            "The number of spatial axes. Default: as many as --kernel has numbers, 2 where it "
+            "has one."
         ),
     ] = None,
     indices: Annotated[
         str | None,
-        options.shared_option(
+        options.SHARED.file(
             "--indices",
-            metavar="FILE",
-            parser=parsers.parse_array_file,
-            help=f"Write where each maximum is to FILE. It is {series(array_suffixes())}: "
+            parsers.parse_array_file,
+            f"Write where each maximum is to FILE. It is {series(array_suffixes())}: "
             "int64, flat in each channel's plane without padding.",
         ),
     ] = None,

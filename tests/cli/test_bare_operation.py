@@ -20,7 +20,9 @@ POOLED = IMAGE.reshape(2, 2, 2, 2, 2).mean((2, 4))
 
 
 def avgpool(
-    where: Annotated[str | None, options.shared_option("--where", metavar="FILE")] = None,
+    where: Annotated[
+        str | None, options.SHARED.file("--where", str, "Write where to FILE.")
+    ] = None,
     with_input: options.WithInput = False,
     relu: options.Relu = False,
     inputs: options.Inputs = None,
