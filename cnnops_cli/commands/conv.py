@@ -11,7 +11,6 @@ from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.new_layer import NewLayer, new_layer
 from cnnops_cli.commands.operation import Given, Operation
-from cnnops_cli.commands.result_view import in_words
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
@@ -273,6 +272,7 @@ class Convolution(Operation):
         return named_writer(path, {"weight": weight} | ({} if bias is None else {"bias": bias}))
 
     def sections(self) -> "list[Section]":
+        from cnnops_cli.commands.result_view import in_words
         from cnnops_cli.views.sections import Section
 
         image, weight, bias = self._operands

@@ -7,7 +7,6 @@ from cnnops_cli import options, parsers
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.operation import Given, Operation
-from cnnops_cli.commands.result_view import in_words, sizes_in_words
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
@@ -153,6 +152,7 @@ class MaxPooling(Operation):
         return array_writer(path, option, indices)
 
     def sections(self) -> "list[Section]":
+        from cnnops_cli.commands.result_view import in_words, sizes_in_words
         from cnnops_cli.views.sections import Section
 
         stride = self._geometry["stride"]

@@ -9,7 +9,6 @@ from cnnops_cli.commands.operands import check_is_tensor
 from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops.geometry import Size, check_fits, per_axis
-from cnnops_cli.ops.initialisation import default_layer
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.parsers import dims_of
@@ -48,6 +47,8 @@ class NewLayer(NamedTuple):
             offsets = np.broadcast_to(zero, shape[:1]) if self.bias else None
             drawn = np.broadcast_to(zero, shape), offsets
         else:
+            from cnnops_cli.ops.initialisation import default_layer
+
             drawn = default_layer(
                 self.out_channels, channels // groups, size, seed=self.seed, bias=self.bias
             )

@@ -6,7 +6,6 @@ from pathlib import Path
 from cnnops_cli import signals
 from cnnops_cli.commands.operands import FORMULAS_ARE_TEXT
 from cnnops_cli.commands.outcome import Outcome
-from cnnops_cli.commands.result_view import file_view, stdout_view
 from cnnops_cli.commands.stderr import tell
 from cnnops_cli.commands.stdout import is_viewed, is_written, write_stdout
 from cnnops_cli.errors import CnnopsError
@@ -27,6 +26,8 @@ def write_outcome(outcome: Outcome, settings: Settings) -> None:
         for path, write in outcome.files.items():
             staged.add(path, write)
         if settings.view is not None:
+            from cnnops_cli.commands.result_view import file_view
+
             staged.add(settings.view, file_view(outcome, settings, Path(settings.view).suffix))
         if to_file is not None:
             staged.add(to_file, _file_writer(to_file, outcome, settings))
@@ -82,6 +83,8 @@ def _device_writer(outcome: Outcome, settings: Settings) -> Writer:
     if settings.format == "npy":
         return npy_writer(outcome.output)
     if settings.format == "table" and not outcome.is_formulas:
+        from cnnops_cli.commands.result_view import file_view
+
         return file_view(outcome, settings, ".txt")
     return json_writer(outcome.output, settings.precision)
 
@@ -93,6 +96,8 @@ def _stdout_writer(outcome: Outcome, settings: Settings) -> Writer:
 
         return report_writer(outcome, settings)
     if is_viewed(settings):
+        from cnnops_cli.commands.result_view import stdout_view
+
         return stdout_view(outcome, settings)
     if settings.format == "npy":
         return npy_writer(outcome.output)
