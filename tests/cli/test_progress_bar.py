@@ -4,12 +4,12 @@ import os
 import re
 import signal
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
-
-from .conftest import PATIENCE, environment
-from .pseudo_terminal import ESCAPE, run_on_terminal
+from calling import PATIENCE, InstalledCommand
+from pseudo_terminal import ESCAPE, run_on_terminal
 
 TILES = 12
 LINES = 20_000
@@ -123,12 +123,9 @@ def test_an_error_stands_where_the_bar_was(terminal, many, tmp_path):
 
 def on_a_terminal(executable, folder, line):
     """Run a line of a shell whose streams are a terminal."""
-    return run_on_terminal(
-        ["/bin/sh", "-c", line],
-        cwd=folder,
-        env=environment({"PATH": f"{executable.parent}:{os.defpath}"}),
-        patience=PATIENCE,
-    )
+    shell = InstalledCommand(Path("/bin/sh"), folder)
+    path = {"PATH": f"{executable.parent}:{os.defpath}"}
+    return run_on_terminal(lambda streams: shell.run(["-c", line], streams, env=path))
 
 
 @pytest.fixture
@@ -162,9 +159,9 @@ def test_answers_on_the_terminal_are_not_disturbed(executable, tmp_path, lines):
     assert screen.raw.count("\n") == LINES
 
 
-def test_an_interrupt_leaves_a_clean_screen(cnnops, tmp_path, slow):
+def test_an_interrupt_leaves_a_clean_screen(installed, tmp_path, slow):
     ours, theirs = os.openpty()
-    with cnnops.start(*slow, stderr=theirs) as process:
+    with installed.start(*slow, stderr=theirs) as process:
         os.close(theirs)
         raw = b""
         while b"tiles" not in raw:
