@@ -1,6 +1,6 @@
 """The progress bar of long work: on a terminal's standard error, and gone when it is done.
 
-Its clock runs fast, so that work of a few milliseconds takes seconds.
+Its clock runs fast, so that work of a few hundredths of a second takes seconds.
 """
 
 import os
@@ -18,8 +18,8 @@ from pseudo_terminal import ESCAPE, run_on_terminal
 
 from cnnops_cli.views import progress
 
-LINES = 200
-TIMES_AS_FAST = 1000
+LINES = 1000
+TIMES_AS_FAST = 50
 HURRIED = f"""\
 #!{{python}}
 import time
@@ -78,7 +78,7 @@ def cnnops(cnnops, hurried, tmp_path, monkeypatch):
 def slow(tmp_path):
     """A call of many tiles."""
     np.save(tmp_path / "x.npy", np.ones((12, 8, 120, 120)))
-    np.save(tmp_path / "k.npy", np.ones((4, 8, 3, 3)))
+    np.save(tmp_path / "k.npy", np.ones((4, 8, 15, 15)))
     return ["conv", "-k", "k.npy", "x.npy", "--threads", "1", "-o", "y.npy"]
 
 
@@ -103,7 +103,7 @@ def test_one_long_call_counts_its_tiles(terminal, slow, tmp_path, columns):
     assert 0 < done[0] < total
     assert screen.coloured
     left = left_on_the_screen(screen.raw)
-    assert re.fullmatch(r"y\.npy  \(N 12, C 4, H 118, W 118\)  float64  .*\n", left)
+    assert re.fullmatch(r"y\.npy  \(N 12, C 4, H 106, W 106\)  float64  .*\n", left)
     assert screen.raw.rindex("\x1b[?25l") < screen.raw.rindex("\x1b[?25h")
     drawn = re.split(r"[\r\n]", ESCAPE.sub("", screen.raw.split("y.npy")[0]))
     assert max(len(line) for line in drawn) <= columns - len("^C")
