@@ -159,3 +159,9 @@ def test_the_top_level_is_the_plan():
     top = {line.partition("/")[0] for line in listed.stdout.splitlines()}
     shown = {name for name in top if not name.startswith(".")}
     assert shown == {"pyproject.toml", NAME, "tests", "examples", "README.md"}
+
+
+def test_no_two_modules_of_the_tests_have_one_name():
+    """Each room finds its own by name, see `pythonpath` in pyproject.toml."""
+    names = [path.stem for path in Path(__file__).parent.rglob("*.py")]
+    assert {name for name in names if names.count(name) > 1} == {"conftest"}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import pty
 import re
-import select
 import struct
-import subprocess
 import termios
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from calling import STREAMS, converse
 
 ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
@@ -50,61 +49,31 @@ def _open(columns: int, rows: int) -> tuple[int, int]:
     return ours, theirs
 
 
-def _collect(process: subprocess.Popen, sources: dict[int, bytearray], deadline: float) -> None:
-    waiting = set(sources)
-    while waiting:
-        ready, _, _ = select.select(list(waiting), [], [], 0.05)
-        for source in ready:
-            try:
-                chunk = os.read(source, 65536)
-            except OSError:  # Linux reports the end of a terminal as an input/output error
-                chunk = b""
-            sources[source] += chunk
-            if not chunk:
-                waiting.discard(source)
-        if time.monotonic() > deadline:
-            process.kill()
-            process.wait()
-            raise TimeoutError(f"still running: {process.args}")
-
-
 def run_on_terminal(
-    arguments: list[str],
+    run: Callable[..., int],
     *,
     on: tuple[str, ...] = ("stdin", "stdout", "stderr"),
     columns: int = 80,
     rows: int = 24,
     typed: bytes = b"",
     stdin: bytes = b"",
-    cwd: os.PathLike,
-    env: dict[str, str],
-    patience: float,
 ) -> Screen:
-    """Run a program whose streams named in ``on`` are one terminal and the others pipes."""
+    """Run with three descriptors: those named in ``on`` are one terminal, the others pipes."""
     ours, theirs = _open(columns, rows)
-    streams = {
-        name: theirs if name in on else subprocess.PIPE for name in ("stdin", "stdout", "stderr")
-    }
-    process = subprocess.Popen(arguments, cwd=cwd, env=env, start_new_session=True, **streams)
-    os.close(theirs)
-    received = {ours: bytearray()}
-    pipes = {name: getattr(process, name) for name in ("stdout", "stderr") if name not in on}
-    received.update({pipe.fileno(): bytearray() for pipe in pipes.values()})
-    try:
-        if process.stdin:
-            with contextlib.suppress(BrokenPipeError), process.stdin:
-                process.stdin.write(stdin)
-        os.write(ours, typed)
-        _collect(process, received, time.monotonic() + patience)
-        status = process.wait(patience)
-        piped = {name: bytes(received[pipe.fileno()]) for name, pipe in pipes.items()}
-    finally:
-        os.close(ours)
-        for pipe in pipes.values():
-            pipe.close()
+    os.write(ours, typed)
+    pipes = {name: os.pipe() for name in STREAMS if name not in on}
+    ends = {name: pipe[name != "stdin"] for name, pipe in pipes.items()}
+    fed = (pipes["stdin"][1], stdin) if "stdin" in pipes else None
+    status, (raw, *piped) = converse(
+        lambda: run([ends.get(name, theirs) for name in STREAMS]),
+        theirs=(theirs, *ends.values()),
+        fed=fed,
+        drained=(ours, *(pipes[name][0] for name in pipes if name != "stdin")),
+    )
+    received = dict(zip([name for name in pipes if name != "stdin"], piped, strict=True))
     return Screen(
         status=status,
-        raw=received[ours].decode(errors="replace"),
-        out=piped.get("stdout", b""),
-        err=piped.get("stderr", b"").decode(errors="replace"),
+        raw=raw.decode(errors="replace"),
+        out=received.get("stdout", b""),
+        err=received.get("stderr", b"").decode(errors="replace"),
     )

@@ -9,10 +9,9 @@ import zipfile
 
 import numpy as np
 import pytest
+from calling import PIPES
 
 from cnnops_cli.commands.stderr import report
-
-from .processes import PIPES
 
 AS_IT_IS = ["maxpool", "--dims", "1", "-k", "1"]
 DEEP = "[" * 100_000
@@ -122,12 +121,12 @@ def test_a_shape_that_holds_nothing_is_fine_however_large(cnnops):
     assert cnnops.json("dropout", "--eval", stdin=claiming((0, 10**15), b"")) == "[]"
 
 
-def test_a_huge_promise_is_refused_without_the_memory_for_it(cnnops, tmp_path):
+def test_a_huge_promise_is_refused_without_the_memory_for_it(installed, tmp_path):
     (tmp_path / "x.npy").write_bytes(claiming((400_000_000,)))
     (tmp_path / "pipe").write_bytes(claiming((400_000_000,)))
     limited = {"setup": "ulimit -v 2500000", "env": {"OPENBLAS_NUM_THREADS": "1"}}
     for call in (["x.npy"], ["pipe"]):
-        reason = cnnops.refusal(*AS_IT_IS, *call, **limited)
+        reason = installed.refusal(*AS_IT_IS, *call, **limited)
         assert "memory" not in reason
         assert "400000000" in reason
 
@@ -281,7 +280,7 @@ def test_no_error_line_is_endless(capsys):
     assert cut == f"cnnops: error: {'b' * 1000} … {'b' * 999}c"
 
 
-def test_json_that_comes_late_is_waited_for(cnnops):
+def test_json_that_comes_late_is_waited_for(installed):
     for call, data in (
         ([*AS_IT_IS], b"[1,2]"),
         ([*AS_IT_IS], saved(np.array([1, 2]))),
@@ -290,7 +289,7 @@ def test_json_that_comes_late_is_waited_for(cnnops):
     ):
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
-        with cnnops.start(*call, **(PIPES | {"stdin": reading})) as process:
+        with installed.start(*call, **(PIPES | {"stdin": reading})) as process:
             time.sleep(1)
             os.write(writing, data[:2])
             time.sleep(0.1)

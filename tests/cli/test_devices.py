@@ -11,8 +11,8 @@ PLANE = "[[1,2],[3,4]]"
 POOL = ["maxpool", "-k", "2", PLANE]
 
 
-def to_descriptor_3(cnnops, *call, how=">"):
-    return cnnops(*call, "-o", "/dev/fd/3", setup=f"exec 3{how}three")
+def to_descriptor_3(installed, *call, how=">"):
+    return installed(*call, "-o", "/dev/fd/3", setup=f"exec 3{how}three")
 
 
 @pytest.mark.parametrize(
@@ -25,32 +25,32 @@ def to_descriptor_3(cnnops, *call, how=">"):
         (["-q"], b"[[4]]\n"),
     ],
 )
-def test_a_descriptor_takes_json_or_what_format_says(cnnops, tmp_path, options, text):
-    done = to_descriptor_3(cnnops, *POOL, *options)
+def test_a_descriptor_takes_json_or_what_format_says(installed, tmp_path, options, text):
+    done = to_descriptor_3(installed, *POOL, *options)
     assert (done.status, done.out, done.err) == (0, b"", "")
     assert (tmp_path / "three").read_bytes() == text
 
 
-def test_a_descriptor_takes_npy(cnnops, tmp_path, same):
-    done = to_descriptor_3(cnnops, *POOL, "-f", "npy")
+def test_a_descriptor_takes_npy(installed, tmp_path, same):
+    done = to_descriptor_3(installed, *POOL, "-f", "npy")
     assert (done.status, done.out, done.err) == (0, b"", "")
     same(np.load(tmp_path / "three"), np.array([[4]]))
 
 
-def test_a_descriptor_that_appends_goes_on_appending(cnnops, tmp_path):
+def test_a_descriptor_that_appends_goes_on_appending(installed, tmp_path):
     (tmp_path / "three").write_text("[0]\n")
-    assert to_descriptor_3(cnnops, *POOL, how=">>").status == 0
+    assert to_descriptor_3(installed, *POOL, how=">>").status == 0
     assert (tmp_path / "three").read_text() == "[0]\n[[4]]\n"
 
 
-def test_letters_go_to_a_descriptor(cnnops, tmp_path):
-    done = to_descriptor_3(cnnops, "maxpool", "-k", "2", "[[a,b],[c,d]]")
+def test_letters_go_to_a_descriptor(installed, tmp_path):
+    done = to_descriptor_3(installed, "maxpool", "-k", "2", "[[a,b],[c,d]]")
     assert (done.status, done.out, done.err) == (0, b"", "")
     assert (tmp_path / "three").read_text() == '[["max(a, b, c, d)"]]\n'
 
 
-def test_an_explanation_goes_to_standard_output_and_the_result_to_a_descriptor(cnnops, tmp_path):
-    done = to_descriptor_3(cnnops, *POOL, "--explain")
+def test_an_explanation_goes_to_standard_output_and_the_result_to_a_descriptor(installed, tmp_path):
+    done = to_descriptor_3(installed, *POOL, "--explain")
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith(b'{"at": [0,0]')
     assert (tmp_path / "three").read_text() == "[[4]]\n"

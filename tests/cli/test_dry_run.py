@@ -8,8 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-
-from cli.processes import PIPES
+from calling import PIPES
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def test_it_tells_what_the_call_would_give(cnnops, tmp_path):
         assert told["memory"]["result"] == result.nbytes
 
 
-def test_data_is_neither_read_nor_made(cnnops, header):
+def test_data_is_neither_read_nor_made(installed, header):
     x = header("x.npy", (1000, 64, 512, 512))
     limit = "ulimit -v 4000000"
     for call in (
@@ -79,17 +78,17 @@ def test_data_is_neither_read_nor_made(cnnops, header):
         ["dropout", "--mask", x],
         ["maxpool", "-k", "2", "--dtype", "bool"],
     ):
-        told = estimate(cnnops, *call, x, setup=limit)
+        told = estimate(installed, *call, x, setup=limit)
         assert told["shape"][:2] == [1000, 64]
 
 
-def test_a_pipe_is_not_read_beyond_the_header(cnnops):
+def test_a_pipe_is_not_read_beyond_the_header(installed):
     stream = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         stream, {"descr": "<f4", "fortran_order": False, "shape": (9, 64, 64)}
     )
     call = ["maxpool", "-k", "2", "--dry-run"]
-    with cnnops.start(*call, bufsize=0, **PIPES) as process:
+    with installed.start(*call, bufsize=0, **PIPES) as process:
         process.stdin.write(stream.getvalue())
         told = json.loads(process.stdout.readline())
         assert (process.wait(20), process.stderr.read()) == (0, b"")
@@ -103,7 +102,7 @@ def test_an_archive(cnnops, tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["channels-first", "channels-last"])
-def test_a_picture_whose_pixels_are_missing(cnnops, tmp_path, layout):
+def test_a_picture_whose_pixels_are_missing(installed, tmp_path, layout):
     pytest.importorskip("PIL")
     header = struct.pack(">IIBBBBB", 9000, 9000, 8, 2, 0, 0, 0)
     least = -(-9000 * (1 + 3 * 9000) // 1032)  # deflate makes no more of a byte
@@ -116,7 +115,7 @@ def test_a_picture_whose_pixels_are_missing(cnnops, tmp_path, layout):
         )
     )
     call = ["maxpool", "-k", "2", "--layout", layout, "x.png"]
-    told = estimate(cnnops, *call, setup="ulimit -v 500000")
+    told = estimate(installed, *call, setup="ulimit -v 500000")
     shape = [3, 4500, 4500] if layout == "channels-first" else [4500, 4500, 3]
     assert (told["shape"], told["dtype"]) == (shape, "uint8")
 

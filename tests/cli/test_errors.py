@@ -195,10 +195,11 @@ def test_reasons_say_what_would_do(cnnops, call, named):
     refused(cnnops, call, named)
 
 
-def test_an_unwritable_standard_error_keeps_the_status(cnnops):
-    with open("/dev/full", "wb") as full, cnnops.start("dropout", "gone", stderr=full) as process:
-        assert process.wait(60) == 2
-    with cnnops.start("dropout", "gone", setup="exec 2>&-", stdout=subprocess.PIPE) as process:
+def test_an_unwritable_standard_error_keeps_the_status(installed):
+    with open("/dev/full", "wb") as full:
+        with installed.start("dropout", "gone", stderr=full) as process:
+            assert process.wait(60) == 2
+    with installed.start("dropout", "gone", setup="exec 2>&-", stdout=subprocess.PIPE) as process:
         assert process.communicate(timeout=60)[0] == b""
         assert process.returncode == 2
 

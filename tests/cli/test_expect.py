@@ -145,12 +145,12 @@ def test_the_result_is_delivered_where_it_is_asked_for(cnnops, golden):
     assert (quiet.status, quiet.out, quiet.err) == (1, b"[1,2,3]\n", "")
 
 
-def test_a_closed_pipe_does_not_hide_the_verdict(cnnops, tmp_path):
+def test_a_closed_pipe_does_not_hide_the_verdict(installed, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros(1_000_000))
     for expected, status in (("[1]", 1), ("x.npy", 0)):
         call = [*AS_IT_IS, "x.npy", "-f", "json", "--expect", expected]
         line = '"$0" "$@" 2>err; echo "status $?" >&2'
-        result = cnnops(*call, setup=f"{{ {line}; }} | head -c 1 >/dev/null; exit")
+        result = installed(*call, setup=f"{{ {line}; }} | head -c 1 >/dev/null; exit")
         assert result.err == f"status {status}\n"
 
 
@@ -360,14 +360,14 @@ def test_an_update_writes_the_member_that_is_read(tmp_path, monkeypatch, capsys)
     assert "g.npz:new.npy created" in said
 
 
-def test_an_update_that_fails_leaves_the_old_file(cnnops, tmp_path):
+def test_an_update_that_fails_leaves_the_old_file(installed, tmp_path):
     np.save(tmp_path / "x.npy", np.arange(10_000))
     np.save(tmp_path / "g.npy", np.arange(3))
     before = (tmp_path / "g.npy").read_bytes()
     call = [*AS_IT_IS, "x.npy", "--expect", "g.npy", "--update-expected"]
-    assert "g.npy" in cnnops.refusal(*call, setup="ulimit -f 40")
+    assert "g.npy" in installed.refusal(*call, setup="ulimit -f 40")
     (tmp_path / "text.json").write_text("no tensor")
-    assert "text.json" in cnnops.refusal(*call[:-2], "text.json", "--update-expected")
+    assert "text.json" in installed.refusal(*call[:-2], "text.json", "--update-expected")
     assert (tmp_path / "g.npy").read_bytes() == before
     assert (tmp_path / "text.json").read_text() == "no tensor"
     assert len(list(tmp_path.iterdir())) == 3
@@ -379,10 +379,10 @@ def test_a_name_that_is_not_printable_stays_on_its_line(cnnops, tmp_path):
     assert (result.status, result.err) == (0, "cnnops maxpool: equal to a\\nb.npy exactly\n")
 
 
-def test_a_closed_or_full_standard_error_leaves_the_status(cnnops):
+def test_a_closed_or_full_standard_error_leaves_the_status(installed):
     for setup in ("exec 2>&-", "exec 2>/dev/full"):
         for expected, status in (("[1]", 0), ("[2]", 1)):
-            result = cnnops(*AS_IT_IS, "[1]", "--expect", expected, setup=setup)
+            result = installed(*AS_IT_IS, "[1]", "--expect", expected, setup=setup)
             assert (result.status, result.err) == (status, "")
 
 

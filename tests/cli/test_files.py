@@ -34,21 +34,21 @@ def listing(tmp_path):
     return lambda: sorted(path.name for path in tmp_path.iterdir())
 
 
-def test_a_full_disk_leaves_the_old_file(cnnops, tmp_path, listing):
+def test_a_full_disk_leaves_the_old_file(installed, tmp_path, listing):
     np.save(tmp_path / "x.npy", np.arange(10_000))
     for name in ("y.npy", "y.npz", "y.json"):
         (tmp_path / name).write_text("old")
-        reason = cnnops.refusal(*AS_IT_IS, "x.npy", "-o", name, setup=SMALL_FILES_ONLY)
+        reason = installed.refusal(*AS_IT_IS, "x.npy", "-o", name, setup=SMALL_FILES_ONLY)
         assert name in reason
         assert (tmp_path / name).read_text() == "old"
     assert listing() == ["x.npy", "y.json", "y.npy", "y.npz"]
 
 
-def test_a_full_disk_leaves_no_new_file(cnnops, tmp_path, listing):
+def test_a_full_disk_leaves_no_new_file(installed, tmp_path, listing):
     np.save(tmp_path / "x.npy", np.arange(10_000))
-    cnnops.refusal(*AS_IT_IS, "x.npy", "-o", "new.npy", setup=SMALL_FILES_ONLY)
+    installed.refusal(*AS_IT_IS, "x.npy", "-o", "new.npy", setup=SMALL_FILES_ONLY)
     call = [*AS_IT_IS, "x.npy", "--indices", "i.npy"]
-    cnnops.refusal(*call, setup=SMALL_FILES_ONLY)
+    installed.refusal(*call, setup=SMALL_FILES_ONLY)
     assert listing() == ["x.npy"]
 
 
@@ -97,17 +97,17 @@ def test_places_that_cannot_be_written(cnnops, tmp_path, listing, output, named)
     assert listing() == ["file", "folder.npy"]
 
 
-def test_permissions_are_obeyed(cnnops, tmp_path, obedient):
+def test_permissions_are_obeyed(installed, tmp_path, obedient):
     folder = tmp_path / "closed"
     folder.mkdir()
     folder.chmod(0o500)
-    reason = cnnops.refusal(*AS_IT_IS, "[1]", "-o", "closed/y.npy", **obedient)
+    reason = installed.refusal(*AS_IT_IS, "[1]", "-o", "closed/y.npy", **obedient)
     assert "closed/y.npy" in reason
     assert list(folder.iterdir()) == []
     folder.chmod(0o700)
     np.save(folder / "x.npy", np.ones(1))
     (folder / "x.npy").chmod(0)
-    assert "closed/x.npy" in cnnops.refusal(*AS_IT_IS, "closed/x.npy", **obedient)
+    assert "closed/x.npy" in installed.refusal(*AS_IT_IS, "closed/x.npy", **obedient)
 
 
 def test_a_symbolic_link_stays_and_its_target_is_replaced(cnnops, tmp_path, listing):
@@ -122,12 +122,12 @@ def test_a_symbolic_link_stays_and_its_target_is_replaced(cnnops, tmp_path, list
     assert os.listdir(tmp_path / "target") == ["y.npy"]
 
 
-def test_permission_bits_are_kept_and_new_files_follow_the_umask(cnnops, tmp_path):
+def test_permission_bits_are_kept_and_new_files_follow_the_umask(installed, tmp_path):
     (tmp_path / "y.npy").touch()
     (tmp_path / "y.npy").chmod(0o604)
-    cnnops.text(*AS_IT_IS, "[1]", "-o", "y.npy", setup="umask 027")
+    installed.text(*AS_IT_IS, "[1]", "-o", "y.npy", setup="umask 027")
     assert stat.S_IMODE((tmp_path / "y.npy").stat().st_mode) == 0o604
-    cnnops.text(*AS_IT_IS, "[1]", "-o", "new.npy", setup="umask 027")
+    installed.text(*AS_IT_IS, "[1]", "-o", "new.npy", setup="umask 027")
     assert stat.S_IMODE((tmp_path / "new.npy").stat().st_mode) == 0o640
 
 
@@ -139,9 +139,9 @@ def test_full_standard_output_is_one_error(cnnops):
         assert "No space left" in cnnops.refusal("--help", stdout=full)
 
 
-def test_closed_standard_streams_are_one_error(cnnops):
-    assert "standard output" in cnnops.refusal(*AS_IT_IS, "[1]", setup="exec >&-")
-    assert "standard input" in cnnops.refusal(*AS_IT_IS, "-", setup="exec <&-")
+def test_closed_standard_streams_are_one_error(installed):
+    assert "standard output" in installed.refusal(*AS_IT_IS, "[1]", setup="exec >&-")
+    assert "standard input" in installed.refusal(*AS_IT_IS, "-", setup="exec <&-")
 
 
 def test_relative_paths_start_at_the_working_folder(cnnops, tmp_path):

@@ -108,9 +108,11 @@ def test_what_each_option_is_by_default_can_be_read(cnnops):
 
 
 @pytest.fixture
-def helped(called_here, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    return called_here
+def helped(called_here):
+    def helped(*call, columns=80):
+        return called_here(*call, env={"COLUMNS": str(columns)})
+
+    return helped
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in OPTIONS)])
@@ -157,10 +159,9 @@ def test_a_bare_call_is_the_short_help(helped):
     assert helped() == helped("-h")
 
 
-def test_a_narrow_terminal_folds_the_short_help(helped, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "50")
+def test_a_narrow_terminal_folds_the_short_help(helped):
     examples, others = [], []
-    for line in helped("dropout", "-h").splitlines():
+    for line in helped("dropout", "-h", columns=50).splitlines():
         (examples if line.startswith("    cnnops") else others).append(line)
     assert len(examples) == 3
     assert max(map(len, others)) <= 50

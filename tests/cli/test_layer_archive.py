@@ -75,17 +75,17 @@ def test_a_named_member_is_that_array_alone(called_here):
     assert called_here("conv", "-k", "layer.npz:weight", "x.npy") != with_bias
 
 
-def test_it_is_read_once_for_several_inputs_and_for_lines(cnnops, tmp_path, same):
+def test_it_is_read_once_for_several_inputs_and_for_lines(installed, tmp_path, same):
     files = ["x.npy", "y.npy"]
     np.save(tmp_path / "y.npy", np.ones((2, 1, 2), np.float32))
     piped = {"setup": "mkfifo pipe; (cat layer.npz > pipe &)"}
-    cnnops.text("conv", "-k", "pipe", *files, "-o", "out/", **piped)
+    installed.text("conv", "-k", "pipe", *files, "-o", "out/", **piped)
     for name in files:
-        same(np.load(tmp_path / "out" / name), cnnops.array("conv", *PARTS, name))
+        same(np.load(tmp_path / "out" / name), installed.array("conv", *PARTS, name))
     piped = {"setup": "(cat layer.npz > pipe &)"}
     plane = "[[[1,2]],[[3,4]]]"
-    lines = cnnops.text("conv", "-k", "pipe", "--lines", stdin=f"{plane}\n" * 2, **piped)
-    assert lines == cnnops.text("conv", *PARTS, plane) * 2
+    lines = installed.text("conv", "-k", "pipe", "--lines", stdin=f"{plane}\n" * 2, **piped)
+    assert lines == installed.text("conv", *PARTS, plane) * 2
 
 
 def test_of_a_dry_run_only_the_headers_are_read(tmp_path):

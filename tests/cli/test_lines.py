@@ -10,8 +10,7 @@ import time
 
 import numpy as np
 import pytest
-
-from .processes import PIPES, interrupt_amid_endless_json
+from calling import PIPES, interrupt_amid_endless_json
 
 AS_IT_IS = ["maxpool", "-k", "1", "--lines"]
 CONV = ["conv", "-k", "[[1,10],[100,1000]]", "--lines"]
@@ -64,8 +63,8 @@ def test_the_answers_are_those_of_single_calls(cnnops, tmp_path, call):
     assert single.count("\n") == len(lines)
 
 
-def test_every_answer_is_there_before_the_next_question(cnnops):
-    with cnnops.start(*CONV, bufsize=0, **PIPES) as process:
+def test_every_answer_is_there_before_the_next_question(installed):
+    with installed.start(*CONV, bufsize=0, **PIPES) as process:
         for number in range(5):
             answer = ask(process, b"[[%d,0],[0,1]]\n" % number)
             assert answer == b"[[%d]]\n" % (number + 1000)
@@ -79,11 +78,11 @@ def test_every_answer_is_there_before_the_next_question(cnnops):
         assert (process.wait(20), process.stderr.read()) == (0, b"")
 
 
-def test_a_pipe_that_would_not_wait_is_waited_for(cnnops):
+def test_a_pipe_that_would_not_wait_is_waited_for(installed):
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     with (
-        cnnops.start(*CONV, **(PIPES | {"stdin": reading})) as process,
+        installed.start(*CONV, **(PIPES | {"stdin": reading})) as process,
         open(writing, "wb") as pipe,
     ):
         time.sleep(1)
@@ -141,8 +140,8 @@ def test_keep_going_writes_null_and_ends_with_2(cnnops):
     assert (fine.status, fine.out, fine.err) == (0, b"[[4321]]\n", "")
 
 
-def test_keep_going_answers_a_bad_line_at_once(cnnops):
-    with cnnops.start(*CONV, "--keep-going", bufsize=0, **PIPES) as process:
+def test_keep_going_answers_a_bad_line_at_once(installed):
+    with installed.start(*CONV, "--keep-going", bufsize=0, **PIPES) as process:
         assert ask(process, b"nonsense\n") == b"null\n"
         assert process.stderr.readline().startswith(b"cnnops conv: error: line 1: ")
         assert ask(process, b"[[1,2],[3,4]]\n") == b"[[4321]]\n"
@@ -179,8 +178,8 @@ def test_memory_does_not_grow_with_the_lines(cnnops):
     assert after < before + 20_000
 
 
-def test_an_interrupt_while_it_waits(cnnops):
-    with cnnops.start(*CONV, bufsize=0, **PIPES) as process:
+def test_an_interrupt_while_it_waits(installed):
+    with installed.start(*CONV, bufsize=0, **PIPES) as process:
         assert ask(process, b"[[1,2],[3,4]]\n") == b"[[4321]]\n"
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
@@ -188,23 +187,23 @@ def test_an_interrupt_while_it_waits(cnnops):
         assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
 
 
-def test_an_interrupt_is_heard_in_a_line_without_end(cnnops):
-    with cnnops.start(*CONV, bufsize=0, **PIPES) as process:
+def test_an_interrupt_is_heard_in_a_line_without_end(installed):
+    with installed.start(*CONV, bufsize=0, **PIPES) as process:
         interrupt_amid_endless_json(process)
         assert process.wait(20) in (130, -signal.SIGINT)
         assert process.stderr.read() == b""
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(cnnops):
-    with cnnops.start(*CONV, bufsize=0, **PIPES) as process:
+def test_a_reader_that_has_enough_ends_it_quietly(installed):
+    with installed.start(*CONV, bufsize=0, **PIPES) as process:
         assert ask(process, b"[[1,2],[3,4]]\n") == b"[[4321]]\n"
         process.stdout.close()
         process.stdin.write(b"[[1,2],[3,4]]\n")
         assert (process.wait(20), process.stderr.read()) == (0, b"")
 
 
-def test_a_reader_that_has_enough_changes_nothing_about_lines_that_failed(cnnops):
-    with cnnops.start(*CONV, "--keep-going", bufsize=0, **PIPES) as process:
+def test_a_reader_that_has_enough_changes_nothing_about_lines_that_failed(installed):
+    with installed.start(*CONV, "--keep-going", bufsize=0, **PIPES) as process:
         assert ask(process, b"[[1,2],[3,x\n") == b"null\n"
         process.stdout.close()
         process.stdin.write(b"[[1,2],[3,4]]\n")
@@ -260,10 +259,10 @@ def test_a_bad_operand_is_no_line(cnnops):
     assert "line" not in cnnops.refusal("conv", "--lines", "-k", "gone.npy", stdin="[[1]]\n")
 
 
-def test_standard_input_is_closed(cnnops):
-    reason = cnnops.refusal(*AS_IT_IS, setup="exec 0<&-")
+def test_standard_input_is_closed(installed):
+    reason = installed.refusal(*AS_IT_IS, setup="exec 0<&-")
     assert reason == "standard input is closed; --lines reads it"
-    assert cnnops.refusal(*AS_IT_IS, setup="exec 1>&-") == "standard output is closed"
+    assert installed.refusal(*AS_IT_IS, setup="exec 1>&-") == "standard output is closed"
 
 
 def test_on_a_terminal_the_answers_are_lines_too(terminal):

@@ -257,10 +257,10 @@ def test_what_cannot_be_written_is_a_failure_of_its_input(cnnops, inputs):
     assert names(inputs / "out") == ["a.npy", "b.json"]
 
 
-def test_an_interrupt_leaves_whole_files_only(cnnops, inputs):
+def test_an_interrupt_leaves_whole_files_only(installed, inputs):
     os.mkfifo(inputs / "never.npy")
     call = [*HALVED, "a.npy", "never.npy", "b.json", "-o", "out/"]
-    with cnnops.start(*call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with installed.start(*call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 30
         while names(inputs / "out") != ["a.npy"] and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -8,16 +8,15 @@ import time
 
 import numpy as np
 import pytest
-
-from .processes import PIPES, interrupt_amid_endless_json
+from calling import PIPES, interrupt_amid_endless_json
 
 AS_IT_IS = ["maxpool", "--dims", "1", "-k", "1"]
 
 
 @pytest.mark.parametrize("format", ["json", "npy", "table"])
-def test_a_reader_that_has_enough_ends_the_command_quietly(cnnops, tmp_path, format):
+def test_a_reader_that_has_enough_ends_the_command_quietly(installed, tmp_path, format):
     np.save(tmp_path / "x.npy", np.arange(300_000.0).reshape(3000, 100))
-    with cnnops.start("dropout", "--eval", "-f", format, "x.npy", **PIPES) as process:
+    with installed.start("dropout", "--eval", "-f", format, "x.npy", **PIPES) as process:
         assert len(process.stdout.read(10)) == 10
         process.stdout.close()
         assert process.stderr.read() == b""
@@ -41,9 +40,9 @@ def was_interrupted_silently(process):
 
 
 @pytest.mark.parametrize("options", [[], ["-o", "y.npy"]])
-def test_an_interrupt_during_a_long_wait_is_silent(cnnops, tmp_path, options):
+def test_an_interrupt_during_a_long_wait_is_silent(installed, tmp_path, options):
     more_than_a_pipe_holds = b"[" + b"1," * 500_000
-    with cnnops.start(*AS_IT_IS, *options, **PIPES) as process:
+    with installed.start(*AS_IT_IS, *options, **PIPES) as process:
         process.stdin.write(more_than_a_pipe_holds)
         process.stdin.flush()
         time.sleep(0.5)
@@ -52,8 +51,8 @@ def test_an_interrupt_during_a_long_wait_is_silent(cnnops, tmp_path, options):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupt_is_heard_while_data_keep_coming(cnnops):
-    with cnnops.start(*AS_IT_IS, bufsize=0, **PIPES) as process:
+def test_an_interrupt_is_heard_while_data_keep_coming(installed):
+    with installed.start(*AS_IT_IS, bufsize=0, **PIPES) as process:
         interrupt_amid_endless_json(process)
         assert was_interrupted_silently(process)
 
@@ -63,13 +62,13 @@ def test_version(cnnops):
     assert re.fullmatch(r"cnnops \d+\.\d+\S*\n", text)
 
 
-def test_the_package_runs_as_a_module(cnnops):
-    module = {"setup": f'exec "{cnnops.executable.with_name("python")}" -m cnnops_cli "$@"'}
-    assert cnnops.json(*AS_IT_IS, "[1,2]", **module) == "[1,2]"
-    assert cnnops.text("--version", **module) == cnnops.text("--version")
-    assert "--kernel" in cnnops.refusal("maxpool", "[1]", **module)
-    help_text = cnnops.text("conv", "--help", **module)
-    assert help_text == cnnops.text("conv", "--help")
+def test_the_package_runs_as_a_module(installed):
+    module = {"setup": f'exec "{installed.executable.with_name("python")}" -m cnnops_cli "$@"'}
+    assert installed.json(*AS_IT_IS, "[1,2]", **module) == "[1,2]"
+    assert installed.text("--version", **module) == installed.text("--version")
+    assert "--kernel" in installed.refusal("maxpool", "[1]", **module)
+    help_text = installed.text("conv", "--help", **module)
+    assert help_text == installed.text("conv", "--help")
 
 
 def completions(cnnops, words):
@@ -99,31 +98,32 @@ def test_the_completion_script_names_the_command(cnnops):
         assert "cnnops" in script
 
 
-def test_the_locale_does_not_matter(cnnops):
-    plain = cnnops.text("dropout", "--eval", "-f", "table", stdin=np.arange(3000.0))
+def test_the_locale_does_not_matter(installed):
+    call = ["dropout", "--eval", "-f", "table"]
+    plain = installed.text(*call, stdin=np.arange(3000.0))
     assert plain
     for locale in (
         {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
         {"PYTHONIOENCODING": "ascii"},
     ):
-        result = cnnops(*["dropout", "--eval", "-f", "table"], stdin=np.arange(3000.0), env=locale)
+        result = installed(*call, stdin=np.arange(3000.0), env=locale)
         assert (result.status, result.err) == (0, "")
         assert b"2999" in result.out
 
 
-def test_output_does_not_depend_on_the_working_folder_or_hash_seed(cnnops, tmp_path):
+def test_output_does_not_depend_on_the_working_folder_or_hash_seed(installed, tmp_path):
     (tmp_path / "sub").mkdir()
     call = ["conv", "--out-channels", "2", "--kernel-size", "2", "--seed", "3", "-f", "json"]
     runs = [
-        cnnops(*call, "[[1,2,3],[4,5,6]]", cwd=folder, env={"PYTHONHASHSEED": seed})
+        installed(*call, "[[1,2,3],[4,5,6]]", cwd=folder, env={"PYTHONHASHSEED": seed})
         for folder, seed in ((tmp_path, "1"), (tmp_path / "sub", "2"))
     ]
     assert runs[0].status == 0
     assert runs[0] == runs[1]
 
 
-def test_a_termination_leaves_no_file(cnnops, tmp_path):
-    with cnnops.start(*AS_IT_IS, "-o", "y.npy", **PIPES) as process:
+def test_a_termination_leaves_no_file(installed, tmp_path):
+    with installed.start(*AS_IT_IS, "-o", "y.npy", **PIPES) as process:
         process.stdin.write(b"[1,")
         process.stdin.flush()
         time.sleep(0.5)
@@ -148,9 +148,9 @@ main()
 
 
 @pytest.mark.parametrize("module", ["typer", "numpy", "cnnops_cli.ops.conv"])
-def test_an_interrupt_of_the_start_is_silent(cnnops, module):
+def test_an_interrupt_of_the_start_is_silent(installed, module):
     program = INTERRUPTED_IMPORT.replace("MODULE", repr(module))
-    python = cnnops.executable.with_name("python")
+    python = installed.executable.with_name("python")
     run = subprocess.run(
         [python, "-c", program, "conv", "-k", "1"], capture_output=True, check=False
     )
@@ -179,9 +179,9 @@ main()
 
 
 @pytest.mark.parametrize(("threads", "started"), [("1", 0), ("3", 2)])
-def test_threads_are_those_that_were_asked_for(cnnops, tmp_path, threads, started):
+def test_threads_are_those_that_were_asked_for(installed, tmp_path, threads, started):
     np.save(tmp_path / "x.npy", np.ones((6, 16, 128, 128), np.float32))
-    python = cnnops.executable.with_name("python")
+    python = installed.executable.with_name("python")
     layer = ["--out-channels", "32", "--kernel-size", "3", "--seed", "0"]
     call = ["conv", *layer, "--threads", threads, "x.npy", "-o", "y.npy"]
     run = subprocess.run(
@@ -220,8 +220,8 @@ main()
 """
 
 
-def test_no_file_takes_the_place_of_a_stream_that_is_closed(cnnops, tmp_path, same):
-    python = cnnops.executable.with_name("python")
+def test_no_file_takes_the_place_of_a_stream_that_is_closed(installed, tmp_path, same):
+    python = installed.executable.with_name("python")
     call = ["maxpool", "-k", "2", "[[1,2],[3,4]]", "-o", "y.npy"]
     shell = ["/bin/sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', python, "-c", CLOSED, *call]
     assert subprocess.run(shell, cwd=tmp_path, check=False).returncode == 0
@@ -231,11 +231,11 @@ def test_no_file_takes_the_place_of_a_stream_that_is_closed(cnnops, tmp_path, sa
 @pytest.mark.parametrize(
     "call", [["conv", "--kernel", "k.npy"], ["batchnorm"], ["maxpool", "-k", "3"]]
 )
-def test_the_callers_thread_does_the_work_where_no_other_can_be_started(cnnops, tmp_path, call):
+def test_the_callers_thread_does_the_work_where_no_other_can_be_started(installed, tmp_path, call):
     random = np.random.default_rng(0)
     np.save(tmp_path / "x.npy", random.standard_normal((6, 16, 128, 128)).astype(np.float32))
     np.save(tmp_path / "k.npy", random.standard_normal((32, 16, 3, 3)).astype(np.float32))
-    python = cnnops.executable.with_name("python")
+    python = installed.executable.with_name("python")
     outputs = [
         subprocess.run(
             [*start, *call, "--threads", "3", "--format", "npy", "x.npy"],
@@ -243,7 +243,7 @@ def test_the_callers_thread_does_the_work_where_no_other_can_be_started(cnnops, 
             capture_output=True,
             check=True,
         )
-        for start in ([cnnops.executable], [python, "-c", WITHOUT_THREADS])
+        for start in ([installed.executable], [python, "-c", WITHOUT_THREADS])
     ]
     assert outputs[0].stdout == outputs[1].stdout
     assert outputs[1].stderr == b""

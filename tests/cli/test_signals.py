@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -29,14 +30,14 @@ main()
 
 
 @pytest.fixture
-def signalled(cnnops, tmp_path):
+def signalled(installed, tmp_path):
     """Run the command, which sends itself a signal after a call of Python's library."""
     np.save(tmp_path / "x.npy", np.arange(16.0).reshape(4, 4))
 
     def run(number, after, *arguments, at=1, setup=""):
         module, call = after.split(".")
         program = PROGRAM.format(module=module, call=call, number=at, signal=int(number))
-        python = cnnops.executable.with_name("python")
+        python = installed.executable.with_name("python")
         shell = ["/bin/sh", "-c", f'{setup} exec "$0" "$@"']
         return subprocess.run(
             [*shell, python, "-c", program, *arguments],
@@ -113,15 +114,16 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(signalled, tmp_path, num
 
 
 @pytest.mark.parametrize("number", ENDING)
-def test_a_pipe_that_nobody_reads_can_be_left_and_nothing_has_changed(cnnops, tmp_path, number):
+def test_a_pipe_that_nobody_reads_can_be_left_and_nothing_has_changed(installed, tmp_path, number):
     np.save(tmp_path / "x.npy", np.arange(16.0).reshape(4, 4))
     (tmp_path / "i.npy").write_bytes(b"old")
     os.mkfifo(tmp_path / "pipe")
     call = ["maxpool", "-k", "2", "x.npy", "--indices", "i.npy", "-o", "pipe"]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with cnnops.start(*call, **streams) as process:
+    with installed.start(*call, **streams) as process:
         while (tmp_path / "i.npy").stat().st_size < 4:  # until the files are in their places
             assert process.poll() is None
+        time.sleep(0.2)  # until it waits for a reader
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (128 + number, b"", b"")

@@ -150,22 +150,22 @@ FULL = "No space left on device"
         ["maxpool", "-k", "2", "--dry-run", PLANE],
     ],
 )
-def test_standard_output_that_is_full_or_closed_is_one_line(cnnops, call):
+def test_standard_output_that_is_full_or_closed_is_one_line(installed, call):
     with open("/dev/full", "wb") as full:
-        done = cnnops(*call, stdout=full)
+        done = installed(*call, stdout=full)
     assert done.status == 2
     assert re.fullmatch(rf"cnnops.*: error: cannot write standard output: {FULL}\n", done.err)
-    done = cnnops(*call, setup="exec >&-")
+    done = installed(*call, setup="exec >&-")
     assert done.status == 2
     assert re.fullmatch(r"cnnops.*: error: standard output is closed.*\n", done.err)
 
 
-def test_standard_output_that_is_not_ready_is_waited_for(cnnops, tmp_path):
+def test_standard_output_that_is_not_ready_is_waited_for(installed, tmp_path):
     """A pipe that someone else has made non-blocking takes a part at a time."""
     np.save(tmp_path / "x.npy", np.zeros(200_000))
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    with cnnops.start("dropout", "--eval", "x.npy", stdout=writing) as process:
+    with installed.start("dropout", "--eval", "x.npy", stdout=writing) as process:
         os.close(writing)
         with open(reading, "rb") as pipe:
             time.sleep(0.5)  # until it is full
@@ -179,10 +179,10 @@ def limits(kind):
 
 
 @pytest.mark.parametrize("kind", ["v", "d"])
-def test_too_little_memory_to_begin_is_one_line(cnnops, kind):
+def test_too_little_memory_to_begin_is_one_line(installed, kind):
     seen = set()
     for size in limits(kind):
-        done = cnnops(*POOL, "--expect", "[[4]]", "-q", setup=f"ulimit -{kind} {size << 10}")
+        done = installed(*POOL, "--expect", "[[4]]", "-q", setup=f"ulimit -{kind} {size << 10}")
         seen.add(done.status)
         assert done.status in (0, 2), (size, done)
         if done.status == 2:

@@ -222,9 +222,9 @@ def test_with_input_says_all_that_the_result_follows_from(cnnops):
         assert said in pooled
 
 
-def test_an_encoding_without_shades_gets_others(cnnops, tmp_path):
+def test_an_encoding_without_shades_gets_others(installed, tmp_path):
     np.save(tmp_path / "x.npy", np.arange(3000.0).reshape(30, 100))
-    shown = cnnops(
+    shown = installed(
         "maxpool", "-k", "1", "-f", "table", "x.npy", env={"PYTHONIOENCODING": "latin-1"}
     )
     assert shown.status == 0

@@ -49,6 +49,12 @@ def source(position, length, mode):
     raise AssertionError(mode)
 
 
+def cells(shape):
+    """The cells of a plane of the result, if it has a plane."""
+    samples, channels, *lengths = shape
+    return product(*map(range, lengths)) if samples * channels else ()
+
+
 def conv(x, weight, bias, *, stride, pairs, dilation, groups=1, mode="zeros"):
     """Sums and their magnitudes, conv(|x|, |weight|) + |bias|, both with the result's shape.
 
@@ -61,24 +67,34 @@ def conv(x, weight, bias, *, stride, pairs, dilation, groups=1, mode="zeros"):
         extent = dilation[axis] * (kernel[axis] - 1) + 1
         windows.append((length + sum(pairs[axis]) - extent) // stride[axis] + 1)
 
+    def seen(cell):
+        """Where the values below one window are, None where a zero is."""
+        axes = []
+        for axis, length in enumerate(lengths):
+            start = cell[axis] * stride[axis] - pairs[axis][0]
+            steps = [start + tap * dilation[axis] for tap in range(kernel[axis])]
+            axes.append([source(step, length, mode) for step in steps])
+        return [None if None in place else place for place in product(*axes)]
+
     sums = np.empty((batch, filters, *windows), dtype=object)
     magnitudes = np.empty_like(sums)
-    for n, o, *cell in product(*map(range, sums.shape)):
-        first_channel = o // (filters // groups) * per_group
-        total = bias[o].item() if bias is not None else 0
-        magnitude = abs(total)
-        for i, *tap in product(range(per_group), *map(range, kernel)):
-            place = []
-            for axis, length in enumerate(lengths):
-                start = cell[axis] * stride[axis] - pairs[axis][0]
-                place.append(source(start + tap[axis] * dilation[axis], length, mode))
-            inside = None not in place
-            value = x[(n, first_channel + i, *place)].item() if inside else 0
-            factor = weight[(o, i, *tap)].item()
-            total += value * factor
-            magnitude += abs(value * factor)
-        sums[(n, o, *cell)] = total
-        magnitudes[(n, o, *cell)] = magnitude
+    factors = {
+        place: weight[place].ravel().tolist() for place in product(*map(range, weight.shape[:2]))
+    }
+    for cell in cells(sums.shape):
+        places = seen(cell)
+        for n in range(batch):
+            values = [[0 if p is None else plane[p].item() for p in places] for plane in x[n]]
+            for o in range(filters):
+                first_channel = o // (filters // groups) * per_group
+                total = bias[o].item() if bias is not None else 0
+                magnitude = abs(total)
+                for i in range(per_group):
+                    for value, factor in zip(values[first_channel + i], factors[o, i], strict=True):
+                        total += value * factor
+                        magnitude += abs(value * factor)
+                sums[(n, o, *cell)] = total
+                magnitudes[(n, o, *cell)] = magnitude
     return sums, magnitudes
 
 
@@ -106,26 +122,27 @@ def maxpool(x, *, kernel, stride, pairs, dilation, ceil_mode=False):
     ]
     values = np.empty((batch, channels, *windows), dtype=x.dtype)
     indices = np.empty((batch, channels, *windows), dtype=np.int64)
-    for n, c, *cell in product(*map(range, values.shape)):
-        best = None
-        for tap in product(*map(range, kernel)):
-            place = [
-                cell[a] * stride[a] - pairs[a][0] + tap[a] * dilation[a]
-                for a in range(len(lengths))
-            ]
-            if not all(0 <= p < length for p, length in zip(place, lengths, strict=True)):
-                continue
-            value = x[(n, c, *place)].item()
-            # Before any comparison with a NaN, which is always false: the last NaN stays.
-            if best is None or value != value or value > x[(n, c, *best)].item():
-                best = place
-        if best is None:
+    for cell in cells(values.shape):
+        axes = []
+        for a, length in enumerate(lengths):
+            start = cell[a] * stride[a] - pairs[a][0]
+            steps = [start + tap * dilation[a] for tap in range(kernel[a])]
+            axes.append([step for step in steps if 0 <= step < length])
+        places = list(product(*axes))
+        if not places:
             raise EmptyWindowError(cell)
-        values[(n, c, *cell)] = x[(n, c, *best)]
-        flat = 0
-        for p, length in zip(best, lengths, strict=True):
-            flat = flat * length + p
-        indices[(n, c, *cell)] = flat
+        for n, c in product(range(batch), range(channels)):
+            plane, best, largest = x[n, c], None, None
+            for place in places:
+                value = plane[place].item()
+                # Before any comparison with a NaN, which is always false: the last NaN stays.
+                if best is None or value != value or value > largest:
+                    best, largest = place, value
+            values[(n, c, *cell)] = plane[best]
+            flat = 0
+            for p, length in zip(best, lengths, strict=True):
+                flat = flat * length + p
+            indices[(n, c, *cell)] = flat
     return values, indices
 
 
