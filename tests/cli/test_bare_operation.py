@@ -105,7 +105,7 @@ def test_relu(called_here, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [[], ["-f", "npy"], ["--precision", "1"], ["-q"], ["--threads", "1"]]
+    "options", [[], ["-f", "json"], ["--precision", "1"], ["-q"], ["--threads", "1"]]
 )
 def test_what_the_runner_does_for_every_operation(called_here, tmp_path, options):
     called_here("avgpool", *options, "x.npy", "-o", "y.json", "--view", "y.txt")
