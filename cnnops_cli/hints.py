@@ -159,13 +159,6 @@ is empty. Options have a table for each command, and one for any.
 def hint(word: str, accepted: Sequence[str], subject: str = "") -> str:
     """Say in a few words what a word that is not accepted was meant to be; empty where unknown.
 
-    Parameters
-    ----------
-    word : str
-    accepted : sequence of str
-    subject : str
-        What the word is for: a choice's name, or the command that has no such option.
-
     Examples
     --------
     >>> hint("border", ["zeros", "replicate"], "padding mode")

@@ -42,14 +42,6 @@ _MOST_BEFORE = 40
 def meant(text: str, at: int, name: str) -> str:
     """Say how what stands at a place would be written, where that can be told.
 
-    Parameters
-    ----------
-    text : str
-    at : int
-        Where a parser gave up.
-    name : str
-        What the user calls the text.
-
     Examples
     --------
     >>> meant("[[nan, 2]]", 2, "INPUT"), meant("[1, 2,]", 5, "INPUT"), meant("[?]", 1, "INPUT")

@@ -26,25 +26,7 @@ class _IrregularError(Exception):
 
 
 def read_array(stream: BinaryIO, name: str) -> Array:
-    """Read one number or nested arrays of numbers.
-
-    Parameters
-    ----------
-    stream : binary stream
-        Seekable, at its start.
-    name : str
-        What the user calls it, for errors.
-
-    Returns
-    -------
-    numpy.ndarray
-        As `parse_array` of the whole text.
-
-    Raises
-    ------
-    CnnopsError
-        As `parse_array`, which is given the whole text wherever pieces do not do.
-    """
+    """Read one number or nested arrays of numbers."""
     first = stream.read(_PIECE)
     if len(first) == _PIECE:
         try:
