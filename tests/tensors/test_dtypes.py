@@ -126,7 +126,7 @@ def test_integers_that_float16_rounds_to_infinity_are_refused():
 
 
 def held_by_python(value, dtype):
-    """Whether a dtype holds a number, by exact arithmetic; a float may be rounded, not to infinity."""
+    """Whether a dtype holds a number, by exact arithmetic; floats may round it."""
     if np.dtype(dtype).kind == "f":
         if isinstance(value, int):
             return abs(value) < OVERFLOWS[dtype]
