@@ -19,7 +19,7 @@ SHORTEST, READS_BACK = b"7.038531e-26", b"7.0385307e-26"
 _KINDS = {"O": "object", "S": "bytes", "U": "string", "T": "string"}
 
 
-def as_array(value: npt.ArrayLike, name: str, beside: np.dtype[Any] | None = None) -> Array:
+def as_array(value: npt.ArrayLike, name: str, other: np.dtype[Any] | None = None) -> Array:
     """Take an argument in as an array of a supported dtype, in native byte order; bool as uint8.
 
     A Python number takes the dtype of the arrays next to it, where that is floating, as it would in
@@ -30,8 +30,8 @@ def as_array(value: npt.ArrayLike, name: str, beside: np.dtype[Any] | None = Non
     except ValueError as error:
         raise CnnopsError(f"{name} is not an array: its rows have different lengths") from error
     check_supported(array.dtype, name)
-    if isinstance(value, (int, float)) and beside is not None and beside.kind == "f":
-        return array.astype(beside)
+    if isinstance(value, (int, float)) and other is not None and other.kind == "f":
+        return array.astype(other)
     taken = native(array.dtype)
     return array if array.dtype is taken else array.astype(taken, copy=False)
 

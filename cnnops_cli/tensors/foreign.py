@@ -147,7 +147,7 @@ def _by_suffix(suffix: str) -> _Format | None:
 
 
 def _as_table(start: bytes, suffix: str) -> _Format | None:
-    """Recognise numbers in columns, with a heading or without, and what stands between them."""
+    """Recognise numbers in columns, with a heading or without, and what is between them."""
     match = _COLUMNS.match(start)
     if match is None and suffix not in _TABLES:
         return None

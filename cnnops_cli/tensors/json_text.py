@@ -79,7 +79,7 @@ def has_minus_zero(text: bytes, array: Array) -> bool:
 
 
 def with_minus_zeros(text: bytes) -> bytes:
-    """Write each -0 as a fraction, which has a sign: beside fractions it is one."""
+    """Write each -0 as a fraction, which has a sign: next to fractions it is one."""
     return _INTEGER_MINUS_ZERO.sub(b"-0.0", text)
 
 

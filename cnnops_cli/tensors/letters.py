@@ -38,7 +38,7 @@ def parse_letters(text: bytes, name: str) -> Array | None:
     """Read nested arrays of numbers and names, bare (``a``) or quoted (``"a"``).
 
     Nothing is looked up or computed: a name stays what it is. None where there are no names, or the
-    text is no JSON for another reason.
+    text is not JSON for another reason.
 
     Examples
     --------
@@ -65,25 +65,25 @@ def parse_letters(text: bytes, name: str) -> Array | None:
         return None
     if not isinstance(value, list) or _depth(quoted) > MOST_AXES:
         return None
-    cells = list(_cells(value))
-    if not any(isinstance(cell, str) for cell in cells):
+    elements = list(_elements(value))
+    if not any(isinstance(element, str) for element in elements):
         return None
-    for cell in cells:
-        _check_cell(cell, name)
-    if b"-0" in text and any(type(cell) is float for cell in cells):
+    for element in elements:
+        _check_element(element, name)
+    if b"-0" in text and any(type(element) is float for element in elements):
         signed = with_minus_zeros(text)
         if signed != text:
             return parse_letters(signed, name)
     array = np.array(value, object)
-    if any(isinstance(cell, list) for cell in array.ravel()):
+    if any(isinstance(element, list) for element in array.ravel()):
         raise CnnopsError(raggedness(value, name))
     return array
 
 
-def _cells(value: Any) -> Iterator[Any]:
+def _elements(value: Any) -> Iterator[Any]:
     if isinstance(value, list):
         for item in value:
-            yield from _cells(item)
+            yield from _elements(item)
     else:
         yield value
 
@@ -111,24 +111,24 @@ def _not_json(name: str, text: str, error: json.JSONDecodeError) -> str:
     )
 
 
-def _check_cell(cell: Any, name: str) -> None:
+def _check_element(element: Any, name: str) -> None:
     """Refuse what is neither a number nor a name."""
-    if isinstance(cell, str):
-        if not _NAME.fullmatch(cell) or cell.lower() in _TAKEN:
+    if isinstance(element, str):
+        if not _NAME.fullmatch(element) or element.lower() in _TAKEN:
             from cnnops_cli.tensors.json_mistakes import string_meant
 
             raise CnnopsError(
-                f"{name} holds the string {_cut(cell)!r}, which is no name for a number"
-                + (string_meant(cell) or _RULE)
+                f"{name} holds the string {_cut(element)!r}, which is no name for a number"
+                + (string_meant(element) or _RULE)
             )
-    elif type(cell) not in (int, float):
+    elif type(element) not in (int, float):
         from cnnops_cli.tensors.json_mistakes import INSTEAD
 
-        what = "an object" if isinstance(cell, dict) else _OTHERS[cell]
+        what = "an object" if isinstance(element, dict) else _OTHERS[element]
         reason = f"{name} holds {what}, which is neither a number nor a letter for one"
         raise CnnopsError(reason + INSTEAD[what])
-    elif isinstance(cell, int) and cell not in _INTEGERS:
-        raise CnnopsError(f"{name} holds an integer past 64 bits: {_cut(str(cell))}")
+    elif isinstance(element, int) and element not in _INTEGERS:
+        raise CnnopsError(f"{name} holds an integer past 64 bits: {_cut(str(element))}")
 
 
 def _depth(text: str) -> int:

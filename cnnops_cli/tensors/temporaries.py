@@ -18,14 +18,7 @@ _cleaned: set[str] = set()
 
 
 class Held(NamedTuple):
-    """A file under a name of our own.
-
-    Attributes
-    ----------
-    path : str
-    lock : int or None
-        The descriptor that holds the lock; None where the system has none.
-    """
+    """A file under a name of our own; `lock` is the descriptor that holds its lock, if any."""
 
     path: str
     lock: int | None
