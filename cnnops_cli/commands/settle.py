@@ -146,9 +146,8 @@ def _check_pictures(settings: Settings, texts: list[str]) -> None:
 
         check_installed(pictures[0])
     elif settings.stretch:
-        raise CnnopsError(
-            f"--stretch goes with a picture: --output FILE, {', '.join(suffixes_of(picture_formats()))}"
-        )
+        accepted = ", ".join(suffixes_of(picture_formats()))
+        raise CnnopsError(f"--stretch goes with a picture: --output FILE, {accepted}")
 
 
 def _check_files(settings: Settings, others: list[str], sources: list[str]) -> None:
