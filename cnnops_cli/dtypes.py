@@ -22,7 +22,7 @@ EXACT_BELOW = ((2**24, "float32"), (2**53, "float64"), (2**63, "int64"))
 _KINDS = {"O": "object", "S": "bytes", "U": "string", "T": "string"}
 
 
-def as_array(value: npt.ArrayLike, name: str, beside: np.dtype[Any] | None = None) -> Array:
+def as_array(value: npt.ArrayLike, name: str, other: np.dtype[Any] | None = None) -> Array:
     """Take an argument in as an array of a supported dtype, in native byte order; bool as uint8.
 
     A Python number takes the dtype of the arrays next to it, where that is floating, as it would in
@@ -33,8 +33,8 @@ def as_array(value: npt.ArrayLike, name: str, beside: np.dtype[Any] | None = Non
     except ValueError as error:
         raise CnnopsError(f"{name} is not an array: its rows have different lengths") from error
     check_supported(array.dtype, name)
-    if isinstance(value, (int, float)) and beside is not None and beside.kind == "f":
-        return array.astype(beside)
+    if isinstance(value, (int, float)) and other is not None and other.kind == "f":
+        return array.astype(other)
     taken = native(array.dtype)
     return array if array.dtype is taken else array.astype(taken, copy=False)
 

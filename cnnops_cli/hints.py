@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 _SHORTEST_STEM = 3
-"""Letters that a word has at least to be taken for the begin of another, or for a misspelt one."""
+"""Letters that a word has at least to be taken for the start of another, or for a misspelt one."""
 _LONG = 6
 """Letters from which on two edits make no other word."""
 
@@ -151,7 +151,7 @@ _MEANINGS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 """By what a word is for: what is meant, and the words that others have for it.
 
-What begins with an accepted word is asked for; what does not is said as it stands, nothing where it
+What begins with an accepted word is asked for; what does not is said as it is, nothing where it
 is empty. Options have a table for each command, and one for any.
 """
 
@@ -159,12 +159,7 @@ is empty. Options have a table for each command, and one for any.
 def hint(word: str, accepted: Sequence[str], subject: str = "") -> str:
     """Say in a few words what a word that is not accepted was meant to be; empty where unknown.
 
-    Parameters
-    ----------
-    word : str
-    accepted : sequence of str
-    subject : str
-        What the word is for: a choice's name, or the command that has no such option.
+    `subject` is what the word is for: a choice's name, or the command that has no such option.
 
     Examples
     --------

@@ -164,16 +164,21 @@ def one_of(name: str, words: tuple[str, ...]) -> Callable[[str], str]:
     return parse_word
 
 
-@parser
-def parse_array_file(text: str) -> str:
-    """Parse a FILE that an array is written to."""
-    return _check_file(text, array_suffixes())
+def _file_parser(suffixes: Callable[[], tuple[str, ...]]) -> Callable[[str], str]:
+    return parser(lambda text: _check_file(text, suffixes()))
+
+
+parse_array_file = _file_parser(array_suffixes)
+parse_named_arrays_file = _file_parser(named_suffixes)
+parse_view_file = _file_parser(lambda: VIEW_SUFFIXES)
+"""They parse a FILE that is written."""
 
 
 @parser
-def parse_named_arrays_file(text: str) -> str:
-    """Parse a FILE that several arrays are written to by name."""
-    return _check_file(text, named_suffixes())
+def parse_named_arrays_source(text: str) -> str:
+    """Parse a FILE that several arrays are read from by name."""
+    _check_suffix(text, named_suffixes())
+    return text
 
 
 @parser
@@ -185,7 +190,10 @@ def parse_output(text: str) -> str:
     """
     descriptor = descriptor_of(text)
     if descriptor is not None:
-        _check_descriptor(text, descriptor)
+        try:
+            os.fstat(descriptor)
+        except OSError as error:
+            raise CnnopsError(f"{text} is not open: {system_reason(error)}") from None
     elif text.endswith(_SEPARATORS) and not paths.is_directory(text):
         _check_new_directory(text)
     elif Path(text).suffix.lower() in output_suffixes() and not paths.is_directory(text):
@@ -232,23 +240,10 @@ def takes_any_format(output: str | None) -> bool:
     )
 
 
-@parser
-def parse_named_arrays_source(text: str) -> str:
-    """Parse a FILE that several arrays are read from by name."""
-    _check_suffix(text, named_suffixes())
-    return text
-
-
-@parser
-def parse_view_file(text: str) -> str:
-    """Parse a FILE that a view is written to."""
-    return _check_file(text, VIEW_SUFFIXES)
-
-
 def _check_suffix(text: str, suffixes: tuple[str, ...], option: str = "") -> None:
     suffix = Path(text).suffix
-    accepted = suffix.lower() if is_picture(text) else suffix  # for cameras write .JPG
-    if accepted not in suffixes:
+    known = suffix.lower() if is_picture(text) else suffix
+    if known not in suffixes:
         raise CnnopsError(
             f"{option}{text!r} ends in none of {', '.join(suffixes)}{suggest(suffix, suffixes)}"
         )
@@ -272,10 +267,3 @@ def _check_parent(text: str, done: str) -> None:
     parent = str(Path(text).parent)
     if not paths.is_directory(parent):
         raise CnnopsError(f"{text} cannot be {done}: no such directory: {parent}")
-
-
-def _check_descriptor(text: str, descriptor: int) -> None:
-    try:
-        os.fstat(descriptor)
-    except OSError as error:
-        raise CnnopsError(f"{text} is not open: {system_reason(error)}") from None

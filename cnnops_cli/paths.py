@@ -13,14 +13,7 @@ _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def status_of(path: str) -> os.stat_result | None:
-    """Return the status of the file at a path, or None where there is none.
-
-    Raises
-    ------
-    CnnopsError
-        If the system does not say: the name is too long, a directory may not be searched, the disk
-        fails.
-    """
+    """Return the status of the file at a path, or None where there is none; an error if unknown."""
     try:
         return os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

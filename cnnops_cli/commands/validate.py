@@ -9,7 +9,7 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.parsers import is_directory, output_of_one, output_of_several
 from cnnops_cli.paths import real_path
-from cnnops_cli.tensors.formats import is_picture, picture_suffixes
+from cnnops_cli.tensors.formats import is_picture, picture_formats, suffixes_of
 from cnnops_cli.tensors.read import STDIN
 
 _OF_ONE_RESULT = ("view", "explain", "dry_run", "expect")
@@ -120,9 +120,8 @@ def _check_pictures(settings: Settings, texts: list[str]) -> None:
 
         check_installed(pictures[0])
     elif settings.stretch:
-        raise CnnopsError(
-            f"--stretch goes with a picture: --output FILE, {', '.join(picture_suffixes())}"
-        )
+        accepted = ", ".join(suffixes_of(picture_formats()))
+        raise CnnopsError(f"--stretch goes with a picture: --output FILE, {accepted}")
 
 
 def _check_files(call: Call) -> None:

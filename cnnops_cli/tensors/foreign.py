@@ -9,9 +9,11 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from cnnops_cli.tensors.formats import format_of_bytes
+
 _START = 512
 """Bytes at the start of a file by which it is known."""
-_READ_HERE = re.compile(rb"(\xef\xbb\xbf)?\s*[\[{]|\x93NUMPY|\x89PNG|\xff\xd8\xff|II\*\0|MM\0\*|BM")
+_JSON = re.compile(rb"(\xef\xbb\xbf)?\s*[\[{]")
 _COLUMNS = re.compile(rb"\s*[-+.\de]+ *(?P<mark>[,;\t ]) *[-+.\de].*\r?\n\s*[-+.\de]+ *(?P=mark)")
 _TABLES = {".csv": ",", ".tsv": "\\t"}
 
@@ -98,21 +100,13 @@ _FORMATS = (
 
 
 def conversion(stream: BinaryIO, path: str | None) -> str | None:
-    """Say what a file is that is not read here, and how to convert it; None if that is not known.
-
-    Parameters
-    ----------
-    stream : binary stream
-        Seekable.
-    path : str or None
-        None for standard input.
-    """
+    """Say what a file is that is not read here, and how to convert it, where that is known."""
     stream.seek(0)
     start = stream.read(_START)
     suffix = Path(path or "").suffix.lower()
     if start.startswith(b"PK"):
         found = _in_zip(stream, suffix)
-    elif _READ_HERE.match(start):
+    elif _JSON.match(start) or format_of_bytes(start):
         found = None
     else:
         found = _by_magic(start, suffix) or _as_table(start, suffix) or _by_suffix(suffix)
@@ -153,7 +147,7 @@ def _by_suffix(suffix: str) -> _Format | None:
 
 
 def _as_table(start: bytes, suffix: str) -> _Format | None:
-    """Recognise numbers in columns, with a heading or without, and what stands between them."""
+    """Recognise numbers in columns, with a heading or without, and what is between them."""
     match = _COLUMNS.match(start)
     if match is None and suffix not in _TABLES:
         return None

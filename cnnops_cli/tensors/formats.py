@@ -109,8 +109,8 @@ class Reading(NamedTuple):
     decoding : callable
         Makes the context in which a picture's pixels are decoded.
     layer : tuple of str
-        What to read of an archive of exactly weight and bias that is named as a whole: the weight,
-        and perhaps the bias. Empty where it is an archive like any other.
+        Of an archive that is named as a whole and holds exactly weight and bias, which of the two
+        to read. Empty where it is an archive like any other.
     """
 
     headers: bool = False
@@ -120,19 +120,7 @@ class Reading(NamedTuple):
 
 
 class Writing(NamedTuple):
-    """How an array is written.
-
-    Attributes
-    ----------
-    path : str
-    name : str
-        The array's name in an archive.
-    precision : int, optional
-        Decimals in JSON.
-    layout : str
-    stretch : bool
-        In a picture, bring the least value to 0 and the largest to 255.
-    """
+    """How an array is written: its name in an archive, decimals in JSON, and how in a picture."""
 
     path: str = ""
     name: str = "output"
@@ -193,24 +181,19 @@ def suffixes_of(rows: list[Format]) -> tuple[str, ...]:
     return tuple(suffix for row in rows for suffix in row.suffixes)
 
 
+def output_suffixes() -> tuple[str, ...]:
+    """Return what --output may end in."""
+    return suffixes_of(FILE_FORMATS)
+
+
 def array_suffixes() -> tuple[str, ...]:
     """Return what a file of one array may end in."""
     return suffixes_of(array_formats())
 
 
-def picture_suffixes() -> tuple[str, ...]:
-    """Return what a picture may end in."""
-    return suffixes_of(picture_formats())
-
-
 def named_suffixes() -> tuple[str, ...]:
     """Return what a file of several arrays with names may end in."""
     return suffixes_of([row for row in FILE_FORMATS if row.has_names])
-
-
-def output_suffixes() -> tuple[str, ...]:
-    """Return what --output may end in."""
-    return suffixes_of(FILE_FORMATS)
 
 
 def member_suffixes() -> tuple[str, ...]:

@@ -84,16 +84,16 @@ def format_array(array: Array, precision: int | None = None) -> bytes:
 
 
 def _texts(array: Array, precision: int | None) -> Iterator[bytes]:
-    """Cut the text of an array where items of it begin."""
+    """Cut the text of an array between elements of an axis."""
     if array.size <= _MOST_VALUES:
         yield _text(array, precision)
         return
-    items = _MOST_VALUES * len(array) // array.size
+    length = _MOST_VALUES * len(array) // array.size
     yield b"["
-    for part in spans(len(array), items):
+    for part in spans(len(array), length):
         if part.start:
             yield b","
-        if items:
+        if length:
             yield _text(array[part], precision)[1:-1]
         else:
             yield from _texts(array[part.start], precision)

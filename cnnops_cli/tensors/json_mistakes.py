@@ -1,4 +1,4 @@
-"""What was meant by text that is no JSON: the spellings of Python, NumPy, C and others."""
+"""What was meant by text that is not JSON: the spellings of Python, NumPy, C and others."""
 
 import re
 
@@ -40,15 +40,7 @@ _MOST_BEFORE = 40
 
 
 def meant(text: str, at: int, name: str) -> str:
-    """Say how what stands at a place would be written, where that can be told.
-
-    Parameters
-    ----------
-    text : str
-    at : int
-        Where a parser gave up.
-    name : str
-        What the user calls the text.
+    """Say how what is at a place, where a parser gave up, would be written, if that is clear.
 
     Examples
     --------
@@ -113,6 +105,6 @@ def _of_place(text: str, at: int, name: str) -> str:
 
 
 def _is_whole(text: str, at: int) -> bool:
-    """Return whether what stands before a place is a document of its own."""
+    """Return whether what is before a place is a document of its own."""
     before = text[:at]
     return before.count("[") == before.count("]")

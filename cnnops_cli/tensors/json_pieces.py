@@ -17,33 +17,18 @@ from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, has_minus_z
 _PIECE = 1 << 18
 _MOST_HELD = 16 * _PIECE
 _FEWEST_COMMAS = 8
-"""So many must be between units in the first piece, for later units may be longer than these."""
+"""Between units of the first piece, for later units may be longer."""
 _WALL = re.compile(rb"(\]+)\s*,\s*(\[+)")
 
 
 class _IrregularError(Exception):
-    """The text is no array in one of the usual layouts, or wrong; the whole of it will tell."""
+    """The text is not an array in one of the usual layouts, or wrong: all of it will tell."""
 
 
 def read_array(stream: BinaryIO, name: str) -> Array:
-    """Read one number or nested arrays of numbers.
+    """Read one number or nested arrays of numbers, as `parse_array` of all the text does.
 
-    Parameters
-    ----------
-    stream : binary stream
-        Seekable, at its start.
-    name : str
-        What the user calls it, for errors.
-
-    Returns
-    -------
-    numpy.ndarray
-        As `parse_array` of the whole text.
-
-    Raises
-    ------
-    CnnopsError
-        As `parse_array`, which is given the whole text wherever pieces do not do.
+    The stream is seekable, and at its start.
     """
     first = stream.read(_PIECE)
     if len(first) == _PIECE:
@@ -121,12 +106,9 @@ def _between_walls(text: bytes, unit_axes: int, outer_axes: int) -> Iterator[tup
 
 
 class _Lengths:
-    """Counts the items along the axes around the units.
+    """Counts the elements along the axes around the units.
 
-    Attributes
-    ----------
-    found : list of int
-        The length of each axis, once an array along it has ended.
+    `found` is the length of each axis, once an array along it has ended.
     """
 
     def __init__(self, axes: int) -> None:
@@ -134,7 +116,7 @@ class _Lengths:
         self._counts = [0] * axes
 
     def add(self, units: int, closed: int) -> None:
-        """Count units, and the arrays that end behind them."""
+        """Count units, and the arrays that end after them."""
         last = len(self._counts) - 1
         self._counts[last] += units
         for axis in range(last, last - closed, -1):

@@ -20,13 +20,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MOST_DIGITS = 60
 _WORD = re.compile(rb"-?Infinity|NaN")
 _INTEGER_MINUS_ZERO = re.compile(rb"-0(?<![eE]-0)(?![.eE\d])")
-_NO_NUMBERS = (
-    (b"{", "an object"),
-    (b'"', "a string"),
-    (b"true", "true"),
-    (b"false", "false"),
-    (b"null", "null"),
-)
+_NO_NUMBERS = {b"{": "an object", b'"': "a string", b"true": "true", b"false": "false",
+               b"null": "null"}  # fmt: skip
 _IN_NO_NUMBERS = (b"{", b'"', b"u", b"f")
 """One byte of each, which is found much faster."""
 
@@ -57,7 +52,7 @@ def parse_array(text: bytes, name: str) -> Array:
     except orjson.JSONDecodeError as error:
         raise CnnopsError(_not_json(name, _in_place(error, text) if words else error)) from None
     if any(byte in text for byte in _IN_NO_NUMBERS):
-        for mark, what in _NO_NUMBERS:
+        for mark, what in _NO_NUMBERS.items():
             if mark in text:
                 raise CnnopsError(_no_number(name, what, text))
     try:
@@ -84,7 +79,7 @@ def has_minus_zero(text: bytes, array: Array) -> bool:
 
 
 def with_minus_zeros(text: bytes) -> bytes:
-    """Write each -0 as a fraction, which has a sign: beside fractions it is one."""
+    """Write each -0 as a fraction, which has a sign: next to fractions it is one."""
     return _INTEGER_MINUS_ZERO.sub(b"-0.0", text)
 
 

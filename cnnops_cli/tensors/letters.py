@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -18,6 +18,7 @@ from cnnops_cli.tensors.json_text import (
     raggedness,
     with_minus_zeros,
 )
+from cnnops_cli.words import shortened
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|-?(?:NaN|Infinity)\b|[+-]?\.?\d[\w.+-]*|[^\W\d]\w*')
 """Strings, words and numbers with all that sticks to them: `2a` holds no name."""
@@ -29,33 +30,15 @@ _OTHERS = {True: "true", False: "false", None: "null"}
 _TAKEN = ("nan", "inf", "infinity", "true", "false", "null", "none")
 """In any case these are no names: they would be taken for something else."""
 _RULE = f": a letter, then up to 39 letters, digits and _, but not {', '.join(_TAKEN)}"
-_MOST_SHOWN = 60
+_cut = partial(shortened, most=60)
 _INTEGERS = range(-(2**63), 2**64)
 
 
 def parse_letters(text: bytes, name: str) -> Array | None:
     """Read nested arrays of numbers and names, bare (``a``) or quoted (``"a"``).
 
-    Nothing is looked up or computed: a name stays what it is.
-
-    Parameters
-    ----------
-    text : bytes
-        UTF-8.
-    name : str
-        What the user calls it, for errors.
-
-    Returns
-    -------
-    numpy.ndarray of object, or None
-        Of int, float and str. None where there are no names, or the text is no JSON for another
-        reason.
-
-    Raises
-    ------
-    CnnopsError
-        If the text is no JSON even with its names in quotes; if a name is none, a number is past 64
-        bits, something else is among them, or rows differ in length.
+    Nothing is looked up or computed: a name stays what it is. None where there are no names, or the
+    text is not JSON for another reason.
 
     Examples
     --------
@@ -69,58 +52,57 @@ def parse_letters(text: bytes, name: str) -> Array | None:
         bare = text.removeprefix(BYTE_ORDER_MARK).decode()
     except UnicodeDecodeError:
         return None
-    names = [m for m in _TOKEN.finditer(bare) if _is_bare_name(m.group())]
-    quoted = _quote(bare, names)
+    quoted = _TOKEN.sub(_in_quotes, bare)
     try:
         value = json.loads(quoted, parse_float=partial(finite, name))
     except json.JSONDecodeError as error:
-        if not names or not bare.lstrip().startswith("["):
+        if quoted == bare or not bare.lstrip().startswith("["):
             return None
-        raise CnnopsError(_not_json(name, bare, names, error)) from None
+        raise CnnopsError(_not_json(name, bare, error)) from None
     except CnnopsError:
         raise
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, list) or _depth(quoted) > MOST_AXES:
         return None
-    cells: list[Any] = []
-    _flatten(value, cells.append)
-    if not any(isinstance(cell, str) for cell in cells):
+    elements = list(_elements(value))
+    if not any(isinstance(element, str) for element in elements):
         return None
-    for cell in cells:
-        _check_cell(cell, name)
-    if b"-0" in text and any(type(cell) is float for cell in cells):
+    for element in elements:
+        _check_element(element, name)
+    if b"-0" in text and any(type(element) is float for element in elements):
         signed = with_minus_zeros(text)
         if signed != text:
             return parse_letters(signed, name)
-    shape = _shape(value)
-    if shape is None:
+    array = np.array(value, object)
+    if any(isinstance(element, list) for element in array.ravel()):
         raise CnnopsError(raggedness(value, name))
-    array = np.empty(len(cells), object)
-    array[:] = cells
-    return array.reshape(shape)
+    return array
 
 
-def _is_bare_name(word: str) -> bool:
-    """Tell names from words that JSON has, which keep their meaning, and from all else."""
+def _elements(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _elements(item)
+    else:
+        yield value
+
+
+def _is_name(word: str) -> bool:
+    """Return whether a token is a name, and not a word that JSON has or anything else."""
     return bool(_BARE.fullmatch(word)) and word not in (*_NUMBERS, *_OTHERS.values())
 
 
-def _quote(text: str, names: Sequence[re.Match[str]]) -> str:
-    parts, end = [], 0
-    for found in names:
-        parts += [text[end : found.start()], f'"{found.group()}"']
-        end = found.end()
-    return "".join([*parts, text[end:]])
+def _in_quotes(token: re.Match[str]) -> str:
+    return f'"{token.group()}"' if _is_name(token.group()) else token.group()
 
 
-def _not_json(
-    name: str, text: str, names: Sequence[re.Match[str]], error: json.JSONDecodeError
-) -> str:
+def _not_json(name: str, text: str, error: json.JSONDecodeError) -> str:
     """Say what is wrong, and where it is in the text without the quotes that were added."""
-    added = sum(2 for number, found in enumerate(names) if found.end() + 2 * number < error.pos)
     from cnnops_cli.tensors.json_mistakes import meant
 
+    ends = [token.end() for token in _TOKEN.finditer(text) if _is_name(token.group())]
+    added = sum(2 for number, end in enumerate(ends) if end + 2 * number < error.pos)
     place = json.JSONDecodeError(error.msg, text, error.pos - added)
     reason = error.msg[0].lower() + error.msg[1:]
     return (
@@ -129,47 +111,26 @@ def _not_json(
     )
 
 
-def _check_cell(cell: Any, name: str) -> None:
+def _check_element(element: Any, name: str) -> None:
     """Refuse what is neither a number nor a name."""
-    if isinstance(cell, str):
-        if not _NAME.fullmatch(cell) or cell.lower() in _TAKEN:
+    if isinstance(element, str):
+        if not _NAME.fullmatch(element) or element.lower() in _TAKEN:
             from cnnops_cli.tensors.json_mistakes import string_meant
 
             raise CnnopsError(
-                f"{name} holds the string {_cut(cell)!r}, which is no name for a number"
-                + (string_meant(cell) or _RULE)
+                f"{name} holds the string {_cut(element)!r}, which is no name for a number"
+                + (string_meant(element) or _RULE)
             )
-    elif type(cell) not in (int, float):
+    elif type(element) not in (int, float):
         from cnnops_cli.tensors.json_mistakes import INSTEAD
 
-        what = "an object" if isinstance(cell, dict) else _OTHERS[cell]
+        what = "an object" if isinstance(element, dict) else _OTHERS[element]
         reason = f"{name} holds {what}, which is neither a number nor a letter for one"
         raise CnnopsError(reason + INSTEAD[what])
-    elif isinstance(cell, int) and cell not in _INTEGERS:
-        raise CnnopsError(f"{name} holds an integer past 64 bits: {_cut(str(cell))}")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    elif isinstance(element, int) and element not in _INTEGERS:
+        raise CnnopsError(f"{name} holds an integer past 64 bits: {_cut(str(element))}")
 
 
 def _depth(text: str) -> int:
-    """How deep JSON is nested; what is in strings only makes it seem deeper."""
+    """Return how deep JSON is nested; what is in strings only makes it seem deeper."""
     return max(accumulate({"[": 1, "]": -1}[bracket] for bracket in re.findall(r"[][]", text)))
-
-
-def _shape(value: Any) -> tuple[int, ...] | None:
-    """The shape of nested lists, or None where they are ragged."""
-    if not isinstance(value, list):
-        return ()
-    shapes = {_shape(item) for item in value}
-    inner = shapes.pop() if shapes else ()
-    return None if shapes or inner is None else (len(value), *inner)
-
-
-def _flatten(value: Any, add: Callable[[Any], object]) -> None:
-    if isinstance(value, list):
-        for item in value:
-            _flatten(item, add)
-    else:
-        add(value)

@@ -21,24 +21,10 @@ _PIECE = 1 << 20
 
 
 def read(stream: BinaryIO, size: int | None, name: str, reading: Reading = PLAIN) -> Array:
-    """Read one array, in native byte order.
+    """Read one array, in native byte order, from a stream that need not be seekable.
 
-    Parameters
-    ----------
-    stream : binary stream
-        At the first byte of the file; need not be seekable.
-    size : int or None
-        How many bytes there are, from that byte on; None where only their end tells.
-    name : str
-        What the user calls the file, for errors.
-    reading : Reading
-        A header alone gives zeros, one in memory for all.
-
-    Raises
-    ------
-    CnnopsError
-        If the header is not one, promises another amount of data than there is, or names a dtype
-        that is not supported. No memory is taken for data that are not there.
+    Without a size, only the end of the stream tells how many bytes there are. A header alone gives
+    zeros, one in memory for all. No memory is taken for data that are not there.
     """
     shape, fortran_order, dtype = _read_header(stream, name)
     check_supported(dtype, name)

@@ -30,52 +30,32 @@ class _PatientStream(io.RawIOBase):
         while not self._ended and filled < min(self._fewest, len(view)):
             count = cast("int | None", self._stream.readinto1(view[filled:]))
             if count is None:
-                _wait_for(self._stream)
+                from select import select
+
+                select([self._stream], [], [])
                 continue
             self._ended = count == 0
             filled += count
         return filled
 
 
-def _wait_for(stream: io.BufferedReader) -> None:
-    from select import select
-
-    select([stream], [], [])
-
-
-def arrivals(stream: BinaryIO, most: int) -> Iterator[bytes]:
-    """Yield what is there as soon as it is, whether the stream blocks or not.
-
-    Parameters
-    ----------
-    stream : buffered binary stream
-    most : int
-        How many bytes to read at a time.
-    """
-    reader, buffer = cast(io.BufferedReader, stream), memoryview(bytearray(most))
-    while (count := cast("int | None", reader.readinto1(buffer))) != 0:
-        if count is None:
-            _wait_for(reader)
-        else:
-            yield bytes(buffer[:count])
-
-
 def patient(stream: BinaryIO, fewest: int = 1) -> io.BufferedReader:
     """Read a stream that may not block as one that does.
 
-    Parameters
-    ----------
-    stream : buffered binary stream
-    fewest : int
-        How many bytes to wait for at a time, unless the end comes first. As many can be peeked at.
+    It waits for the fewest bytes, unless the end comes first: as many can be peeked at.
     """
     return io.BufferedReader(_PatientStream(cast(io.BufferedReader, stream), fewest))
 
 
-def pieces(stream: BinaryIO) -> Iterator[bytes]:
+def pieces(stream: BinaryIO, most: int = _PIECE) -> Iterator[bytes]:
     """Yield what is there, again and again, so that an interrupt is heard in between."""
-    while piece := stream.read1(_PIECE):  # type: ignore[attr-defined]
+    while piece := stream.read1(most):  # type: ignore[attr-defined]
         yield piece
+
+
+def arrivals(stream: BinaryIO, most: int) -> Iterator[bytes]:
+    """Yield what is there as soon as it is, whether the stream blocks or not."""
+    return pieces(patient(stream), most)
 
 
 def read_whole(stream: BinaryIO) -> tuple[BinaryIO, int]:

@@ -1,7 +1,7 @@
 """What the chunks of a PNG say, before it is decoded and after."""
 
 import zlib
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.pixels import Header
@@ -20,12 +20,6 @@ _TEXTS, _TURNING = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type exif\0", b"X
 _LONGEST_WORD, _PIECE = 32, 1 << 20
 
 
-class _Chunks(NamedTuple):
-    before: dict[bytes, tuple[int, int]]
-    data: list[tuple[int, int]]
-    is_told: bool
-
-
 def check_png(stream: BinaryIO, size: int, name: str) -> Header:
     """Refuse a PNG of which Pillow would change a value, or with too few data for its size.
 
@@ -39,40 +33,42 @@ def check_png(stream: BinaryIO, size: int, name: str) -> Header:
         raise CnnopsError(f"{name} is damaged: it has no header of a PNG")
     width, height = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:8], "big")
     depth, colour, is_interlaced = head[8], head[9], bool(head[12])
-    chunks = _read_chunks(stream, size, name)
-    if depth == 16 and (colour != _GREY or b"tRNS" in chunks.before):
+    before, data, is_told = _read_chunks(stream, size, name)
+    if depth == 16 and (colour != _GREY or b"tRNS" in before):
         kept = "in colour" if colour in _COLOURED else "with alpha"
         raise CnnopsError(
             f"{name} has 16 bits a channel, of which Pillow keeps 8 {kept}; accepted are 8, grey "
             "of 16, or a .npy file"
         )
-    if colour == _PALETTE and b"PLTE" not in chunks.before:
+    if colour == _PALETTE and b"PLTE" not in before:
         raise CnnopsError(f"{name} is damaged: it has no palette")
     due = _bytes_of_rows(width, height, depth * _CHANNELS[colour], is_interlaced)
-    stored = sum(length for _, length in chunks.data)
+    stored = sum(length for _, length in data)
     if stored * _MOST_PER_BYTE < due:
         raise CnnopsError(
             f"{name} is damaged: its {width} x {height} pixels take at least "
             f"{-(-due // _MOST_PER_BYTE)} bytes, but it has {stored}"
         )
     transparent = colours = None
-    if colour == _GREY and b"tRNS" in chunks.before:
+    if colour == _GREY and b"tRNS" in before:
         most = 2**depth - 1
-        stream.seek(chunks.before[b"tRNS"][0])
+        stream.seek(before[b"tRNS"][0])
         transparent = (int.from_bytes(stream.read(2), "big") & most) * 255 // most
     if colour == _PALETTE:
-        colours = chunks.before[b"PLTE"][1] // 3
+        colours = before[b"PLTE"][1] // 3
     return Header(
         colours=colours,
-        data=chunks.data,
+        data=data,
         due=due,
         is_interlaced=is_interlaced,
         transparent=transparent,
-        is_told_before_pixels=chunks.is_told,
+        is_told_before_pixels=is_told,
     )
 
 
-def _read_chunks(stream: BinaryIO, size: int, name: str) -> _Chunks:
+def _read_chunks(
+    stream: BinaryIO, size: int, name: str
+) -> tuple[dict[bytes, tuple[int, int]], list[tuple[int, int]], bool]:
     """Return where the chunks before the pixels are, and the pixels; see what comes after them."""
     before: dict[bytes, tuple[int, int]] = {}
     data: list[tuple[int, int]] = []
@@ -91,7 +87,7 @@ def _read_chunks(stream: BinaryIO, size: int, name: str) -> _Chunks:
             is_turning = kind in _TEXTS and stream.read(_LONGEST_WORD).startswith(_TURNING)
             is_told = is_told and kind != b"eXIf" and not is_turning
         stream.seek(place + length + 4)
-    return _Chunks(before, data, is_told)
+    return before, data, is_told
 
 
 def _bytes_of_rows(width: int, height: int, bits: int, is_interlaced: bool) -> int:

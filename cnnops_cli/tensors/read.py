@@ -36,16 +36,7 @@ _NUMBER = r"[+-]?(nan|inf(inity)?|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)"
 
 
 def read_tensor(text: str, argument: str, reading: Reading = PLAIN) -> Tensor:
-    """Read a tensor from where the text says: standard input, a file, or the text itself.
-
-    Parameters
-    ----------
-    text : str
-        ``-``, a path, ``archive.npz:name``, or JSON that starts with ``[`` or is a number.
-    argument : str
-        What the tensor is for: `INPUT_ARGUMENT`, or an option such as ``--kernel``.
-    reading : Reading
-    """
+    """Read a tensor from where the text says: standard input, a file, or the text itself."""
     if not text:
         raise CnnopsError(f"{argument} is empty; expected a file, - or JSON text")
     if text == STDIN:

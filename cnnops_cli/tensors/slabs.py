@@ -21,9 +21,9 @@ def slabs(array: Array) -> Iterator[Array]:
     if array.nbytes <= _MOST_BYTES:
         yield array
         return
-    items = _MOST_BYTES * len(array) // array.nbytes
-    for part in spans(len(array), items):
-        if items:
+    length = _MOST_BYTES * len(array) // array.nbytes
+    for part in spans(len(array), length):
+        if length:
             yield array[part]
         else:
             yield from slabs(array[part.start])

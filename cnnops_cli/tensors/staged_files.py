@@ -4,7 +4,6 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import TracebackType
 from typing import BinaryIO
 
 from cnnops_cli.errors import CnnopsError
@@ -17,13 +16,7 @@ _PERMISSIONS = 0o777
 
 @contextmanager
 def made_directory(path: str) -> Iterator[None]:
-    """Make a directory where it is missing; it goes again where nothing is in it in the end.
-
-    Raises
-    ------
-    CnnopsError
-        If it cannot be made.
-    """
+    """Make a directory where it is missing; it goes again where nothing is in it in the end."""
     if is_directory(path):
         yield
         return
@@ -59,12 +52,7 @@ class StagedFiles:
     def __enter__(self) -> "StagedFiles":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         lost = [] if self._is_done else [file.put_back() for file in reversed(self._files)]
         for file in self._files:
             file.clear()
@@ -79,18 +67,8 @@ class StagedFiles:
     def add(self, path: str, write: Writer, *, durable: bool = False) -> None:
         """Write a file next to its place; a device or pipe waits for `write_devices`.
 
-        Parameters
-        ----------
-        path : str
-        write : callable
-        durable : bool
-            Whether the file has to outlast a power cut, since it cannot be computed again. This
-            waits for the disk.
-
-        Raises
-        ------
-        CnnopsError
-            If it cannot be written whole.
+        What is durable, since it cannot be computed again, outlasts a power cut: that waits for the
+        disk.
         """
         with _naming(path):
             if is_device(path):
@@ -99,13 +77,7 @@ class StagedFiles:
                 self._files.append(_StagedFile(path, write, durable))
 
     def move(self) -> None:
-        """Move every file to its place, in the order in which they were added.
-
-        Raises
-        ------
-        CnnopsError
-            If one cannot be moved.
-        """
+        """Move every file to its place, in the order in which they were added."""
         for file in self._files:
             is_last = file is self._files[-1] and not self._devices
             with _naming(file.path):
@@ -113,13 +85,7 @@ class StagedFiles:
         self._is_done = not self._devices
 
     def write_devices(self) -> None:
-        """Write to the devices and pipes.
-
-        Raises
-        ------
-        CnnopsError
-            If one cannot be written. What it has taken cannot be undone.
-        """
+        """Write to the devices and pipes."""
         for path, write in self._devices:
             with _naming(path), _open_device(path) as stream:
                 write(stream)

@@ -18,14 +18,7 @@ _cleaned: set[str] = set()
 
 
 class Held(NamedTuple):
-    """A file under a name of our own.
-
-    Attributes
-    ----------
-    path : str
-    lock : int or None
-        The descriptor that holds the lock; None where the system has none.
-    """
+    """A file under a name of our own; `lock` is the descriptor that holds its lock, if any."""
 
     path: str
     lock: int | None
@@ -54,18 +47,9 @@ class Held(NamedTuple):
 
 
 def create(folder: str, fill: Callable[[int], None]) -> Held:
-    """Make a file, and remove what killed processes left in its directory.
+    """Make a file, filled by its descriptor, and remove what killed processes left next to it.
 
-    Parameters
-    ----------
-    folder : str
-    fill : callable
-        Writes to the descriptor that it is given.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made. What `fill` raises passes through, and no file is left.
+    Where filling it fails, no file is left.
     """
     if folder not in _cleaned:
         _cleaned.add(folder)
@@ -88,11 +72,6 @@ def set_aside(path: str) -> Held | None:
 
     It gets a second name and a lock. Where either is refused, it is renamed to what no process
     removes.
-
-    Raises
-    ------
-    OSError
-        If it cannot be renamed either.
     """
     folder = os.path.dirname(path)
     with suppress(OSError):
@@ -156,13 +135,7 @@ def _remove_abandoned(path: str) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock a file, and return whether the system could.
-
-    Raises
-    ------
-    BlockingIOError
-        If another process has locked it.
-    """
+    """Lock a file, and return whether the system could."""
     try:
         from fcntl import LOCK_EX, LOCK_NB, flock
 

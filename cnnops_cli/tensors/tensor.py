@@ -42,21 +42,19 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
     All are converted to `dtype`; without it, weak tensors take the widest floating dtype among the
     others, and everything else stays as it is. So does all where there are letters.
     """
+    arrays = {key: tensor.array for key, tensor in tensors.items()}
     if any(map(has_letters, tensors.values())):
-        return {key: tensor.array for key, tensor in tensors.items()}
+        return arrays
     if dtype is not None:
         check_word("dtype", dtype, DTYPES)
         if dtype == "bool":
-            return {key: _truth(tensor.array) for key, tensor in tensors.items()}
+            return {key: _truth(array) for key, array in arrays.items()}
         return {key: convert(tensor, native(np.dtype(dtype))) for key, tensor in tensors.items()}
     firm = [t.array for t in tensors.values() if not t.weak and is_floating(t.array)]
-    if not firm:
-        return {key: tensor.array for key, tensor in tensors.items()}
-    common = common_dtype(*firm)
-    return {
-        key: convert(tensor, common) if tensor.weak else tensor.array
-        for key, tensor in tensors.items()
-    }
+    if firm:
+        common = common_dtype(*firm)
+        arrays |= {key: convert(t, common) for key, t in tensors.items() if t.weak}
+    return arrays
 
 
 def has_letters(tensor: Tensor) -> bool:
@@ -100,5 +98,4 @@ def _truth(array: Array) -> Array:
     """Turn numbers into 0 and 1."""
     if is_stand_in(array):
         return np.broadcast_to(np.zeros((), np.uint8), array.shape)
-    truth: Array = (array != 0).view(np.uint8)
-    return truth
+    return np.asarray(array != 0).view(np.uint8)

@@ -8,15 +8,15 @@ from typing import BinaryIO, NamedTuple
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.pixels import Header
 
-_WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
-_STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_COUNTS, _PLANAR = 273, 277, 278, 279, 284
-_PREDICTOR, _COLOR_MAP, _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS = 317, 320, 322, 323, 324
-_TILE_COUNTS, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 325, 338, 339
-_TAGS = {
+_TAGS = (
     _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _STRIP_OFFSETS, _SAMPLES,
     _ROWS_PER_STRIP, _STRIP_COUNTS, _PLANAR, _PREDICTOR, _COLOR_MAP, _TILE_WIDTH, _TILE_LENGTH,
     _TILE_OFFSETS, _TILE_COUNTS, _EXTRA_SAMPLES, _SAMPLE_FORMAT,
-}  # fmt: skip
+) = (
+    256, 257, 258, 259, 262, 266, 273, 277,
+    278, 279, 284, 317, 320, 322, 323,
+    324, 325, 338, 339,
+)  # fmt: skip
 _INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 """The types that these tags have, and how `struct` calls them."""
 

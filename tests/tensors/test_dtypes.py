@@ -1,11 +1,14 @@
-"""What a dtype that is not supported is called."""
+"""What a dtype that is not supported is called, and which numbers a dtype holds."""
 
+import math
 import re
+import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from cnnops_cli.dtypes import as_array, check_supported
+from cnnops_cli.dtypes import as_array, check_supported, fits
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.tensor import Tensor, convert
 
@@ -120,3 +123,55 @@ def test_floats_are_held_until_they_are_rounded_to_infinity(dtype, sign):
 def test_integers_that_float16_rounds_to_infinity_are_refused():
     check_held(65519, "int64", "float16", 65504)
     check_refused(65520, "int64", "float16")
+
+
+def held_by_python(value, dtype):
+    """Whether a dtype holds a number, by exact arithmetic; floats may round it."""
+    if np.dtype(dtype).kind == "f":
+        if isinstance(value, int):
+            return abs(value) < OVERFLOWS[dtype]
+        return not math.isfinite(value) or abs(Fraction(value)) < OVERFLOWS[dtype]
+    limits = np.iinfo(dtype)
+    return math.isfinite(value) and limits.min <= math.trunc(value) <= limits.max
+
+
+OVERFLOWS = {"float16": 65520, "float32": 2**128 - 2**103, "float64": 2**1024 - 2**970}
+EVERY = {
+    **{name: np.arange(2**8).astype("uint8").view(name) for name in ("int8", "uint8")},
+    **{name: np.arange(2**16).astype("uint16").view(name) for name in ("int16", "uint16")},
+    "float16": np.arange(2**16).astype("uint16").view("float16"),
+}
+"""Every number of the small dtypes."""
+
+
+def near_the_limits(dtype):
+    """Numbers of a large dtype next to every limit of every other, and some in between."""
+    kind = np.dtype(dtype).kind
+    edges = [0, 1, 2, 3, 255, 65504, 65519, 65520, 2**24, 2**53, *OVERFLOWS.values()]
+    edges += [limit for name in INTEGERS for limit in (np.iinfo(name).min, np.iinfo(name).max)]
+    around = {sign * edge + step for edge in edges for step in range(-2, 3) for sign in (1, -1)}
+    if kind != "f":
+        limits = np.iinfo(dtype)
+        return np.array([n for n in sorted(around) if limits.min <= n <= limits.max], dtype)
+    with np.errstate(over="ignore"):
+        exact = np.array([float(n) for n in around if abs(n) <= sys.float_info.max]).astype(dtype)
+    beyond = [np.nextafter(exact, dtype(0)), np.nextafter(exact, np.inf, dtype=dtype)]
+    halves = exact[np.abs(exact) < 2**20] + dtype(0.5)
+    return np.concatenate([exact, *beyond, halves, np.array([np.nan, np.inf, -np.inf], dtype)])
+
+
+NEAR = {
+    name: near_the_limits(getattr(np, name))
+    for name in ("int32", "uint32", "int64", "uint64", "float32", "float64")
+}
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, "float16", "float32", "float64"])
+@pytest.mark.parametrize("source", [*EVERY, *NEAR])
+def test_each_number_is_held_where_python_says_so(source, dtype):
+    values = (EVERY | NEAR)[source]
+    with np.errstate(all="ignore"):
+        held = fits(values, values.astype(dtype))
+    assert held.shape == values.shape
+    assert held.dtype == bool
+    assert held.tolist() == [held_by_python(value, dtype) for value in values.tolist()]
