@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     """Run the command; a signal that ends it is silent from the first import on."""
-    # A process this short leaves no garbage worth a search, at its start (imports) or its end.
+    # A process this short leaves no garbage worth collecting, at its start (imports) or its end.
     gc.disable()
     try:
         _fill_closed_streams()
@@ -20,7 +20,7 @@ def main() -> None:
         signals.ignore()
     except KeyboardInterrupt:
         status = 130
-    except Exception as error:  # before there is anyone else to say it
+    except Exception as error:  # nothing else is there yet to report it
         sys.stderr.write(f"cnnops: error: cannot start: {type(error).__name__}: {error}\n")
         status = 2
     gc.freeze()
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _fill_closed_streams() -> None:
-    """Keep the files of this process from being opened as a stream that its caller has closed."""
+    """Open standard streams that the caller has closed, so that no file takes their number."""
     for descriptor, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
         if not _is_open(descriptor):
             os.open(os.devnull, flags)

@@ -135,9 +135,9 @@ def run(arguments: list[str]) -> int:
                 command = f"cnnops {context.invoked_subcommand or ''}".strip()
     except typer.Exit as done:
         return done.exit_code
-    except BrokenPipeError:  # whoever read standard output has what they wanted
+    except BrokenPipeError:  # the reader of standard output has what it wanted
         abandon(_STDOUT)
-    except CheckFailedError:  # and it has been said how
+    except CheckFailedError:  # which has been reported
         return _CHECK_FAILED
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
@@ -146,7 +146,7 @@ def run(arguments: list[str]) -> int:
         return _fail(command, reason_of(error))
     except ImportError as error:  # a library is missing, or memory for it
         return _fail(command, f"cannot import {error.name}: {error}")
-    except OSError as error:  # of what no other place names
+    except OSError as error:  # of a file that nothing else names
         where = f": {error.filename}" if error.filename else ""
         return _fail(command, f"the system refused: {error.strerror or error}{where}")
     except Exception as error:
@@ -160,7 +160,7 @@ def _fail(command: str, text: str) -> int:
 
 
 def _describe(error: typer.TyperException) -> str:
-    """Say what Typer refused, in this tool's form, with the nearest right word."""
+    """Return what Typer refused as an error of ours, with the nearest word that is accepted."""
     context, param = getattr(error, "ctx", None), getattr(error, "param", None)
     if param is not None:
         return f"{param.opts[0]}: {error.message}"

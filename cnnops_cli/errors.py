@@ -1,28 +1,23 @@
 """The one exception that says what is wrong with a call or its data."""
 
 INPUT = "{input}"
-"""Stands in a reason for the tensor worked on; the command puts the file's name there."""
+"""In a reason, the tensor that is worked on; the command puts the file's name there."""
 
 
 class CnnopsError(ValueError):
     """A call, or the data given to it, is wrong.
 
-    The text is one line that names what failed and what would be accepted; the command prints it
-    behind ``cnnops COMMAND: error:``.
-
-    Parameters
-    ----------
-    reason : str
-        What failed. The mark `INPUT` in it is shown as `input_name`.
+    The text is one line that says what failed and what would be accepted; the command prints it
+    after ``cnnops COMMAND: error:``.
 
     Attributes
     ----------
-    input_name : str
-        What the caller calls the tensor worked on.
+    reason : str
+        What failed; the mark `INPUT` in it is shown as `input_name`.
     operands : dict of str to tuple of int
-        The shapes of the arrays of the call by name, where they matter.
+        The shapes of the arrays by name, where they matter.
     hint : str
-        What may have been meant; empty where that is not clear.
+        What may have been meant, or "".
     """
 
     def __init__(self, reason: str) -> None:
@@ -40,17 +35,11 @@ class CnnopsError(ValueError):
 
 
 class CheckFailedError(Exception):
-    """A check that was asked for does not hold, which is no error of the call: status 1, not 2."""
+    """A check that was asked for failed, which is not an error of the call: status 1, not 2."""
 
 
 class naming_operands:  # noqa: N801 - reads as what it does, in a with statement
-    """Add the operands and their shapes to an error that passes through, as its caller knows them.
-
-    Parameters
-    ----------
-    **shapes : tuple of int
-        The shape of each operand, by name.
-    """
+    """Add the operands and their shapes, by name, to an error that passes through."""
 
     def __init__(self, **shapes: tuple[int, ...]) -> None:
         self._shapes = shapes

@@ -15,7 +15,7 @@ _MOST_USED = {
     *("indices", "train", "weight", "eps", "momentum", "state", "save_state"),
     *("p", "seed", "channelwise", "mask", "output", "format", "expect", "explain"),
 }
-"""The parameters that `-h` shows, where a command has them: they and the rest fit 24 lines."""
+"""The parameters that `-h` shows where a command has them; with the rest, they fit 24 lines."""
 _MOST_EXAMPLES = 3
 _MORE_NAMES = re.compile(r"(?<=\w\w), --[\w-]+| [a-z]+\|\S*|\|\S*")
 """What `-h` leaves out of a first column: other long names, words to choose from, alternatives."""
@@ -36,7 +36,7 @@ _NOTES = (
 
 
 class WritingHelp:
-    """A command or group that writes its help as a result is written: `-h` short, `--help` whole.
+    """A command or group with short help by `-h` and all of it by `--help`.
 
     Its docstring is one sentence, an indented block of examples, and the rest.
     """
@@ -45,7 +45,7 @@ class WritingHelp:
     """The last line of `-h`."""
 
     def most_used(self, ctx: Any) -> list[tuple[str, str]]:
-        """List what most calls need, with a sentence about each."""
+        """Return what most calls need, with a sentence about each."""
         raise NotImplementedError
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -71,7 +71,7 @@ class WritingHelp:
         )
 
     def get_short_help(self, ctx: Any) -> str:
-        """Lay out what `-h` writes."""
+        """Return what `-h` writes."""
         formatter = ctx.make_formatter()
         self.format_usage(ctx, formatter)  # type: ignore[attr-defined]
         summary, *others = _paragraphs(self)
@@ -86,7 +86,7 @@ class WritingHelp:
         return str(formatter.getvalue()).rstrip("\n")
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
-        """Wrap the paragraphs of the docstring, but not those that are indented."""
+        """Wrap the docstring's paragraphs, except those that are indented."""
         for paragraph in _paragraphs(self):
             formatter.write_paragraph()
             if paragraph.startswith("    "):
@@ -101,7 +101,7 @@ def _paragraphs(command: Any) -> list[str]:
 
 
 def _writing(layout: str) -> Callable[[Any, Any, bool], None]:
-    """Make the callback of an option that writes what a method lays out, and ends the call."""
+    """Return the callback of an option that writes what a method returns, and ends the call."""
 
     def write(ctx: Any, _: Any, is_asked: bool) -> None:
         if is_asked and not ctx.resilient_parsing:
@@ -115,7 +115,7 @@ class HelpfulCommand(WritingHelp, TyperCommand):
     """A command whose help has one section for each `rich_help_panel` of its parameters."""
 
     def most_used(self, ctx: Any) -> list[tuple[str, str]]:
-        """List INPUT and the options that most calls need, each with the first sentence on it."""
+        """Return INPUT and the options that most calls need, each with its first sentence."""
         shown = [param for param in self.get_params(ctx) if param.name in _MOST_USED]
         records = [param.get_help_record(ctx) for param in shown]
         return [
@@ -124,7 +124,7 @@ class HelpfulCommand(WritingHelp, TyperCommand):
         ]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options by group, in the order in which the groups first appear."""
+        """Write the options by group, in the order of the groups' first options."""
         sections: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)

@@ -1,4 +1,4 @@
-"""Signals that ask the command to end: heard at once, or once the files are in their places."""
+"""Signals that end the command: at once, or as soon as the files are in their places."""
 
 import os
 import signal
@@ -13,17 +13,17 @@ _has_begun = False
 
 
 def listen() -> None:
-    """Take the signals that would end the process; those that its caller ignores stay ignored."""
+    """Handle the signals that would end the process; those that its caller ignores stay ignored."""
     for number in _numbers():
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _hear)
 
 
 def begin() -> None:
-    """Leave by an exception from here on, so that what was staged is removed.
+    """End by an exception from here on, so that staged files are removed.
 
-    Until then nothing is, and the process ends at once: Python loses an exception that it meets in
-    the middle of an import, or makes another of it.
+    Until then none are staged and the process ends at once: Python loses an exception that is
+    raised during an import, or replaces it by another.
     """
     global _has_begun
     _has_begun = True
@@ -36,7 +36,7 @@ def hold() -> None:
 
 
 def release() -> None:
-    """Hear signals at once again, first the one that has waited."""
+    """Handle signals at once again, first the one that has waited."""
     global _is_held
     _is_held = False
     if _waiting:

@@ -9,29 +9,24 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import blas, buffers, parallel
-from cnnops_cli.ops.channel_blocks import (
-    UNBUFFERED,
-    Part,
-    block_values,
-    channels_apart,
-    cut,
-)
+from cnnops_cli.ops.channel_blocks import UNBUFFERED, Part, block_values, channels_apart, cut
 from cnnops_cli.ops.coefficients import are_surely_ordinary, coefficients
 from cnnops_cli.ops.moments import moments
 from cnnops_cli.ops.scalars import real
 from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.spans import spans
 
 if TYPE_CHECKING:
     from cnnops_cli.ops.extremes import Extremes
 
 _CHANNELS = 1 << 15
-"""Channels that are normalised at a time: bounds the memory of what there is a channel."""
+"""Channels that are normalised at a time, which bounds the memory of their statistics."""
 
 _COPIED = 1 << 20
-"""Values, or one channel, that are copied at a time where they are not contiguous."""
+"""Values that are copied at a time where they are not contiguous, or those of one channel."""
 
 _EXTREME_BUFFERS = 12
-"""Arrays of a block's size that computing extreme channels takes, at most."""
+"""The most arrays of a block's size that extreme channels take."""
 
 _DEFAULTS = {
     name: np.array(value, np.float64)
@@ -130,19 +125,18 @@ def batchnorm(
 
 
 def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
-    """The input and the output as (N, C, run), and the output in the input's shape.
+    """Return input and output as (N, C, run), and the output in the input's shape.
 
-    An input that is not contiguous, and that the output cannot hold meanwhile, stays as it is.
+    An input that is neither contiguous nor of the output's dtype stays as it is.
     """
+    contiguous = image.flags.c_contiguous
+    if not contiguous and (last := np.moveaxis(image, 1, -1)).flags.c_contiguous:
+        flat = (-1, image.shape[1], 1)
+        result = buffers.empty(last.shape, dtype)
+        return last.reshape(flat), result.reshape(flat), np.moveaxis(result, -1, 1)
     flat = (*image.shape[:2], -1)
-    if not image.flags.c_contiguous:
-        last = np.moveaxis(image, 1, -1)
-        if last.flags.c_contiguous:
-            flat = (-1, image.shape[1], 1)
-            result = buffers.empty(last.shape, dtype)
-            return last.reshape(flat), result.reshape(flat), np.moveaxis(result, -1, 1)
     result = buffers.empty(image.shape, dtype)
-    if not image.flags.c_contiguous:
+    if not contiguous:
         if image.dtype != dtype:
             return image, result.reshape(flat), result
         np.copyto(result, image)
@@ -163,7 +157,7 @@ def _normalise(
     momentum: float,
     eps: float,
 ) -> None:
-    """Write the result, some channels at a time; `running` is what is updated, None in eval."""
+    """Write the result, some channels at a time; update `running`, which is None in eval."""
     np.setbufsize(UNBUFFERED)
     count = output.size // output.shape[1]
 
@@ -174,37 +168,39 @@ def _normalise(
             (array[channels] if array.ndim else array).astype(np.float64, copy=False)
             for array in (given.get(name, default) for name, default in _DEFAULTS.items())
         )
-        rest, scaled, exact = _ZERO, None, None
+        rest, scaled, extreme = _ZERO, None, None
         if running is not None:
             mean, rest, variance, scaled = moments(source)
         factors = coefficients(source, target, mean, rest, variance, weight, bias, eps)
         if scaled is not None or not are_surely_ordinary(factors):
             from cnnops_cli.ops.extremes import extremes
 
-            exact = extremes(factors, scaled or (mean, rest, variance, None), weight, bias, eps)
-        _apply(source, target, factors, exact)
-        if running is not None:
-            if scaled is not None:
-                mean, _, variance, exponent = scaled
-            statistics = (mean, variance * (count / (count - 1)))
-            for power, array, of_batch in zip((1, 2), running, statistics, strict=True):
-                if isinstance(array, np.ndarray):
-                    here, share = array[channels], momentum * of_batch
-                    if scaled is not None:
-                        share = np.ldexp(share, power * exponent)
-                    here[...] = (1 - momentum) * here.astype(np.float64) + share
+            extreme = extremes(factors, scaled or (mean, rest, variance, None), weight, bias, eps)
+        _apply(source, target, factors, extreme)
+        if running is None:
+            return
+        exponent = None
+        if scaled is not None:
+            mean, _, variance, exponent = scaled
+        statistics = (mean, variance * (count / (count - 1)))
+        for power, array, of_batch in zip((1, 2), running, statistics, strict=True):
+            if isinstance(array, np.ndarray):
+                here, share = array[channels], momentum * of_batch
+                if exponent is not None:
+                    share = np.ldexp(share, power * exponent)
+                here[...] = (1 - momentum) * here.astype(np.float64) + share
 
-    at_a_time = _CHANNELS
+    most = _CHANNELS
     if not values.flags.c_contiguous:
-        at_a_time = min(at_a_time, _COPIED // count)
+        most = max(1, min(most, _COPIED // count))
     elif running is not None:
-        at_a_time = min(at_a_time, channels_apart(output.shape))
+        most = min(most, channels_apart(output.shape))
     for_each = parallel.for_each if running is None else _for_each_on_one_thread
-    for_each(normalise, parallel.spans(output.shape[1], at_a_time))
+    for_each(normalise, spans(output.shape[1], most, multiple=most))
 
 
-def _apply(values: Array, output: Array, factors: Array, extremes: "Extremes | None") -> None:
-    """Write ``(values - centre) * scale + offset``, in extreme channels what that should be."""
+def _apply(values: Array, output: Array, factors: Array, extreme: "Extremes | None") -> None:
+    """Write ``(values - centre) * scale + offset``, and into extreme channels what they make."""
     dtype = factors.dtype
     direct = output.dtype == dtype
     most = min(values.size, block_values(dtype.itemsize))
@@ -214,7 +210,7 @@ def _apply(values: Array, output: Array, factors: Array, extremes: "Extremes | N
         for block in part:
             *centre, scale, offset = block.along(factors)
             source, target = block.view(values), block.view(output)
-            exact = None if extremes is None else extremes.values(source, block)
+            exact = None if extreme is None else extreme.values(source, block)
             work = target if room is None else room[: source.size].reshape(source.shape)
             if source.dtype != dtype:
                 np.copyto(work, source)
@@ -225,32 +221,19 @@ def _apply(values: Array, output: Array, factors: Array, extremes: "Extremes | N
             work += offset
             if work is not target:
                 np.copyto(target, work, casting="same_kind")
-            if extremes is not None and exact is not None:
-                np.copyto(target, exact, where=block.along(extremes.here), casting="same_kind")
+            if extreme is not None and exact is not None:
+                np.copyto(target, exact, where=block.along(extreme.here), casting="same_kind")
 
-    parts = cut(values.shape, dtype.itemsize)
-    buffers_each = (not direct) + (0 if extremes is None else _EXTREME_BUFFERS)
+    # Some channels of several samples are no view of the output as a row.
+    parts = cut(values.shape, dtype.itemsize, may_fold=output.flags.c_contiguous)
+    buffers_each = (not direct) + (0 if extreme is None else _EXTREME_BUFFERS)
     parallel.for_each(apply, parts, buffers_each * most * dtype.itemsize)
 
 
 def check_operands(
     image: Array, given: dict[str, Array], *, training: bool, momentum: float, eps: float
 ) -> None:
-    """Refuse what `batchnorm` cannot normalise.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-    given : dict of numpy.ndarray by str
-        Parameters and running statistics, by name.
-    training, momentum, eps
-        As `batchnorm` takes them.
-
-    Raises
-    ------
-    CnnopsError
-        If shapes or values do not fit.
-    """
+    """Refuse what `batchnorm` cannot normalise; `given` are parameters and running statistics."""
     if not 2 <= image.ndim <= 5:
         raise CnnopsError(
             f"{INPUT} has rank {image.ndim}; accepted: (N, C) or (N, C, *spatial), rank 2 to 5"

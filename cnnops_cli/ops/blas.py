@@ -1,7 +1,7 @@
 """NumPy's matrix product, kept to one thread.
 
-The operators run on several threads themselves, and a product that is cut among threads may round
-in another way. So a result is the same in the command and in Python.
+The operators run on several threads themselves, and a product that BLAS cuts among threads may
+round differently.
 """
 
 import os
@@ -27,16 +27,16 @@ _VARIABLES = (
 
 
 def limit_before_numpy() -> None:
-    """Have BLAS start no threads in this process; it reads this when NumPy is imported."""
+    """Have BLAS start no threads; it reads this when NumPy is imported."""
     os.environ.update(dict.fromkeys(_VARIABLES, "1"))
 
 
 def on_one_thread(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Keep the matrix products of this process to one thread each while a function runs.
 
-    The limit is the host's again afterwards, whatever interrupts the function or what follows it:
-    Python interrupts only the main thread, so where one came, another thread lifts the limit too.
-    It is woken by a call of C's, the first in `finally`, before which no second interrupt comes.
+    Afterwards the limit is the host's again, whatever is interrupted. Python interrupts only the
+    main thread, so after an interrupt another thread lifts the limit too. It is woken by a call of
+    C's, the first in `finally`, before which no second interrupt comes.
     """
 
     @wraps(function)
@@ -67,20 +67,24 @@ def _is_limited() -> bool:
 
 
 class _Limit:
-    """The limit is the process's, so it is set by the first who needs it and lifted by the last.
+    """The limit of the process, set by its first user and lifted by the last.
 
     `take` and `leave` may be interrupted anywhere: what is about to be done is noted first, and
     `leave` may be called again.
     """
 
     def __init__(self) -> None:
-        self._begin()
+        self._users: set[object] = set()
+        self.start_anew()
 
-    def _begin(self) -> None:
+    def start_anew(self) -> None:
+        """Begin, or begin again in a child of the process, whose one thread is not a user."""
+        if self._users:
+            self.lift()
         self.interrupted: SimpleQueue[object] = SimpleQueue()
         self._lock = RLock()
         self._keeper: Thread | None = None
-        self._users: set[object] = set()
+        self._users = set()
         self._before: list[int] = []
         self._is_set = False
 
@@ -103,7 +107,7 @@ class _Limit:
                 self._is_set = True
 
     def leave(self, user: object) -> None:
-        """Lift the limit if this is the last user; what another has set meanwhile stays."""
+        """Lift the limit if this is the last user; what the host has set meanwhile stays."""
         with self._lock:
             if self._users == {user}:
                 self.lift()
@@ -113,12 +117,6 @@ class _Limit:
         for (get, set_), count in zip(_libraries(), self._before, strict=True):
             if get() == 1:
                 set_(count)
-
-    def start_anew(self) -> None:
-        """In a child of the process, whose one thread is none of the users."""
-        if self._users:
-            self.lift()
-        self._begin()
 
     def _keep(self) -> None:
         while True:
@@ -132,7 +130,7 @@ if hasattr(os, "register_at_fork"):
 
 @cache
 def _libraries() -> list[tuple[Callable[[], int], Callable[[int], object]]]:
-    """What returns, and what sets, the number of threads of each BLAS in this process."""
+    """Return what gets and what sets the number of threads, for each BLAS of this process."""
     from threadpoolctl import ThreadpoolController
 
     return [
@@ -142,7 +140,7 @@ def _libraries() -> list[tuple[Callable[[], int], Callable[[int], object]]]:
 
 
 def _functions(library: Any) -> tuple[Callable[[], int], Callable[[int], object]]:
-    """Look for OpenBLAS's own: threadpoolctl's may heed the first thread alone that used them."""
+    """Prefer OpenBLAS's own: threadpoolctl's may heed only the first thread that used them."""
     for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64")):
         get, set_ = (
             getattr(library.dynlib, f"{prefix}openblas_{verb}_num_threads{suffix}", None)

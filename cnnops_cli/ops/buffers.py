@@ -1,4 +1,4 @@
-"""Arrays that begin where a cache line does."""
+"""Arrays that start where a cache line does."""
 
 import ctypes
 import math
@@ -13,15 +13,13 @@ _LINE = 64
 
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Allocate as `numpy.empty`, at a multiple of 64 bytes.
+    """Allocate as `numpy.empty`, but at a multiple of 64 bytes.
 
-    Notes
-    -----
-    NumPy's own arrays begin at any multiple of 16, so that most vectors of 64 bytes lie across two
-    cache lines: an operation of two arrays into a third then takes up to three times as long.
+    At other addresses, most vectors of 64 bytes cross the border of two cache lines: an operation
+    of two arrays into a third takes up to three times as long.
     """
     kind: np.dtype[Any] = np.dtype(dtype)
     room = np.empty(math.prod(shape) * kind.itemsize + _LINE, np.uint8)
-    begin = ctypes.addressof(ctypes.c_char.from_buffer(room.data))
-    array: Array = np.ndarray(shape, kind, room, -begin % _LINE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(room.data))
+    array: Array = np.ndarray(shape, kind, room, -start % _LINE)
     return array

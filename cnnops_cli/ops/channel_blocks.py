@@ -1,38 +1,42 @@
-"""Cutting an array with channels into blocks, for passes of a few long NumPy calls each.
+"""Cutting an array (N, C, run) into blocks, for passes of a few long NumPy calls each.
 
-Where a channel's run of values is long, a block holds whole runs, or pieces of one: planes. Where
-it is short, the runs of neighbouring channels are one row, and what belongs to a channel is
-repeated along it: rows. Short inner loops would cost more than the arithmetic in them.
+NumPy begins its inner loop anew for each step of the outer axes, so the last axis should be long.
+Two samples of three channels a, b, c, with runs of four values, are two planes or two rows:
+
+    planes (2, 3, 4)           rows (2, 12)
+    a a a a    a a a a         a a a a b b b b c c c c
+    b b b b    b b b b         a a a a b b b b c c c c
+    c c c c    c c c c
+
+Planes are for long runs: numbers that belong to the channels are a column (3, 1). Rows are for
+short runs: such numbers are repeated along a row, A A A A B B B B C C C C. Where the channels of
+one sample would be a short row, a row takes several samples, here both: (1, 24).
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import TypeVar
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops import parallel
-
-Result = TypeVar("Result")
+from cnnops_cli.spans import spans
 
 _BLOCK_BYTES = 1 << 21
-"""Threads that compute on shorter blocks wait for each other, since each call ends by taking the
-interpreter's lock; of longer ones the cache holds too little for the next call."""
+"""With shorter blocks, threads wait for each other, since each call of NumPy's ends by taking the
+interpreter's lock; of longer ones, the cache holds too little for the next call."""
 
 _WORTH_A_THREAD = 1 << 20
-"""Up to here one thread is done before two are."""
+"""Up to this number of values, one thread is done before two are."""
 
 _LEAST_SPANS = 4
-"""So many spans of channels keep several threads busy to the end."""
+"""This number of spans of channels keeps several threads busy to the end."""
 
 _MOST_PARTS = 32
 """Bounds the memory of what is kept of each part."""
 
 _PLANE = 512
-"""The shortest run of a channel that is a worthwhile inner loop."""
+"""The shortest run that is a worthwhile inner loop."""
 
 _ROW = 4096
 """Values in a row of a block, where there are many rows."""
@@ -43,14 +47,10 @@ UNBUFFERED = 16
 
 @dataclass(frozen=True)
 class Block:
-    """Where a block lies in an array (N, C, run), and how it is laid out.
+    """Where a block is in an array (N, C, run), and how it is laid out.
 
-    Attributes
-    ----------
-    samples, channels, run : slice
-    fold : int
-        How many samples lie side by side in a row, 0 for planes. A block of rows has whole runs;
-        one of several samples a row has all channels.
+    A row holds whole runs of `fold` samples, and all channels if these are several; 0 is for
+    planes.
     """
 
     samples: slice
@@ -59,12 +59,12 @@ class Block:
     fold: int
 
     def view(self, array: Array) -> Array:
-        """The block's part of an array, without a copy: (samples, channels, run), or rows."""
+        """Return its values as planes or rows: a copy if `fold` samples are apart in memory."""
         part = array[self.samples, self.channels, self.run]
         return part.reshape(len(part) // self.fold, -1) if self.fold else part
 
     def along(self, values: Array) -> Array:
-        """Values by channel, in the last axis, as they broadcast against the block."""
+        """Return values by channel, in the last axis, as they broadcast against the block."""
         values = values[..., self.channels]
         if not self.fold:
             return values[..., np.newaxis]
@@ -81,81 +81,47 @@ Part = tuple[Block, ...]
 
 
 def block_values(itemsize: int) -> int:
-    """The most values that a block has, where they take so many bytes each."""
+    """Return the most values of a block, at this number of bytes each."""
     return _BLOCK_BYTES // itemsize
 
 
 @lru_cache(maxsize=128)
-def cut(shape: tuple[int, int, int], itemsize: int) -> tuple[Part, ...]:
+def cut(shape: tuple[int, int, int], itemsize: int, *, may_fold: bool = True) -> tuple[Part, ...]:
     """Cut an array (N, C, run), with no empty axis, into what a thread does at a time.
 
-    Parts and blocks are in the order of their channels.
-
-    Parameters
-    ----------
-    shape : tuple of int
-    itemsize : int
-        How many bytes a value takes in the arithmetic.
-
-    Returns
-    -------
-    tuple of tuple of Block
+    `itemsize` is that of the arithmetic; `may_fold` lets a row take several samples. Parts and
+    blocks are in the order of their channels.
     """
     samples, channels, run = shape
     block = block_values(itemsize)
     if run >= _PLANE:
         fold = 0
-        runs = parallel.spans(run, _even(run, block))
-        channels_each = _even(channels, block // runs[0].stop)
+        runs = spans(run, block)
+        most_channels = block // runs[0].stop
     else:
-        fold = min(samples, max(1, _ROW // (channels * run)))
+        fold = max(1, min(samples, _ROW // (channels * run))) if may_fold else 1
         runs = [slice(0, run)]
-        channels_each = _even(channels, max(_ROW, block // samples) // run)
+        most_channels = max(_ROW, block // samples) // run
+    of_channels = spans(channels, most_channels)
     together = max(1, fold)
     whole = samples // together * together
-    most = block // (together * channels_each * runs[0].stop)
-    cuts = [
-        (each, fold) for each in parallel.spans(whole, together * _even(whole // together, most))
-    ]
+    most = block // (together * of_channels[0].stop * runs[0].stop) * together
+    of_samples = [(each, fold) for each in spans(whole, most, multiple=together)]
     if whole < samples:
-        cuts.append((slice(whole, samples), samples - whole))
+        of_samples.append((slice(whole, samples), samples - whole))
     blocks = [
         Block(each, channels, run, fold)
-        for channels, run, (each, fold) in product(
-            parallel.spans(channels, channels_each), runs, cuts
-        )
+        for channels, run, (each, fold) in product(of_channels, runs, of_samples)
     ]
     parts = min(len(blocks), _MOST_PARTS) if samples * channels * run > _WORTH_A_THREAD else 1
-    return tuple(
-        tuple(blocks[part]) for part in parallel.spans(len(blocks), -(-len(blocks) // parts))
-    )
+    return tuple(tuple(blocks[part]) for part in spans(len(blocks), -(-len(blocks) // parts)))
 
 
 def channels_apart(shape: tuple[int, int, int]) -> int:
-    """How many channels of an array (N, C, run) a thread does from their sums to the result.
+    """Return how many channels of an array (N, C, run) a thread does from sums to result.
 
-    All, but where channels are planes, so many that they do not lie far apart in memory, and there
-    are enough for several threads.
+    All, unless channels are planes and there are enough of them for several threads.
     """
     samples, channels, run = shape
     each = max(1, _WORTH_A_THREAD // (samples * run))
     return each if run >= _PLANE and channels >= _LEAST_SPANS * each else channels
-
-
-def _even(length: int, most: int) -> int:
-    """The size of pieces that are as long as each other, and at most as long as `most`."""
-    most = max(1, most)
-    return -(-length // -(-length // most))
-
-
-def for_each_part(
-    work: Callable[[Part], Result], parts: Sequence[Part], bytes_of_a_part: int = 0
-) -> list[Result]:
-    """Call `work` on every part, as `parallel.for_each`, and return the results in order."""
-    results: dict[int, Result] = {}
-
-    def one(number: int) -> None:
-        results[number] = work(parts[number])
-
-    parallel.for_each(one, range(len(parts)), bytes_of_a_part)
-    return [results[number] for number in range(len(parts))]

@@ -1,7 +1,7 @@
 """Dropout, with a mask that a seed fixes for good."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -11,19 +11,14 @@ from cnnops_cli.dtypes import Array, as_array, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.ops import buffers, parallel
 from cnnops_cli.ops.scalars import integer, real
-from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.ops.seeds import fresh_seed
+from cnnops_cli.spans import spans
 
 _BLOCK = 1 << 18
-"""Values that are scaled at once: shorter calls of NumPy's make threads wait for each other."""
-
-_PART = 1 << 19
-"""Values that a thread takes at a time."""
+"""Values that a thread takes at a time; with fewer, threads wait for each other."""
 
 _JUMP = 0x9E3779B97F4A7C15F39CC0605CEDC835
-"""How far `jumped()` takes PCG64."""
-
-_MaskOf = Callable[[slice, Array], object]
+"""How many outputs `jumped()` takes PCG64 ahead."""
 
 
 def dropout(
@@ -79,7 +74,7 @@ def dropout(
         return values
     first = fresh_seed() if seed is None else integer(seed, "seed", minimum=0)
     units = math.prod(mask_shape(values.shape, channelwise))
-    return _scaled(values, p, units, lambda part: _Draws(first, p, part).mask)
+    return _scaled(values, p, units, lambda part: _draw(first, p, part))
 
 
 def check_chance(p: float) -> None:
@@ -132,11 +127,9 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
     kept = np.empty(math.prod(shape), bool)
 
     def draw(part: slice) -> None:
-        draws = _Draws(seed, p, part)
-        for block in _blocks(part, _BLOCK):
-            draws.mask(block, kept[block])
+        kept[part] = _draw(seed, p, part)
 
-    parallel.for_each(draw, _parts(kept.size), bytes_of_a_part())
+    parallel.for_each(draw, spans(kept.size, _BLOCK, multiple=4), bytes_of_a_part())
     return kept.reshape(shape)
 
 
@@ -157,70 +150,43 @@ def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
     return shape[:2] + (1,) * (len(shape) - 2)
 
 
-class _Draws:
-    """The mask of a seed for some values, drawn in one call: others compute in the meantime."""
-
-    def __init__(self, seed: int, p: float, values: slice) -> None:
-        self._generator = np.random.PCG64(seed)
-        self._position = 0
-        self._threshold = math.floor(p * 65536)
-        self._fraction = p * 65536 - self._threshold
-        self._start = values.start
-        words = self._outputs(values.start // 4, -(-(values.stop - values.start) // 4))
-        self._bits = words.astype("<u8", copy=False).view("<u2")
-
-    def mask(self, values: slice, kept: Array) -> None:
-        """Write which of these values are kept."""
-        bits = self._bits[values.start - self._start : values.stop - self._start]
-        np.greater_equal(bits, self._threshold, out=kept)
-        if self._fraction:
-            ties = scratch("ties", bits.shape, np.dtype(np.bool_))
-            for tie in _places(np.equal(bits, self._threshold, out=ties)):
-                decider = int(self._outputs(_JUMP + values.start + tie, 1)[0]) >> 11
-                kept[tie] = decider * 2.0**-53 >= self._fraction
-
-    def _outputs(self, start: int, count: int) -> Array:
-        if start != self._position:
-            self._generator.advance(start - self._position)
-        self._position = start + count
-        return self._generator.random_raw(count)
-
-
-def _places(rare: Array) -> Iterator[int]:
-    """Find the few that are true: NumPy looks for the next faster than it counts them."""
-    place = 0
-    while place < rare.size:
-        place += int(rare[place:].argmax())
-        if not rare[place]:
-            return
-        yield place
-        place += 1
-
-
 def keep(values: Array, mask: Array, p: float) -> Array:
-    """Multiply what the mask keeps by 1 / (1 - p), and set the rest to zero.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-    mask : numpy.ndarray of bool
-        Of the shape of `values`, or what `mask_shape` tells for whole channels.
-    p : float
-        From 0 to 1; at 1 everything is zero.
-
-    Returns
-    -------
-    numpy.ndarray, shape of `values`
-        In their dtype where that is floating, else float64.
-    """
+    """Multiply what a mask of `draw_mask` keeps by 1 / (1 - p), and set the rest to zero."""
     kept = mask.reshape(-1)
-    return _scaled(values, p, kept.size, lambda _: lambda units, out: np.copyto(out, kept[units]))
+    return _scaled(values, p, kept.size, lambda part: kept[part])
+
+
+def bytes_of_a_part() -> int:
+    """Return what a thread holds: random bits, a mask, ties, and factors where there are fewer."""
+    return 6 * _BLOCK
+
+
+def _draw(seed: int, p: float, part: slice) -> Array:
+    """Draw which values of a mask are kept; `part` starts at a multiple of 4."""
+    generator = np.random.PCG64(seed)
+    generator.advance(part.start // 4)
+    count = part.stop - part.start
+    words = generator.random_raw(-(-count // 4))
+    bits = words.astype("<u8", copy=False).view("<u2")[:count]
+    threshold = math.floor(p * 65536)
+    fraction = p * 65536 - threshold
+    kept: Array = bits >= threshold
+    if fraction:
+        position = part.start // 4 + len(words)
+        ties = bits == threshold
+        while ties[tie := int(ties.argmax())]:  # there are about 4
+            decider = _JUMP + part.start + tie
+            generator.advance(decider - position)
+            kept[tie] = (generator.random_raw() >> 11) * 2.0**-53 >= fraction
+            position = decider + 1
+            ties[tie] = False
+    return kept
 
 
 @parallel.apart
 @np.errstate(all="ignore")
-def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[slice], _MaskOf]) -> Array:
-    """Keep or drop each of `units` runs of equal length; each part has a reader of its own."""
+def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Array]) -> Array:
+    """Keep or drop each of `units` runs of equal length."""
     dtype = values.dtype if is_floating(values) else np.dtype(np.float64)
     if p == 1 or values.size == 0:
         return np.zeros(values.shape, dtype)
@@ -236,41 +202,16 @@ def _scaled(values: Array, p: float, units: int, mask_reader: Callable[[slice], 
     integers = np.dtype(f"i{dtype.itemsize}")
 
     def scale_part(part: tuple[slice, slice]) -> None:
-        rows, columns = part
-        mask_of = mask_reader(rows)
-        blocks = _blocks(rows, _BLOCK // length)
-        most = blocks[0].stop - blocks[0].start
-        mask = scratch("mask", (most,), np.dtype(np.bool_))
-        factors = scratch("factors", (most, 1), integers)
-        for block in blocks:
-            count = block.stop - block.start
-            mask_of(block, mask[:count])
-            np.copyto(factors[:count, 0], mask[:count])
-            scaled = into[block, columns]
-            np.multiply(source[block, columns], scale, out=scaled, casting="same_kind")
-            # 0 or 1 times the bits, for 0 times infinity is not 0, nor 0 times -1 without a sign.
-            bits = scaled.view(integers)
-            bits *= factors[:count]
+        mask = mask_of(part[0])[:, np.newaxis]
+        # NumPy repeats a mask along runs faster where it need not convert it on the way.
+        factors = mask if length == 1 else mask.astype(integers)
+        scaled = into[part]
+        np.multiply(source[part], scale, out=scaled, casting="same_kind")
+        # 0 or 1 times the bits, for 0 times infinity is not 0, nor 0 times -1 without a sign.
+        bits = scaled.view(integers)
+        bits *= factors
 
-    parts = list(product(_parts(units, length), _parts(length)))
+    most = _BLOCK // (4 * length) * 4
+    parts = list(product(spans(units, most, multiple=4), spans(length, _BLOCK)))
     parallel.for_each(scale_part, parts, bytes_of_a_part())
     return result
-
-
-def _parts(count: int, length: int = 1) -> list[slice]:
-    """Cut `count` runs of `length` values."""
-    return parallel.spans(count, _whole_words(_PART // length))
-
-
-def bytes_of_a_part() -> int:
-    """What a thread holds: a part's random bits, and a block's mask, ties and factors."""
-    return 2 * _PART + 10 * _BLOCK
-
-
-def _blocks(part: slice, size: int) -> list[slice]:
-    blocks = parallel.spans(part.stop - part.start, _whole_words(size))
-    return [slice(part.start + block.start, part.start + block.stop) for block in blocks]
-
-
-def _whole_words(size: int) -> int:
-    return max(4, size // 4 * 4)

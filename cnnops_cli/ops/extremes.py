@@ -1,7 +1,6 @@
 """Normalising channels for which float64 overflows or underflows between input and result.
 
-A number is a fraction and a power of two here, which are multiplied apart from each other and meet
-in the result.
+Numbers are fractions and powers of two here, multiplied separately up to the result.
 """
 
 import math
@@ -14,11 +13,11 @@ from cnnops_cli.ops.channel_blocks import Block
 from cnnops_cli.ops.coefficients import HUGE
 
 _NOTHING = -10_000
-"""An exponent below all there are, for zero."""
+"""The exponent of zero: below all others."""
 
 
 class Extremes(NamedTuple):
-    """Which channels are normalised here, and with what; each array is of shape (C,).
+    """Which channels are normalised here, and with what; each array has shape (C,).
 
     The result is ``(x / 2**exponent - mean - rest) * 2**exponent * (scale * 2**power) + bias``.
     """
@@ -32,7 +31,7 @@ class Extremes(NamedTuple):
     bias: Array
 
     def values(self, source: Array, block: Block) -> Array:
-        """What a block becomes; only the channels that are normalised here count."""
+        """Normalise a block; the values of channels that are not `here` mean nothing."""
         mean, rest, exponent, scale, power, bias = map(block.along, self[1:])
         distance = np.ldexp(source.astype(np.float64), -exponent) - mean - rest
         fraction, own = np.frexp(distance)
@@ -53,21 +52,10 @@ def extremes(
     bias: Array,
     eps: float,
 ) -> Extremes | None:
-    """Find the channels that are not ordinary, and what they are normalised with.
+    """Return what channels that are not ordinary are normalised with; None if there are none.
 
-    Parameters
-    ----------
-    factors : numpy.ndarray of float64, shape (2, C) or (3, C)
-        The coefficients of ``(x - centre) * scale + offset``.
-    statistics : tuple of numpy.ndarray
-        Mean, what that leaves of the mean, variance, and the exponent that they are scaled by.
-    weight, bias : numpy.ndarray of float64
-    eps : float
-
-    Returns
-    -------
-    Extremes or None
-        None where all channels are ordinary.
+    `factors` are the `coefficients` in float64; `statistics` are mean, rest, variance and the
+    exponent that they are scaled by, as `Moments.scaled`, or None.
     """
     mean, rest, variance, exponent = statistics
     sizes = np.abs(factors)

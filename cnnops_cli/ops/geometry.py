@@ -1,7 +1,7 @@
 """The geometry that convolution and pooling share: sizes, padding, output lengths, windows.
 
-Everything here is decided from shapes, before any data is touched. Lengths, padding, stride and
-dilation count cells along an axis; "begin" is the side of index 0.
+All of it is decided from shapes, before any data is touched. Lengths, padding, stride and dilation
+count elements along an axis.
 """
 
 import math
@@ -21,30 +21,20 @@ Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | str | Sequence[int] | Sequence[Sequence[int]]
 
 _LARGEST = 2**31 - 1
-"""No size is larger, so that their sums and products keep to what an axis can have."""
+"""The largest size, so that sums and products of sizes are lengths that an axis can have."""
 
 _MOST_VALUES = 2**48
 
 AXES = {1: ("W",), 2: ("H", "W"), 3: ("D", "H", "W")}
-"""The names of the spatial axes, by how many there are."""
+"""The names of the spatial axes, by their number."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Where a window that slides over the spatial axes starts, and how far it reaches.
+    """Where the windows that slide over the spatial axes are; tuples have one entry per axis.
 
-    All tuples have one entry a spatial axis.
-
-    Attributes
-    ----------
-    lengths : tuple of int
-        The input's spatial lengths, without padding.
-    kernel, stride, dilation : tuple of int
-        Cells of the window; steps between windows; steps between cells of a window.
-    padding : tuple of (int, int)
-        Cells added at the begin and at the end.
-    output : tuple of int
-        How many windows there are.
+    `lengths` are those of the input without padding, `padding` is what is added at the start and
+    at the end, and `output` is the number of windows.
     """
 
     lengths: tuple[int, ...]
@@ -56,7 +46,7 @@ class Windows:
 
     @property
     def dims(self) -> int:
-        """How many spatial axes there are."""
+        """The number of spatial axes."""
         return len(self.kernel)
 
     @property
@@ -66,10 +56,10 @@ class Windows:
 
 
 def remembered(plan: Callable[..., Windows]) -> Callable[..., Windows]:
-    """Keep what a function made of sizes in its last calls.
+    """Keep the results of a function's last calls.
 
-    Only integers, words and tuples of them are looked up: what is equal to them, as 2.0 is to 2,
-    may be refused.
+    Only integers, words and tuples of them are looked up, for what is equal to them may be
+    refused, as 2.0 is.
     """
     kept = lru_cache(maxsize=64, typed=True)(plan)
 
@@ -86,7 +76,7 @@ def _is_plain(size: object) -> bool:
 
 
 def extents(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
-    """Count the cells from a window's first to its last, by axis: dilation · (kernel - 1) + 1."""
+    """Return how far a window reaches along each axis: dilation · (kernel - 1) + 1."""
     return tuple(step * (size - 1) + 1 for size, step in zip(kernel, dilation, strict=True))
 
 
@@ -99,28 +89,10 @@ def plan_windows(
     dilation: Size,
     ceil_mode: bool = False,
 ) -> Windows:
-    """Place the windows over an input.
+    """Place the windows over an input with these spatial lengths, or refuse an argument.
 
-    Parameters
-    ----------
-    lengths, kernel : sequence of int
-        The input's and the window's spatial shape.
-    stride, dilation : int or sequence of int
-        One for every axis, or one per axis.
-    padding : int, str, sequence of int or sequence of (begin, end)
-        As `cnnops_cli.conv` takes it.
-    ceil_mode : bool
-        Keep a last window that reaches beyond the end padding, if it starts before it.
-
-    Returns
-    -------
-    Windows
-        With ``output = floor((length + begin + end - extent) / stride) + 1``, or ceil, by axis.
-
-    Raises
-    ------
-    CnnopsError
-        If an argument is out of range or no window fits.
+    Along each axis, ``output = floor((length + padding - extent) / stride) + 1``. With `ceil_mode`
+    it is ceil, unless the last window would start in the padding at the end.
 
     References
     ----------
@@ -141,29 +113,13 @@ def plan_windows(
 def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, ...]:
     """Spread one integer over every spatial axis, or check that there is one per axis.
 
-    Parameters
-    ----------
-    value : int or sequence of int
-    dims : int
-        The number of spatial axes.
-    name : str
-        The argument's name, for the error.
-    minimum : int
-        The least that is accepted.
-
-    Raises
-    ------
-    CnnopsError
-        If the count is neither 1 nor `dims`, or a value is no integer or below `minimum`.
-
     Examples
     --------
     >>> per_axis(2, 3, "stride", minimum=1)
     (2, 2, 2)
     """
     value = plain(value)
-    items: Sequence[Any]
-    items = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    items: Any = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     try:
         sizes = tuple(operator.index(item) for item in items)
     except TypeError:
@@ -181,7 +137,7 @@ def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, .
 
 
 def plain(value: Any) -> Any:
-    """Take sizes that are a NumPy array as the lists that they stand for."""
+    """Return a NumPy array of sizes as lists, and all else as it is."""
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
@@ -202,9 +158,10 @@ def _resolve_padding(
 def _padding_pairs(padding: Sequence[Any], dims: int) -> tuple[Pair, ...]:
     if not all(isinstance(item, Sequence) and len(item) == 2 for item in padding):
         raise CnnopsError(f"padding takes (begin, end) pairs throughout, not {tuple(padding)}")
-    begins = per_axis([begin for begin, _ in padding], dims, "padding", minimum=0)
-    ends = per_axis([end for _, end in padding], dims, "padding", minimum=0)
-    return tuple(zip(begins, ends, strict=True))
+    starts, ends = (
+        per_axis([pair[side] for pair in padding], dims, "padding", minimum=0) for side in (0, 1)
+    )
+    return tuple(zip(starts, ends, strict=True))
 
 
 def _padding_by_word(
@@ -226,7 +183,7 @@ def _padding_by_word(
             for length, extent, step in zip(lengths, reach, stride, strict=True)
         ]
     halves = [(total // 2, total - total // 2) for total in totals]
-    return tuple((end, begin) if word == "same-lower" else (begin, end) for begin, end in halves)
+    return tuple(half[::-1] if word == "same-lower" else half for half in halves)
 
 
 def _output_length(
@@ -249,7 +206,7 @@ def _output_length(
 
 
 def check_fits(shape: Sequence[int]) -> None:
-    """Refuse the shape of an array that no memory holds."""
+    """Refuse the shape of an array that is too large for any memory."""
     if math.prod(shape) > _MOST_VALUES:
         raise CnnopsError(
             f"an array of shape {tuple(shape)} fits no memory: use smaller sizes or less padding"

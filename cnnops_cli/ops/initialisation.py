@@ -15,26 +15,12 @@ def default_layer(
     seed: int,
     bias: bool = True,
 ) -> tuple[Array, Array | None]:
-    """Draw the weight and bias of a fresh convolution layer.
+    """Draw the weight and bias of a new convolution layer, in float32.
 
     Both are uniform over ±1 / sqrt(fan_in), with fan_in = I / groups · prod(kernel_size). The
-    numbers come from the Mersenne Twister as `torch.manual_seed` seeds it, and are those of
-    ``torch.manual_seed(seed); torch.nn.ConvNd(...)`` on a CPU with fused multiply-add.
-
-    Parameters
-    ----------
-    out_channels, in_channels_per_group : int
-    kernel_size : tuple of int
-        One number a spatial axis.
-    seed : int
-        Its low 32 bits count.
-    bias : bool
-        Draw a bias too.
-
-    Returns
-    -------
-    weight : numpy.ndarray of float32, shape (out_channels, in_channels_per_group, *kernel_size)
-    bias : numpy.ndarray of float32, shape (out_channels,), or None
+    numbers come from the Mersenne Twister as `torch.manual_seed` seeds it, with the low 32 bits of
+    `seed`, and are those of ``torch.manual_seed(seed); torch.nn.ConvNd(...)`` on a CPU with fused
+    multiply-add.
 
     References
     ----------
@@ -57,7 +43,7 @@ def default_layer(
 
 
 def _uniform(twister: "np.random.RandomState", count: int, bound: float) -> Array:
-    """Turn 24 bits a number into ``fma(bits / 2**24, 2 * bound, -bound)`` of float32."""
+    """Return ``fma(bits / 2**24, 2 * bound, -bound)`` of float32, with 24 random bits each."""
     bits = twister.randint(0, 2**32, count, dtype=np.uint32) & 0xFFFFFF
     limit = float(np.float32(bound))
     return (bits * 2.0**-24 * (2 * limit) - limit).astype(np.float32)

@@ -5,31 +5,27 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.channel_blocks import Block, Part, block_values, cut, for_each_part
+from cnnops_cli.ops import parallel
+from cnnops_cli.ops.channel_blocks import Block, block_values, cut
 from cnnops_cli.ops.scratch import scratch
-
-_FAR = 2.0**16
-"""Squares of values are summed as they are unless mean**2 is this much larger than the variance."""
 
 _FLOAT64 = np.dtype(np.float64)
 
+_FAR = 2.0**16
+"""Where mean**2 is more than this times the variance, distances to the mean are summed."""
+
 _FAINT = 2.0**-900
-"""Float64 may have lost a variance below this among the least numbers that it has."""
+"""Below this, float64 may have lost a variance among the least numbers that it holds."""
+
 _FAR_OUT = 400
-"""Up to this power of two and down to its inverse, squares of float64 are ordinary numbers."""
+"""Squares of float64 are ordinary numbers up to this power of two, and down to its inverse."""
 
 
 class Moments(NamedTuple):
-    """The mean and the biased variance of each channel; all arrays are of shape (C,).
+    """The mean, as ``mean + rest``, and the biased variance of each channel, in float64: (C,).
 
-    Attributes
-    ----------
-    mean, rest : numpy.ndarray of float64
-        The mean is ``mean + rest``, to more digits than one float64 holds.
-    variance : numpy.ndarray of float64
-    scaled : tuple of numpy.ndarray, or None
-        Where float64 does not hold the squares of some channels: the same three of the values
-        divided by ``2**exponent``, and the exponents, which are 0 where it does.
+    Where float64 does not hold the squares of some channels, `scaled` has the same three of the
+    values divided by ``2**exponent``, and the exponents, which are 0 for the other channels.
     """
 
     mean: Array
@@ -39,16 +35,7 @@ class Moments(NamedTuple):
 
 
 def moments(values: Array) -> Moments:
-    """Compute the mean and the biased variance of each channel.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (N, C, run)
-        With one value or more a channel.
-
-    Returns
-    -------
-    Moments
+    """Compute the mean and the biased variance of each channel of an array (N, C, run).
 
     Notes
     -----
@@ -72,12 +59,12 @@ def moments(values: Array) -> Moments:
     if not exponent.any():
         return found
     mean, rest, variance, _ = _moments(values, exponent)
-    unscaled = (
+    return Moments(
         np.ldexp(mean, exponent),
         np.ldexp(rest, exponent),
         np.ldexp(variance, 2 * exponent),
+        (mean, rest, variance, exponent),
     )
-    return Moments(*unscaled, (mean, rest, variance, exponent))
 
 
 def _moments(values: Array, exponent: Array | None = None) -> Moments:
@@ -96,11 +83,13 @@ def _moments(values: Array, exponent: Array | None = None) -> Moments:
 
 
 def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> Array:
-    """Sums over each channel of ``x / 2**exponent - shift`` and of its square, (2, C)."""
+    """Sum ``x / 2**exponent - shift`` and its square over each channel: (2, C)."""
     parts = cut(values.shape, _FLOAT64.itemsize)
     most = min(values.size, block_values(_FLOAT64.itemsize))
+    sums_of: dict[int, Array] = {}
 
-    def sum_part(part: Part) -> Array:
+    def sum_part(number: int) -> None:
+        part = parts[number]
         room = scratch("distances", (most,), _FLOAT64)
         first = part[0].channels.start
         sums = np.zeros((2, part[-1].channels.stop - first))
@@ -114,19 +103,19 @@ def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> 
                 distances -= block.along(shift)
             into = sums[:, block.channels.start - first : block.channels.stop - first]
             into += _block_sums(distances, block)
-        return sums
+        sums_of[number] = sums
 
-    all_sums = for_each_part(sum_part, parts, most * _FLOAT64.itemsize)
-    if len(parts) == 1:
-        return all_sums[0]
-    totals = np.zeros((2, values.shape[1]))
-    for part, sums in zip(parts, all_sums, strict=True):
-        totals[:, part[0].channels.start : part[-1].channels.stop] += sums
+    parallel.for_each(sum_part, range(len(parts)), most * _FLOAT64.itemsize)
+    totals = sums_of[0]
+    if len(parts) > 1:
+        totals = np.zeros((2, values.shape[1]))
+        for number, part in enumerate(parts):
+            totals[:, part[0].channels.start : part[-1].channels.stop] += sums_of[number]
     return totals
 
 
 def _block_sums(distances: Array, block: Block) -> Array:
-    """Sums of a block's values and squares by channel, (2, C); the block is overwritten."""
+    """Sum a block's values and squares by channel: (2, C); rows are overwritten."""
     if not block.fold:
         sums = np.empty((2, *distances.shape[:2]))
         np.einsum("ncr->nc", distances, out=sums[0])

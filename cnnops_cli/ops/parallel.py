@@ -19,17 +19,17 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 WORKING_BYTES = 60 << 20
-"""What an operator may hold for a while beside its input and its result."""
+"""What an operator may hold for a while in addition to its input and its result."""
 
 Watcher = Callable[[int], Callable[[], None]]
-"""Is told how many parts there are, and tells what to call after each, on whatever thread."""
+"""Takes the number of parts, and returns what to call after each, on whatever thread."""
 
 _count: ContextVar[int | None] = ContextVar("count", default=None)
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def available_cores() -> int:
-    """Count the cores that this process may use."""
+    """Return the number of cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except (AttributeError, OSError):  # not every system has this, or allows it
@@ -38,7 +38,7 @@ def available_cores() -> int:
 
 @contextmanager
 def using_threads(count: int | None) -> Iterator[None]:
-    """Compute on this many threads; None stands for `available_cores`."""
+    """Compute on `count` threads, by default one per available core."""
     token = _count.set(count)
     try:
         yield
@@ -48,7 +48,7 @@ def using_threads(count: int | None) -> Iterator[None]:
 
 @contextmanager
 def watched_by(watcher: Watcher | None) -> Iterator[None]:
-    """Tell a watcher of the parts that are done, but not of those that a part is cut into."""
+    """Have a watcher follow the parts that are done, but not those that a part is cut into."""
     token = _watcher.set(watcher)
     try:
         yield
@@ -57,10 +57,10 @@ def watched_by(watcher: Watcher | None) -> Iterator[None]:
 
 
 def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Keep from the caller what a function sets of context variables.
+    """Keep the context variables that a function sets from its caller.
 
-    NumPy's error state and the size of its buffers are such variables, and Python's code to set
-    them back may be interrupted before it has begun; a `Context` is left in one call of C's.
+    NumPy's error state and buffer size are such variables. Code in Python that sets them back may
+    be interrupted before it has begun, but a `Context` is left within one call of C's.
     """
 
     @wraps(function)
@@ -76,35 +76,30 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
     Parameters
     ----------
     work : callable
-        Writes the results of one part where no other part writes.
+        Writes the results of one part where no other part writes. What it cuts into parts again
+        stays on its thread.
     parts : sequence
-        What the work was cut into. Waking a thread takes about 0.1 ms, so a part should be worth
-        more than that. What is cut again in `work` stays on its thread.
+        Each should take longer than waking a thread does, which is about 0.1 ms.
     bytes_of_a_part : int
-        What a part needs of memory for itself. No more threads run than `WORKING_BYTES` has room
-        for.
+        The memory that a part takes; no more threads run than `WORKING_BYTES` has room for.
 
     Raises
     ------
     Exception
         What `work` raised, on the first of the parts where it did.
     """
-    threads = len(parts)
-    if threads == 1:
+    if len(parts) == 1:
         work(parts[0])
         return
     watcher = _watcher.get()
+    note = watcher(len(parts)) if watcher and parts else None
     context = copy_context()
-    if watcher is not None and parts:
-        work = _telling(work, watcher(threads))
-        context.run(_watcher.set, None)
-    threads = min(_count.get() or available_cores(), threads)
+    context.run(_watcher.set, None)
+    threads = min(_count.get() or available_cores(), len(parts))
     if bytes_of_a_part:
         threads = min(threads, max(1, WORKING_BYTES // bytes_of_a_part))
-    if threads <= 1:
-        context.run(_each, work, parts)
-        return
-    context.run(_count.set, 1)
+    if threads > 1:
+        context.run(_count.set, 1)
     waiting = deque(enumerate(parts))
     stop = waiting.clear
     failed: list[tuple[int, BaseException]] = []
@@ -117,6 +112,8 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
                 return
             try:
                 work(part)
+                if note is not None:
+                    note()
             except BaseException as error:
                 failed.append((number, error))
                 stop()
@@ -136,22 +133,9 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
         raise min(failed, key=lambda failure: (isinstance(failure[1], Exception), failure[0]))[1]
 
 
-def _each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
-    for part in parts:
-        work(part)
-
-
 def _finish(jobs: Sequence[Job]) -> None:
     for job in jobs:
         job.finish()
-
-
-def _telling(work: Callable[[Part], None], tell: Callable[[], None]) -> Callable[[Part], None]:
-    def work_and_tell(part: Part) -> None:
-        work(part)
-        tell()
-
-    return work_and_tell
 
 
 _threads = Threads()

@@ -7,13 +7,7 @@ from cnnops_cli.errors import CnnopsError
 
 
 def integer(value: object, name: str, minimum: int) -> int:
-    """Take an integer of at least `minimum`.
-
-    Raises
-    ------
-    CnnopsError
-        If it is none; a float is none, even a whole one.
-    """
+    """Return an integer of at least `minimum`; refuse others, and floats even if whole."""
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -24,13 +18,7 @@ def integer(value: object, name: str, minimum: int) -> int:
 
 
 def real(value: object, name: str) -> float:
-    """Take a real number, NaN and infinities among them.
-
-    Raises
-    ------
-    CnnopsError
-        If it is none.
-    """
+    """Return a real number, which may be NaN or infinite; refuse what is none."""
     if not isinstance(value, Real):
         raise CnnopsError(f"{name} must be a number, not {value!r}")
     try:

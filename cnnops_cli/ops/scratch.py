@@ -1,4 +1,4 @@
-"""Arrays that a thread fills again and again: fresh memory costs more than many a small layer."""
+"""Arrays that a thread fills again and again: new memory costs more than many small layers."""
 
 import math
 import threading
@@ -12,36 +12,21 @@ from cnnops_cli.ops import buffers
 _MOST_KEPT = 1 << 24
 """Bytes; a larger array is not kept for the next call."""
 
-
-class _Kept(threading.local):
-    def __init__(self) -> None:
-        self.bytes: dict[str, Array] = {}
-
-
-_kept = _Kept()
+_kept = threading.local()
 
 
 def scratch(use: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Give an array of this thread's that holds anything.
+    """Return an array with arbitrary values, of the memory that this thread has for a use.
 
-    Parameters
-    ----------
-    use : str
-        What it is for; the next request of this thread for the same use overwrites it.
-    shape : tuple of int
-    dtype : numpy.dtype
-
-    Returns
-    -------
-    numpy.ndarray
+    It is this thread's until it asks for the same use again.
     """
     if dtype.hasobject:
         return np.empty(shape, dtype)
     size = math.prod(shape) * dtype.itemsize
-    kept = _kept.bytes.get(use)
+    kept: Array | None = getattr(_kept, use, None)
     if kept is None or kept.size < size:
         kept = buffers.empty((size,), np.uint8)
         if size <= _MOST_KEPT:
-            _kept.bytes[use] = kept
+            setattr(_kept, use, kept)
     array: Array = np.ndarray(shape, dtype, kept)
     return array

@@ -1,7 +1,7 @@
-"""The threads beside the caller's own: started when first needed, waiting from then on.
+"""The threads next to the caller's own: started when first needed, waiting from then on.
 
-An interrupt of the caller, which may come before any line of Python, loses none of them: all that a
-caller and the threads share are jobs, and each job has locks of its own.
+An interrupt of the caller, which may come before any line of Python, loses none of them: the caller
+and the threads share only jobs, and each job has a lock of its own.
 """
 
 import ctypes
@@ -15,21 +15,23 @@ from threading import Lock, RLock, Thread, get_native_id
 
 
 def start_thread(work: Callable[[], None]) -> Thread | None:
-    """Start a thread that does not keep the process from ending; None where there can be none."""
+    """Start a thread that does not keep the process from ending; None if the system refuses."""
     thread = Thread(target=work, name="cnnops", daemon=True)
     try:
         thread.start()
-    except RuntimeError:  # the system allows no more of them
+    except RuntimeError:
         return None
     return thread
 
 
 class Job:
-    """What one thread is asked to do, if it comes to that before it is called off."""
+    """Work for one thread, if that takes it before it is called off.
+
+    When the work is done, the thread may use the cores of the thread `back_to` again.
+    """
 
     def __init__(self, work: Callable[[], None], context: Context) -> None:
         self.back_to: int | None = None
-        """The thread whose cores ours may use again when it has done its work."""
         self._work = work
         self._context = context
         self._taken_by: dict[None, str] = {}
@@ -37,7 +39,7 @@ class Job:
         self._running.acquire()
 
     def run(self) -> None:
-        """Do the work, on the thread that calls this."""
+        """Do the work on the calling thread."""
         try:
             if self._taken_by.setdefault(None, "thread") == "thread":
                 self._context.run(self._work)
@@ -48,27 +50,27 @@ class Job:
             self._running.release()
 
     def finish(self) -> None:
-        """Call it off, or wait for its end where it has begun; any number of times."""
+        """Call it off, or wait for its end if it has begun; any number of times."""
         if self._taken_by.setdefault(None, "asker") == "thread":
             with self._running:
                 pass
 
 
 class Threads:
-    """All that there are; any thread may ask."""
+    """All of our threads; any thread may ask them."""
 
     def __init__(self) -> None:
         self.start_anew()
 
     def start_anew(self) -> None:
-        """In a child of the process, where no thread but its caller's is left."""
+        """Begin again in a child of the process, which has its caller's thread alone."""
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._started: list[Thread] = []
         # A handler of a signal may call an operator in the middle of `_start`.
         self._lock = RLock()
 
     def ask(self, jobs: Sequence[Job]) -> None:
-        """Have each done by a thread of its own, as far as threads can be started."""
+        """Have each done by its own thread, as far as threads can be started."""
         if len(self._started) < len(jobs):
             self._start(len(jobs))
         threads = self._started[: len(jobs)]
@@ -97,7 +99,7 @@ def _send_elsewhere(threads: Sequence[Thread]) -> bool:
     milliseconds. The caller itself is left alone: an interrupt could come before it is free again.
     """
     call = _core_call()
-    if call is None:
+    if call is None or not threads:
         return False
     try:
         core, allowed = call(), os.sched_getaffinity(0)
@@ -113,7 +115,7 @@ def _send_elsewhere(threads: Sequence[Thread]) -> bool:
 
 @cache
 def _core_call() -> Callable[[], int] | None:
-    """C's `sched_getcpu`, where there is one."""
+    """Return C's `sched_getcpu`, where there is one."""
     if not hasattr(os, "sched_setaffinity"):
         return None
     call: Callable[[], int] | None = getattr(ctypes.CDLL(None), "sched_getcpu", None)

@@ -155,6 +155,24 @@ def test_strided_memory_is_normalised_as_contiguous_memory(dtypes, training):
     assert peak - got.nbytes < 16 << 20
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("more", [0, 1, 3])
+def test_more_channels_than_are_normalised_at_a_time(more, training):
+    shape = (4, (1 << 15) + more)
+    check(np.random.default_rng(10).normal(3, 2, shape).astype(np.float32), training=training)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("shape", [(36, 536, 8, 7), (20_000, 3, 60)], ids=str)
+def test_few_channels_with_short_runs_at_a_time(shape, training):
+    """Of an array that is copied some channels at a time: some channels of samples are no row."""
+    x = np.random.default_rng(11).integers(-9, 9, shape).astype(np.int32)
+    expected = batchnorm(x, training=training)
+    got = batchnorm(np.asfortranarray(x), training=training)
+    assert (got.shape, got.dtype) == (expected.shape, np.float64)
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("value", [0.1, -7e30, 3e-42, 16777215])
 @pytest.mark.parametrize("shape", [(3, 2), (1001, 7), (3, 2, 999), (1, 2, 200_001)], ids=str)
 def test_a_channel_of_one_value_is_its_bias(shape, value):

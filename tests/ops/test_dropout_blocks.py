@@ -12,7 +12,7 @@ from cnnops_cli.ops import dropout as module
 from cnnops_cli.ops import parallel
 from cnnops_cli.ops.dropout import draw_mask, keep
 
-SMALL = {"_BLOCK": 8, "_PART": 16}
+SMALL = {"_BLOCK": 8}
 SPECIAL = (1.5, -2.5, np.inf, -np.inf, np.nan, -0.0, 0.0, -7.0)
 CASES = [
     ((45,), False),

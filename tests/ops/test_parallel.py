@@ -10,10 +10,10 @@ from cnnops_cli import batchnorm, conv, dropout, maxpool
 from cnnops_cli.ops.parallel import (
     WORKING_BYTES,
     for_each,
-    spans,
     using_threads,
     watched_by,
 )
+from cnnops_cli.spans import spans
 
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.standard_normal((3, 6, 40, 300)).astype(np.float32)
