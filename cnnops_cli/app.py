@@ -115,13 +115,7 @@ def cnnops(
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line, and return its exit status.
-
-    Parameters
-    ----------
-    arguments : list of str
-        What follows the command's name.
-    """
+    """Run the command with these arguments, and return its exit status."""
     limit_before_numpy()
     group: Any = typer.main.get_command(app)
     command = "cnnops"

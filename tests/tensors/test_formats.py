@@ -141,13 +141,13 @@ def test_help_names_it(run):
     pictures = ".png .jpg .webp .tif .bmp"
     text = told("conv", "--help")
     assert f"A file is .npy, archive.npz:name, .json, .csvish or a picture ({pictures}," in text
-    assert f"FILE is .npy, .npz, .json, .csvish or a picture ({pictures})." in text
+    assert f"FILE is .npy, .npz, .json, .csvish or a picture ({pictures}), or - for" in text
     assert "names (.npy, .npz, .json, .csvish, or archive.npz:name, whose" in text
     assert ".npz holds weight and bias, .npy, .json and .csvish the kernel alone." in text
     assert "Of .npy, .npz and pictures, only the headers are read." in text
     assert "It is .npy, .npz, .json or .csvish: int64" in told("maxpool", "--help")
     assert "(.npy, .npz, .json or .csvish): uint8" in told("dropout", "--help")
-    assert "FILE is .npz or .json; may" in told("batchnorm", "--help")
+    assert "FILE is .npz or .json. It may" in told("batchnorm", "--help")
     assert "every TENSOR are .npy, .npz, JSON, .csvish or a picture: a file" in told("--help")
 
 
