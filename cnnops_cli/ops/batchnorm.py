@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
-from cnnops_cli.ops import blas, buffers, parallel
+from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.channel_blocks import UNBUFFERED, Part, block_values, channels_apart, cut
 from cnnops_cli.ops.coefficients import are_surely_ordinary, coefficients
 from cnnops_cli.ops.moments import moments
 from cnnops_cli.ops.scalars import real
-from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.ops.scratch import empty_aligned, scratch
 from cnnops_cli.spans import spans
 
 if TYPE_CHECKING:
@@ -132,10 +132,10 @@ def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     contiguous = image.flags.c_contiguous
     if not contiguous and (last := np.moveaxis(image, 1, -1)).flags.c_contiguous:
         flat = (-1, image.shape[1], 1)
-        result = buffers.empty(last.shape, dtype)
+        result = empty_aligned(last.shape, dtype)
         return last.reshape(flat), result.reshape(flat), np.moveaxis(result, -1, 1)
     flat = (*image.shape[:2], -1)
-    result = buffers.empty(image.shape, dtype)
+    result = empty_aligned(image.shape, dtype)
     if not contiguous:
         if image.dtype != dtype:
             return image, result.reshape(flat), result
