@@ -74,18 +74,18 @@ def batchnorm(
     Raises
     ------
     CnnopsError
-        If shapes or values do not fit, or a channel has one value only when training.
+        If shapes or values do not fit, or a channel has only one value in training.
 
     Notes
     -----
     The variance that normalises is the biased one; the running variance takes the unbiased one.
-    Sums run in float64. For float32, a mean larger than half the deviation is taken off in two
-    parts, so that nothing cancels: the error stays below four epsilons of
+    Sums are taken in float64. For float32, a mean larger than half the deviation is subtracted in
+    two parts, so that nothing cancels: the error stays below four epsilons of
     ``|(x - mean) / sqrt(var + eps) * weight| + |bias|``, however far from zero the values are. A
-    smaller mean goes into the shift, as all do in PyTorch: two epsilons of the same terms and
-    ``|mean / sqrt(var + eps) * weight|``.
-    Where float32 would overflow or lose digits on the way, all runs in float64. float16 is rounded
-    once from float32. An empty batch leaves the running statistics as they are.
+    smaller mean goes into the shift, as every mean does in PyTorch: two epsilons of the same terms
+    and ``|mean / sqrt(var + eps) * weight|``.
+    Where float32 would overflow or lose digits on the way, float64 is used. float16 is rounded once
+    from float32. An empty batch leaves the running statistics as they are.
 
     References
     ----------

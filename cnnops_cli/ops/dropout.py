@@ -40,7 +40,7 @@ def dropout(
     training : bool
         When False, the input is returned as it is.
     seed : int, optional
-        Not negative. The same seed, shape and p give the same mask; without one it is a fresh one.
+        Not negative. The same seed, shape and p give the same mask; by default a new one is drawn.
     channelwise : bool
         Drop whole channels, as PyTorch's `Dropout1d`, `Dropout2d` and `Dropout3d`.
 
