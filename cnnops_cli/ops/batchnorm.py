@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
-from cnnops_cli.ops import blas, buffers, parallel
+from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.channel_blocks import UNBUFFERED, Part, block_values, channels_apart, cut
 from cnnops_cli.ops.coefficients import are_surely_ordinary, coefficients
 from cnnops_cli.ops.moments import moments
 from cnnops_cli.ops.scalars import real
-from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.ops.scratch import empty_aligned, scratch
 from cnnops_cli.spans import spans
 
 if TYPE_CHECKING:
@@ -74,18 +74,18 @@ def batchnorm(
     Raises
     ------
     CnnopsError
-        If shapes or values do not fit, or a channel has one value only when training.
+        If shapes or values do not fit, or a channel has only one value in training.
 
     Notes
     -----
     The variance that normalises is the biased one; the running variance takes the unbiased one.
-    Sums run in float64. For float32, a mean larger than half the deviation is taken off in two
-    parts, so that nothing cancels: the error stays below four epsilons of
+    Sums are taken in float64. For float32, a mean larger than half the deviation is subtracted in
+    two parts, so that nothing cancels: the error stays below four epsilons of
     ``|(x - mean) / sqrt(var + eps) * weight| + |bias|``, however far from zero the values are. A
-    smaller mean goes into the shift, as all do in PyTorch: two epsilons of the same terms and
-    ``|mean / sqrt(var + eps) * weight|``.
-    Where float32 would overflow or lose digits on the way, all runs in float64. float16 is rounded
-    once from float32. An empty batch leaves the running statistics as they are.
+    smaller mean goes into the shift, as every mean does in PyTorch: two epsilons of the same terms
+    and ``|mean / sqrt(var + eps) * weight|``.
+    Where float32 would overflow or lose digits on the way, float64 is used. float16 is rounded once
+    from float32. An empty batch leaves the running statistics as they are.
 
     References
     ----------
@@ -132,10 +132,10 @@ def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     contiguous = image.flags.c_contiguous
     if not contiguous and (last := np.moveaxis(image, 1, -1)).flags.c_contiguous:
         flat = (-1, image.shape[1], 1)
-        result = buffers.empty(last.shape, dtype)
+        result = empty_aligned(last.shape, dtype)
         return last.reshape(flat), result.reshape(flat), np.moveaxis(result, -1, 1)
     flat = (*image.shape[:2], -1)
-    result = buffers.empty(image.shape, dtype)
+    result = empty_aligned(image.shape, dtype)
     if not contiguous:
         if image.dtype != dtype:
             return image, result.reshape(flat), result

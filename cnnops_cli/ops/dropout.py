@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.ops import buffers, parallel
+from cnnops_cli.ops import parallel
 from cnnops_cli.ops.scalars import integer, real
+from cnnops_cli.ops.scratch import empty_aligned
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.spans import spans
 
@@ -39,7 +40,7 @@ def dropout(
     training : bool
         When False, the input is returned as it is.
     seed : int, optional
-        Not negative. The same seed, shape and p give the same mask; without one it is a fresh one.
+        Not negative. The same seed, shape and p give the same mask; by default a new one is drawn.
     channelwise : bool
         Drop whole channels, as PyTorch's `Dropout1d`, `Dropout2d` and `Dropout3d`.
 
@@ -190,7 +191,7 @@ def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Arra
     dtype = values.dtype if is_floating(values) else np.dtype(np.float64)
     if p == 1 or values.size == 0:
         return np.zeros(values.shape, dtype)
-    result = buffers.empty(values.shape, dtype)
+    result = empty_aligned(values.shape, dtype)
     source = values
     if values.dtype != dtype or not values.flags.c_contiguous:
         np.copyto(result, values)
