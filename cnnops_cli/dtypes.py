@@ -145,17 +145,3 @@ def working_dtype(dtype: np.dtype[Any], largest_sum: int | None = None) -> np.dt
         if largest_sum < limit:
             return np.dtype(work)
     return np.dtype(object)
-
-
-def shortest_text(number: Any) -> str:
-    """Write a NumPy number in the shortest text that reads back equal, by way of float64 too.
-
-    Examples
-    --------
-    >>> shortest_text(np.float32(0.1)), shortest_text(-TWICE_ROUNDED), shortest_text(np.int8(7))
-    ('0.1', '-7.0385307e-26', '7')
-    """
-    text = str(number)
-    if number.dtype == np.float32 and abs(number) == TWICE_ROUNDED:
-        text = text.replace(SHORTEST.decode(), READS_BACK.decode())
-    return text

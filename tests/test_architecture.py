@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
 NAME = "cnnops_cli"
 
 BOTTOM = {"errors", "words", "dtypes", "paths", "signals", "spans"}
-ROOMS = {"options", "parsers", "tensors", "ops", "views", "checks", "explain"}
+ROOMS = {"options", "parsers", "tensors", "ops", "text", "views", "checks", "explain"}
 MAY_IMPORT = {
     "errors": set(),
     "hints": set(),
@@ -25,9 +26,10 @@ MAY_IMPORT = {
     "parsers": BOTTOM,
     "tensors": BOTTOM,
     "ops": BOTTOM,
-    "explain": BOTTOM | {"ops"},
-    "views": BOTTOM,
-    "checks": BOTTOM,
+    "text": BOTTOM,
+    "explain": BOTTOM | {"ops", "text"},
+    "views": BOTTOM | {"text"},
+    "checks": BOTTOM | {"text"},
     "commands": BOTTOM | ROOMS,
     "app": {"errors", "words", "help", "options", "commands", "ops", ""},
     "__init__": {"errors", "ops"},
@@ -39,7 +41,7 @@ ONLY_IN = {
     "orjson": {"tensors"},
     "zipfile": {"tensors"},
     "PIL": {"tensors"},
-    "numpy": {"checks", "commands", "dtypes", "explain", "ops", "tensors", "views"},
+    "numpy": {"checks", "commands", "dtypes", "explain", "ops", "tensors", "text", "views"},
 }
 NOT_IN_OPS = {
     "sys",
@@ -114,6 +116,12 @@ def test_operators_know_nothing_of_files_terminals_and_clocks(path):
 def test_pillow_is_known_to_one_file():
     users = [path.name for path in MODULES if any("PIL" in name for name in imports_of(path))]
     assert users == ["pictures.py"]
+
+
+def test_rich_is_known_to_the_files_that_the_views_name():
+    users = {p.name for p in MODULES if any(n.split(".")[0] == "rich" for n in imports_of(p))}
+    said = ast.get_docstring(ast.parse((PACKAGE / "views" / "__init__.py").read_text()))
+    assert users == set(re.findall(r"\w+\.py", said))
 
 
 def test_none_of_clicks_names_is_imported():

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnops_cli.text.numbers import Decimals
+
 _DEFAULTS = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 """Relative and absolute, of torch.testing.assert_close; integers are compared exactly."""
 
@@ -31,12 +33,13 @@ class Tolerance(NamedTuple):
         return self.ulp is None and self.rtol == self.atol == 0
 
     def __str__(self) -> str:
+        numbers = Decimals()
         if self.ulp is not None:
             text = f"within {self.ulp} ulp"
         elif self.exact:
             text = "exactly"
         else:
-            text = f"within rtol {_shortest(self.rtol)} and atol {_shortest(self.atol)}"
+            text = f"within rtol {numbers.text(self.rtol)} and atol {numbers.text(self.atol)}"
         return text + (", NaN equal to NaN" if self.equal_nan else "")
 
 
@@ -76,7 +79,3 @@ def tolerance_of(
     defaults = [_DEFAULTS.get(dtype.name, (0.0, 0.0)) for dtype in dtypes]
     loosest = [max(each) for each in zip(*defaults, strict=True)]
     return Tolerance(loosest[0], loosest[1], equal_nan=equal_nan)
-
-
-def _shortest(number: float) -> str:
-    return repr(float(number)).removesuffix(".0")

@@ -231,7 +231,7 @@ def conv(
                 return Delivery.planned("conv", estimate, form)
             note = f"seed {layer.seed}" if layer else ""
             if letters:
-                from cnnops_cli.explain.letters import conv_formulas
+                from cnnops_cli.explain.formulas import conv_formulas
 
                 formulas = conv_formulas(*operands, settings.precision, **geometry)
                 return Delivery.of_formulas("conv", formulas, form, settings, note)

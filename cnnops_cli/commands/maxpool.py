@@ -125,7 +125,7 @@ def maxpool(
 
                 return Delivery.planned("maxpool", estimate_maxpool(image, size, **geometry), form)
             if letters:
-                from cnnops_cli.explain.letters import maxpool_formulas
+                from cnnops_cli.explain.formulas import maxpool_formulas
 
                 formulas = maxpool_formulas(image, size, settings.precision, **geometry)
                 return Delivery.of_formulas("maxpool", formulas, form, settings)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cnnops_cli.checks.comparison import Cell, Comparison, Largest
-from cnnops_cli.dtypes import shortest_text
+from cnnops_cli.text.numbers import short_text, shortest_text
 
 _HEADER = ("at", "result", "expected")
 
@@ -86,9 +86,8 @@ def _errors(found: Comparison) -> list[str]:
 
 def _largest(what: str, largest: Largest, unit: str) -> str:
     error, (at, result, expected) = largest
-    text = str(error) if error.dtype.kind in "iu" else f"{error:.6g}"
     found, wanted = shortest_text(result), shortest_text(expected)
-    return f"{what} {text}{unit} at {_at(at)}: {found}, expected {wanted}"
+    return f"{what} {short_text(error.item())}{unit} at {_at(at)}: {found}, expected {wanted}"
 
 
 def _table(found: Comparison) -> list[str]:
