@@ -11,15 +11,10 @@ _DEFAULTS = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-
 
 
 class Tolerance(NamedTuple):
-    """What counts as equal: |result - expected| <= atol + rtol * |expected|, or a count of ulp.
+    """What counts as equal: |result - expected| <= atol + rtol * |expected|.
 
-    Attributes
-    ----------
-    rtol, atol : float
-    ulp : int or None
-        In place of both: how many representable values apart, one ulp from one to the next.
-    equal_nan : bool
-        Whether NaN is equal to NaN.
+    A number of `ulp`, steps from one representable value to the next, takes the place of both. NaN
+    is equal to NaN with `equal_nan`.
     """
 
     rtol: float
@@ -50,16 +45,9 @@ def tolerance_of(
     ulp: int | None = None,
     equal_nan: bool = False,
 ) -> Tolerance:
-    """Complete what was asked for with the defaults of the dtypes that meet.
+    """Complete what was asked for with the defaults of the dtypes that meet: the loosest decides.
 
-    Parameters
-    ----------
-    *dtypes : numpy.dtype
-        The loosest decides.
-    rtol, atol : float, optional
-        Where one is given, the other is 0 by default.
-    ulp : int, optional
-    equal_nan : bool
+    Where one of `rtol` and `atol` is given, the other is 0 by default.
 
     References
     ----------

@@ -26,7 +26,7 @@ from cnnops_cli.explain.windows import (
     window_grid,
 )
 from cnnops_cli.ops.conv import place_windows
-from cnnops_cli.ops.geometry import Padding, Size, Windows
+from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.text.colours import Scale, number_span
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import DIM, INDENT, MORE, Line, fold_text
@@ -165,12 +165,7 @@ def conv_cells(
     weight: Array,
     bias: Array | None,
     result: Array,
-    *,
-    stride: Size,
-    padding: Padding,
-    dilation: Size,
-    groups: int,
-    padding_mode: str,
+    **geometry: Any,
 ) -> Cells:
     """Explain the cells of a convolution, from its operands and options and what it gave.
 
@@ -183,16 +178,9 @@ def conv_cells(
     >>> explain((0, 0, 0)).formula(Decimals())
     '1*1 + 10*2 + 100*5 + 1000*6'
     """
-    windows = place_windows(
-        input.shape,
-        weight.shape,
-        None if bias is None else bias.shape,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-        padding_mode=padding_mode,
-    )
+    shapes = (input.shape, weight.shape, None if bias is None else bias.shape)
+    windows = place_windows(*shapes, **geometry)
+    mode, groups = geometry["padding_mode"], geometry["groups"]
     filters, depth = len(weight) // groups, weight.shape[1]
     taps = list(product(*map(range, windows.kernel)))
     computed = as_computed(result.dtype)
@@ -201,7 +189,7 @@ def conv_cells(
     def explain(at: Index) -> Sum:
         *lead, number = at[: -windows.dims]
         first = number // filters * depth
-        seen = seen_by(windows, at[-windows.dims :], padding_mode)
+        seen = seen_by(windows, at[-windows.dims :], mode)
         terms = []
         for channel, (tap, (place, padded)) in product(range(depth), zip(taps, seen, strict=True)):
             source = None if place is None else (*lead, first + channel, *place)
@@ -217,7 +205,7 @@ def conv_cells(
             terms=terms,
             bias=offset,
             windows=windows,
-            mode=padding_mode,
+            mode=mode,
             channels=range(first, first + depth),
             groups=groups,
             scales=scales,

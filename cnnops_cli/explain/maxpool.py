@@ -17,7 +17,7 @@ from cnnops_cli.explain.windows import (
     span_lines,
     window_grid,
 )
-from cnnops_cli.ops.geometry import Padding, Size, Windows
+from cnnops_cli.ops.geometry import Size, Windows
 from cnnops_cli.ops.maxpool import place_windows
 from cnnops_cli.text.colours import Scale, number_span
 from cnnops_cli.text.numbers import Decimals
@@ -104,24 +104,13 @@ def maxpool_cells(
     kernel_size: Size,
     result: Array,
     indices: Array | None,
-    *,
-    stride: Size | None,
-    padding: Padding,
-    dilation: Size,
-    ceil_mode: bool,
+    **geometry: Any,
 ) -> Cells:
     """Explain the cells of max pooling, from its input and options and what it gave.
 
     Letters have no `indices`.
     """
-    windows = place_windows(
-        input.shape,
-        kernel_size,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        ceil_mode=ceil_mode,
-    )
+    windows = place_windows(input.shape, kernel_size, **geometry)
     scale = cache(lambda: Scale.of(input))
 
     def explain(at: Index) -> Maximum:

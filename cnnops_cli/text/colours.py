@@ -122,9 +122,11 @@ class Scale:
 
 def number_span(number: Any, numbers: Decimals, scale: Scale | None, *, bold: bool = False) -> Span:
     """Write a number on its colour of a scale; a letter, or without a scale, on none."""
-    style = PLAIN
-    if not isinstance(number, str) and not math.isfinite(number):
-        style = number_style(LOUD)
-    elif scale is not None and not isinstance(number, str):
-        style = number_style(int(scale.colours(np.array(number, np.float64))))
-    return numbers.text(number), style._replace(bold=bold or style.bold)
+    text = numbers.text(number)
+    if isinstance(number, str):
+        return text, PLAIN
+    if not math.isfinite(number):
+        return text, number_style(LOUD)
+    if scale is None:
+        return text, PLAIN
+    return text, on(int(scale.colours(np.array(number, np.float64))), bold=bold)
