@@ -22,14 +22,15 @@ folder. It may import from itself and from what follows its arrow, and from no o
 
     tensors/    text, pipes and files to arrays and back      <- ground
     ops/        the operators on arrays, and their geometry   <- ground
-    explain/    the arithmetic behind results                 <- ground, ops
-    checks/     whether a result is what was expected         <- ground
-    views/      results as a person reads them                <- ground
+    text/       lines, columns and numbers as text            <- ground
+    explain/    the arithmetic behind results                 <- ground, ops, text
+    checks/     whether a result is what was expected         <- ground, text
+    views/      results as a person reads them                <- ground, text
     parsers     the text of an option to its value            <- ground, tensors
     option_kinds    what an option takes, declared once       <- words, parsers
     options     the options that commands share               <- ground, tensors, parsers,
                                                                  option_kinds
-    rooms       = tensors, ops, explain, checks, views, parsers, option_kinds, options
+    rooms       = tensors, ops, text, explain, checks, views, parsers, option_kinds, options
 
     commands/   an operator's options to an operation, and
                 what is done with any operation               <- ground, rooms

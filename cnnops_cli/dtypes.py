@@ -133,17 +133,3 @@ def fits(values: Array, converted: Array) -> Array:
     limits = np.iinfo(dtype)
     cut = np.trunc(values.astype(np.float64))
     return np.asarray((cut >= float(limits.min)) & (cut < float(int(limits.max) + 1)))
-
-
-def shortest_text(number: Any) -> str:
-    """Write a NumPy number in the shortest text that reads back equal, by way of float64 too.
-
-    Examples
-    --------
-    >>> shortest_text(np.float32(0.1)), shortest_text(-TWICE_ROUNDED), shortest_text(np.int8(7))
-    ('0.1', '-7.0385307e-26', '7')
-    """
-    text = str(number)
-    if number.dtype == np.float32 and abs(number) == TWICE_ROUNDED:
-        text = text.replace(SHORTEST.decode(), READS_BACK.decode())
-    return text

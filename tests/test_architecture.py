@@ -38,7 +38,7 @@ ONLY_IN = {
     "orjson": {"tensors"},
     "zipfile": {"tensors"},
     "PIL": {"tensors"},
-    "numpy": {"checks", "commands", "dtypes", "explain", "ops", "tensors", "views"},
+    "numpy": {"checks", "commands", "dtypes", "explain", "ops", "tensors", "text", "views"},
 }
 NOT_IN_OPS = {
     "sys",
@@ -134,6 +134,12 @@ def test_operators_know_nothing_of_files_terminals_and_clocks(path):
 def test_pillow_is_known_to_one_file():
     users = [path.name for path in MODULES if any("PIL" in name for name in imports_of(path))]
     assert users == ["pictures.py"]
+
+
+def test_rich_is_known_to_the_files_that_the_views_name():
+    users = {p.name for p in MODULES if any(n.split(".")[0] == "rich" for n in imports_of(p))}
+    said = ast.get_docstring(ast.parse((PACKAGE / "views" / "__init__.py").read_text()))
+    assert users == set(re.findall(r"\w+\.py", said))
 
 
 def test_none_of_clicks_names_is_imported():

@@ -1,4 +1,4 @@
-"""A result beside what was expected: shape, then dtype, then values, piece by piece."""
+"""A result next to what was expected: shape, then dtype, then values, piece by piece."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -6,17 +6,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnops_cli.checks.distance import close, gaps, relative, ulps
+from cnnops_cli.checks.distance import close, errors_between, relative_errors, ulps
 from cnnops_cli.checks.tolerance import Tolerance, tolerance_of
 from cnnops_cli.dtypes import Array, fits, is_floating
 
 MOST_CELLS = 10
 _PIECE = 1 << 16
-"""Values that are compared together; copies of so few are no burden."""
+"""Values that are compared together; copies of them are small."""
 
 
 class Cell(NamedTuple):
-    """One place, and what stands there on both sides, each in its own dtype."""
+    """One place, and the value there on both sides, each in its own dtype."""
 
     at: tuple[int, ...]
     result: Any
@@ -32,24 +32,19 @@ class Largest(NamedTuple):
 
 @dataclass
 class Comparison:
-    """How a result stands to what was expected.
+    """How a result differs from what was expected; the values of different shapes are not compared.
 
     Attributes
     ----------
-    shapes, dtypes : tuple
-        Of the result, and of what was expected. The values of different shapes are not compared.
-    tolerance : Tolerance
     misfit : Cell or None
         Where a number that takes the result's dtype does not fit it.
-    differing : int
-        How many values differ.
-    nan_pairs : int
-        How many of these are NaN on both sides.
+    differing, nan_pairs : int
+        How many values differ, and how many of these are NaN on both sides.
     cells : list of Cell
         The first of them in row-major order.
     absolute, relative, distance : Largest or None
         The largest errors among those that are finite on both sides. `relative` is to the expected
-        value where that is not 0; `distance`, in ulp, is there where the tolerance is.
+        value where that is not 0; `distance` is in ulp, where the tolerance is too.
     """
 
     shapes: tuple[tuple[int, ...], tuple[int, ...]]
@@ -77,25 +72,13 @@ def compare(
     weak: bool = False,
     tolerance: Callable[..., Tolerance] = tolerance_of,
 ) -> Comparison:
-    """Compare a result with what was expected.
+    """Compare a result with what was expected, in a few MiB of memory.
 
-    Parameters
-    ----------
-    result, expected : numpy.ndarray
-    weak : bool
-        Whether `expected` takes the result's dtype, as JSON numbers do, where they fit: a fraction
-        does not fit an integer. An empty one takes the shape that JSON cannot write, too.
-    tolerance : callable
-        From the dtypes that meet to the tolerance.
-
-    Returns
-    -------
-    Comparison
-
-    Notes
-    -----
     Values of different dtypes are compared in one that holds both; integers with floats, and uint64
-    with signed integers, in float64. Beside the arrays it holds a few MiB.
+    with signed integers, in float64. `tolerance` is called with the dtypes that meet.
+
+    A `weak` expected array takes the result's dtype, as JSON numbers do, where they fit: a fraction
+    does not fit an integer. An empty one takes the shape too, which JSON cannot write.
 
     Examples
     --------
@@ -112,23 +95,19 @@ def compare(
     misfit = _first_misfit(result, expected) if weak else None
     taken = result.dtype if weak else expected.dtype
     found = Comparison(shapes, (result.dtype, taken), tolerance(result.dtype, taken), misfit)
-    meeting = _meeting(result.dtype, taken if misfit is None else expected.dtype)
+    meeting = np.result_type(result.dtype, taken if misfit is None else expected.dtype)
     for offset, ours, theirs in _pieces(result, expected):
         _add(found, offset, ours, theirs, meeting)
     return found
 
 
 def _is_empty_in_json(expected: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Return whether JSON would write an empty array of a shape so; it loses the axes behind."""
+    """Return whether JSON writes an empty array of a shape like this: without the last axes."""
     return 0 in shape and expected == shape[: shape.index(0) + 1]
 
 
-def _meeting(first: np.dtype[Any], second: np.dtype[Any]) -> np.dtype[Any]:
-    return first if first == second else np.result_type(first, second)
-
-
 def _pieces(result: Array, expected: Array) -> Iterator[tuple[int, Array, Array]]:
-    """Yield values that stand in the same places, in row-major order, and how many were before."""
+    """Yield values of the same places, in row-major order, and how many were before."""
     flags = ["external_loop", "buffered", "zerosize_ok"]
     offset = 0
     for ours, theirs in np.nditer([result, expected], flags, order="C", buffersize=_PIECE):  # type: ignore[call-overload]
@@ -163,7 +142,7 @@ def _cell(shape: tuple[int, ...], offset: int, ours: Array, theirs: Array, index
 def _add(
     found: Comparison, offset: int, ours: Array, theirs: Array, meeting: np.dtype[Any]
 ) -> None:
-    """Add what a piece has to say."""
+    """Add the differences of a piece."""
     result, expected = (side.astype(meeting, copy=False) for side in (ours, theirs))
     (where,) = np.nonzero(~close(result, expected, found.tolerance))
     if not where.size:
@@ -187,8 +166,8 @@ def _add(
             return before
         return Largest(errors[index], _cell(shape, offset, ours, theirs, int(where[index])))
 
-    gap = gaps(result, expected)
-    found.absolute = largest(gap, found.absolute)
-    found.relative = largest(relative(gap, expected), found.relative)
+    errors = errors_between(result, expected)
+    found.absolute = largest(errors, found.absolute)
+    found.relative = largest(relative_errors(errors, expected), found.relative)
     if found.tolerance.ulp is not None:
         found.distance = largest(ulps(result, expected), found.distance)

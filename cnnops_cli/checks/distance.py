@@ -1,6 +1,6 @@
 """How far apart values are, exactly for integers, and which count as equal.
 
-Arrays are of one dtype here, one axis long, and small: a piece of what is compared.
+Arrays have one dtype here, one axis, and are small: a piece of what is compared.
 """
 
 from typing import cast
@@ -18,29 +18,17 @@ _SIGNED = {2: np.int16, 4: np.int32, 8: np.int64}
 def close(result: Array, expected: Array, tolerance: Tolerance) -> Array:
     """Return which values count as equal.
 
-    Parameters
-    ----------
-    result, expected : numpy.ndarray
-        Of one dtype and shape.
-    tolerance : Tolerance
-
-    Returns
-    -------
-    numpy.ndarray of bool
-
-    Notes
-    -----
     An infinity is equal to itself alone, whatever the tolerance; NaN to nothing, or to NaN with
-    `equal_nan`; a difference that overflows is within no tolerance. float16 and float32
-    are compared in float64.
+    `equal_nan`. A difference that overflows is within no tolerance. float16 and float32 are
+    compared in float64.
     """
     equal = result == expected
     if not tolerance.exact and not equal.all():
         if tolerance.ulp is not None:
             within = ulps(result, expected) <= np.uint64(min(tolerance.ulp, _MOST))
         else:
-            gap = gaps(result, expected)
-            within = (gap <= _allowed(expected, tolerance)) & np.isfinite(gap)
+            errors = errors_between(result, expected)
+            within = (errors <= _allowed(expected, tolerance)) & np.isfinite(errors)
         if is_floating(result):
             within &= np.isfinite(result) & np.isfinite(expected)
         equal |= within
@@ -49,19 +37,19 @@ def close(result: Array, expected: Array, tolerance: Tolerance) -> Array:
     return cast(Array, equal)
 
 
-def gaps(result: Array, expected: Array) -> Array:
-    """Measure |result - expected|: as uint64 for integers, which holds every gap, else float64."""
+def errors_between(result: Array, expected: Array) -> Array:
+    """Measure |result - expected|: exactly, as uint64, for integers, else as float64."""
     if not is_floating(result):
         return _between(result, expected)
     with np.errstate(all="ignore"):
         return np.abs(result.astype(np.float64) - expected.astype(np.float64))
 
 
-def relative(gap: Array, expected: Array) -> Array:
-    """Divide gaps by what was expected, in float64; NaN where that is 0."""
+def relative_errors(errors: Array, expected: Array) -> Array:
+    """Divide errors by what was expected, in float64; NaN where that is 0."""
     with np.errstate(all="ignore"):
         size = np.abs(expected.astype(np.float64))
-        return np.where(size == 0, np.nan, gap / size)
+        return np.where(size == 0, np.nan, errors / size)
 
 
 def ulps(result: Array, expected: Array) -> Array:
@@ -72,11 +60,9 @@ def ulps(result: Array, expected: Array) -> Array:
     >>> ulps(np.array([1.0, 5e-324]), np.array([1.0 + 2**-52, -5e-324]))
     array([1, 2], dtype=uint64)
     """
-    return (
-        _between(*map(_order, (result, expected)))
-        if is_floating(result)
-        else gaps(result, expected)
-    )
+    if is_floating(result):
+        result, expected = _order(result), _order(expected)
+    return _between(result, expected)
 
 
 def _order(values: Array) -> Array:

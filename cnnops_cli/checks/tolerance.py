@@ -4,20 +4,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnops_cli.text.numbers import Decimals
+
 _DEFAULTS = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 """Relative and absolute, of torch.testing.assert_close; integers are compared exactly."""
 
 
 class Tolerance(NamedTuple):
-    """What counts as equal: |result - expected| <= atol + rtol * |expected|, or a count of ulp.
+    """What counts as equal: |result - expected| <= atol + rtol * |expected|.
 
-    Attributes
-    ----------
-    rtol, atol : float
-    ulp : int or None
-        In place of both: how many representable values apart, one ulp from one to the next.
-    equal_nan : bool
-        Whether NaN is equal to NaN.
+    A number of `ulp`, steps from one representable value to the next, takes the place of both. NaN
+    is equal to NaN with `equal_nan`.
     """
 
     rtol: float
@@ -31,12 +28,13 @@ class Tolerance(NamedTuple):
         return self.ulp is None and self.rtol == self.atol == 0
 
     def __str__(self) -> str:
+        numbers = Decimals()
         if self.ulp is not None:
             text = f"within {self.ulp} ulp"
         elif self.exact:
             text = "exactly"
         else:
-            text = f"within rtol {_shortest(self.rtol)} and atol {_shortest(self.atol)}"
+            text = f"within rtol {numbers.text(self.rtol)} and atol {numbers.text(self.atol)}"
         return text + (", NaN equal to NaN" if self.equal_nan else "")
 
 
@@ -47,16 +45,9 @@ def tolerance_of(
     ulp: int | None = None,
     equal_nan: bool = False,
 ) -> Tolerance:
-    """Complete what was asked for with the defaults of the dtypes that meet.
+    """Complete what was asked for with the defaults of the dtypes that meet: the loosest decides.
 
-    Parameters
-    ----------
-    *dtypes : numpy.dtype
-        The loosest decides.
-    rtol, atol : float, optional
-        Where one is given, the other is 0 by default.
-    ulp : int, optional
-    equal_nan : bool
+    Where one of `rtol` and `atol` is given, the other is 0 by default.
 
     References
     ----------
@@ -76,7 +67,3 @@ def tolerance_of(
     defaults = [_DEFAULTS.get(dtype.name, (0.0, 0.0)) for dtype in dtypes]
     loosest = [max(each) for each in zip(*defaults, strict=True)]
     return Tolerance(loosest[0], loosest[1], equal_nan=equal_nan)
-
-
-def _shortest(number: float) -> str:
-    return repr(float(number)).removesuffix(".0")

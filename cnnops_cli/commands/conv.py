@@ -26,7 +26,7 @@ from cnnops_cli.words import PADDING_MODES, series
 if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
-    from cnnops_cli.explain.letters import Formulas
+    from cnnops_cli.explain.formulas import Formulas
     from cnnops_cli.views.sections import Section
 
 _USUAL_DIMS = {1: 1, 3: 1, 2: 2, 4: 2, 5: 3}
@@ -261,7 +261,7 @@ class Convolution(Operation):
         return estimate_conv(*self._operands, headers=self._headers, **self._geometry)
 
     def formulas(self, precision: int | None) -> "Formulas":
-        from cnnops_cli.explain.letters import conv_formulas
+        from cnnops_cli.explain.formulas import conv_formulas
 
         return conv_formulas(*self._operands, precision, **self._geometry)
 

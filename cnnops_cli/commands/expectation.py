@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from cnnops_cli.checks.comparison import Comparison, compare
-from cnnops_cli.checks.report import differences, verdict
+from cnnops_cli.checks.comparison_lines import differences, verdict
 from cnnops_cli.checks.tolerance import tolerance_of
 from cnnops_cli.commands.operands import as_batch
 from cnnops_cli.commands.outcome import Outcome

@@ -7,10 +7,12 @@ from typing import BinaryIO
 from cnnops_cli.commands.outcome import Outcome
 from cnnops_cli.commands.stderr import tell
 from cnnops_cli.commands.stdout import is_for_people
-from cnnops_cli.explain.cells import FIRST_CELLS, Cells, Explanation, Index, indices_of
-from cnnops_cli.explain.report import json_line, json_lines, text_lines
+from cnnops_cli.explain.cells import FIRST_CELLS, Cells, Explanation, Index, Page, indices_of
+from cnnops_cli.explain.explanation_lines import json_line, json_lines, text_lines
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer
+from cnnops_cli.text.numbers import Decimals
+from cnnops_cli.text.styled_lines import Line, plain_text
 from cnnops_cli.views.terminal import Terminal
 
 _PIECE = 1 << 16
@@ -46,7 +48,10 @@ def _explanation_writer(
     note = outcome.stdout_note
     kind_of_values = "formulas" if outcome.is_formulas else output.dtype.name
     head = [outcome.operator, outcome.shape, kind_of_values, *([note] if note else [])]
-    return _text_writer(text_lines(head, explained, left_out, place, settings.precision, _width()))
+    terminal = Terminal.of(sys.stdout, color=not settings.no_color)
+    page = Page(Decimals(settings.precision, exact=False), terminal.width, terminal.color)
+    lines = text_lines(head, explained, left_out, place, page)
+    return _text_writer(lines, color=terminal.color)
 
 
 def _with_note(write: Writer, note: str) -> Writer:
@@ -67,7 +72,7 @@ def _explained(
 
 
 def _formulas_writer(outcome: Outcome) -> Writer:
-    from cnnops_cli.explain.letters import formula_lines
+    from cnnops_cli.explain.formulas import formula_lines
 
     planes, output = outcome.operation.layout.planes(outcome.result), outcome.output
     head = [outcome.operator, outcome.shape, "formulas"]
@@ -78,18 +83,27 @@ def _width() -> int:
     return Terminal.of(sys.stdout, color=False).width
 
 
-def _text_writer(lines: Iterable[str]) -> Writer:
-    return _lines_writer(lines, sys.stdout.encoding or "utf-8")
+def _text_writer(lines: Iterable[Line], *, color: bool = False) -> Writer:
+    write = plain_text
+    if color:
+        from cnnops_cli.views.ansi import coloured_text
+
+        write = coloured_text
+    return _pieces_writer((write([line]) for line in lines), sys.stdout.encoding or "utf-8")
 
 
-def _lines_writer(lines: Iterable[str], encoding: str = "utf-8") -> Writer:
-    """Return how lines are written, some at a time: they may be many."""
+def _lines_writer(lines: Iterable[str]) -> Writer:
+    return _pieces_writer((f"{line}\n" for line in lines), "utf-8")
+
+
+def _pieces_writer(texts: Iterable[str], encoding: str) -> Writer:
+    """Return how texts are written, some at a time: they may be many."""
 
     def write(stream: BinaryIO) -> None:
         piece, size = [], 0
-        for line in lines:
-            piece.append(f"{line}\n")
-            size += len(line)
+        for text in texts:
+            piece.append(text)
+            size += len(text)
             if size > _PIECE:
                 stream.write("".join(piece).encode(encoding, errors="replace"))
                 piece, size = [], 0

@@ -22,7 +22,7 @@ from cnnops_cli.words import series
 if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
-    from cnnops_cli.explain.letters import Formulas
+    from cnnops_cli.explain.formulas import Formulas
     from cnnops_cli.views.sections import Section
 
 
@@ -143,7 +143,7 @@ class MaxPooling(Operation):
         return estimate_maxpool(self._image, self._size, **self._geometry)
 
     def formulas(self, precision: int | None) -> "Formulas":
-        from cnnops_cli.explain.letters import maxpool_formulas
+        from cnnops_cli.explain.formulas import maxpool_formulas
 
         return maxpool_formulas(self._image, self._size, precision, **self._geometry)
 

@@ -9,7 +9,7 @@ from cnnops_cli.tensors.tensor import Tensor, unify
 if TYPE_CHECKING:
     from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
-    from cnnops_cli.explain.letters import Formulas
+    from cnnops_cli.explain.formulas import Formulas
     from cnnops_cli.tensors.write import Writer
     from cnnops_cli.views.sections import Section
 

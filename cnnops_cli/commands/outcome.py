@@ -105,10 +105,7 @@ def work_out(
         else:
             result, cells = operation.result(), None
         if call.relu:
-            from cnnops_cli.ops.relu import relu
-
-            result = result if cells is None else result.copy()
-            relu(result)
+            result, cells = _rectified(result, cells)
     outcome = Outcome(operation, result)
     outcome.cells = cells
     outcome.files = {path: operation.writer(option, path) for option, path in files.items()}
@@ -118,6 +115,17 @@ def work_out(
     if call.with_input:
         outcome.sections = operation.sections()
     return outcome
+
+
+def _rectified(result: Array, cells: "Cells | None") -> "tuple[Array, Cells | None]":
+    from cnnops_cli.ops.relu import relu
+
+    if cells is not None:  # which show what was there before
+        from cnnops_cli.explain.cells import with_relu
+
+        result, cells = result.copy(), with_relu(cells)
+    relu(result)
+    return result, cells
 
 
 def _estimated(operation: Operation) -> Outcome:
@@ -133,6 +141,7 @@ def _in_letters(operation: Operation, call: Call) -> Outcome:
     """Return all formulas, or those that are explained."""
     settings = call.settings
     formulas = operation.formulas(settings.precision)
+    formulas = formulas.with_relu() if call.relu else formulas
     whole = not settings.explain or settings.output is not None
     outcome = Outcome(operation, formulas.result() if whole else formulas.stand_in())
     if settings.explain:

@@ -38,9 +38,10 @@ def sizes_in_words(value: Any) -> str:
 
 def stdout_view(outcome: Outcome, settings: Settings) -> Writer:
     """Return how standard output is written as a view: coloured and named in full on a terminal."""
-    from cnnops_cli.views.files import in_ascii, plain_text
+    from cnnops_cli.text.styled_lines import plain_text
     from cnnops_cli.views.heat import HALF
     from cnnops_cli.views.terminal import Terminal
+    from cnnops_cli.views.view_files import in_ascii
 
     encoding = sys.stdout.encoding or "utf-8"
     # Shades alone have a likeness in ASCII.
@@ -61,8 +62,9 @@ def stdout_view(outcome: Outcome, settings: Settings) -> Writer:
 
 def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
     """Return how a view is written to a file, by its suffix; the same wherever it is called."""
-    from cnnops_cli.views.files import html, plain_text, svg
+    from cnnops_cli.text.styled_lines import plain_text
     from cnnops_cli.views.terminal import Terminal
+    from cnnops_cli.views.view_files import html, svg
 
     write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
     terminal = Terminal.of_file(color=write is not plain_text)

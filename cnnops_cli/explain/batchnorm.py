@@ -3,19 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Place, as_computed, cell_of
-from cnnops_cli.explain.layout import fold_text
-from cnnops_cli.explain.numbers import Decimals, scaled
+from cnnops_cli.explain.arithmetic import arithmetic_lines
+from cnnops_cli.explain.cells import (
+    Cells,
+    Explanation,
+    Index,
+    Page,
+    Place,
+    as_computed,
+    cell_of,
+)
 from cnnops_cli.ops.moments import moments
+from cnnops_cli.text.numbers import Decimals, scaled
+from cnnops_cli.text.styled_lines import DIM, Line, fold_text
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(NamedTuple):
     """How a running statistic of a channel was updated."""
 
     before: Any
@@ -40,16 +48,14 @@ class Update:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Normalised(Explanation):
     """A value of one channel, normalised, scaled and shifted.
 
     Attributes
     ----------
-    input, mean, var, weight, bias : number
-    eps : float
-    channel, count : int
-        Which channel, and how many values its mean and variance are of; running ones have none.
+    count : int, optional
+        How many values mean and variance are of; None for the running ones.
     running : dict of Update by str
         In training.
     """
@@ -64,18 +70,18 @@ class Normalised(Explanation):
     count: int | None
     running: dict[str, Update]
 
-    def formula(self, numbers: Decimals) -> str:
+    def arithmetic(self, numbers: Decimals) -> list[str]:
         """Write ``(x - mean) / sqrt(var + eps) * weight + bias`` with its numbers."""
-        return (
+        text = (
             f"({numbers.text(self.input)} - {numbers.operand(self.mean)}) / "
             f"sqrt({numbers.text(self.var)} + {numbers.setting(self.eps)}) * "
             f"{numbers.operand(self.weight)} + {numbers.text(self.bias)}"
         )
+        return text.split()
 
-    def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Return everything by name, as JSON has it."""
+    def operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
+        """Return the numbers of the formula."""
         return {
-            "at": at,
             "input": numbers.value(self.input),
             "channel": self.channel,
             "statistics": "running" if self.count is None else "batch",
@@ -84,25 +90,29 @@ class Normalised(Explanation):
             "eps": self.eps,
             "weight": numbers.value(self.weight),
             "bias": numbers.value(self.bias),
-            "formula": self.formula(numbers),
-            "value": numbers.value(self.value),
-            "running": {name: update.record(numbers) for name, update in self.running.items()}
-            or None,
         }
 
-    def lines(self, place: Place, numbers: Decimals, width: int) -> list[str]:
-        """Write the statistics, the formula and the running update."""
+    def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
+        """Return everything by name, the running updates too."""
+        running = {name: update.record(numbers) for name, update in self.running.items()}
+        return {**super().record(at, place, numbers), "running": running or None}
+
+    def lines(self, place: Place, page: Page) -> list[Line]:
+        """Write the statistics, the formula and the running updates."""
+        numbers, width = page.numbers, page.width
         of = "running statistics" if self.count is None else f"of {self.count} values"
         lines = fold_text(
             f"channel {self.channel}, {of}: mean {numbers.text(self.mean)}, "
             f"variance {numbers.text(self.var)}",
             width,
+            DIM,
         )
-        lines += fold_text("(x - mean) / sqrt(var + eps) * weight + bias", width)
-        lines += fold_text(f"{self.formula(numbers)} = {numbers.text(self.value)}", width)
+        lines += fold_text("(x - mean) / sqrt(var + eps) * weight + bias", width, DIM)
+        words = self.words(self.arithmetic(numbers))
+        lines += arithmetic_lines(words, numbers.text(self.result), width, sign="=")
         for name, update in self.running.items():
-            text = f"{name}: {update.formula(numbers)} = {numbers.text(update.after)}"
-            lines += fold_text(text, width)
+            words, after = update.formula(numbers).split(), numbers.text(update.after)
+            lines += arithmetic_lines(words, after, width, label=f"{name}:", sign="=")
         return lines
 
 
@@ -119,23 +129,9 @@ def batchnorm_cells(
     momentum: float,
     eps: float,
 ) -> Cells:
-    """Explain the cells of batch normalization.
+    """Explain the cells of batch normalization, from its operands and options and what it gave.
 
-    Parameters
-    ----------
-    input : numpy.ndarray
-        As `cnnops_cli.batchnorm` took it, with the options that it had.
-    result : numpy.ndarray
-        What it gave.
-    running_mean, running_var, weight, bias : numpy.ndarray, shape (C,)
-        The running statistics as they are after the call.
-    before : sequence of numpy.ndarray
-        As they were.
-
-    Returns
-    -------
-    callable
-        From a cell of the result to what is `Normalised` there.
+    The running statistics are those after the call; `before` are those that it was called with.
     """
     count = input.size // max(1, input.shape[1])
     statistics = cache(lambda channel: _statistics(input[:, channel]))
@@ -153,17 +149,17 @@ def batchnorm_cells(
             for (name, batch), old, new in zip(of_batch.items(), before, after, strict=True):
                 running[name] = Update(old[channel], batch, momentum, new[channel])
         return Normalised(
-            at,
-            cell_of(result, at),
-            in_sums(cell_of(input, at)),
-            mean,
-            var,
-            in_sums(weight[channel]),
-            in_sums(bias[channel]),
-            eps,
-            channel,
-            count if training else None,
-            running,
+            at=at,
+            value=cell_of(result, at),
+            input=in_sums(cell_of(input, at)),
+            mean=mean,
+            var=var,
+            weight=in_sums(weight[channel]),
+            bias=in_sums(bias[channel]),
+            eps=eps,
+            channel=channel,
+            count=count if training else None,
+            running=running,
         )
 
     return explain

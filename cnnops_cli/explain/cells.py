@@ -1,25 +1,34 @@
 """A cell of a result, explained: what all operators have in common."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice, product
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array, working_dtype
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.explain.numbers import Decimals
+from cnnops_cli.text.numbers import Decimals
+from cnnops_cli.text.styled_lines import Line
 
 Index: TypeAlias = tuple[int, ...]
 Place: TypeAlias = Callable[[Index], Index]
 """From where a cell is in an operator's array to where the user has it."""
 
 FIRST_CELLS = 12
-"""So many cells are explained where none are picked."""
+"""The number of cells that are explained where none are picked."""
 
 
-@dataclass(frozen=True)
+class Page(NamedTuple):
+    """How explanations are written for people: numbers, width, and whether in colour."""
+
+    numbers: Decimals
+    width: int
+    color: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """How the value of one cell comes about.
 
@@ -27,28 +36,61 @@ class Explanation:
     ----------
     at : tuple of int
         Where the operator has the cell in its result, channels first.
-    value : number
-        The cell itself.
+    value : number or str
+        What the arithmetic gives; with letters, the formula itself.
+    relu : bool
+        Whether the cell is max(0, value).
     """
 
     at: Index
     value: Any
+    relu: bool = False
+
+    @property
+    def result(self) -> Any:
+        """The cell as the result has it; as PyTorch's ReLU, -0 stays -0 and NaN stays NaN."""
+        if not self.relu:
+            return self.value
+        if isinstance(self.value, str):
+            return f"max(0, {self.value})"
+        return type(self.value)(0) if self.value < 0 else self.value
+
+    def formula(self, numbers: Decimals) -> str:
+        """Write the arithmetic, from the operands to the result."""
+        return " ".join(self.words(self.arithmetic(numbers)))
+
+    def short_formula(self, numbers: Decimals) -> str:
+        """Write the arithmetic that gives the value, without what letters do not change."""
+        return " ".join(self.arithmetic(numbers))
+
+    def words(self, arithmetic: list[str]) -> list[str]:
+        """Return the words of the formula, between which a line may be folded."""
+        return ["max(0,", *arithmetic[:-1], f"{arithmetic[-1]})"] if self.relu else arithmetic
 
     def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
         """Return everything by name, as JSON has it.
 
-        Parameters
-        ----------
-        at : tuple of int
-            Where the user has the cell.
-        place : callable
-            Where the user has the cells of the input.
-        numbers : Decimals
+        `at` is where the user has the cell, `place` says where the user has those of the input.
         """
+        before = {"before_relu": numbers.value(self.value)} if self.relu else {}
+        return {
+            "at": at,
+            **self.operands(place, numbers),
+            "formula": self.formula(numbers),
+            **before,
+            "value": numbers.value(self.result),
+        }
+
+    def arithmetic(self, numbers: Decimals) -> list[str]:
+        """Return the words of the formula that gives the value."""
         raise NotImplementedError
 
-    def lines(self, place: Place, numbers: Decimals, width: int) -> list[str]:
-        """Write it for people, in lines of at most `width` where the numbers allow it."""
+    def operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
+        """Return by name what the value is made of, as JSON has it."""
+        raise NotImplementedError
+
+    def lines(self, place: Place, page: Page) -> list[Line]:
+        """Write it for people, in lines that keep to the width where the numbers allow it."""
         raise NotImplementedError
 
 
@@ -56,20 +98,13 @@ Cells: TypeAlias = Callable[[Index], Explanation]
 """Explains a cell of an operator's result."""
 
 
+def with_relu(cells: Cells) -> Cells:
+    """Explain max(0, value) in place of each value."""
+    return lambda at: replace(cells(at), relu=True)
+
+
 def indices_of(shape: Sequence[int], picked: Sequence[Index] | None) -> list[Index]:
     """Return which cells of a result are explained: those picked, or the first dozen.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        The result's.
-    picked : sequence of tuple of int, optional
-        Negative numbers count from the end.
-
-    Raises
-    ------
-    CnnopsError
-        If the result has no such cell.
 
     Examples
     --------
@@ -116,8 +151,3 @@ def as_computed(dtype: np.dtype[Any]) -> Callable[[Any], Any]:
         return lambda number: number
     work = working_dtype(dtype).type
     return lambda number: work(number) if isinstance(number, np.floating) else int(work(number))
-
-
-def taps_of(kernel: Sequence[int]) -> Iterator[Index]:
-    """Go through the cells of a window in row-major order."""
-    return product(*map(range, kernel))

@@ -1,36 +1,31 @@
 """What a call would take, as a program reads it and as people do."""
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnops_cli.explain.layout import fold_text
 from cnnops_cli.ops.geometry import Windows, extents
+from cnnops_cli.text.styled_lines import BOLD, Line, fold_text
 
 _RULE = "floor((length + begin + end - dilation * (kernel - 1) - 1) / stride) + 1"
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """What a call would take.
 
     Attributes
     ----------
-    operator : str
     shape : tuple of int
         Of the result as the operator gives it, channels first.
-    dtype : numpy.dtype
     lengths : dict of str by str
         By spatial axis: how its length follows, with numbers.
-    algorithm : str
     counts : dict of int by str
         Multiply-adds, and comparisons or random numbers where there are some.
     memory : dict of int by str
-        Bytes of the operands, of the result and, at most, beside them.
+        Bytes of the operands, of the result and, at most, of what is held next to them.
     """
 
     operator: str
@@ -53,21 +48,20 @@ class Estimate:
             "memory": self.memory,
         }
 
-    def lines(self, shape: str, width: int) -> list[str]:
+    def lines(self, shape: str, width: int) -> list[Line]:
         """Write it for people; `shape` is the result's as they read it."""
-        lines = [f"{self.operator}  {shape}  {self.dtype.name}"]
+        texts = []
         if self.lengths:
             is_ceiled = any("ceil" in formula for formula in self.lengths.values())
-            lines += fold_text(_ceiled(_RULE) if is_ceiled else _RULE, width)
-        for axis, formula in self.lengths.items():
-            lines += fold_text(f"{axis}: {formula}", width)
-        lines += fold_text(f"algorithm: {self.algorithm}", width)
-        for name, count in self.counts.items():
-            lines += fold_text(f"{name}: {count}", width)
+            texts.append(_ceiled(_RULE) if is_ceiled else _RULE)
+        texts += [f"{axis}: {formula}" for axis, formula in self.lengths.items()]
+        texts.append(f"algorithm: {self.algorithm}")
+        texts += [f"{name}: {count}" for name, count in self.counts.items()]
         for name, size in self.memory.items():
             most = "at most " if name == "working" else ""
-            lines += fold_text(f"memory, {name}: {most}{_in_units(size)}", width)
-        return lines
+            texts.append(f"memory, {name}: {most}{_in_units(size)}")
+        head: Line = [(f"{self.operator}  {shape}  {self.dtype.name}", BOLD)]
+        return [head, *(line for text in texts for line in fold_text(text, width))]
 
 
 def _ceiled(formula: str) -> str:
@@ -100,8 +94,9 @@ def lengths_of(windows: Windows, *, ceil_mode: bool = False) -> dict[str, str]:
     reach = extents(windows.kernel, windows.dilation)
     for axis, name in enumerate(windows.axes):
         length, (begin, end) = windows.lengths[axis], windows.padding[axis]
-        gap, kernel, stride = windows.dilation[axis], windows.kernel[axis], windows.stride[axis]
-        formula = f"floor(({length} + {begin} + {end} - {gap} * ({kernel} - 1) - 1) / {stride}) + 1"
+        step, kernel, stride = windows.dilation[axis], windows.kernel[axis], windows.stride[axis]
+        span = f"{length} + {begin} + {end} - {step} * ({kernel} - 1) - 1"
+        formula = f"floor(({span}) / {stride}) + 1"
         if ceil_mode:
             formula = _ceiled(formula)
             steps = length + begin + end - reach[axis]

@@ -1,4 +1,4 @@
-"""What a call would compute and take, told without computing it."""
+"""What a call would compute and take, found from shapes and dtypes."""
 
 import math
 from typing import Any
@@ -29,21 +29,10 @@ from cnnops_cli.ops.parallel import WORKING_BYTES
 def estimate_conv(
     input: Array, weight: Array, bias: Array | None, *, headers: bool, **geometry: Any
 ) -> Estimate:
-    """Estimate a convolution.
+    """Estimate a convolution with the options of `cnnops_cli.conv`.
 
-    Parameters
-    ----------
-    input, weight, bias : numpy.ndarray
-        Their values only matter where all are integers: by them it is chosen what is computed in.
-    headers : bool
-        The values are unknown.
-    **geometry
-        The options of `cnnops_cli.conv`.
-
-    Raises
-    ------
-    CnnopsError
-        If the operands do not fit.
+    The operands' values only matter where all are integers: they decide what is computed in. With
+    `headers` they are unknown.
     """
     operands = {"input": input, "kernel": weight} | ({} if bias is None else {"bias": bias})
     shapes = [array.shape for array in operands.values()]
@@ -101,7 +90,7 @@ def _on_many_threads(parts: int, bytes_of_a_part: int) -> int:
 
 
 def _working_bytes(layer: Layer, plan: Plan) -> int:
-    """What the tiles that are computed at a time take, or all where that is less."""
+    """Return what the tiles that are computed at a time take, or all where that is less."""
     tile = plan.bytes_of_a_tile
     most = _on_many_threads(len(plan.tiles), tile)
     if plan.algorithm == FOURIER:
@@ -118,16 +107,7 @@ def _working_bytes(layer: Layer, plan: Plan) -> int:
 
 
 def estimate_maxpool(input: Array, kernel_size: Size, **geometry: Any) -> Estimate:
-    """Estimate max pooling.
-
-    Parameters
-    ----------
-    input : numpy.ndarray
-        Its values do not matter.
-    kernel_size : int or tuple of int
-    **geometry
-        The options of `cnnops_cli.maxpool`.
-    """
+    """Estimate max pooling with the options of `cnnops_cli.maxpool`."""
     windows = maxpool.place_windows(input.shape, kernel_size, **geometry)
     shape = (*input.shape[: -windows.dims], *windows.output)
     count = math.prod(shape)
@@ -151,17 +131,7 @@ def estimate_maxpool(input: Array, kernel_size: Size, **geometry: Any) -> Estima
 def estimate_batchnorm(
     input: Array, parameters: dict[str, Array], *, training: bool, momentum: float, eps: float
 ) -> Estimate:
-    """Estimate batch normalization.
-
-    Parameters
-    ----------
-    input : numpy.ndarray
-        Its values do not matter.
-    parameters : dict of numpy.ndarray by str
-        Weight, bias and running statistics, by name.
-    training, momentum, eps
-        The options of `cnnops_cli.batchnorm`.
-    """
+    """Estimate batch normalization; `parameters` are weight, bias and running statistics."""
     with naming_operands(input=input.shape):
         check_operands(input, parameters, training=training, momentum=momentum, eps=eps)
     dtype = result_dtype(input, *parameters.values())
@@ -181,18 +151,7 @@ def estimate_batchnorm(
 
 
 def estimate_dropout(input: Array, mask: Array | None, count: int, *, training: bool) -> Estimate:
-    """Estimate dropout.
-
-    Parameters
-    ----------
-    input : numpy.ndarray
-        Its values do not matter.
-    mask : numpy.ndarray, optional
-        Where it is given, likewise.
-    count : int
-        How many random numbers a mask takes where it is drawn.
-    training : bool
-    """
+    """Estimate dropout, whose mask takes `count` random numbers where it is not given."""
     dtype = input.dtype if not training or input.dtype.kind == "f" else np.dtype(np.float64)
     part = dropout.bytes_of_a_part()
     working = min(_on_many_threads(input.size, part), 12 * input.size) if training else 0
@@ -210,6 +169,6 @@ def estimate_dropout(input: Array, mask: Array | None, count: int, *, training: 
 
 
 def _any_of(names: list[str]) -> str:
-    """List words, the last behind an "or"."""
+    """List words, with "or" before the last."""
     *most, last = names
     return f"{', '.join(most)} or {last}" if most else last

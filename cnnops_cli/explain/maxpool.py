@@ -1,35 +1,40 @@
 """The comparison behind a cell of max pooling."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Place, cell_of
-from cnnops_cli.explain.layout import (
-    PAD,
-    align,
-    fold_formula,
-    fold_text,
-    legend_of_gaps,
-    mark,
-    span_of,
-    spread,
+from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
+from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place, cell_of
+from cnnops_cli.explain.windows import (
+    dilation_lines,
+    grid_lines,
+    seen_by,
+    span_lines,
+    window_grid,
 )
-from cnnops_cli.explain.numbers import Decimals
-from cnnops_cli.explain.windows import seen_by
-from cnnops_cli.ops.geometry import Padding, Size, Windows
+from cnnops_cli.ops.geometry import Size, Windows
 from cnnops_cli.ops.maxpool import place_windows
+from cnnops_cli.text.colours import Scale, number_span
+from cnnops_cli.text.numbers import Decimals
+from cnnops_cli.text.styled_lines import DIM, INDENT, Line, fold_text
+
+_PAD = "-"
+"""Padding, which holds nothing."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One cell of a window; of padding, nothing is known and nothing counts."""
+class Candidate(NamedTuple):
+    """One cell of a window; padding has no place, and does not count."""
 
     input_at: Index | None
     input: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Maximum(Explanation):
     """The largest value of a window.
 
@@ -39,55 +44,59 @@ class Maximum(Explanation):
         The cells of the window in row-major order, padding among them.
     max_at : tuple of int, optional
         The cell of the input that counts as the maximum; None where letters leave it open.
-    windows : Windows
+    scale : callable
+        Returns the colours of the whole input.
     """
 
     candidates: list[Candidate]
     max_at: Index | None
     windows: Windows
+    scale: Callable[[], Scale | None]
 
-    def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Return everything by name, as JSON has it."""
-        return {
-            "at": at,
-            "terms": [
-                {"input_at": None, "input": None}
+    def operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
+        """Return the window's cells, and which is the maximum."""
+        terms = [
+            {"input_at": None, "input": None}
+            if cell.input_at is None
+            else {"input_at": place(cell.input_at), "input": numbers.value(cell.input)}
+            for cell in self.candidates
+        ]
+        return {"terms": terms, "max_at": None if self.max_at is None else place(self.max_at)}
+
+    def arithmetic(self, numbers: Decimals) -> list[str]:
+        """Write the comparison, without padding."""
+        shown = [cell for cell in self.candidates if cell.input_at is not None]
+        *most, last = [numbers.text(cell.input) for cell in shown]
+        first, *rest = [*(f"{text}," for text in most), f"{last})"]
+        return [f"max({first}", *rest]
+
+    def lines(self, place: Place, page: Page) -> list[Line]:
+        """Draw the window with its maximum in brackets, and write the comparison."""
+        windows = self.windows
+        lines = span_lines(windows, self.at[-windows.dims :], page.width)
+        rows, columns = (1, *windows.kernel)[-2:]
+        scale = self.scale() if page.color else None
+        for start in range(0, len(self.candidates), rows * columns):
+            if windows.dims == 3:
+                step = start // (rows * columns) * windows.dilation[0]
+                lines.append([(f"{INDENT}D + {step}", DIM)])
+            cells = self.candidates[start : start + rows * columns]
+            wins = [cell.input_at is not None and cell.input_at == self.max_at for cell in cells]
+            spans = [
+                (_PAD, DIM)
                 if cell.input_at is None
-                else {"input_at": place(cell.input_at), "input": numbers.value(cell.input)}
-                for cell in self.candidates
-            ],
-            "max_at": None if self.max_at is None else place(self.max_at),
-            "formula": f"max({', '.join(self._parts(numbers))})",
-            "value": numbers.value(self.value),
-        }
-
-    def lines(self, place: Place, numbers: Decimals, width: int) -> list[str]:
-        """Draw the window with its winner, and write the comparison."""
-        dims, kernel = self.windows.dims, self.windows.kernel
-        lines = fold_text(span_of(self.windows, self.at[-dims:]), width)
-        cells = kernel[-1] * (1, *kernel)[-2]
-        dilation = (1, *self.windows.dilation)[-2:]
-        for start in range(0, len(self.candidates), cells):
-            if dims == 3:
-                lines.append(f"  D + {start // cells * self.windows.dilation[0]}")
-            shown = self._shown(self.candidates[start : start + cells], numbers)
-            lines += align(spread(shown, kernel[-1], dilation), width)
+                else number_span(cell.input, page.numbers, scale, bold=is_won)
+                for cell, is_won in zip(cells, wins, strict=True)
+            ]
+            grid = window_grid(spans, columns, (1, *windows.dilation)[-2:], wins, "[]")
+            lines += grid_lines(grid, page.width)
         if any(cell.input_at is None for cell in self.candidates):
-            lines += fold_text(f"({PAD}: padding, never the maximum)", width)
-        lines += legend_of_gaps(self.windows, width)
-        value = numbers.text(self.value)
-        if self.max_at is not None:
-            value += f", at {list(place(self.max_at))} of the input"
-        return lines + fold_formula(self._parts(numbers), ",", value, width, begin="max(", end=")")
-
-    def _parts(self, numbers: Decimals) -> list[str]:
-        return [numbers.text(cell.input) for cell in self.candidates if cell.input_at is not None]
-
-    def _shown(self, cells: list[Candidate], numbers: Decimals) -> list[str]:
-        """What the window shows, the winner in brackets."""
-        texts = [PAD if one.input_at is None else numbers.text(one.input) for one in cells]
-        wins = [one.input_at is not None and one.input_at == self.max_at for one in cells]
-        return mark(texts, wins, "[]")
+            lines += fold_text(f"({_PAD}: padding, never the maximum)", page.width, DIM)
+        lines += dilation_lines(windows, page.width)
+        note = "" if self.max_at is None else f"at {list(place(self.max_at))} of the input"
+        words = self.words(shortened(self.arithmetic(page.numbers)))
+        result = page.numbers.text(self.result)
+        return lines + arithmetic_lines(words, result, page.width, note=note)
 
 
 def maxpool_cells(
@@ -95,34 +104,14 @@ def maxpool_cells(
     kernel_size: Size,
     result: Array,
     indices: Array | None,
-    *,
-    stride: Size | None,
-    padding: Padding,
-    dilation: Size,
-    ceil_mode: bool,
+    **geometry: Any,
 ) -> Cells:
-    """Explain the cells of max pooling.
+    """Explain the cells of max pooling, from its input and options and what it gave.
 
-    Parameters
-    ----------
-    input : numpy.ndarray
-        As `cnnops_cli.maxpool` took it, with the options that it had.
-    result, indices : numpy.ndarray
-        What it gave; letters have no indices.
-
-    Returns
-    -------
-    callable
-        From a cell of the result to its `Maximum`.
+    Letters have no `indices`.
     """
-    windows = place_windows(
-        input.shape,
-        kernel_size,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        ceil_mode=ceil_mode,
-    )
+    windows = place_windows(input.shape, kernel_size, **geometry)
+    scale = cache(lambda: Scale.of(input))
 
     def explain(at: Index) -> Maximum:
         lead = at[: -windows.dims]
@@ -132,16 +121,14 @@ def maxpool_cells(
             candidates.append(Candidate(source, None if source is None else cell_of(input, source)))
         winner = None
         if indices is not None:
-            winner = (*lead, *_unravelled(int(indices[at]), windows.lengths))
-        return Maximum(at, cell_of(result, at), candidates, winner, windows)
+            winner = (*lead, *map(int, np.unravel_index(int(indices[at]), windows.lengths)))
+        return Maximum(
+            at=at,
+            value=cell_of(result, at),
+            candidates=candidates,
+            max_at=winner,
+            windows=windows,
+            scale=scale,
+        )
 
     return explain
-
-
-def _unravelled(position: int, lengths: Index) -> Index:
-    """Turn a flat position in a plane into one per axis."""
-    place: list[int] = []
-    for length in reversed(lengths):
-        position, along = divmod(position, length)
-        place.insert(0, along)
-    return tuple(place)

@@ -1,22 +1,44 @@
-"""Which cells of an input a window shows."""
+"""What a window of the input shows, and how it is drawn."""
 
+from collections.abc import Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from cnnops_cli.explain.cells import Index
 from cnnops_cli.ops.convolution.source import cells_shown
 from cnnops_cli.ops.geometry import Windows, extents
+from cnnops_cli.text.styled_lines import (
+    DIM,
+    INDENT,
+    MORE,
+    PLAIN,
+    Line,
+    Span,
+    beside,
+    columns,
+    fold_text,
+    width_of,
+)
+
+Grid: TypeAlias = list[list[Span]]
+"""Rows of cells."""
+
+PASSED_OVER = "·"
+"""A cell of the input that a dilated window passes over."""
+
+_BETWEEN = 2
+_MOST_PASSED_OVER = 3
 
 
 class Seen(NamedTuple):
-    """What stands below one cell of a window.
+    """What is below one cell of a window.
 
     Attributes
     ----------
     place : tuple of int, optional
         The input's cell along the spatial axes; None where nothing of the input is shown.
     padded : bool
-        Whether it lies in the padding.
+        Whether it is in the padding.
     """
 
     place: Index | None
@@ -26,13 +48,7 @@ class Seen(NamedTuple):
 def seen_by(windows: Windows, cell: Index, mode: str = "zeros") -> list[Seen]:
     """Return what a window shows, in the row-major order of its cells.
 
-    Parameters
-    ----------
-    windows : Windows
-    cell : tuple of int
-        The window's number along each spatial axis.
-    mode : str
-        What padding shows: a padding mode of `cnnops_cli.conv`.
+    `cell` is the window's number along each spatial axis, `mode` what padding shows.
 
     Examples
     --------
@@ -43,19 +59,106 @@ def seen_by(windows: Windows, cell: Index, mode: str = "zeros") -> list[Seen]:
     axes = []
     reach = extents(windows.kernel, windows.dilation)
     for axis, number in enumerate(cell):
-        gap, length = windows.dilation[axis], windows.lengths[axis]
+        step, length = windows.dilation[axis], windows.lengths[axis]
         start = number * windows.stride[axis] - windows.padding[axis][0]
-        positions = range(start, start + reach[axis], gap)
+        positions = range(start, start + reach[axis], step)
         places = list(positions)
         if mode != "zeros":
-            places = cells_shown(start, reach[axis], length, mode)[::gap].tolist()
-        axes.append([
-            (place, not 0 <= position < length)
-            for place, position in zip(places, positions, strict=True)
-        ])  # fmt: skip
+            places = cells_shown(start, reach[axis], length, mode)[::step].tolist()
+        padded = [not 0 <= position < length for position in positions]
+        axes.append(list(zip(places, padded, strict=True)))
     seen = []
     for taps in product(*axes):
-        padded = any(outside for _, outside in taps)
-        shown = mode != "zeros" or not padded
-        seen.append(Seen(tuple(place for place, _ in taps) if shown else None, padded))
+        is_padded = any(outside for _, outside in taps)
+        shown = mode != "zeros" or not is_padded
+        seen.append(Seen(tuple(place for place, _ in taps) if shown else None, is_padded))
     return seen
+
+
+def span_lines(windows: Windows, cell: Index, width: int) -> list[Line]:
+    """Say which cells of the input a window spans; those before 0 are padding.
+
+    Examples
+    --------
+    >>> span_lines(Windows((3,), (2,), (1,), (1,), ((1, 0),), (3,)), (0,), 80)
+    [[('  window over W -1 to 0', Style(foreground=None, background=None, bold=False, dim=True))]]
+    """
+    reach = extents(windows.kernel, windows.dilation)
+    parts = []
+    for axis, number, step, (begin, _), extent in zip(
+        windows.axes, cell, windows.stride, windows.padding, reach, strict=True
+    ):
+        start = number * step - begin
+        parts.append(f"{axis} {start}" + (f" to {start + extent - 1}" if extent > 1 else ""))
+    return fold_text(f"window over {', '.join(parts)}", width, DIM)
+
+
+def dilation_lines(windows: Windows, width: int) -> list[Line]:
+    """Say what a dilated window passes over, where it does."""
+    pairs = zip(windows.dilation, windows.kernel, strict=True)
+    if not any(step > 1 < size for step, size in pairs):
+        return []
+    alike = len(set(windows.dilation)) == 1
+    sizes = windows.dilation[:1] if alike else windows.dilation
+    return fold_text(
+        f"({PASSED_OVER}: passed over, dilation {','.join(map(str, sizes))})", width, DIM
+    )
+
+
+def window_grid(
+    cells: Sequence[Span],
+    columns: int,
+    dilation: Sequence[int] = (1, 1),
+    marked: Sequence[bool] = (),
+    brackets: str = "()",
+) -> Grid:
+    """Lay a window's cells out in rows; dots are what a dilated one passes over, at most three.
+
+    Where some are marked, these are in brackets and the others in blanks, so that digits are
+    aligned.
+
+    Examples
+    --------
+    >>> cells = [(text, PLAIN) for text in "1234"]
+    >>> [[text for text, _ in row] for row in window_grid(cells, 2, (1, 2))]
+    [['1', '·', '2'], ['3', '·', '4']]
+    """
+    dot = PASSED_OVER, DIM
+    if any(marked):
+        left, right = brackets[0], brackets[1]
+        cells = [
+            (f"{left}{text}{right}" if is_marked else f" {text} ", style)
+            for (text, style), is_marked in zip(cells, marked, strict=True)
+        ]
+        dot = f"{PASSED_OVER} ", DIM
+    below, beside = (min(step - 1, _MOST_PASSED_OVER) for step in dilation)
+    grid: Grid = []
+    for start in range(0, len(cells), columns):
+        if grid:
+            grid += [[dot] * len(grid[0])] * below
+        row = [cells[start]]
+        for cell in cells[start + 1 : start + columns]:
+            row += [dot] * beside + [cell]
+        grid.append(row)
+    return grid
+
+
+def grid_lines(grid: Grid, width: int) -> list[Line]:
+    """Align a grid; middle columns that do not fit are left out."""
+    widest = max(len(text) for row in grid for text, _ in row)
+    most = max(1, width // (widest + _BETWEEN))
+    if len(grid[0]) > most:
+        first = most // 2
+        last = max(0, most - first - 1)
+        grid = [[*row[:first], (MORE, DIM), *row[len(row) - last :]] for row in grid]
+    return [[(INDENT, PLAIN), *columns(row, widest)] for row in grid]
+
+
+def product_lines(left: Grid, right: Grid, width: int) -> list[Line]:
+    """Align two grids with × between them, one below the other where the width is short."""
+    one, two = grid_lines(left, width), grid_lines(right, width)
+    sign: list[Line] = [[(f"{INDENT}×", DIM)]]
+    if width_of(one) + width_of(sign) + width_of(two) > width:
+        return [*one, *sign, *two]
+    height = max(len(one), len(two))
+    return beside([[[]] * ((height - len(each)) // 2) + each for each in (one, sign, two)], 0)

@@ -1,1 +1,4 @@
-"""Results as a person reads them; the only place that knows Rich."""
+"""Results as a person reads them.
+
+Rich is known to two files: ansi.py (a terminal's colours) and progress.py (the bar).
+"""

@@ -1,36 +1,24 @@
-"""A view as a terminal is sent it; the only place that knows Rich."""
+"""Styled lines as a terminal is sent them."""
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import cache
 
-from rich.console import Console
-from rich.segment import Segment, Segments
+from rich.color import ColorSystem
 from rich.style import Style as RichStyle
 
-from cnnops_cli.views.lines import Line, Style
+from cnnops_cli.text.styled_lines import Line, Style
 
 
-def coloured_text(lines: Sequence[Line]) -> str:
-    """Write a view in the 256 colours of terminals."""
-    console = Console(
-        file=io.StringIO(),
-        force_terminal=True,
-        color_system="256",
-        legacy_windows=False,
-        _environ={},
-    )
-    styles: dict[Style, RichStyle] = {}
-    segments = []
-    for line in lines:
-        for text, style in line:
-            if style not in styles:
-                styles[style] = _rich(style)
-            segments.append(Segment(text, styles[style]))
-        segments.append(Segment("\n"))
-    console.print(Segments(segments), soft_wrap=True, end="")
-    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+def coloured_text(lines: Iterable[Line]) -> str:
+    """Write lines in the 256 colours of terminals."""
+    return "".join(f"{''.join(_coloured(*span) for span in line)}\n" for line in lines)
 
 
+def _coloured(text: str, style: Style) -> str:
+    return _rich(style).render(text, color_system=ColorSystem.EIGHT_BIT)
+
+
+@cache
 def _rich(style: Style) -> RichStyle:
     foreground, background, bold, dim = style
     return RichStyle(

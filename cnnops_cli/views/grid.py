@@ -5,27 +5,17 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.views.colours import LOUD, Scale, on
-from cnnops_cli.views.lines import DIM, PLAIN, Line, Span
-from cnnops_cli.views.numbers import format_numbers
+from cnnops_cli.text.colours import Scale, number_style
+from cnnops_cli.text.numbers import column_texts
+from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, Span, columns
 
-GAP = 2
-_LEFT = 1
-"""The part of a gap that has the colour of the number at its right."""
-MORE = "…"
+_BETWEEN = 2
 _MORE_ROWS = "⋮"
 _FEWEST_ROWS = 2
 
 
 class Numbers(NamedTuple):
-    """The texts of several planes, written alike.
-
-    Attributes
-    ----------
-    texts, colours : numpy.ndarray, shape (P, H, W)
-    widest : int
-        The length of the longest text.
-    """
+    """The numbers of several planes, written alike: texts and colours have shape (P, H, W)."""
 
     texts: Array
     colours: Array
@@ -34,23 +24,30 @@ class Numbers(NamedTuple):
     @classmethod
     def of(cls, planes: Array, scale: Scale, precision: int | None) -> "Numbers":
         """Write planes of shape (P, H, W)."""
-        texts = format_numbers(planes.ravel().tolist(), precision)
+        texts = column_texts(planes.ravel().tolist(), precision)
         shaped = np.array(texts, object).reshape(planes.shape)
         return cls(shaped, scale.colours(planes), max(map(len, texts), default=1))
 
     @property
     def width(self) -> int:
-        """How many cells the grid of one plane takes."""
+        """The width of one plane's grid."""
         return width_of_grid(self.texts.shape[-1], self.widest)
+
+    def row(self, place: tuple[int | slice, ...]) -> Line:
+        """Align the numbers of a row, or of a part of one."""
+        texts, colours = self.texts[place].tolist(), self.colours[place].tolist()
+        cells = list(zip(texts, map(number_style, colours), strict=True))
+        *most, (text, style) = columns(cells, self.widest)
+        return [*most, (f"{text} ", style)]
 
 
 def width_of_grid(columns: int, widest: int) -> int:
-    """Return how many cells a line of so many numbers takes."""
-    return columns * (widest + GAP) - _LEFT
+    """Return the width of a line of numbers."""
+    return columns * (widest + _BETWEEN) - 1
 
 
 def pick_rows(height: int, most_lines: int) -> list[int]:
-    """Choose rows of a plane, first and last, so that with what is said of the others they fit.
+    """Choose rows of a plane, first and last, that fit together with what is said of the others.
 
     Examples
     --------
@@ -65,67 +62,42 @@ def pick_rows(height: int, most_lines: int) -> list[int]:
 
 
 def grid_lines(numbers: Numbers, plane: int, left_out: int = 0) -> list[Line]:
-    """Align one plane's numbers.
-
-    Parameters
-    ----------
-    numbers : Numbers
-        Of the rows that are shown.
-    plane : int
-    left_out : int
-        Rows that are not, in the middle.
-    """
-    texts, colours = numbers.texts[plane], numbers.colours[plane]
-    lines = [_row(*row, numbers.widest) for row in zip(texts, colours, strict=True)]
+    """Align the rows of a plane that are shown; `left_out` is how many are not, in the middle."""
+    _, height, width = numbers.texts.shape
+    lines = [numbers.row((plane, row)) for row in range(height)]
     if left_out:
-        dots = (" " * GAP).join([_MORE_ROWS.rjust(numbers.widest)] * texts.shape[1])
-        lines.insert(-(-len(lines) // 2), [(dots, DIM)])
-        lines.append([(f"{MORE} {left_out} more rows", DIM)])
+        dots = (" " * _BETWEEN).join([_MORE_ROWS.rjust(numbers.widest)] * width)
+        lines.insert(-(-height // 2), [(dots, DIM)])
+        lines.append([(f"{MORE} {left_out} more row{'s' * (left_out > 1)}", DIM)])
     return lines
-
-
-def _row(texts: Array, colours: Array, widest: int) -> Line:
-    """Align the numbers of one line; a colour takes half of the gaps at its number's sides."""
-    lefts = [0] + [_LEFT] * (len(texts) - 1)
-    return [
-        (" " * left + text.rjust(widest) + " " * (GAP - _LEFT), on(colour, bold=colour == LOUD))
-        for left, text, colour in zip(lefts, texts, colours.tolist(), strict=True)
-    ]
 
 
 def wrapped_lines(numbers: Numbers, width: int) -> list[Line]:
     """Align the numbers of one long row in several lines, each with the index it begins at."""
-    texts, colours = numbers.texts.ravel(), numbers.colours.ravel()
-    per_line = numbers_per_line(len(texts), numbers.widest, width)
+    length = numbers.texts.size
+    per_line = numbers_per_line(length, numbers.widest, width)
     return [
-        [
-            index_label(start, len(texts)),
-            *_row(
-                texts[start : start + per_line], colours[start : start + per_line], numbers.widest
-            ),
-        ]
-        for start in range(0, len(texts), per_line)
+        [index_label(start, length), *numbers.row((0, 0, slice(start, start + per_line)))]
+        for start in range(0, length, per_line)
     ]
 
 
 def numbers_per_line(length: int, widest: int, width: int) -> int:
     """Return how many numbers fit in a line after its index: a round number where many, or 0."""
     room = width - len(index_label(0, length)[0])
-    fitting = max(room + _LEFT, 0) // (widest + GAP)
+    fitting = max(room + 1, 0) // (widest + _BETWEEN)
     return fitting - fitting % (10 if fitting >= 20 else 5 if fitting >= 10 else 1)
 
 
 def index_label(index: int, length: int) -> Span:
-    """Name the place that a line begins at, as wide as the others of so long a row."""
+    """Name the place that a line begins at, as wide as the others of a row of this length."""
     return f"{index:>{len(str(length - 1))}}: ", DIM
 
 
 def corner_lines(plane: Array, width: int, precision: int | None) -> list[Line]:
     """Set a plane's corners at the ends of two lines; no lines where they do not fit."""
-    height, length = plane.shape
-    texts = format_numbers(
-        plane[np.ix_([0, height - 1], [0, length - 1])].ravel().tolist(), precision
-    )
+    corners = plane[np.ix_([0, -1], [0, -1])]
+    texts = column_texts(corners.ravel().tolist(), precision)
     pairs = (texts[:2], texts[2:])
     if any(len(left) + len(right) + 3 > width for left, right in pairs):
         return []

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.views.colours import LOUD, Scale
-from cnnops_cli.views.lines import PLAIN, Line, Style, merged
+from cnnops_cli.text.colours import Scale
+from cnnops_cli.text.styled_lines import PLAIN, Line, Style, merged
 
 HALF = "▀"
 SHADES = " ░▒▓█"
@@ -18,16 +18,9 @@ _SLENDER = 8
 
 
 def fit(plane: tuple[int, int], room: tuple[int, int], aspect: float = 1) -> tuple[int, int]:
-    """Return how many cells a plane is shown in: never more than it has.
+    """Return in how many rows and columns a plane is shown, keeping its proportions in a room.
 
-    Parameters
-    ----------
-    plane : tuple of int
-        Rows and columns.
-    room : tuple of int
-        The most cells, likewise.
-    aspect : float
-        A cell's height in units of its width.
+    They are never more than it has; `aspect` is a cell's height over its width.
 
     Examples
     --------
@@ -46,20 +39,9 @@ def fit(plane: tuple[int, int], room: tuple[int, int], aspect: float = 1) -> tup
 
 
 def shrink(plane: Array, rows: int, columns: int, largest: float) -> Array:
-    """Average a plane over the exact areas of fewer cells.
+    """Average a plane over the exact areas of fewer cells: NaN where one has what is not finite.
 
-    Parameters
-    ----------
-    plane : numpy.ndarray, shape (H, W)
-    rows, columns : int
-        At most H and W.
-    largest : float
-        A magnitude that no finite value exceeds; sums in units of it do not overflow.
-
-    Returns
-    -------
-    numpy.ndarray of float64, shape (rows, columns)
-        NaN where a cell touches a value that is not finite.
+    `largest` is a magnitude that no finite value exceeds; sums in units of it do not overflow.
 
     Examples
     --------
@@ -97,7 +79,7 @@ def _average_columns(thin: Array, columns: int) -> Array:
 
 
 def half_blocks(cells: Array, scale: Scale) -> list[Line]:
-    """Draw two rows of cells a line, the upper in the foreground."""
+    """Draw two rows of cells per line, the upper in the foreground."""
     colours = scale.colours(cells)
     upper, lower = colours[::2].tolist(), colours[1::2].tolist()
     lower += [[None] * cells.shape[1]] * (len(upper) - len(lower))
@@ -108,7 +90,7 @@ def half_blocks(cells: Array, scale: Scale) -> list[Line]:
 
 
 def strips(cells: Array, scale: Scale) -> list[Line]:
-    """Draw one row of cells a line, each filled whole."""
+    """Draw one row of cells per line, each filled whole."""
     return [
         merged((" ", Style(background=colour)) for colour in row)
         for row in scale.colours(cells).tolist()
@@ -116,11 +98,6 @@ def strips(cells: Array, scale: Scale) -> list[Line]:
 
 
 def shades(cells: Array, scale: Scale) -> list[Line]:
-    """Draw one row of cells a line without colour."""
-    letters = np.array([*SHADES, NOT_FINITE])
-    return [
-        merged(
-            (letter, Style(background=LOUD) if letter == NOT_FINITE else PLAIN) for letter in row
-        )
-        for row in letters[scale.levels(cells, len(SHADES))].tolist()
-    ]
+    """Draw one row of cells per line without colour."""
+    shown = np.array([*SHADES, NOT_FINITE])[scale.levels(cells, len(SHADES))]
+    return [[("".join(row), PLAIN)] for row in shown.tolist()]

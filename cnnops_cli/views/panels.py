@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.views.colours import Scale
+from cnnops_cli.text.colours import Scale
+from cnnops_cli.text.numbers import short_text
+from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, beside, width_of
 from cnnops_cli.views.grid import (
-    MORE,
     Numbers,
     corner_lines,
     grid_lines,
@@ -20,7 +21,6 @@ from cnnops_cli.views.grid import (
 )
 from cnnops_cli.views.heat import fit, half_blocks, shades, shrink, strips
 from cnnops_cli.views.legend import legend_lines
-from cnnops_cli.views.lines import DIM, PLAIN, Line, beside, width_of
 from cnnops_cli.views.summary import Statistics
 
 _GAP = 3
@@ -149,7 +149,7 @@ class Panels:
         across = max(room.width - len(index_label(0, length)[0]), 1)
         count = min(length, across * max(min(_MOST_STRIPS, room.height - reserved), 1))
         cells = shrink(self.planes[0], 1, count, self.largest)
-        scale = _scale_of(cells) or self.scale
+        scale = Scale.of(cells) or self.scale
         draw = strips if room.color else shades
         lines = []
         for start in range(0, count, across):
@@ -162,7 +162,7 @@ class Panels:
         low = room._replace(height=max(room.height - reserved, 1))
         per_row, shown, rows, columns = self._layout_of_maps(low)
         cells = [shrink(plane, rows, columns, self.largest) for plane in self.planes[:shown]]
-        scale = _scale_of(np.stack(cells)) or self.scale
+        scale = Scale.of(np.stack(cells)) or self.scale
         draw = half_blocks if room.color else shades
         drawn = [draw(cell, scale) for cell in cells]
         used = len(drawn[0]) + self._label + (self.count > 1)
@@ -200,7 +200,9 @@ class Panels:
         return fit(plane, (2 * down, across)) if room.color else fit(plane, (down, across), 2)
 
     def _legend(self, cells: Array, shape: tuple[int, int], room: Room) -> list[Line]:
-        sizes = [f"{a / b:.4g}" for a, b in zip(self.planes.shape[1:], shape, strict=True)]
+        sizes = [
+            short_text(a / b, digits=4) for a, b in zip(self.planes.shape[1:], shape, strict=True)
+        ]
         if sizes == ["1", "1"]:
             each = "a cell is one value"
         elif self.planes.shape[1] == 1:
@@ -208,7 +210,7 @@ class Panels:
         else:
             each = f"a cell is the mean of {sizes[0]} × {sizes[1]} values"
         return legend_lines(
-            _scale_of(cells),
+            Scale.of(cells),
             each,
             loud=not np.isfinite(cells).all(),
             width=room.width,
@@ -270,9 +272,3 @@ def _with_legend(
         if len(legend) <= reserved:
             return lines + legend
         reserved = len(legend)
-
-
-def _scale_of(cells: Array) -> Scale | None:
-    """Make a scale of what is shown; None where nothing is finite."""
-    finite = cells[np.isfinite(cells)]
-    return Scale(float(finite.min()), float(finite.max())) if finite.size else None

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cnnops_cli.views.terminal import Terminal
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 _PATIENCE = 1.0
 """Seconds of work before anything is shown."""
 _ECHO = 2
-"""Columns that are left free beside the bar: a terminal writes ^C there, and would wrap it."""
+"""Columns that are left free next to the bar, where a terminal writes ^C."""
 _PAUSE = 0.1
 """Seconds between two changes on the screen."""
 
@@ -26,25 +25,12 @@ class Progress:
     """Shows on standard error what is done, how fast, and how much time is left.
 
     A context manager: when it ends the screen is as it was. It has no thread and no timer: it looks
-    at the clock when something is done.
-
-    Parameters
-    ----------
-    label : str
-        What is at work.
-    unit : str
-        What is counted.
-    total : int, optional
-        The sum of the weights that `advance` will be given, where it is known.
-    color : bool
-        False forbids colour whatever the environment says.
+    at the clock when something is done. `total` is the sum of the weights that `advance` will be
+    given, where it is known; `color` can only forbid colour.
     """
 
     def __init__(self, label: str, unit: str, total: int | None, *, color: bool) -> None:
-        self._label = label
-        self._unit = unit
-        self._total = total
-        self._color = color
+        self._label, self._unit, self._total, self._color = label, unit, total, color
         self._count = self._weight = 0
         self._begun = self._started = time.monotonic()
         self._drawn = -_PAUSE
@@ -55,18 +41,13 @@ class Progress:
     def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         with self._lock:
             self._closed = True  # threads may still be at work after an interrupt
             self._erase()
 
     def begin(self, total: int) -> Callable[[], None]:
-        """Count anew, to a total, and tell what to call when one more is done."""
+        """Count anew, to a total, and return what to call when one more is done."""
         with self._lock:
             self._count = self._weight = 0
             self._total = total
@@ -78,13 +59,7 @@ class Progress:
         return self._look
 
     def advance(self, weight: int = 1) -> None:
-        """Count one more.
-
-        Parameters
-        ----------
-        weight : int
-            Its share of the total.
-        """
+        """Count one more, with its share of the total."""
         with self._lock:
             self._count += 1
             self._weight += weight
@@ -153,7 +128,7 @@ def _bar(color: bool) -> "Bar":
     return Bar(
         TextColumn("{task.description}", markup=False),
         BarColumn(
-            bar_width=None,
+            None,
             complete_style="cyan",
             finished_style="cyan",
             pulse_style="cyan",

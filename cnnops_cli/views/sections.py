@@ -4,29 +4,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.views.grid import MORE
-from cnnops_cli.views.lines import DIM, Line, beside, fold, width_of
+from cnnops_cli.text.styled_lines import DIM, MORE, Line, beside, fold_parts, width_of
 from cnnops_cli.views.panels import Panels, Room
 from cnnops_cli.views.summary import measure
 
 _GAP = 4
 _NARROWEST = 24
-"""A section that has to be scaled down keeps this width, or stands below the others."""
+"""A section that has to be scaled down keeps this width, or is set below the others."""
 _TITLE = 20
-"""What stands above narrow numbers is folded beyond this."""
+"""The width of the title of narrow numbers."""
 
 
 class Section(NamedTuple):
-    """What an operator took or gave.
-
-    Attributes
-    ----------
-    name : str
-    said : list of str
-        Its shape, or what else there is to say.
-    planes : numpy.ndarray, optional
-        Rows and columns are the last two axes.
-    """
+    """What an operator took or gave: its name, what is said of it, and perhaps its planes."""
 
     name: str
     said: list[str]
@@ -57,24 +47,24 @@ class _Block:
         return min(max(_TITLE, self._panels.width_of_one), room.width)
 
     def low(self, room: Room) -> int:
-        """Return how many lines to lay out in where not all can be shown."""
-        title = len(fold(self._parts, room.width, DIM))
+        """Return the fewest lines that are worth it where not all can be shown."""
+        title = len(fold_parts(self._parts, room.width, DIM))
         return title if self._panels is None else title + self._panels.low(room)
 
     def lines(self, room: Room) -> list[Line]:
         """Lay out in a room."""
-        title = fold(self._parts, room.width, DIM)
+        title = fold_parts(self._parts, room.width, DIM)
         if self._panels is None:
             return title
         return title + self._panels.lines(room._replace(height=max(room.height - len(title), 1)))
 
     def whole(self, room: Room) -> list[Line] | None:
         """Lay out as numbers, nothing left out; None where they do not fit."""
-        title = fold(self._parts, min(_TITLE, room.width), DIM)
+        title = fold_parts(self._parts, min(_TITLE, room.width), DIM)
         if self._panels is None:
             return title
         body = self._panels.whole(room._replace(height=room.height - len(title)))
-        return body and fold(self._parts, max(width_of(body), _TITLE), DIM) + body
+        return body and fold_parts(self._parts, max(width_of(body), _TITLE), DIM) + body
 
 
 def sections_lines(sections: Sequence[Section], precision: int | None, room: Room) -> list[Line]:
@@ -114,18 +104,24 @@ def _rows_that_fit(made: list[_Block], room: Room) -> list[Line]:
         if spare >= 0 or len(shown) == 1:
             break
         left_out.insert(0, shown.pop(-2).name)
-        head = fold([f"{MORE} {', '.join(left_out)} left out"], room.width, DIM)
+        head = fold_parts([f"{MORE} {', '.join(left_out)} left out"], room.width, DIM)
     if spare < 0:
         drawn = [rows[0].lines(room.height - len(head) - 1)]
-    for turn in (1, 0):  # first a share for each row; then what is left to whichever can use it
+    else:
+        _use_spare_lines(rows, drawn, spare)
+    return head + [line for each in drawn for line in ([], *each)]
+
+
+def _use_spare_lines(rows: list["_Row"], drawn: list[list[Line]], spare: int) -> None:
+    """Draw rows taller: in the first pass by equal shares, in the second as far as one can be."""
+    for is_shared in (True, False):
         for number, row in enumerate(rows):
-            share = spare // (len(rows) - number) if turn else spare
+            share = spare // (len(rows) - number) if is_shared else spare
             taller = row.lines(len(drawn[number]) + share)
             used = len(taller) - len(drawn[number])
             if 0 < used <= share:
                 drawn[number] = taller
                 spare -= used
-    return head + [line for each in drawn for line in ([], *each)]
 
 
 class _Row(NamedTuple):
@@ -136,11 +132,11 @@ class _Row(NamedTuple):
 
     @property
     def low(self) -> int:
-        """How many lines to lay out in where not all can be shown."""
+        """The fewest lines that are worth it where not all can be shown."""
         return max(block.low(room) for block, room in zip(self.blocks, self.rooms, strict=True))
 
     def lines(self, height: int) -> list[Line]:
-        """Lay out in so many lines."""
+        """Lay out in a number of lines."""
         rooms = [room._replace(height=height) for room in self.rooms]
         pairs = list(zip(self.blocks, rooms, strict=True))
         return beside([block.whole(room) or block.lines(room) for block, room in pairs], _GAP)
@@ -162,7 +158,7 @@ def _rows(blocks: list[_Block], room: Room) -> list[_Row]:
 
 
 def _rooms(row: list[_Block], room: Room) -> list[Room]:
-    """Share the width of a row: each block as wide as it has to be, and what is left to planes."""
+    """Give each block of a row the width that it needs, and share the rest among planes."""
     widths = [block.narrowest(room) for block in row]
     left = room.width - sum(widths) - _GAP * (len(row) - 1)
     growing = sum(block.can_grow for block in row)

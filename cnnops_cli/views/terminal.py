@@ -2,24 +2,14 @@
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 _PIPE_SIZE = (80, 24)
 _FILE_SIZE = (80, 48)
 
 
-@dataclass(frozen=True)
-class Terminal:
-    """The stream that a view goes to.
-
-    Attributes
-    ----------
-    width, height : int
-        In cells; 80 by 24 where the stream is no terminal and COLUMNS and LINES say nothing.
-    color : bool
-        Whether escape sequences may be written.
-    """
+class Terminal(NamedTuple):
+    """What a view goes to: its size in cells, and whether escape sequences may be written."""
 
     width: int
     height: int
@@ -27,13 +17,9 @@ class Terminal:
 
     @classmethod
     def of(cls, stream: TextIO, *, color: bool) -> "Terminal":
-        """Ask the stream and the environment: COLUMNS, NO_COLOR, FORCE_COLOR and TERM.
+        """Ask the stream and the environment: COLUMNS, LINES, NO_COLOR, FORCE_COLOR and TERM.
 
-        Parameters
-        ----------
-        stream : text stream
-        color : bool
-            False forbids colour whatever the environment says.
+        A stream that is not a terminal has 80 by 24 cells. `color` can only forbid colour.
         """
         interactive = stream.isatty()
         columns, lines = _PIPE_SIZE
@@ -46,10 +32,7 @@ class Terminal:
 
     @classmethod
     def of_file(cls, *, color: bool) -> "Terminal":
-        """Return how large a view in a file is: 80 by 48, or as COLUMNS and LINES say.
-
-        The terminal that the call is made on does not count.
-        """
+        """Return the size of a view in a file: COLUMNS by LINES, or 80 by 48 on any terminal."""
         columns, lines = _FILE_SIZE
         return cls(_said("COLUMNS", columns), _said("LINES", lines), color)
 

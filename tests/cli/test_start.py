@@ -106,7 +106,8 @@ def test_a_view_in_colour_needs_rich_and_a_plain_one_does_not(executable, monkey
     assert not modules & SLOW
     monkeypatch.setenv("FORCE_COLOR", "1")
     modules, _ = imported(executable, *call)
-    assert "rich.console" in modules
+    assert "rich.style" in modules
+    assert "rich.console" not in modules
 
 
 def test_an_explanation_needs_no_rich(executable):

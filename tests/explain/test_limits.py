@@ -6,20 +6,24 @@ import numpy as np
 import pytest
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.explain import letters
+from cnnops_cli.explain import formulas
+from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
 from cnnops_cli.explain.cells import indices_of
-from cnnops_cli.explain.layout import fold_formula, spread
-from cnnops_cli.explain.numbers import Decimals
+from cnnops_cli.explain.windows import window_grid
+from cnnops_cli.text.numbers import Decimals
+from cnnops_cli.text.styled_lines import PLAIN, text_of
 
 TABLE = ["--explain", "-f", "table"]
 
 
 def test_64_parts_are_written_out_and_65_are_not():
+    def folded(parts):
+        words = shortened([*(f"{part}," for part in parts[:-1]), parts[-1]])
+        return " ".join(text_of(line).strip() for line in arithmetic_lines(words, "9", 80))
+
     parts = [str(number) for number in range(65)]
-    whole = " ".join(line.strip() for line in fold_formula(parts[:64], ",", "63", 80))
-    assert whole == f"{', '.join(parts[:64])} = 63"
-    short = " ".join(line.strip() for line in fold_formula(parts, ",", "64", 80))
-    assert short == f"{', '.join(parts[:32])}, … 1 more …, {', '.join(parts[33:])} = 64"
+    assert folded(parts[:64]) == f"{', '.join(parts[:64])} = 9"
+    assert folded(parts) == f"{', '.join(parts[:32])}, … 1 more …, {', '.join(parts[33:])} = 9"
 
 
 def planes_of(text):
@@ -32,10 +36,10 @@ def test_6_planes_are_drawn_and_of_7_the_last_is_not(call, saved):
     drawn = [f"  channel {number}" for number in range(6)]
     text = call("conv", "-k", kernels[0], six, *TABLE)
     assert planes_of(text) == drawn
-    assert "more planes" not in text
+    assert "more plane" not in text
     text = call("conv", "-k", kernels[1], seven, *TABLE)
     assert planes_of(text) == drawn
-    assert "  … 1 more planes, as these\n" in text
+    assert "  … 1 more plane, as these\n" in text
 
 
 def test_12_cells_are_explained_and_of_13_the_last_is_not(call, saved):
@@ -49,10 +53,14 @@ def test_12_cells_are_explained_and_of_13_the_last_is_not(call, saved):
 
 
 def test_dilations_of_up_to_4_are_drawn_as_they_are():
-    assert spread(["a", "b"], 2, (1, 4)) == [["a", "·", "·", "·", "b"]]
-    assert spread(["a", "b"], 2, (1, 5)) == [["a", "·", "·", "·", "b"]]
-    assert spread(["a", "b"], 2, (1, 3)) == [["a", "·", "·", "b"]]
-    assert spread(["a", "b"], 1, (3, 1)) == [["a"], ["·"], ["·"], ["b"]]
+    def texts(columns, dilation):
+        grid = window_grid([("a", PLAIN), ("b", PLAIN)], columns, dilation)
+        return [[text for text, _ in row] for row in grid]
+
+    assert texts(2, (1, 4)) == [["a", "·", "·", "·", "b"]]
+    assert texts(2, (1, 5)) == [["a", "·", "·", "·", "b"]]
+    assert texts(2, (1, 3)) == [["a", "·", "·", "b"]]
+    assert texts(1, (3, 1)) == [["a"], ["·"], ["·"], ["b"]]
 
 
 def test_indices_run_from_minus_the_length_to_the_last():
@@ -120,7 +128,7 @@ def test_the_units_of_a_dry_run_begin_at_1024(call, saved, count, text):
 
 
 def test_letters_take_as_many_terms_as_the_limit_and_no_more(call, refused, monkeypatch):
-    monkeypatch.setattr(letters, "_MOST_TERMS", 6)
+    monkeypatch.setattr(formulas, "_MOST_TERMS", 6)
     kernel = ["conv", "--dims", "1", "-k", "[a,b]"]
     assert json.loads(call(*kernel, "[1,2,3,4]")) == ["a*1 + b*2", "a*2 + b*3", "a*3 + b*4"]
     assert refused(*kernel, "[1,2,3,4,5]").startswith(
@@ -140,5 +148,5 @@ def test_100_lines_of_formulas_are_shown_and_of_101_the_last_is_not(call):
     assert shown(100) == [
         hundred[0].replace("H 99", "H 100"),
         *hundred[1:],
-        "… 1 more lines; JSON has them all (-f json)",
+        "… 1 more line; JSON has them all (-f json)",
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnnops_cli.views.colours import DIVERGING, LOUD, SEQUENTIAL, Scale, luminance, on
+from cnnops_cli.text.colours import DIVERGING, LOUD, SEQUENTIAL, Scale, luminance, on
 
 
 @pytest.mark.parametrize("colour", sorted({*SEQUENTIAL, *DIVERGING, LOUD}))

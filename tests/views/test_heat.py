@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnops_cli.views.colours import LOUD, Scale
+from cnnops_cli.text.colours import LOUD, Scale
+from cnnops_cli.text.styled_lines import text_of
 from cnnops_cli.views.heat import fit, half_blocks, shades, shrink, strips
-from cnnops_cli.views.lines import text_of
 
 sizes = st.integers(1, 13)
 

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cnnops_cli.views.files import html, svg
-from cnnops_cli.views.lines import BOLD, PLAIN, Style
+from cnnops_cli.text.styled_lines import BOLD, PLAIN, Style
+from cnnops_cli.views.view_files import html, svg
 
 TEXT = """<i>&amp;</pre>"x"'"""
 LINES = [[(TEXT, PLAIN)], [("a & b", BOLD), (" ", PLAIN), ("<script>", Style(background=53))]]

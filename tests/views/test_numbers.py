@@ -2,10 +2,10 @@
 
 import pytest
 
-from cnnops_cli.views.colours import Scale
+from cnnops_cli.text.colours import Scale
+from cnnops_cli.text.numbers import column_texts, short_text
+from cnnops_cli.text.styled_lines import text_of
 from cnnops_cli.views.legend import legend_lines
-from cnnops_cli.views.lines import text_of
-from cnnops_cli.views.numbers import format_numbers, kind_of_decimals
 
 
 @pytest.mark.parametrize(
@@ -22,16 +22,16 @@ from cnnops_cli.views.numbers import format_numbers, kind_of_decimals
     ],
 )
 def test_an_exponent_is_used_from_1e7_and_below_half_of_the_last_decimal(values, texts):
-    assert format_numbers(values) == texts
+    assert column_texts(values) == texts
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_decimals_are_written_below_1e16(sign):
     below = 9_999_999_999_999_998.0
-    assert kind_of_decimals(sign * below, 2) == ".2f"
-    assert kind_of_decimals(sign * 1e16, 2) == ".2e"
-    assert format_numbers([sign * below, 1.0], 1) == [f"{sign * below:.1f}", "1.0"]
-    assert format_numbers([sign * 1e16, 1.0], 1) == [f"{sign * 1e16:.1e}", "1.0e+00"]
+    assert short_text(sign * below, 2) == f"{sign * below:.2f}"
+    assert short_text(sign * 1e16, 2) == f"{sign * 1e16:.2e}"
+    assert column_texts([sign * below, 1.0], 1) == [f"{sign * below:.1f}", "1.0"]
+    assert column_texts([sign * 1e16, 1.0], 1) == [f"{sign * 1e16:.1e}", "1.0e+00"]
 
 
 @pytest.mark.parametrize(

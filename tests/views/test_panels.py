@@ -8,12 +8,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from cnnops_cli.text.styled_lines import plain_text, text_of, width_of
 from cnnops_cli.views.ansi import coloured_text
-from cnnops_cli.views.files import html, plain_text, svg
-from cnnops_cli.views.lines import text_of, width_of
 from cnnops_cli.views.sections import Section
 from cnnops_cli.views.terminal import Terminal
 from cnnops_cli.views.view import View
+from cnnops_cli.views.view_files import html, svg
 
 SHAPES = [
     *[(), (1,), (7,), (400,), (70_000,), (3, 4), (150, 4), (4, 150), (30, 500), (500, 30)],

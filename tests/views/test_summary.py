@@ -38,12 +38,22 @@ def test_integers_and_what_cancels_out(monkeypatch):
     ("values", "std"),
     [
         ([1.7e308, -1.7e308], 1.7e308),
+        ([1.7976931348623157e308] * 3, 0.0),
+        ([1.7976931348623157e308, -1.7976931348623157e308] * 3, 1.7976931348623157e308),
         ([5e-324, 5e-324], 0.0),
         ([0.1] * 7, 0.0),
         ([1e8, 1e8 + 8, 1e8 + 16] * 4, math.sqrt(128 / 3)),
         ([1.0, 2.0, 3.0, 4.0, math.nan, math.inf], math.sqrt(1.25)),
     ],
-    ids=["near overflow", "subnormal", "constant", "far from zero", "beside what is not finite"],
+    ids=[
+        "near overflow",
+        "largest",
+        "largest of both signs",
+        "subnormal",
+        "constant",
+        "far from zero",
+        "beside what is not finite",
+    ],
 )
 def test_the_standard_deviation_is_the_populations(monkeypatch, piece, values, std):
     monkeypatch.setattr(summary, "_PIECE", piece)

@@ -1,9 +1,9 @@
 """A comparison in words."""
 
-from typing import Any
+import math
 
 from cnnops_cli.checks.comparison import Cell, Comparison, Largest
-from cnnops_cli.dtypes import shortest_text
+from cnnops_cli.text.numbers import short_text, shortest_text
 
 _HEADER = ("at", "result", "expected")
 
@@ -18,12 +18,7 @@ def verdict(found: Comparison, name: str) -> str:
 
 
 def differences(found: Comparison) -> list[str]:
-    r"""Say what differs: shape and dtype first, then how many values, by how much and where.
-
-    Returns
-    -------
-    list of str
-        Lines; none where the two are equal.
+    r"""Say in lines what differs: shape and dtype first, then how many values, how much and where.
 
     Examples
     --------
@@ -55,9 +50,7 @@ def differences(found: Comparison) -> list[str]:
 
 
 def _count(found: Comparison) -> str:
-    size = 1
-    for length in found.shapes[0]:
-        size *= length
+    size = math.prod(found.shapes[0])
     share = 100 * found.differing / size
     if found.differing < size:
         share = min(share, 99.9)
@@ -66,15 +59,12 @@ def _count(found: Comparison) -> str:
 
 
 def _errors(found: Comparison) -> list[str]:
-    lines = [
-        _largest(f"largest {kind}", error, unit)
-        for kind, error, unit in (
-            ("absolute error", found.absolute, ""),
-            ("relative error", found.relative, ""),
-            ("distance", found.distance, " ulp"),
-        )
-        if error is not None
-    ]
+    kinds = (
+        ("absolute error", found.absolute, ""),
+        ("relative error", found.relative, ""),
+        ("distance", found.distance, " ulp"),
+    )
+    lines = [_largest(f"largest {kind}", error, unit) for kind, error, unit in kinds if error]
     if found.absolute is None:
         lines.append("each of them is NaN or infinite on one side or both")
     if found.nan_pairs:
@@ -86,9 +76,8 @@ def _errors(found: Comparison) -> list[str]:
 
 def _largest(what: str, largest: Largest, unit: str) -> str:
     error, (at, result, expected) = largest
-    text = str(error) if error.dtype.kind in "iu" else f"{error:.6g}"
     found, wanted = shortest_text(result), shortest_text(expected)
-    return f"{what} {text}{unit} at {_at(at)}: {found}, expected {wanted}"
+    return f"{what} {short_text(error.item())}{unit} at {_at(at)}: {found}, expected {wanted}"
 
 
 def _table(found: Comparison) -> list[str]:
@@ -107,5 +96,5 @@ def _row(cell: Cell) -> tuple[str, str, str]:
     return _at(cell.at), shortest_text(cell.result), shortest_text(cell.expected)
 
 
-def _at(place: tuple[int, ...] | Any) -> str:
+def _at(place: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, place))}]"

@@ -1,11 +1,14 @@
 """Colours that stand for numbers, the same on light and on dark ground."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.views.lines import Style
+from cnnops_cli.text.numbers import Decimals
+from cnnops_cli.text.styled_lines import PLAIN, Span, Style
 
 SEQUENTIAL = (53, 54, 55, 25, 31, 36, 72, 78, 113, 149, 185, 221, 227)
 """Dark violet to bright yellow; each is lighter than the one before."""
@@ -49,18 +52,28 @@ def on(background: int, *, bold: bool = False) -> Style:
     return Style(_BLACK if dark_text else _WHITE, background, bold)
 
 
+def number_style(colour: int) -> Style:
+    """Return the style of a number on its colour of a scale: bold where it is not finite."""
+    return on(colour, bold=colour == LOUD)
+
+
 @dataclass(frozen=True)
 class Scale:
-    """Which colour stands for which number.
-
-    Attributes
-    ----------
-    low, high : float
-        The least and the greatest number.
-    """
+    """Which colour stands for which number, from the least to the greatest."""
 
     low: float
     high: float
+
+    @classmethod
+    def of(cls, values: Array) -> "Scale | None":
+        """Make the scale of the finite numbers; None where there are none, or letters."""
+        if not values.size or values.dtype.hasobject:
+            return None
+        low, high = float(values.min()), float(values.max())
+        if math.isfinite(high - low):
+            return cls(low, high)
+        finite = values[np.isfinite(values)]
+        return cls(float(finite.min()), float(finite.max())) if finite.size else None
 
     @property
     def largest(self) -> float:
@@ -79,34 +92,22 @@ class Scale:
         return DIVERGING if self.low < 0 < self.high and not self.constant else SEQUENTIAL
 
     def colours(self, values: Array) -> Array:
-        """Give each number its colour; NaN and infinity the loud one.
-
-        Parameters
-        ----------
-        values : numpy.ndarray
-            From `low` to `high`, NaN and infinities.
-
-        Returns
-        -------
-        numpy.ndarray of int
-        """
+        """Return the colours of numbers; NaN and infinity have the loud one."""
         palette = self.palette
         limits = (-self.largest, self.largest) if palette is DIVERGING else (self.low, self.high)
-        return np.where(
-            np.isfinite(values), np.take(palette, self._levels(values, limits, len(palette))), LOUD
-        )
+        levels = self._levels(values, limits, len(palette))
+        return np.where(np.isfinite(values), np.take(palette, levels), LOUD)
 
     def levels(self, values: Array, count: int) -> Array:
-        """Cut the range into levels alike, and tell each number's; the last for what is not finite.
+        """Return which of `count` equal parts of the range holds each number, `count` if none does.
 
         Examples
         --------
         >>> Scale(0, 10).levels(np.array([0.0, 4.9, 5.0, 10.0]), 2).tolist()
         [0, 0, 1, 1]
         """
-        return np.where(
-            np.isfinite(values), self._levels(values, (self.low, self.high), count), count
-        )
+        levels = self._levels(values, (self.low, self.high), count)
+        return np.where(np.isfinite(values), levels, count)
 
     def _levels(self, values: Array, limits: tuple[float, float], count: int) -> Array:
         if self.constant:
@@ -117,3 +118,15 @@ class Scale:
         share = (finite - low) / (high - low)
         levels: Array = np.clip((share * count).astype(int), 0, count - 1)
         return levels
+
+
+def number_span(number: Any, numbers: Decimals, scale: Scale | None, *, bold: bool = False) -> Span:
+    """Write a number on its colour of a scale; a letter, or without a scale, on none."""
+    text = numbers.text(number)
+    if isinstance(number, str):
+        return text, PLAIN
+    if not math.isfinite(number):
+        return text, number_style(LOUD)
+    if scale is None:
+        return text, PLAIN
+    return text, on(int(scale.colours(np.array(number, np.float64))), bold=bold)

@@ -1,13 +1,13 @@
-"""A view as a file that refers to nothing outside itself: text, SVG or HTML."""
+"""A view as a file that refers to nothing outside itself: SVG or HTML."""
 
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from html import escape
 
-from cnnops_cli.views.colours import rgb
+from cnnops_cli.text.colours import rgb
+from cnnops_cli.text.styled_lines import Line, Style, text_of, width_of
 from cnnops_cli.views.heat import HALF
-from cnnops_cli.views.lines import Line, Style, text_of, width_of
 
 _FONT = "'DejaVu Sans Mono',Menlo,Consolas,ui-monospace,monospace"
 _WIDTH, _HEIGHT, _MARGIN, _BASELINE = 8, 16, 12, 12
@@ -15,11 +15,6 @@ _WIDTH, _HEIGHT, _MARGIN, _BASELINE = 8, 16, 12, 12
 _PAGE, _INK, _FAINT = "#ffffff", "#1f2328", "#59636e"
 _ASCII = str.maketrans("░▒▓█×…⋮", ".:*#x~|")
 _WORDS = re.compile(r"\S+(?: \S+)*")
-
-
-def plain_text(lines: Sequence[Line]) -> str:
-    """Write a view without colour, and without blanks at the ends of its lines."""
-    return "".join(f"{text_of(line).rstrip()}\n" for line in lines)
 
 
 def in_ascii(text: str) -> str:
@@ -53,22 +48,17 @@ def svg(lines: Sequence[Line]) -> str:
         f'<path stroke="{_hex(colour)}" d="{"".join(runs)}"/>'
         for colour, runs in sorted(backgrounds.items())
     ]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-            f'viewBox="0 0 {width} {height}" role="img" font-size="13" fill="{_INK}" '
-            f'font-family="{_FONT}">',
-            f"<title>{escape(text_of(lines[0]))}</title>",
-            f'<rect width="{width}" height="{height}" rx="6" fill="{_PAGE}"/>',
-            f'<g transform="translate({_MARGIN} {_MARGIN})">',
-            f'<g transform="scale({_WIDTH} {_HEIGHT // 2})" shape-rendering="crispEdges">',
-            *paths,
-            "</g>",
-            *texts,
-            "</g>",
-            "</svg>\n",
-        ]
-    )
+    size = f'width="{width}" height="{height}"'
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
+        f'viewBox="0 0 {width} {height}" role="img" font-size="13" fill="{_INK}" '
+        f'font-family="{_FONT}">',
+        f"<title>{escape(text_of(lines[0]))}</title>",
+        f'<rect {size} rx="6" fill="{_PAGE}"/>',
+        f'<g transform="translate({_MARGIN} {_MARGIN})">',
+        f'<g transform="scale({_WIDTH} {_HEIGHT // 2})" shape-rendering="crispEdges">',
+    ]
+    return "\n".join([*head, *paths, "</g>", *texts, "</g>", "</svg>\n"])
 
 
 def html(lines: Sequence[Line]) -> str:
@@ -91,20 +81,15 @@ def _halves(text: str, style: Style) -> tuple[int | None, int | None]:
 
 
 def _svg_texts(text: str, style: Style, column: int, row: int) -> list[str]:
-    """Set words where they stand in the grid, as wide as they are there in every font."""
-    weight = ' font-weight="bold"' * style.bold
+    """Set words where the grid has them, as wide as they are there in every font."""
+    look = f' fill="{ink}"' if (ink := _ink(style)) else ""
+    look += ' font-weight="bold"' * style.bold
     y = row * _HEIGHT + _BASELINE
     return [
         f'<text x="{(column + word.start()) * _WIDTH}" y="{y}" '
-        f'textLength="{len(word[0]) * _WIDTH}"'
-        f"{_svg_fill(style)}{weight}>{escape(word[0], quote=False)}</text>"
+        f'textLength="{len(word[0]) * _WIDTH}"{look}>{escape(word[0], quote=False)}</text>'
         for word in _WORDS.finditer(text)
     ]
-
-
-def _svg_fill(style: Style) -> str:
-    ink = _ink(style)
-    return f' fill="{ink}"' if ink else ""
 
 
 def _ink(style: Style) -> str:
@@ -122,8 +107,8 @@ def _html_span(text: str, style: Style) -> str:
         rules.append(f"background:linear-gradient({_hex(upper or 0)} 50%,{end} 50%)")
     elif lower is not None:
         rules.append(f"background:{_hex(lower)}")
-    if text.strip() and _ink(style):
-        rules.append(f"color:{_ink(style)}")
+    if text.strip() and (ink := _ink(style)):
+        rules.append(f"color:{ink}")
     if style.bold:
         rules.append("font-weight:bold")
     shown = escape(text, quote=False)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cnnops_cli.checks.comparison import compare
-from cnnops_cli.checks.report import differences, verdict
+from cnnops_cli.checks.comparison_lines import differences, verdict
 from cnnops_cli.checks.tolerance import Tolerance
 
 

@@ -83,3 +83,37 @@ def test_the_running_statistics_are_those_of_the_batch(called_here, tmp_path):
         called_here("batchnorm", *options, "--save-state", "s.json", "[[1,2],[3,-4]]")
         states.append((tmp_path / "s.json").read_text())
     assert states[0] == states[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "formula", "before", "value"),
+    [
+        (["conv", "-k", "[[1,-1]]", "[[1,2]]"], "max(0, 1*1 + -1*2)", -1, 0),
+        (["maxpool", "-k", "1", "[[-4]]"], "max(0, max(-4))", -4, 0),
+        (["maxpool", "-k", "1", "[[4]]"], "max(0, max(4))", 4, 4),
+        (
+            ["batchnorm", "--eval", "--eps", "0", "[[-4.0]]"],
+            "max(0, (-4 - 0) / sqrt(1 + 0) * 1 + 0)",
+            -4.0,
+            0.0,
+        ),
+    ],
+)
+def test_the_explanation_shows_it(called_here, call, formula, before, value):
+    record = json.loads(called_here(*call, "--relu", "--explain"))
+    assert (record["formula"], record["before_relu"], record["value"]) == (formula, before, value)
+
+
+def test_the_result_is_written_beside_its_explanation(called_here, tmp_path, same):
+    called_here("conv", "-k", "[[-1]]", "--relu", "--explain", "[[1,-2]]", "-o", "y.npy")
+    same(np.load(tmp_path / "y.npy"), np.array([[0, 2]]))
+
+
+def test_formulas_have_it(called_here):
+    assert called_here("conv", "-k", "[[a,b]]", "--relu", "[[1,2]]") == '[["max(0, a*1 + b*2)"]]\n'
+    assert called_here("maxpool", "-k", "1,2", "--relu", "[[a,3]]") == '[["max(0, max(a, 3))"]]\n'
+
+
+def test_the_estimate_is_that_of_the_operator(called_here):
+    call = ["conv", "-k", "[[1]]", "--dry-run", "[[1,2]]"]
+    assert called_here(*call, "--relu") == called_here(*call)

@@ -1,0 +1,74 @@
+"""The arithmetic of an explanation, in lines whose operators are dim and whose result is bold."""
+
+import re
+from collections.abc import Iterable
+
+from cnnops_cli.text.colours import LOUD, number_style
+from cnnops_cli.text.styled_lines import BOLD, DIM, INDENT, MORE, PLAIN, Line, Span, fold
+
+_OPERATORS = re.compile(r"([*(),]|(?:^| )[-+*/=](?= |$))")
+_NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
+_MOST_WORDS = 64
+"""Parts of a formula that are written out; of more, the middle is left out."""
+
+
+def shortened(words: list[str]) -> list[str]:
+    """Leave the middle of many words out, with its comma where they have commas.
+
+    Examples
+    --------
+    >>> shortened([f"{number}," for number in range(70)])[31:34]
+    ['31,', '… 6 more …,', '38,']
+    """
+    if len(words) <= _MOST_WORDS:
+        return words
+    half = _MOST_WORDS // 2
+    comma = "," if words[half].endswith(",") else ""
+    return [*words[:half], f"{MORE} {len(words) - 2 * half} more {MORE}{comma}", *words[-half:]]
+
+
+def styled(text: str) -> Line:
+    """Set operators, brackets and commas dim.
+
+    Examples
+    --------
+    >>> [text for text, style in styled("1e-05*(-2) +") if style == DIM]
+    ['*', '(', ')', ' +']
+    """
+    pieces = _OPERATORS.split(text)
+    return [(piece, DIM if number % 2 else PLAIN) for number, piece in enumerate(pieces) if piece]
+
+
+def result_span(text: str) -> Span:
+    """Return a result in bold, or what is not finite in its loud colour."""
+    return text, number_style(LOUD) if text in _NOT_FINITE else BOLD
+
+
+def arithmetic_lines(
+    words: Iterable[str],
+    result: str,
+    width: int,
+    *,
+    label: str = "",
+    sign: str | None = None,
+    note: str = "",
+) -> list[Line]:
+    """Fold a formula between its words, with a label before it and a note after its result.
+
+    No line ends after the usual equals sign; another `sign` is a word by itself.
+
+    Examples
+    --------
+    >>> from cnnops_cli.text.styled_lines import text_of
+    >>> [text_of(line) for line in arithmetic_lines(["max(1,", "2)"], "2", 80, note="at [1]")]
+    ['  max(1, 2) = 2, at [1]']
+    """
+    results = [[result_span(word)] for word in result.split(" ")]
+    if sign is None:
+        results[0].insert(0, ("= ", DIM))
+    else:
+        results.insert(0, [(sign, DIM)])
+    if note:
+        results[-1].append((",", DIM))
+    before, after = ([[(word, DIM)] for word in text.split()] for text in (label, note))
+    return fold([*before, *map(styled, words), *results, *after], width, " ", INDENT)

@@ -1,0 +1,1 @@
+"""Numbers, columns and lines as text, in styles where there is colour."""

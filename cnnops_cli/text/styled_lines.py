@@ -1,0 +1,146 @@
+"""Lines of text in styles, and how they are put together: folded, in columns, side by side."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
+
+
+class Style(NamedTuple):
+    """How text looks where there is colour.
+
+    The colours are those of 256-colour terminals, 16 to 255; None is what the reader's page has.
+    """
+
+    foreground: int | None = None
+    background: int | None = None
+    bold: bool = False
+    dim: bool = False
+
+
+PLAIN = Style()
+BOLD = Style(bold=True)
+DIM = Style(dim=True)
+
+Span = tuple[str, Style]
+Line = list[Span]
+
+INDENT = "  "
+MORE = "…"
+
+
+def text_of(line: Line) -> str:
+    """Return what a line says."""
+    return "".join(text for text, _ in line)
+
+
+def width_of(block: Sequence[Line]) -> int:
+    """Return the width of the widest line."""
+    return max((sum(len(text) for text, _ in line) for line in block), default=0)
+
+
+def merged(spans: Iterable[Span]) -> Line:
+    """Join neighbours of one style.
+
+    Examples
+    --------
+    >>> merged([("a", PLAIN), ("b", PLAIN), ("c", BOLD)]) == [("ab", PLAIN), ("c", BOLD)]
+    True
+    """
+    line: Line = []
+    for text, style in spans:
+        if line and line[-1][1] == style:
+            line[-1] = (line[-1][0] + text, style)
+        else:
+            line.append((text, style))
+    return line
+
+
+def fold(parts: Iterable[Line], width: int, between: str, indent: str = "") -> list[Line]:
+    """Join parts in lines that keep to a width, but for a part that is wider by itself.
+
+    Examples
+    --------
+    >>> words = [[(word, PLAIN)] for word in ("1*1 +", "10*2 +", "3", "= 24")]
+    >>> [text_of(line) for line in fold(words, 14, " ", INDENT)]
+    ['  1*1 + 10*2 +', '  3 = 24']
+    """
+    lines: list[Line] = []
+    for part in parts:
+        if lines and width_of(lines[-1:]) + len(between) + width_of([part]) <= width:
+            lines[-1] += [(between, PLAIN), *part]
+        else:
+            lines.append([(indent, PLAIN), *part] if indent else list(part))
+    return lines
+
+
+def fold_parts(parts: Iterable[str | Line], width: int, style: Style = PLAIN) -> list[Line]:
+    """Set parts two blanks apart in lines of a width; a text that is wider by itself is broken.
+
+    Examples
+    --------
+    >>> [text_of(line) for line in fold_parts(["min 1", "max 22", "mean 3"], 14)]
+    ['min 1  max 22', 'mean 3']
+    """
+    pieces: list[Line] = []
+    for part in parts:
+        if isinstance(part, str):
+            pieces += [[(piece, style)] for piece in textwrap.wrap(part, max(width, 1))]
+        else:
+            pieces.append(part)
+    return fold(pieces, width, "  ")
+
+
+def fold_text(text: str, width: int, style: Style = PLAIN, indent: str = INDENT) -> list[Line]:
+    """Fold text at its blanks; a word that is wider than a line stays whole."""
+    lines = textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [[(line, style)] for line in lines]
+
+
+def columns(cells: Sequence[Span], widest: int) -> Line:
+    """Set cells at the right of columns; of the two blanks between them each colours one.
+
+    Examples
+    --------
+    >>> [text for text, _ in columns([("1", PLAIN), ("10", PLAIN), ("2", PLAIN)], 2)]
+    [' 1 ', ' 10 ', '  2']
+    """
+    last = len(cells) - 1
+    return [
+        (" " * (number > 0) + text.rjust(widest) + " " * (number < last), style)
+        for number, (text, style) in enumerate(cells)
+    ]
+
+
+def beside(blocks: Sequence[Sequence[Line]], gap: int) -> list[Line]:
+    """Set blocks side by side, their tops aligned; nothing blank ends a line.
+
+    Examples
+    --------
+    >>> lines = beside([[[("ab", PLAIN)], [("c", PLAIN)]], [[("d", PLAIN)], [("e", PLAIN)]]], 1)
+    >>> [text_of(line) for line in lines]
+    ['ab d', 'c  e']
+    """
+    widths = [width_of(block) for block in blocks]
+    lines = []
+    for row in zip_longest(*blocks, fillvalue=()):
+        line: Line = []
+        for spans, width in zip(row[:-1], widths[:-1], strict=True):
+            line += [*spans, (" " * (width - width_of([list(spans)]) + gap), PLAIN)]
+        line += row[-1]
+        while line and line[-1][1] == PLAIN and not line[-1][0].strip():
+            line.pop()
+        lines.append(line)
+    return lines
+
+
+def plain_text(lines: Iterable[Line]) -> str:
+    """Write lines without colour, and without blanks at their ends."""
+    return "".join(f"{text_of(line).rstrip()}\n" for line in lines)
