@@ -150,9 +150,9 @@ FULL = "No space left on device"
         ["maxpool", "-k", "2", "--dry-run", PLANE],
     ],
 )
-def test_standard_output_that_is_full_or_closed_is_one_line(installed, call):
+def test_standard_output_that_is_full_or_closed_is_one_line(cnnops, installed, call):
     with open("/dev/full", "wb") as full:
-        done = installed(*call, stdout=full)
+        done = cnnops(*call, stdout=full)
     assert done.status == 2
     assert re.fullmatch(rf"cnnops.*: error: cannot write standard output: {FULL}\n", done.err)
     done = installed(*call, setup="exec >&-")
