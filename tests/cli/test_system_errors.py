@@ -20,6 +20,7 @@ NORM = ["batchnorm", PLANE]
 def refused(capsys, monkeypatch, tmp_path):
     """Run a call that is refused in this process, and return the reason."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(app, "limit_before_numpy", lambda: None)
 
     def run(*call):
         status = app.run(list(call))
@@ -205,5 +206,6 @@ def test_a_terminal_that_is_gone_does_not_change_the_status(tmp_path, monkeypatc
     monkeypatch.setattr("sys.stderr", Gone())
     monkeypatch.setattr("cnnops_cli.commands.report.abandon", lambda _: None)
     monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(app, "limit_before_numpy", lambda: None)
     assert app.run([*POOL, "-o", "y.npy"]) == 0
     same(np.load("y.npy"), np.array([[4]]))
