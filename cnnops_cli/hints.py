@@ -227,6 +227,8 @@ def _nearest(word: str, accepted: Sequence[str]) -> str:
     for known in accepted:
         length = min(len(_letters(word)), len(_letters(known)))
         most = 0 if length < _SHORTEST_STEM else 1 if length < _LONG else 2
+        if abs(len(word) - len(known)) > most:
+            continue
         edits = _edits(word.lower(), known)
         if edits <= most and _digits(word) == _digits(known):
             near.setdefault(edits, []).append(known)

@@ -123,7 +123,7 @@ class CommandHere(Command):
                 stream = undoing.enter_context(open_stream(name, number))
                 undoing.enter_context(mock.patch.object(sys, name, stream))
             try:
-                return app.run([os.fspath(argument) for argument in arguments])
+                return app.run([str(argument) for argument in arguments])
             except SystemExit as end:  # of a completion
                 return end.code or 0
 
@@ -187,7 +187,7 @@ class InstalledCommand(Command):
         """Start the command, after the shell command ``setup`` if there is one."""
         shell = ["/bin/sh", "-c", f'{setup}; exec "$0" "$@"'] if setup else []
         return subprocess.Popen(
-            [*shell, self.executable, *arguments],
+            [*shell, self.executable, *map(str, arguments)],
             cwd=cwd or self.folder,
             env=environment(env),
             **streams,

@@ -290,7 +290,7 @@ def test_json_that_comes_late_is_waited_for(installed):
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
         with installed.start(*call, **(PIPES | {"stdin": reading})) as process:
-            time.sleep(1)
+            time.sleep(0.5)
             os.write(writing, data[:2])
             time.sleep(0.1)
             os.write(writing, data[2:])

@@ -5,8 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-
-from cnnops_cli.app import run
+from calling import Result
 
 AS_IT_IS = ["maxpool", "--dims", "1", "-k", "1"]
 COMMANDS = [
@@ -334,7 +333,7 @@ def test_a_damaged_array_beside_the_golden_one_is_not_lost(cnnops, tmp_path):
     assert (path.read_bytes(), len(list(tmp_path.iterdir()))) == (before, 1)
 
 
-def test_an_update_writes_the_member_that_is_read(tmp_path, monkeypatch, capsys):
+def test_an_update_writes_the_member_that_is_read(cnnops, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("a.npy", np.array([1, 2, 4]))
     data = (tmp_path / "a.npy").read_bytes()
@@ -344,9 +343,12 @@ def test_an_update_writes_the_member_that_is_read(tmp_path, monkeypatch, capsys)
         for name in ("weight", "twice.npy", "other", "twice.npy"):
             archive.writestr(name, data)
     call = [*AS_IT_IS, "[1,2,3]", "--update-expected", "--expect"]
+    said = ""
     for member in ("weight", "twice", "twice.npy", "new.npy"):
-        assert run([*call, f"g.npz:{member}"]) == 0
-        assert run([*call[:-2], "--expect", f"g.npz:{member.removesuffix('.npy')}"]) == 0
+        done = cnnops(*call, f"g.npz:{member}")
+        assert done.status == 0
+        said += done.err
+        assert cnnops(*call[:-2], "--expect", f"g.npz:{member.removesuffix('.npy')}").status == 0
     with zipfile.ZipFile("g.npz") as archive:
         assert archive.namelist() == ["weight", "other", "twice.npy", "new.npy"]
         assert archive.comment == b"of mine"
@@ -354,7 +356,6 @@ def test_an_update_writes_the_member_that_is_read(tmp_path, monkeypatch, capsys)
         assert [archive[name].tolist() for name in archive] == [
             [1, 2, 3], [1, 2, 4], [1, 2, 3], [1, 2, 3]
         ]  # fmt: skip
-    said = capsys.readouterr().err
     assert "g.npz:twice updated" in said
     assert "g.npz:twice.npy unchanged" in said
     assert "g.npz:new.npy created" in said
@@ -389,22 +390,22 @@ def test_a_closed_or_full_standard_error_leaves_the_status(installed):
 @pytest.mark.parametrize(
     "dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 )
-def test_the_limits_of_each_integer_dtype_are_expected_exactly(capfd, tmp_path, monkeypatch, dtype):
-    monkeypatch.chdir(tmp_path)
+def test_the_limits_of_each_integer_dtype_are_expected_exactly(cnnops, tmp_path, dtype):
     limits = np.iinfo(dtype)
     for limit, inside, outside in (
         (limits.max, limits.max - 1, limits.max + 1),
         (limits.min, limits.min + 1, limits.min - 1),
     ):
-        np.save("x.npy", np.array([limit], dtype))
-        assert run([*AS_IT_IS, "x.npy", "--expect", f"[{limit}]"]) == 0
-        assert capfd.readouterr() == ("", "cnnops maxpool: equal to --expect exactly\n")
-        assert run([*AS_IT_IS, "x.npy", "--expect", f"[{inside}]"]) == 1
-        assert f"largest absolute error 1 at [0]: {limit}, expected {inside}\n" in (
-            capfd.readouterr().err
-        )
+        np.save(tmp_path / "x.npy", np.array([limit], dtype))
+        check = [*AS_IT_IS, "x.npy", "--expect"]
+        equal = "cnnops maxpool: equal to --expect exactly\n"
+        assert cnnops(*check, f"[{limit}]") == Result(0, b"", equal)
+        differs = cnnops(*check, f"[{inside}]")
+        assert differs.status == 1
+        assert f"largest absolute error 1 at [0]: {limit}, expected {inside}\n" in differs.err
         if -(2**63) <= outside < 2**64:
-            assert run([*AS_IT_IS, "x.npy", "--expect", f"[{outside}]"]) == 1
-            assert capfd.readouterr().err.splitlines()[1] == (
+            differs = cnnops(*check, f"[{outside}]")
+            assert differs.status == 1
+            assert differs.err.splitlines()[1] == (
                 f"  dtype {dtype}, which cannot hold {outside}, expected at [0]"
             )

@@ -1,26 +1,12 @@
 """Numbers as text, wherever a result is written: they read back by way of float64 too."""
 
-import io
 import json
 
 import numpy as np
 import pytest
 
-from cnnops_cli.app import run
-
 VALUE = np.uint32(0x15AE43FD).view(np.float32)
 TEXT = "7.0385307e-26"
-
-
-@pytest.fixture
-def said(capfd):
-    """Run the command in this process, and give its standard output."""
-
-    def call(*arguments):
-        assert run([str(argument) for argument in arguments]) == 0
-        return capfd.readouterr().out
-
-    return call
 
 
 @pytest.fixture
@@ -34,30 +20,29 @@ def reads_back(text):
     return np.float32(float(text)) == VALUE
 
 
-def test_results_and_files(said, file, tmp_path):
+def test_results_and_files(called_here, file, tmp_path):
     assert reads_back(TEXT)
-    assert said("dropout", "--eval", file) == f"[[{TEXT},-{TEXT}]]\n"
-    said("maxpool", "-k", 1, file, "-o", tmp_path / "y.json")
+    assert called_here("dropout", "--eval", file) == f"[[{TEXT},-{TEXT}]]\n"
+    called_here("maxpool", "-k", 1, file, "-o", tmp_path / "y.json")
     assert (tmp_path / "y.json").read_text() == f"[[{TEXT},-{TEXT}]]\n"
-    assert said("dropout", "--eval", file, "--expect", tmp_path / "y.json", "--ulp", 0) == ""
+    check = ["--expect", tmp_path / "y.json", "--ulp", 0]
+    assert called_here("dropout", "--eval", file, *check, "-q") == ""
 
 
-def test_state(said, file, tmp_path):
+def test_state(called_here, file, tmp_path):
     state = tmp_path / "s.json"
     np.save(tmp_path / "m.npy", np.array([VALUE, VALUE]))
-    said("batchnorm", "--eval", "--bias", tmp_path / "m.npy", file, "--save-state", state)
+    called_here("batchnorm", "--eval", "--bias", tmp_path / "m.npy", file, "--save-state", state)
     assert f'"bias":[{TEXT},{TEXT}]' in state.read_text()
 
 
-def test_lines(said, monkeypatch):
-    lines = io.TextIOWrapper(io.BytesIO(f"[{TEXT}]\n[-{TEXT}]\n".encode()))
-    monkeypatch.setattr("sys.stdin", lines)
-    monkeypatch.setattr(lines.buffer, "fileno", lambda: 0, raising=False)
-    assert said("dropout", "--eval", "--dtype", "float32", "--lines") == f"[{TEXT}]\n[-{TEXT}]\n"
+def test_lines(called_here):
+    lines = f"[{TEXT}]\n[-{TEXT}]\n"
+    assert called_here("dropout", "--eval", "--dtype", "float32", "--lines", stdin=lines) == lines
 
 
-def test_explanations(said, file):
-    record = json.loads(said("maxpool", "--explain", "--at", "0,0", "-k", 1, file))
+def test_explanations(called_here, file):
+    record = json.loads(called_here("maxpool", "--explain", "--at", "0,0", "-k", 1, file))
     assert record["formula"] == f"max({TEXT})"
     assert reads_back(repr(record["value"]))
-    assert f"max({TEXT})" in said("maxpool", "--explain", "-k", 1, file)
+    assert f"max({TEXT})" in called_here("maxpool", "--explain", "-k", 1, file)

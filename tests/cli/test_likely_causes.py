@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from cnnops_cli.app import run
-
 SHAPES = {
     "nchw": (2, 3, 8, 6),
     "nhwc": (2, 8, 6, 3),
@@ -169,15 +167,13 @@ def test_the_call_that_is_proposed_is_right(called_here, tmp_path):
 
 
 @pytest.fixture
-def verdict(capfd, tmp_path, monkeypatch):
-    """Run a check in this process that does not hold, and give the lines below its verdict."""
-    monkeypatch.chdir(tmp_path)
+def verdict(cnnops):
+    """Run a check that does not hold, and give the lines below its verdict."""
 
     def checked(*arguments):
-        assert run(list(arguments)) == 1
-        out, err = capfd.readouterr()
-        assert out == ""
-        return [line.strip() for line in err.splitlines()[1:]]
+        result = cnnops(*arguments)
+        assert (result.status, result.out) == (1, b"")
+        return [line.strip() for line in result.err.splitlines()[1:]]
 
     return checked
 

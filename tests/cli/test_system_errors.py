@@ -20,6 +20,7 @@ NORM = ["batchnorm", PLANE]
 def refused(capsys, monkeypatch, tmp_path):
     """Run a call that is refused in this process, and return the reason."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(app, "limit_before_numpy", lambda: None)
 
     def run(*call):
         status = app.run(list(call))
@@ -150,9 +151,9 @@ FULL = "No space left on device"
         ["maxpool", "-k", "2", "--dry-run", PLANE],
     ],
 )
-def test_standard_output_that_is_full_or_closed_is_one_line(installed, call):
+def test_standard_output_that_is_full_or_closed_is_one_line(cnnops, installed, call):
     with open("/dev/full", "wb") as full:
-        done = installed(*call, stdout=full)
+        done = cnnops(*call, stdout=full)
     assert done.status == 2
     assert re.fullmatch(rf"cnnops.*: error: cannot write standard output: {FULL}\n", done.err)
     done = installed(*call, setup="exec >&-")
@@ -205,5 +206,6 @@ def test_a_terminal_that_is_gone_does_not_change_the_status(tmp_path, monkeypatc
     monkeypatch.setattr("sys.stderr", Gone())
     monkeypatch.setattr("cnnops_cli.commands.stderr.abandon", lambda _: None)
     monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(app, "limit_before_numpy", lambda: None)
     assert app.run([*POOL, "-o", "y.npy"]) == 0
     same(np.load("y.npy"), np.array([[4]]))

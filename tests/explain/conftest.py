@@ -5,35 +5,19 @@ import json
 
 import numpy as np
 import pytest
-
-from cnnops_cli.app import run
+from calling import CommandHere
 
 
 @pytest.fixture
-def call(capfd):
+def call(tmp_path):
     """Run the command, and give what it printed; it has nothing to say on standard error."""
-
-    def called(*arguments):
-        capfd.readouterr()
-        status = run([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        assert (status, err) == (0, "")
-        return out
-
-    return called
+    return CommandHere(tmp_path).text
 
 
 @pytest.fixture
-def refused(capfd):
-    """Run the command, which refuses the call, and give the reason."""
-
-    def called(*arguments):
-        status = run([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        assert (status, out) == (2, "")
-        return err
-
-    return called
+def refused(tmp_path):
+    """Run the command, which refuses the call, and give the line that says why."""
+    return CommandHere(tmp_path).error
 
 
 @pytest.fixture

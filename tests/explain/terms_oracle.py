@@ -1,13 +1,14 @@
 """Which terms make up each cell, said in plain loops from the contract alone.
 
-It imports nothing of the package. The user's arrays come as they are typed; what the operator sees
-is found by moving an array of indices along with them.
+Padding and windows are those of the oracle of conv and maxpool; nothing of the package is imported.
+The user's arrays come as they are typed; what the operator sees is found by moving an array of
+indices along with them.
 """
 
-import math
 from itertools import product
 
 import numpy as np
+from oracle import pad_pairs, pool_windows, source
 
 
 def places_of(shape):
@@ -48,52 +49,24 @@ def result_places(shape, rank, channels, dims, layout):
     return places
 
 
-def pairs_of(padding, lengths, extents, strides):
+def pairs_of(padding, *geometry):
     """Padding as it is typed, to (begin, end) by axis."""
-    if padding == "valid":
-        return [(0, 0)] * len(lengths)
-    if padding in ("same", "same-upper", "same-lower"):
-        pairs = []
-        for length, extent, stride in zip(lengths, extents, strides, strict=True):
-            total = max(0, (math.ceil(length / stride) - 1) * stride + extent - length)
-            small, large = total // 2, total - total // 2
-            pairs.append((large, small) if padding == "same-lower" else (small, large))
-        return pairs
+    if not padding[0].isdigit():
+        return pad_pairs(padding, *geometry)
+    lengths, *_ = geometry
     sides = [item.split(":") for item in padding.split(",")]
     sides = sides * len(lengths) if len(sides) == 1 else sides
     return [(int(side[0]), int(side[-1])) for side in sides]
-
-
-def shown(position, length, mode):
-    """The input's cell at a position of an axis; None is a zero."""
-    if 0 <= position < length:
-        return position
-    if mode == "zeros":
-        return None
-    if mode == "replicate":
-        return 0 if position < 0 else length - 1
-    if mode == "circular":
-        return position % length
-    return -position if position < 0 else 2 * (length - 1) - position
-
-
-def windows_along(length, extent, stride, pair, ceil_mode=False):
-    room = length + sum(pair) - extent
-    if not ceil_mode:
-        return room // stride + 1
-    count = math.ceil(room / stride) + 1
-    return count - 1 if (count - 1) * stride >= length + pair[0] else count
 
 
 def lay_out(x, dims, kernel, *, stride, padding, dilation, layout, ceil_mode=False):
     """Values and places as (N, C, *spatial), pairs, and how many windows there are."""
     values, places = to_batch(x, dims, layout), to_batch(places_of(x.shape), dims, layout)
     lengths = values.shape[2:]
-    extents = [gap * (size - 1) + 1 for gap, size in zip(dilation, kernel, strict=True)]
-    pairs = pairs_of(padding, lengths, extents, stride)
+    pairs = pairs_of(padding, lengths, kernel, stride, dilation)
     counts = [
-        windows_along(*axis, ceil_mode)
-        for axis in zip(lengths, extents, stride, pairs, strict=True)
+        pool_windows(*axis, ceil_mode)
+        for axis in zip(lengths, kernel, stride, pairs, dilation, strict=True)
     ]
     return values, places, pairs, counts
 
@@ -111,15 +84,15 @@ def conv_terms(x, weight, *, dims, stride, padding, dilation, groups=1, mode="ze
         for i, *tap in product(range(depth), *map(range, kernel)):
             channel = o // (filters // groups) * depth + i
             place = [
-                shown(cell[a] * stride[a] - pairs[a][0] + tap[a] * dilation[a], length, mode)
+                source(cell[a] * stride[a] - pairs[a][0] + tap[a] * dilation[a], length, mode)
                 for a, length in enumerate(values.shape[2:])
             ]
             factor = plain(weight[(o, i, *tap)])
             if None in place:
                 terms.append((None, 0, factor))
             else:
-                source = (n, channel, *place)
-                terms.append((places[source], plain(values[source]), factor))
+                at_input = (n, channel, *place)
+                terms.append((places[at_input], plain(values[at_input]), factor))
         explained[at] = terms
     return explained
 
@@ -139,7 +112,7 @@ def maxpool_terms(x, kernel, *, dims, stride, padding, dilation, layout, ceil_mo
         terms, best = [], None
         for tap in product(*map(range, kernel)):
             place = [
-                shown(cell[a] * stride[a] - pairs[a][0] + tap[a] * dilation[a], length, "zeros")
+                source(cell[a] * stride[a] - pairs[a][0] + tap[a] * dilation[a], length, "zeros")
                 for a, length in enumerate(values.shape[2:])
             ]
             if None in place:

@@ -214,7 +214,7 @@ def test_a_state_is_refused_for_its_names_before_any_of_it_is_read(golden):
         CnnopsError, match=r"^--state empty\.npz holds no array; expected weight, bias$"
     ):
         read_named("empty.npz", "--state", KNOWN)
-    (golden / "long.json").write_text('{"%s": [1]}' % ("x" * 10**6))
+    (golden / "long.json").write_text('{"%s": [1]}' % ("x" * 10**5))
     with pytest.raises(CnnopsError, match=r"^--state long\.json holds a name .{,200}$"):
         read_named("long.json", "--state", KNOWN)
 
