@@ -7,10 +7,7 @@ from typing import NamedTuple
 
 
 class Style(NamedTuple):
-    """How text looks where there is colour.
-
-    The colours are those of 256-colour terminals, 16 to 255; None is what the reader's page has.
-    """
+    """How text looks, in colours 16 to 255 of terminals; None is the reader's own."""
 
     foreground: int | None = None
     background: int | None = None
