@@ -131,11 +131,7 @@ def _added(parts: list[str]) -> list[str]:
 
 
 def conv_cells(
-    input: Array,
-    weight: Array,
-    bias: Array | None,
-    result: Array,
-    **geometry: Any,
+    input: Array, weight: Array, bias: Array | None, result: Array, **geometry: Any
 ) -> Cells:
     """Explain the cells of a convolution, from its operands and options and what it gave.
 

@@ -15,13 +15,7 @@ def element_of(array: Array, index: tuple[int, ...]) -> Any:
 
 
 def as_computed(dtype: np.dtype[Any]) -> Callable[[Any], Any]:
-    """Make a function from an operand's number to what it is in the arithmetic of a result's dtype.
-
-    Examples
-    --------
-    >>> as_computed(np.dtype(np.float16))(np.float16(0.1)), as_computed(np.dtype(int))(np.int8(7))
-    (np.float32(0.099975586), np.int8(7))
-    """
+    """Return what turns an operand's number into what a result of a dtype is computed from."""
     if dtype.kind != "f":
         return lambda number: number
     work = working_dtype(dtype).type

@@ -59,13 +59,7 @@ def _ceiled(formula: str) -> str:
 
 
 def _in_units(size: int) -> str:
-    """Write a number of bytes in the unit that fits it.
-
-    Examples
-    --------
-    >>> _in_units(96), _in_units(1536)
-    ('96 bytes', '1.5 KiB')
-    """
+    """Write a number of bytes in the unit that fits it."""
     power = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
     return f"{size / 1024**power:.{1 if power else 0}f} {_UNITS[power]}"
 

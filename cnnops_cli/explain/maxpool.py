@@ -83,11 +83,7 @@ class Maximum(Explanation):
 
 
 def maxpool_cells(
-    input: Array,
-    kernel_size: Size,
-    result: Array,
-    indices: Array | None,
-    **geometry: Any,
+    input: Array, kernel_size: Size, result: Array, indices: Array | None, **geometry: Any
 ) -> Cells:
     """Explain the cells of max pooling, from its input and options and what it gave.
 

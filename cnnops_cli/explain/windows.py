@@ -68,13 +68,7 @@ def seen_by(windows: Windows, cell: Index, mode: str = "zeros") -> list[Seen]:
 
 
 def span_lines(windows: Windows, cell: Index, width: int) -> list[Line]:
-    """Say which cells of the input a window spans; those before 0 are padding.
-
-    Examples
-    --------
-    >>> span_lines(Windows((3,), (2,), (1,), (1,), ((1, 0),), (3,)), (0,), 80)
-    [[('  window over W -1 to 0', Style(foreground=None, background=None, bold=False, dim=True))]]
-    """
+    """Say which cells of the input a window spans; those before 0 are padding."""
     reach = extents(windows.kernel, windows.dilation)
     parts = []
     for axis, number, step, (begin, _), extent in zip(

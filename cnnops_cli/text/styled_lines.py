@@ -37,13 +37,7 @@ def width_of(block: Sequence[Line]) -> int:
 
 
 def merged(spans: Iterable[Span]) -> Line:
-    """Join neighbours of one style.
-
-    Examples
-    --------
-    >>> merged([("a", PLAIN), ("b", PLAIN), ("c", BOLD)]) == [("ab", PLAIN), ("c", BOLD)]
-    True
-    """
+    """Join neighbours of one style."""
     line: Line = []
     for text, style in spans:
         if line and line[-1][1] == style:
@@ -54,14 +48,7 @@ def merged(spans: Iterable[Span]) -> Line:
 
 
 def fold(parts: Iterable[Line], width: int, between: str, indent: str = "") -> list[Line]:
-    """Join parts in lines that keep to a width, but for a part that is wider by itself.
-
-    Examples
-    --------
-    >>> words = [[(word, PLAIN)] for word in ("1*1 +", "10*2 +", "3", "= 24")]
-    >>> [text_of(line) for line in fold(words, 14, " ", INDENT)]
-    ['  1*1 + 10*2 +', '  3 = 24']
-    """
+    """Join parts in lines that keep to a width, but for a part that is wider by itself."""
     lines: list[Line] = []
     for part in parts:
         if lines and width_of(lines[-1:]) + len(between) + width_of([part]) <= width:
