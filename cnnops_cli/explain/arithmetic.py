@@ -13,13 +13,7 @@ _MOST_WORDS = 64
 
 
 def shortened(words: list[str]) -> list[str]:
-    """Leave the middle of many words out, with its comma where they have commas.
-
-    Examples
-    --------
-    >>> shortened([f"{number}," for number in range(70)])[31:34]
-    ['31,', '… 6 more …,', '38,']
-    """
+    """Leave the middle of many words out, with its comma where they have commas."""
     if len(words) <= _MOST_WORDS:
         return words
     half = _MOST_WORDS // 2
@@ -28,13 +22,7 @@ def shortened(words: list[str]) -> list[str]:
 
 
 def styled(text: str) -> Line:
-    """Set operators, brackets and commas dim.
-
-    Examples
-    --------
-    >>> [text for text, style in styled("1e-05*(-2) +") if style == DIM]
-    ['*', '(', ')', ' +']
-    """
+    """Set operators, brackets and commas dim."""
     pieces = _OPERATORS.split(text)
     return [(piece, DIM if number % 2 else PLAIN) for number, piece in enumerate(pieces) if piece]
 

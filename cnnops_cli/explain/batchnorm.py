@@ -9,15 +9,8 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.explain.arithmetic import arithmetic_lines
-from cnnops_cli.explain.cells import (
-    Cells,
-    Explanation,
-    Index,
-    Page,
-    Place,
-    as_computed,
-    cell_of,
-)
+from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place
+from cnnops_cli.explain.elements import as_computed, element_of
 from cnnops_cli.ops.moments import moments
 from cnnops_cli.text.numbers import Decimals, scaled
 from cnnops_cli.text.styled_lines import DIM, Line, fold_text
@@ -52,12 +45,7 @@ class Update(NamedTuple):
 class Normalised(Explanation):
     """A value of one channel, normalised, scaled and shifted.
 
-    Attributes
-    ----------
-    count : int, optional
-        How many values mean and variance are of; None for the running ones.
-    running : dict of Update by str
-        In training.
+    The statistics are of `count` values, or the running ones. Training updates these.
     """
 
     input: Any
@@ -70,17 +58,13 @@ class Normalised(Explanation):
     count: int | None
     running: dict[str, Update]
 
-    def arithmetic(self, numbers: Decimals) -> list[str]:
-        """Write ``(x - mean) / sqrt(var + eps) * weight + bias`` with its numbers."""
-        text = (
-            f"({numbers.text(self.input)} - {numbers.operand(self.mean)}) / "
-            f"sqrt({numbers.text(self.var)} + {numbers.setting(self.eps)}) * "
-            f"{numbers.operand(self.weight)} + {numbers.text(self.bias)}"
-        )
-        return text.split()
+    def _arithmetic(self, numbers: Decimals) -> list[str]:
+        text, operand = numbers.text, numbers.operand
+        centred = f"({text(self.input)} - {operand(self.mean)})"
+        deviation = f"sqrt({text(self.var)} + {numbers.setting(self.eps)})"
+        return f"{centred} / {deviation} * {operand(self.weight)} + {text(self.bias)}".split()
 
-    def operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Return the numbers of the formula."""
+    def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
         return {
             "input": numbers.value(self.input),
             "channel": self.channel,
@@ -101,15 +85,10 @@ class Normalised(Explanation):
         """Write the statistics, the formula and the running updates."""
         numbers, width = page.numbers, page.width
         of = "running statistics" if self.count is None else f"of {self.count} values"
-        lines = fold_text(
-            f"channel {self.channel}, {of}: mean {numbers.text(self.mean)}, "
-            f"variance {numbers.text(self.var)}",
-            width,
-            DIM,
-        )
+        statistics = f"mean {numbers.text(self.mean)}, variance {numbers.text(self.var)}"
+        lines = fold_text(f"channel {self.channel}, {of}: {statistics}", width, DIM)
         lines += fold_text("(x - mean) / sqrt(var + eps) * weight + bias", width, DIM)
-        words = self.words(self.arithmetic(numbers))
-        lines += arithmetic_lines(words, numbers.text(self.result), width, sign="=")
+        lines += self._formula_lines(page, sign="=")
         for name, update in self.running.items():
             words, after = update.formula(numbers).split(), numbers.text(update.after)
             lines += arithmetic_lines(words, after, width, label=f"{name}:", sign="=")
@@ -150,8 +129,8 @@ def batchnorm_cells(
                 running[name] = Update(old[channel], batch, momentum, new[channel])
         return Normalised(
             at=at,
-            value=cell_of(result, at),
-            input=in_sums(cell_of(input, at)),
+            value=element_of(result, at),
+            input=in_sums(element_of(input, at)),
             mean=mean,
             var=var,
             weight=in_sums(weight[channel]),

@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
-
-from cnnops_cli.dtypes import Array, working_dtype
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import Line
 
@@ -30,16 +28,9 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """How the value of one cell comes about.
+    """How one cell comes about: `at` an operator's index, by arithmetic that gives `value`.
 
-    Attributes
-    ----------
-    at : tuple of int
-        Where the operator has the cell in its result, channels first.
-    value : number or str
-        What the arithmetic gives; with letters, the formula itself.
-    relu : bool
-        Whether the cell is max(0, value).
+    With letters the value is the formula itself. With `relu` the cell is max(0, value).
     """
 
     at: Index
@@ -57,15 +48,11 @@ class Explanation:
 
     def formula(self, numbers: Decimals) -> str:
         """Write the arithmetic, from the operands to the result."""
-        return " ".join(self.words(self.arithmetic(numbers)))
+        return " ".join(self._rectified(self._arithmetic(numbers)))
 
     def short_formula(self, numbers: Decimals) -> str:
-        """Write the arithmetic that gives the value, without what letters do not change."""
-        return " ".join(self.arithmetic(numbers))
-
-    def words(self, arithmetic: list[str]) -> list[str]:
-        """Return the words of the formula, between which a line may be folded."""
-        return ["max(0,", *arithmetic[:-1], f"{arithmetic[-1]})"] if self.relu else arithmetic
+        """Write what gives the value, without terms that are 0 whatever letters are."""
+        return " ".join(self._arithmetic(numbers))
 
     def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
         """Return everything by name, as JSON has it.
@@ -75,23 +62,31 @@ class Explanation:
         before = {"before_relu": numbers.value(self.value)} if self.relu else {}
         return {
             "at": at,
-            **self.operands(place, numbers),
+            **self._operands(place, numbers),
             "formula": self.formula(numbers),
             **before,
             "value": numbers.value(self.result),
         }
 
-    def arithmetic(self, numbers: Decimals) -> list[str]:
-        """Return the words of the formula that gives the value."""
-        raise NotImplementedError
-
-    def operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Return by name what the value is made of, as JSON has it."""
-        raise NotImplementedError
-
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Write it for people, in lines that keep to the width where the numbers allow it."""
         raise NotImplementedError
+
+    def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
+        """Return by name what the value is made of, as JSON has it."""
+        raise NotImplementedError
+
+    def _arithmetic(self, numbers: Decimals) -> list[str]:
+        """Return the words that give the value; lines may be folded between them."""
+        raise NotImplementedError
+
+    def _formula_lines(self, page: Page, note: str = "", sign: str | None = None) -> list[Line]:
+        words = self._rectified(shortened(self._arithmetic(page.numbers)))
+        result = page.numbers.text(self.result)
+        return arithmetic_lines(words, result, page.width, sign=sign, note=note)
+
+    def _rectified(self, words: list[str]) -> list[str]:
+        return ["max(0,", *words[:-1], f"{words[-1]})"] if self.relu else words
 
 
 Cells: TypeAlias = Callable[[Index], Explanation]
@@ -131,23 +126,3 @@ def _checked(index: Index, shape: Sequence[int]) -> Index:
                 f"not {number}"
             )
     return tuple(number % length for number, length in zip(index, shape, strict=True))
-
-
-def cell_of(array: Array, index: Index) -> Any:
-    """Take one cell out of an array: a NumPy number, which has its dtype, or a name."""
-    cell = array[index]
-    return cell[()] if isinstance(cell, np.ndarray) else cell
-
-
-def as_computed(dtype: np.dtype[Any]) -> Callable[[Any], Any]:
-    """Make a function from an operand's number to what it is in the arithmetic of a result's dtype.
-
-    Examples
-    --------
-    >>> as_computed(np.dtype(np.float16))(np.float16(0.1)), as_computed(np.dtype(int))(np.int8(7))
-    (np.float32(0.099975586), np.int8(7))
-    """
-    if dtype.kind != "f":
-        return lambda number: number
-    work = working_dtype(dtype).type
-    return lambda number: work(number) if isinstance(number, np.floating) else int(work(number))

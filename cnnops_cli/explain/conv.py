@@ -8,23 +8,9 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
-from cnnops_cli.explain.cells import (
-    Cells,
-    Explanation,
-    Index,
-    Page,
-    Place,
-    as_computed,
-    cell_of,
-)
-from cnnops_cli.explain.windows import (
-    dilation_lines,
-    product_lines,
-    seen_by,
-    span_lines,
-    window_grid,
-)
+from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place
+from cnnops_cli.explain.elements import as_computed, element_of
+from cnnops_cli.explain.windows import dilation_lines, pair_lines, seen_by, span_lines, window_grid
 from cnnops_cli.ops.conv import place_windows
 from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.text.colours import Scale, number_span
@@ -36,14 +22,9 @@ _MOST_PLANES = 6
 
 
 class Term(NamedTuple):
-    """One product: a weight times what the input shows below it.
+    """One product: a weight times what the input shows below it, in the padding if `padded`.
 
-    Attributes
-    ----------
-    input_at : tuple of int, optional
-        The cell of the input; None where padding holds a zero.
-    padded : bool
-        Whether the window reaches into the padding there.
+    There is no cell of the input, `input_at`, where padding holds a zero.
     """
 
     input_at: Index | None
@@ -64,17 +45,9 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Sum(Explanation):
-    """A sum of products, in the order of the filter's weights.
+    """A sum of products, in the order of the filter's weights, which see some `channels`.
 
-    Attributes
-    ----------
-    windows : Windows
-    mode : str
-        What padding holds.
-    channels : range
-        The input channels that the filter sees.
-    scales : callable
-        Returns the colours of the whole input and of the whole kernel.
+    `mode` is what padding holds; `scales` returns the colours of the whole input and kernel.
     """
 
     terms: list[Term]
@@ -85,8 +58,7 @@ class Sum(Explanation):
     groups: int
     scales: Callable[[], list[Scale | None]]
 
-    def operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Return terms and bias."""
+    def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
         terms = [
             {
                 "input_at": None if term.input_at is None else place(term.input_at),
@@ -97,8 +69,7 @@ class Sum(Explanation):
         ]
         return {"terms": terms, "bias": None if self.bias is None else numbers.value(self.bias)}
 
-    def arithmetic(self, numbers: Decimals) -> list[str]:
-        """Write the products, and the bias."""
+    def _arithmetic(self, numbers: Decimals) -> list[str]:
         bias = [] if self.bias is None else [numbers.text(self.bias)]
         return _added([*(term.text(numbers) for term in self.terms), *bias])
 
@@ -124,8 +95,7 @@ class Sum(Explanation):
         lines += dilation_lines(self.windows, page.width)
         if self.bias is not None:
             lines.append([(f"{INDENT}bias {page.numbers.text(self.bias)}", DIM)])
-        words = self.words(shortened(self.arithmetic(page.numbers)))
-        return lines + arithmetic_lines(words, page.numbers.text(self.result), page.width)
+        return lines + self._formula_lines(page)
 
     def _plane_lines(self, page: Page) -> list[Line]:
         """Draw what the input shows next to the weights, a pair of grids for each plane."""
@@ -149,7 +119,7 @@ class Sum(Explanation):
             weights = [number_span(term.weight, page.numbers, weight_scale) for term in terms]
             padded = [term.padded for term in terms]
             seen = window_grid(inputs, columns, (1, *dilation)[-2:], padded)
-            lines += product_lines(seen, window_grid(weights, columns), page.width)
+            lines += pair_lines(seen, window_grid(weights, columns), page.width)
         if left_out := len(planes[_MOST_PLANES:]):
             what = f"plane{'s' * (left_out > 1)}, as these"
             lines.append([(f"{INDENT}{MORE} {left_out} more {what}", DIM)])
@@ -161,11 +131,7 @@ def _added(parts: list[str]) -> list[str]:
 
 
 def conv_cells(
-    input: Array,
-    weight: Array,
-    bias: Array | None,
-    result: Array,
-    **geometry: Any,
+    input: Array, weight: Array, bias: Array | None, result: Array, **geometry: Any
 ) -> Cells:
     """Explain the cells of a convolution, from its operands and options and what it gave.
 
@@ -193,15 +159,15 @@ def conv_cells(
         terms = []
         for channel, (tap, (place, padded)) in product(range(depth), zip(taps, seen, strict=True)):
             source = None if place is None else (*lead, first + channel, *place)
-            value = 0 if source is None else computed(cell_of(input, source))
-            factor = computed(cell_of(weight, (number, channel, *tap)))
+            value = 0 if source is None else computed(element_of(input, source))
+            factor = computed(element_of(weight, (number, channel, *tap)))
             terms.append(Term(source, value, factor, padded))
         offset = None
         if bias is not None:
-            offset = computed(cell_of(bias, (number,) if bias.ndim else ()))
+            offset = computed(element_of(bias, (number,) if bias.ndim else ()))
         return Sum(
             at=at,
-            value=cell_of(result, at),
+            value=element_of(result, at),
             terms=terms,
             bias=offset,
             windows=windows,

@@ -7,15 +7,8 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, working_dtype
 from cnnops_cli.explain.arithmetic import arithmetic_lines
-from cnnops_cli.explain.cells import (
-    Cells,
-    Explanation,
-    Index,
-    Page,
-    Place,
-    as_computed,
-    cell_of,
-)
+from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place
+from cnnops_cli.explain.elements import as_computed, element_of
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import Line
 
@@ -41,16 +34,14 @@ class Dropped(Explanation):
     scale: float | None
     seed: int | None
 
-    def arithmetic(self, numbers: Decimals) -> list[str]:
-        """Write the product, or the zero of a dropped value."""
+    def _arithmetic(self, numbers: Decimals) -> list[str]:
         if not self.training:
             return [numbers.text(self.input)]
         if not self.kept:
             return ["0"]
         return f"{numbers.text(self.input)} * 1 / (1 - {numbers.setting(self.p)})".split()
 
-    def operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Return the value, and what was done with it."""
+    def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
         return {
             "input": numbers.value(self.input),
             "p": self.p,
@@ -62,7 +53,7 @@ class Dropped(Explanation):
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Say what became of the value."""
         numbers = page.numbers
-        words, value = self.arithmetic(numbers), numbers.text(self.value)
+        words, value = self._arithmetic(numbers), numbers.text(self.value)
         if not self.training:
             label, sign = "evaluation:", "stays"
         elif not self.kept:
@@ -87,8 +78,8 @@ def dropout_cells(
     def explain(at: Index) -> Dropped:
         return Dropped(
             at=at,
-            value=cell_of(result, at),
-            input=computed(cell_of(input, at)),
+            value=element_of(result, at),
+            input=computed(element_of(input, at)),
             p=p,
             kept=not training or (bool(kept[at]) and p < 1),
             training=training,

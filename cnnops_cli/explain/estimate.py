@@ -10,22 +10,12 @@ from cnnops_cli.text.styled_lines import BOLD, Line, fold_text
 
 _RULE = "floor((length + begin + end - dilation * (kernel - 1) - 1) / stride) + 1"
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
-_STEP = 1024
 
 
 class Estimate(NamedTuple):
-    """What a call would take.
+    """What a call would take: operations by name, and bytes of operands, result and working memory.
 
-    Attributes
-    ----------
-    shape : tuple of int
-        Of the result as the operator gives it, channels first.
-    lengths : dict of str by str
-        By spatial axis: how its length follows, with numbers.
-    counts : dict of int by str
-        Multiply-adds, and comparisons or random numbers where there are some.
-    memory : dict of int by str
-        Bytes of the operands, of the result and, at most, of what is held next to them.
+    `shape` is the result's as the operator gives it; `lengths` say how it follows, by spatial axis.
     """
 
     operator: str
@@ -69,17 +59,9 @@ def _ceiled(formula: str) -> str:
 
 
 def _in_units(size: int) -> str:
-    """Write a number of bytes in the unit that fits it.
-
-    Examples
-    --------
-    >>> _in_units(96), _in_units(1536)
-    ('96 bytes', '1.5 KiB')
-    """
-    power = 0
-    while size >= _STEP ** (power + 1) and power < len(_UNITS) - 1:
-        power += 1
-    return f"{size / _STEP**power:.{1 if power else 0}f} {_UNITS[power]}"
+    """Write a number of bytes in the unit that fits it."""
+    power = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+    return f"{size / 1024**power:.{1 if power else 0}f} {_UNITS[power]}"
 
 
 def lengths_of(windows: Windows, *, ceil_mode: bool = False) -> dict[str, str]:

@@ -23,10 +23,7 @@ _MOST_LINES = 100
 
 
 class Formulas:
-    """The formulas of a result of a shape, each written when it is asked for.
-
-    `cells` explains a cell, by at most a number of `terms`.
-    """
+    """The formulas of a result, of at most `terms` terms each, written when they are asked for."""
 
     def __init__(self, shape: Index, terms: int, cells: Cells, precision: int | None) -> None:
         self._shape = shape
@@ -45,13 +42,7 @@ class Formulas:
         return replace(cell, value=cell.short_formula(self._numbers))
 
     def result(self) -> Array:
-        """Write all of them, as an array of str.
-
-        Raises
-        ------
-        CnnopsError
-            If there would be too many terms to read.
-        """
+        """Write all of them, as an array of str, unless there are too many terms to read."""
         count = math.prod(self._shape) * self._terms
         if count > _MOST_TERMS:
             raise CnnopsError(

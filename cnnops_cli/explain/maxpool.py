@@ -8,15 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place, cell_of
-from cnnops_cli.explain.windows import (
-    dilation_lines,
-    grid_lines,
-    seen_by,
-    span_lines,
-    window_grid,
-)
+from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place
+from cnnops_cli.explain.elements import element_of
+from cnnops_cli.explain.windows import dilation_lines, grid_lines, seen_by, span_lines, window_grid
 from cnnops_cli.ops.geometry import Size, Windows
 from cnnops_cli.ops.maxpool import place_windows
 from cnnops_cli.text.colours import Scale, number_span
@@ -36,16 +30,9 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Maximum(Explanation):
-    """The largest value of a window.
+    """The largest of the candidates, which are the window's cells in row-major order.
 
-    Attributes
-    ----------
-    candidates : list of Candidate
-        The cells of the window in row-major order, padding among them.
-    max_at : tuple of int, optional
-        The cell of the input that counts as the maximum; None where letters leave it open.
-    scale : callable
-        Returns the colours of the whole input.
+    Letters leave open where it is, `max_at`; `scale` returns the colours of the whole input.
     """
 
     candidates: list[Candidate]
@@ -53,8 +40,7 @@ class Maximum(Explanation):
     windows: Windows
     scale: Callable[[], Scale | None]
 
-    def operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Return the window's cells, and which is the maximum."""
+    def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
         terms = [
             {"input_at": None, "input": None}
             if cell.input_at is None
@@ -63,8 +49,7 @@ class Maximum(Explanation):
         ]
         return {"terms": terms, "max_at": None if self.max_at is None else place(self.max_at)}
 
-    def arithmetic(self, numbers: Decimals) -> list[str]:
-        """Write the comparison, without padding."""
+    def _arithmetic(self, numbers: Decimals) -> list[str]:
         shown = [cell for cell in self.candidates if cell.input_at is not None]
         *most, last = [numbers.text(cell.input) for cell in shown]
         first, *rest = [*(f"{text}," for text in most), f"{last})"]
@@ -94,17 +79,11 @@ class Maximum(Explanation):
             lines += fold_text(f"({_PAD}: padding, never the maximum)", page.width, DIM)
         lines += dilation_lines(windows, page.width)
         note = "" if self.max_at is None else f"at {list(place(self.max_at))} of the input"
-        words = self.words(shortened(self.arithmetic(page.numbers)))
-        result = page.numbers.text(self.result)
-        return lines + arithmetic_lines(words, result, page.width, note=note)
+        return lines + self._formula_lines(page, note)
 
 
 def maxpool_cells(
-    input: Array,
-    kernel_size: Size,
-    result: Array,
-    indices: Array | None,
-    **geometry: Any,
+    input: Array, kernel_size: Size, result: Array, indices: Array | None, **geometry: Any
 ) -> Cells:
     """Explain the cells of max pooling, from its input and options and what it gave.
 
@@ -118,13 +97,15 @@ def maxpool_cells(
         candidates = []
         for place, _ in seen_by(windows, at[-windows.dims :]):
             source = None if place is None else (*lead, *place)
-            candidates.append(Candidate(source, None if source is None else cell_of(input, source)))
+            candidates.append(
+                Candidate(source, None if source is None else element_of(input, source))
+            )
         winner = None
         if indices is not None:
             winner = (*lead, *map(int, np.unravel_index(int(indices[at]), windows.lengths)))
         return Maximum(
             at=at,
-            value=cell_of(result, at),
+            value=element_of(result, at),
             candidates=candidates,
             max_at=winner,
             windows=windows,

@@ -31,15 +31,7 @@ _MOST_PASSED_OVER = 3
 
 
 class Seen(NamedTuple):
-    """What is below one cell of a window.
-
-    Attributes
-    ----------
-    place : tuple of int, optional
-        The input's cell along the spatial axes; None where nothing of the input is shown.
-    padded : bool
-        Whether it is in the padding.
-    """
+    """What is below one cell of a window: a place along the spatial axes of the input, or none."""
 
     place: Index | None
     padded: bool
@@ -76,13 +68,7 @@ def seen_by(windows: Windows, cell: Index, mode: str = "zeros") -> list[Seen]:
 
 
 def span_lines(windows: Windows, cell: Index, width: int) -> list[Line]:
-    """Say which cells of the input a window spans; those before 0 are padding.
-
-    Examples
-    --------
-    >>> span_lines(Windows((3,), (2,), (1,), (1,), ((1, 0),), (3,)), (0,), 80)
-    [[('  window over W -1 to 0', Style(foreground=None, background=None, bold=False, dim=True))]]
-    """
+    """Say which cells of the input a window spans; those before 0 are padding."""
     reach = extents(windows.kernel, windows.dilation)
     parts = []
     for axis, number, step, (begin, _), extent in zip(
@@ -154,7 +140,7 @@ def grid_lines(grid: Grid, width: int) -> list[Line]:
     return [[(INDENT, PLAIN), *columns(row, widest)] for row in grid]
 
 
-def product_lines(left: Grid, right: Grid, width: int) -> list[Line]:
+def pair_lines(left: Grid, right: Grid, width: int) -> list[Line]:
     """Align two grids with × between them, one below the other where the width is short."""
     one, two = grid_lines(left, width), grid_lines(right, width)
     sign: list[Line] = [[(f"{INDENT}×", DIM)]]

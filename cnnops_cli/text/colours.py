@@ -24,13 +24,7 @@ _NOISE = 1e-12
 
 
 def rgb(colour: int) -> tuple[int, int, int]:
-    """Return what the colour 16 to 255 of a terminal looks like.
-
-    Examples
-    --------
-    >>> rgb(201), rgb(255)
-    ((255, 0, 255), (238, 238, 238))
-    """
+    """Return what the colour 16 to 255 of a terminal looks like."""
     if colour >= 232:
         return (8 + 10 * (colour - 232),) * 3
     red, green, blue = np.unravel_index(colour - 16, (6, 6, 6))
@@ -99,13 +93,7 @@ class Scale:
         return np.where(np.isfinite(values), np.take(palette, levels), LOUD)
 
     def levels(self, values: Array, count: int) -> Array:
-        """Return which of `count` equal parts of the range holds each number, `count` if none does.
-
-        Examples
-        --------
-        >>> Scale(0, 10).levels(np.array([0.0, 4.9, 5.0, 10.0]), 2).tolist()
-        [0, 0, 1, 1]
-        """
+        """Return which of equal parts of the range holds each number: `count` where none does."""
         levels = self._levels(values, (self.low, self.high), count)
         return np.where(np.isfinite(values), levels, count)
 

@@ -34,9 +34,9 @@ def shortest_text(number: Any) -> str:
 
 
 def short_text(number: float, precision: int | None = None, digits: int = _DIGITS) -> str:
-    """Write a number for people: an integer in full, else decimals or a few digits.
+    """Write a number for people: an integer in full, else with decimals or a few digits.
 
-    A number so large that a float64 has no decimals there is written with an exponent.
+    Where a float64 has no decimals, it has an exponent.
 
     Examples
     --------
@@ -53,8 +53,8 @@ def short_text(number: float, precision: int | None = None, digits: int = _DIGIT
 def column_texts(numbers: Sequence[float], precision: int | None = None) -> list[str]:
     """Write numbers that are compared by eye: with equal decimals, or all with an exponent.
 
-    Without `precision` they have as many decimals as they need, at most four. They have an exponent
-    where one needs more than seven digits before the point, or would show as zero.
+    Without `precision` they have the decimals that they need, at most four, and an exponent where
+    one has more than seven digits before the point, or would show as zero.
 
     Examples
     --------
@@ -78,7 +78,6 @@ def column_texts(numbers: Sequence[float], precision: int | None = None) -> list
 
 
 def _decimals_of(number: float) -> int:
-    """How many decimals, up to the most, until rounding changes nothing more."""
     digits = f"{number:.{_MOST_DECIMALS}f}".rstrip("0")
     return len(digits) - digits.index(".") - 1
 
@@ -123,13 +122,7 @@ class Decimals:
     exact: bool = True
 
     def value(self, number: Any) -> Any:
-        """Turn a number of any dtype into one that `json` writes in its shortest form.
-
-        Examples
-        --------
-        >>> Decimals().value(np.float32(0.1))
-        0.1
-        """
+        """Turn a number of any dtype into one that `json` writes in its shortest form."""
         if isinstance(number, np.floating):
             number = float(shortest_text(number))
         elif isinstance(number, np.generic):
@@ -143,10 +136,8 @@ class Decimals:
 
         Examples
         --------
-        >>> Decimals().text(2.0), Decimals(precision=1).text(2.0), Decimals(exact=False).text(1 / 3)
-        ('2', '2.0', '0.333333')
-        >>> Decimals().text(-0.0)
-        '-0.0'
+        >>> Decimals().text(np.float32(0.1)), Decimals().text(2.0), Decimals(precision=1).text(2.0)
+        ('0.1', '2', '2.0')
         """
         number = self.value(number)
         if isinstance(number, Beyond):

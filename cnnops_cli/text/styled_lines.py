@@ -7,10 +7,7 @@ from typing import NamedTuple
 
 
 class Style(NamedTuple):
-    """How text looks where there is colour.
-
-    The colours are those of 256-colour terminals, 16 to 255; None is what the reader's page has.
-    """
+    """How text looks, in colours 16 to 255 of terminals; None is the reader's own."""
 
     foreground: int | None = None
     background: int | None = None
@@ -40,13 +37,7 @@ def width_of(block: Sequence[Line]) -> int:
 
 
 def merged(spans: Iterable[Span]) -> Line:
-    """Join neighbours of one style.
-
-    Examples
-    --------
-    >>> merged([("a", PLAIN), ("b", PLAIN), ("c", BOLD)]) == [("ab", PLAIN), ("c", BOLD)]
-    True
-    """
+    """Join neighbours of one style."""
     line: Line = []
     for text, style in spans:
         if line and line[-1][1] == style:
@@ -57,14 +48,7 @@ def merged(spans: Iterable[Span]) -> Line:
 
 
 def fold(parts: Iterable[Line], width: int, between: str, indent: str = "") -> list[Line]:
-    """Join parts in lines that keep to a width, but for a part that is wider by itself.
-
-    Examples
-    --------
-    >>> words = [[(word, PLAIN)] for word in ("1*1 +", "10*2 +", "3", "= 24")]
-    >>> [text_of(line) for line in fold(words, 14, " ", INDENT)]
-    ['  1*1 + 10*2 +', '  3 = 24']
-    """
+    """Join parts in lines that keep to a width, but for a part that is wider by itself."""
     lines: list[Line] = []
     for part in parts:
         if lines and width_of(lines[-1:]) + len(between) + width_of([part]) <= width:

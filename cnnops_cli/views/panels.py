@@ -21,13 +21,12 @@ from cnnops_cli.views.grid import (
 )
 from cnnops_cli.views.heat import fit, half_blocks, shades, shrink, strips
 from cnnops_cli.views.legend import legend_lines
-from cnnops_cli.views.summary import Statistics
 
 _GAP = 3
 _ENOUGH_GRIDS = 4
-"""So many planes as numbers are worth more than all of them as heat maps."""
+"""As many planes as numbers are worth more than all of them as heat maps."""
 _TINY = 64
-"""Planes of so few values are numbers even where few of the planes fit."""
+"""Planes of at most this many values are numbers even where few of the planes fit."""
 _SLIM = 16
 """A plane of fewer columns makes no picture."""
 _SMALLEST_MAP = (6, 16)
@@ -36,11 +35,11 @@ _CORNERS, _CORNERS_FROM = 2, 5
 """Lines for the numbers of a heat map's corners, and how many it has at least with them."""
 _FEWEST_ROWS = 4
 _COLOUR_LEGEND, _SHADE_LEGEND = 85, 115
-"""About so many letters a legend has."""
+"""The usual length of a legend."""
 
 
 class Room(NamedTuple):
-    """What a block has to itself, in cells, and whether it may have colour."""
+    """The size of a block, in cells, and whether it may have colour."""
 
     width: int
     height: int
@@ -48,35 +47,24 @@ class Room(NamedTuple):
 
 
 class Panels:
-    """The planes of one array, to be laid out in a room.
+    """The planes of one array, which is not empty, to be laid out in a room.
 
-    Parameters
-    ----------
-    planes : numpy.ndarray
-        Rows and columns are the last two axes; the others number the planes. Not empty.
-    statistics : Statistics
-        Of all values.
-    precision : int, optional
-        Decimals.
+    Rows and columns are the last two axes; the others number the planes.
     """
 
-    def __init__(self, planes: Array, statistics: Statistics, precision: int | None) -> None:
+    def __init__(self, planes: Array, scale: Scale | None, precision: int | None) -> None:
         full = planes.reshape((1,) * (2 - planes.ndim) + planes.shape)
         self.planes = full.reshape(-1, *full.shape[-2:])
-        self.lead = full.shape[:-2] if len(self.planes) > 1 else ()
-        self.precision = precision
-        self.largest = max(abs(float(statistics.low)), abs(float(statistics.high)))
-        self.scale = Scale(float(statistics.low), float(statistics.high))
-
-    @property
-    def count(self) -> int:
-        """How many planes there are."""
-        return len(self.planes)
+        self.count = len(self.planes)
+        self._lead = full.shape[:-2] if self.count > 1 else ()
+        self._label = int(self.count > 1)  # lines above each plane
+        self._precision = precision
+        self._scale = scale or Scale(0, 0)
 
     @property
     def width_of_one(self) -> int:
         """How many cells the numbers of one plane take."""
-        return Numbers.of(self.planes[:1], self.scale, self.precision).width
+        return Numbers.of(self.planes[:1], self._scale, self._precision).width
 
     @property
     def tiny(self) -> bool:
@@ -86,26 +74,16 @@ class Panels:
     def low(self, room: Room) -> int:
         """Return the fewest lines that are worth it where not all can be shown."""
         fewest = _FEWEST_ROWS + (0 if self.tiny else _usual_legend(room))
-        return fewest + 2 * (self.count > 1)
+        return fewest + 2 * self._label
 
     def lines(self, room: Room) -> list[Line]:
-        """Lay the planes out.
-
-        Returns
-        -------
-        list of Line
-            As wide as the room at most; as high too, but that something is always shown.
-        """
+        """Lay the planes out: never wider than the room, nor higher where that shows anything."""
         return (
             self.grids(room, 1 if self.tiny else _ENOUGH_GRIDS)
             or (self._signal(room) if self.planes.shape[:2] == (1, 1) else None)
             or self._slim_grids(room)
             or _with_legend(self._maps_and_legend, room)
         )
-
-    def whole(self, room: Room) -> list[Line] | None:
-        """Show every plane as numbers; None where one does not fit."""
-        return self.grids(room, self.count)
 
     def grids(self, room: Room, fewest: int) -> list[Line] | None:
         """Show whole planes as numbers; None where fewer of them fit."""
@@ -116,7 +94,7 @@ class Panels:
         height, width = self.planes.shape[1:]
         if not self.tiny and (width >= _SLIM or height <= width):
             return None
-        most = room.height - self._label - (self.count > 1)
+        most = room.height - 2 * self._label
         return self._numbers(room, pick_rows(height, most), 1)
 
     def _numbers(self, room: Room, rows: list[int], fewest: int) -> list[Line] | None:
@@ -126,7 +104,7 @@ class Panels:
         _, most = self._pack(width_of_grid(self.planes.shape[2], 1), height, room)
         if most < fewest:
             return None
-        numbers = Numbers.of(self.planes[:most, rows], self.scale, self.precision)
+        numbers = Numbers.of(self.planes[:most, rows], self._scale, self._precision)
         grids = [grid_lines(numbers, index, left_out) for index in range(most)]
         per_row, shown = self._pack(width_of(grids[0]), height, room)
         if shown < fewest:
@@ -137,7 +115,7 @@ class Panels:
         """Show one long row: its numbers in several lines, or as strips of colour."""
         length = self.planes.shape[2]
         if length <= room.width * room.height:
-            numbers = Numbers.of(self.planes, self.scale, self.precision)
+            numbers = Numbers.of(self.planes, self._scale, self._precision)
             per_line = numbers_per_line(length, numbers.widest, room.width)
             if length <= per_line * room.height:
                 return wrapped_lines(numbers, room.width)
@@ -148,8 +126,8 @@ class Panels:
         length = self.planes.shape[2]
         across = max(room.width - len(index_label(0, length)[0]), 1)
         count = min(length, across * max(min(_MOST_STRIPS, room.height - reserved), 1))
-        cells = shrink(self.planes[0], 1, count, self.largest)
-        scale = Scale.of(cells) or self.scale
+        cells = shrink(self.planes[0], 1, count, self._scale.largest)
+        scale = Scale.of(cells) or self._scale
         draw = strips if room.color else shades
         lines = []
         for start in range(0, count, across):
@@ -161,13 +139,13 @@ class Panels:
         """Draw as many planes as heat maps as are still pictures, and those as large as can be."""
         low = room._replace(height=max(room.height - reserved, 1))
         per_row, shown, rows, columns = self._layout_of_maps(low)
-        cells = [shrink(plane, rows, columns, self.largest) for plane in self.planes[:shown]]
-        scale = Scale.of(np.stack(cells)) or self.scale
+        cells = [shrink(plane, rows, columns, self._scale.largest) for plane in self.planes[:shown]]
+        scale = Scale.of(np.stack(cells)) or self._scale
         draw = half_blocks if room.color else shades
         drawn = [draw(cell, scale) for cell in cells]
-        used = len(drawn[0]) + self._label + (self.count > 1)
+        used = len(drawn[0]) + 2 * self._label
         if shown == 1 and low.height - used >= _CORNERS:
-            corners = corner_lines(self.planes[0], columns, self.precision)
+            corners = corner_lines(self.planes[0], columns, self._precision)
             drawn = [[*corners[:1], *drawn[0], *corners[1:]]]
         legend = self._legend(np.stack(cells), (rows, columns), room)
         return self._flow(drawn, per_row), legend
@@ -200,35 +178,27 @@ class Panels:
         return fit(plane, (2 * down, across)) if room.color else fit(plane, (down, across), 2)
 
     def _legend(self, cells: Array, shape: tuple[int, int], room: Room) -> list[Line]:
-        sizes = [
-            short_text(a / b, digits=4) for a, b in zip(self.planes.shape[1:], shape, strict=True)
-        ]
-        if sizes == ["1", "1"]:
+        pairs = zip(self.planes.shape[1:], shape, strict=True)
+        height, width = (short_text(values / shown, digits=4) for values, shown in pairs)
+        of = width if self.planes.shape[1] == 1 else f"{height} × {width}"
+        each = f"a cell is the mean of {of} values"
+        if (height, width) == ("1", "1"):
             each = "a cell is one value"
-        elif self.planes.shape[1] == 1:
-            each = f"a cell is the mean of {sizes[1]} values"
-        else:
-            each = f"a cell is the mean of {sizes[0]} × {sizes[1]} values"
         return legend_lines(
             Scale.of(cells),
             each,
             loud=not np.isfinite(cells).all(),
             width=room.width,
-            precision=self.precision,
+            precision=self._precision,
             color=room.color,
         )
-
-    @property
-    def _label(self) -> int:
-        """Lines above each plane."""
-        return int(bool(self.lead))
 
     def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
         """Return how many panels of a size stand beside each other, and how many fit in all.
 
         Each has a line for its number where there are several; so have those that are left out.
         """
-        width = max(width, len(self._name(self.count - 1)) if self.lead else 0)
+        width = max(width, len(self._name(self.count - 1)) if self._lead else 0)
         if width > room.width:
             return 1, 0
         per_row = (room.width + _GAP) // (width + _GAP)
@@ -238,12 +208,12 @@ class Panels:
         return per_row, min(per_row * (room.height // each), self.count)
 
     def _name(self, index: int) -> str:
-        place = ", ".join(str(int(i)) for i in np.unravel_index(index, self.lead))
+        place = ", ".join(str(int(i)) for i in np.unravel_index(index, self._lead))
         return f"[{place}]"
 
     def _flow(self, drawn: list[list[Line]], per_row: int) -> list[Line]:
         """Set planes side by side under their numbers, in as many bands as they need."""
-        if self.lead:
+        if self._lead:
             drawn = [[[(self._name(i), DIM)], *lines] for i, lines in enumerate(drawn)]
         widest = max(map(width_of, drawn))
         lines: list[Line] = []

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.styled_lines import DIM, MORE, Line, beside, fold_parts, width_of
 from cnnops_cli.views.panels import Panels, Room
-from cnnops_cli.views.summary import measure
 
 _GAP = 4
 _NARROWEST = 24
@@ -31,7 +31,7 @@ class _Block:
         self._parts = [section.name, *section.said]
         self._panels = None
         if section.planes is not None and section.planes.size:
-            self._panels = Panels(section.planes, measure(section.planes), precision)
+            self._panels = Panels(section.planes, Scale.of(section.planes), precision)
 
     @property
     def can_grow(self) -> bool:
@@ -63,7 +63,8 @@ class _Block:
         title = fold_parts(self._parts, min(_TITLE, room.width), DIM)
         if self._panels is None:
             return title
-        body = self._panels.whole(room._replace(height=room.height - len(title)))
+        shorter = room._replace(height=room.height - len(title))
+        body = self._panels.grids(shorter, self._panels.count)
         return body and fold_parts(self._parts, max(width_of(body), _TITLE), DIM) + body
 
 

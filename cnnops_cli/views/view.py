@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.text.colours import LOUD, number_style
+from cnnops_cli.text.colours import LOUD, Scale, number_style
 from cnnops_cli.text.styled_lines import BOLD, Line, fold_parts
 from cnnops_cli.views.panels import Panels, Room
 from cnnops_cli.views.sections import Section, sections_lines
@@ -16,16 +16,10 @@ _PROMPT = 1
 
 
 class View(NamedTuple):
-    """What there is to see of an operator's result.
+    """What there is to see of an operator's result, and of its operands before it.
 
-    Attributes
-    ----------
-    planes : numpy.ndarray
-        The array with rows and columns as the last two axes; the others number the planes.
-    operands : sequence of Section
-        What is shown before the result.
-    shape : str
-        How the array's shape is written, where its axes have names.
+    `planes` is the array with rows and columns as the last two axes, `shape` the text of its shape
+    where its axes have names.
     """
 
     operator: str
@@ -49,4 +43,5 @@ class View(NamedTuple):
             return head + sections_lines(sections, self.precision, room)
         if not self.array.size:
             return head
-        return head + Panels(self.planes, statistics, self.precision).lines(room)
+        scale = Scale(float(statistics.low), float(statistics.high))
+        return head + Panels(self.planes, scale, self.precision).lines(room)
