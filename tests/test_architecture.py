@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cnnops_cli.tensors.formats import array_formats
+
 PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
 NAME = "cnnops_cli"
 
@@ -114,6 +116,12 @@ def test_operators_know_nothing_of_files_terminals_and_clocks(path):
 def test_pillow_is_known_to_one_file():
     users = [path.name for path in MODULES if any("PIL" in name for name in imports_of(path))]
     assert users == ["pictures.py"]
+
+
+@pytest.mark.parametrize("row", array_formats(), ids=lambda row: row.name)
+def test_a_format_is_known_to_its_row_alone(row):
+    users = [path for path in MODULES if row.module in imports_of(path)]
+    assert not [path for path in users if room_of(path) != "tensors"]
 
 
 def test_none_of_clicks_names_is_imported():
