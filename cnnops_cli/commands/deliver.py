@@ -12,7 +12,7 @@ from cnnops_cli.commands.view import file_view, stdout_view
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.parsers import takes_any_format
-from cnnops_cli.tensors.formats import Writing, takes_letters
+from cnnops_cli.tensors.formats import Writing, format_of_name
 from cnnops_cli.tensors.staged_files import StagedFiles
 from cnnops_cli.tensors.write import Writer, file_writer, json_writer, npy_writer
 
@@ -72,7 +72,7 @@ def wants_summary(settings: Settings) -> bool:
 
 def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
     """Return how the result's file is written, by its suffix."""
-    if delivery.is_formulas and not (takes_letters(path) or takes_any_format(path)):
+    if delivery.is_formulas and not (format_of_name(path).is_text or takes_any_format(path)):
         raise CnnopsError(f"{FORMULAS_ARE_TEXT}, not to {path}")
     if takes_any_format(path):
         return _device_writer(delivery, settings)

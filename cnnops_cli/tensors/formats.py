@@ -80,6 +80,7 @@ def _picture(name: str, suffixes: tuple[str, ...], *magic: bytes) -> Format:
     return Format(name, suffixes, module, magic, has_header=True, is_picture=True)
 
 
+UNKNOWN = Format("", (), "")
 NPY = Format(".npy", (".npy",), f"{__package__}.npy", (NPY_MAGIC,), has_header=True,
              is_streamed=True)  # fmt: skip
 JSON = Format("JSON", (".json",), f"{__package__}.json_format", has_names=True, is_text=True)
@@ -132,38 +133,31 @@ class Writing(NamedTuple):
 PLAIN, USUAL = Reading(), Writing()
 
 
-def format_of_name(path: str) -> Format | None:
+def format_of_name(path: str) -> Format:
     """Return the format that a file's suffix tells; cameras write that of a picture as .JPG."""
     suffix = Path(path).suffix
     for row in FILE_FORMATS:
         if (suffix.lower() if row.is_picture else suffix) in row.suffixes:
             return row
-    return None
+    return UNKNOWN
 
 
-def format_of_bytes(start: bytes) -> Format | None:
+def format_of_bytes(start: bytes) -> Format:
     """Return the format that the first bytes of a file tell."""
-    return next((row for row in FILE_FORMATS if row.begins(start)), None)
+    return next((row for row in FILE_FORMATS if row.begins(start)), UNKNOWN)
 
 
 def format_of(path: str, start: bytes) -> Format:
     """Return a file's format: that of an archive by its first bytes, others by suffix first."""
     by_bytes = format_of_bytes(start)
-    if by_bytes is not None and by_bytes.has_members:
+    if by_bytes.has_members:
         return by_bytes
-    return format_of_name(path) or by_bytes or JSON
+    return next(row for row in (format_of_name(path), by_bytes, JSON) if row is not UNKNOWN)
 
 
 def is_picture(path: str) -> bool:
     """Return whether a file that is written is a picture."""
-    row = format_of_name(path)
-    return row is not None and row.is_picture
-
-
-def takes_letters(path: str) -> bool:
-    """Return whether formulas can be written to a file."""
-    row = format_of_name(path)
-    return row is not None and row.is_text
+    return format_of_name(path).is_picture
 
 
 def array_formats() -> list[Format]:

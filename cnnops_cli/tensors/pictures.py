@@ -214,8 +214,7 @@ def write(stream: BinaryIO, array: Array, writing: Writing) -> None:
     """
     path = writing.path
     check_installed(path)
-    row = format_of_name(path)
-    name = row.name if row else ""
+    name = format_of_name(path).name
     planes = planes_of(path, array, writing.layout)
     has_alpha = len(planes) in (2, 4)
     if has_alpha and name in _WITHOUT_ALPHA:

@@ -16,7 +16,7 @@ def array_writer(path: str, name: str, array: Array, precision: int | None = Non
 
 def file_writer(array: Array, writing: Writing) -> Writer:
     """Return how one array is written to a path, by its suffix."""
-    return _writer_as(format_of_name(writing.path) or JSON, array, writing)
+    return _writer_as(format_of_name(writing.path), array, writing)
 
 
 def npy_writer(array: Array) -> Writer:
@@ -31,7 +31,7 @@ def json_writer(array: Array, precision: int | None = None) -> Writer:
 
 def named_writer(path: str, arrays: dict[str, Array]) -> Writer:
     """Return how several arrays are written to a path: an archive, or a JSON object."""
-    code = (format_of_name(path) or JSON).code
+    code = format_of_name(path).code
     return lambda stream: code.write_named(stream, arrays)
 
 
