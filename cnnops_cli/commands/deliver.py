@@ -12,9 +12,9 @@ from cnnops_cli.commands.view import file_view, stdout_view
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.parsers import takes_any_format
-from cnnops_cli.tensors.formats import Writing, format_of_name
+from cnnops_cli.tensors.formats import format_of_name
 from cnnops_cli.tensors.staged_files import StagedFiles
-from cnnops_cli.tensors.write import Writer, file_writer, json_writer, npy_writer
+from cnnops_cli.tensors.write import Writer, array_writer, json_writer, npy_writer
 
 
 def deliver(delivery: Delivery, settings: Settings) -> None:
@@ -76,8 +76,8 @@ def _file_writer(path: str, delivery: Delivery, settings: Settings) -> Writer:
         raise CnnopsError(f"{FORMULAS_ARE_TEXT}, not to {path}")
     if takes_any_format(path):
         return _device_writer(delivery, settings)
-    writing = Writing(path, "output", settings.precision, settings.layout, settings.stretch)
-    return file_writer(delivery.output, writing)
+    how = settings.precision, settings.layout, settings.stretch
+    return array_writer(path, "output", delivery.output, *how)
 
 
 def _device_writer(delivery: Delivery, settings: Settings) -> Writer:

@@ -9,14 +9,17 @@ from cnnops_cli.tensors.formats import JSON, NPY, USUAL, Format, Writing, format
 Writer = Callable[[BinaryIO], None]
 
 
-def array_writer(path: str, name: str, array: Array, precision: int | None = None) -> Writer:
+def array_writer(
+    path: str,
+    name: str,
+    array: Array,
+    precision: int | None = None,
+    layout: str = "channels-first",
+    stretch: bool = False,
+) -> Writer:
     """Return how one array is written to a path, by its suffix; see `Writing`."""
-    return file_writer(array, Writing(path, name, precision))
-
-
-def file_writer(array: Array, writing: Writing) -> Writer:
-    """Return how one array is written to a path, by its suffix."""
-    return _writer_as(format_of_name(writing.path), array, writing)
+    writing = Writing(path, name, precision, layout, stretch)
+    return _writer_as(format_of_name(path), array, writing)
 
 
 def npy_writer(array: Array) -> Writer:
