@@ -9,8 +9,8 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.spans import spans
 from cnnops_cli.words import DTYPES, check_word
 
-_PIECE, _ALIGNED = 1 << 16, 8
-"""Values that are checked at a time, from one that is aligned for vector instructions."""
+_PIECE = 1 << 16
+"""Values that are checked at a time."""
 
 
 class Tensor(NamedTuple):
@@ -76,7 +76,7 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
         return np.broadcast_to(convert(one, dtype), array.shape)
     converted = np.empty(array.shape, dtype)
     source, target = array.reshape(-1), converted.reshape(-1)
-    for piece in spans(array.size, _PIECE, multiple=_ALIGNED):
+    for piece in spans(array.size, _PIECE):
         with np.errstate(over="ignore", invalid="ignore"):
             target[piece] = source[piece]
         held = fits(source[piece], target[piece])
