@@ -3,8 +3,8 @@
 A row names the module that knows the format, so that a call imports no format but its own. The
 module offers
 
-- ``read(stream, size, name, reading)``, which returns the array of a file, or with
-  ``reading.headers``, if it likes, a stand-in of the same shape and dtype;
+- ``read(stream, size, name, reading)``, which returns the array of a seekable file that the user
+  calls ``name``; with ``reading.headers`` zeros of its shape and dtype do, where it has a header;
 - ``write(stream, array, writing)``;
 - ``Archive(stream, size, name)`` instead of ``read`` where the format has members, as in npz.py;
 - ``read_named(stream, size, name, accepted)`` and ``write_named(stream, arrays)`` where it has
@@ -23,6 +23,7 @@ _ANY = ord("?")
 
 NPY_MAGIC = b"\x93NUMPY"
 LONGEST_MAGIC = 12
+"""How many bytes at the start of a file are looked at."""
 
 
 class Format(NamedTuple):
@@ -44,7 +45,7 @@ class Format(NamedTuple):
     has_header : bool
         Whether shape and dtype are read without the values.
     is_streamed : bool
-        Whether it is read as it arrives; `size` is None then.
+        Whether a pipe is read as it arrives; it is not seekable and `size` is None then.
     is_text : bool
         Whether its numbers have no dtype, and letters may stand for them.
     is_picture : bool
