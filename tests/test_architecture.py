@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cnnops_cli.tensors.formats import array_formats
+
 PACKAGE = Path(__file__).parent.parent / "cnnops_cli"
 NAME = "cnnops_cli"
 
@@ -140,6 +142,12 @@ def test_rich_is_known_to_the_files_that_the_views_name():
     users = {p.name for p in MODULES if any(n.split(".")[0] == "rich" for n in imports_of(p))}
     said = ast.get_docstring(ast.parse((PACKAGE / "views" / "__init__.py").read_text()))
     assert users == set(re.findall(r"\w+\.py", said))
+
+
+@pytest.mark.parametrize("row", array_formats(), ids=lambda row: row.name)
+def test_a_format_is_known_to_its_row_alone(row):
+    users = [path for path in MODULES if row.module in imports_of(path)]
+    assert not [path for path in users if room_of(path) != "tensors"]
 
 
 def test_none_of_clicks_names_is_imported():

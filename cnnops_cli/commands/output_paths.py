@@ -28,7 +28,7 @@ def _name(text: str, directory: str) -> str:
         )
     path, member = split_member(text)
     name = Path(path if member is None else member.removesuffix(".npy")).name or Path(path).stem
-    is_kept = member is None and format_of_name(name) is not None
+    is_kept = member is None and bool(format_of_name(name).suffixes)
     return name if is_kept else f"{name}{NPY.suffixes[0]}"
 
 

@@ -11,9 +11,9 @@ from cnnops_cli.commands.stdout import is_viewed, is_written, write_stdout
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.parsers import takes_any_format
-from cnnops_cli.tensors.formats import Writing, takes_letters
+from cnnops_cli.tensors.formats import format_of_name
 from cnnops_cli.tensors.staged_files import StagedFiles
-from cnnops_cli.tensors.write import Writer, file_writer, json_writer, npy_writer
+from cnnops_cli.tensors.write import Writer, array_writer, json_writer, npy_writer
 
 
 def write_outcome(outcome: Outcome, settings: Settings) -> None:
@@ -70,12 +70,12 @@ def wants_summary(settings: Settings) -> bool:
 
 def _file_writer(path: str, outcome: Outcome, settings: Settings) -> Writer:
     """Return how the result's file is written, by its suffix."""
-    if outcome.is_formulas and not (takes_letters(path) or takes_any_format(path)):
+    if outcome.is_formulas and not (format_of_name(path).is_text or takes_any_format(path)):
         raise CnnopsError(f"{FORMULAS_ARE_TEXT}, not to {path}")
     if takes_any_format(path):
         return _device_writer(outcome, settings)
-    writing = Writing(path, "output", settings.precision, settings.layout, settings.stretch)
-    return file_writer(outcome.output, writing)
+    how = settings.precision, settings.layout, settings.stretch
+    return array_writer(path, "output", outcome.output, *how)
 
 
 def _device_writer(outcome: Outcome, settings: Settings) -> Writer:

@@ -106,7 +106,7 @@ def conversion(stream: BinaryIO, path: str | None) -> str | None:
     suffix = Path(path or "").suffix.lower()
     if start.startswith(b"PK"):
         found = _in_zip(stream, suffix)
-    elif _JSON.match(start) or format_of_bytes(start):
+    elif _JSON.match(start) or format_of_bytes(start).name:
         found = None
     else:
         found = _by_magic(start, suffix) or _as_table(start, suffix) or _by_suffix(suffix)

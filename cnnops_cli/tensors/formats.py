@@ -3,8 +3,8 @@
 A row names the module that knows the format, so that a call imports no format but its own. The
 module offers
 
-- ``read(stream, size, name, reading)``, which returns the array of a file, or with
-  ``reading.headers``, if it likes, a stand-in of the same shape and dtype;
+- ``read(stream, size, name, reading)``, which returns the array of a seekable file that the user
+  calls ``name``; with ``reading.headers`` zeros of its shape and dtype do, where it has a header;
 - ``write(stream, array, writing)``;
 - ``Archive(stream, size, name)`` instead of ``read`` where the format has members, as in npz.py;
 - ``read_named(stream, size, name, accepted)`` and ``write_named(stream, arrays)`` where it has
@@ -23,6 +23,7 @@ _ANY = ord("?")
 
 NPY_MAGIC = b"\x93NUMPY"
 LONGEST_MAGIC = 12
+"""How many bytes at the start of a file are looked at."""
 
 
 class Format(NamedTuple):
@@ -44,7 +45,7 @@ class Format(NamedTuple):
     has_header : bool
         Whether shape and dtype are read without the values.
     is_streamed : bool
-        Whether it is read as it arrives; `size` is None then.
+        Whether a pipe is read as it arrives; it is not seekable and `size` is None then.
     is_text : bool
         Whether its numbers have no dtype, and letters may stand for them.
     is_picture : bool
@@ -80,6 +81,7 @@ def _picture(name: str, suffixes: tuple[str, ...], *magic: bytes) -> Format:
     return Format(name, suffixes, module, magic, has_header=True, is_picture=True)
 
 
+UNKNOWN = Format("", (), "")
 NPY = Format(".npy", (".npy",), f"{__package__}.npy", (NPY_MAGIC,), has_header=True,
              is_streamed=True)  # fmt: skip
 JSON = Format("JSON", (".json",), f"{__package__}.json_format", has_names=True, is_text=True)
@@ -132,38 +134,31 @@ class Writing(NamedTuple):
 PLAIN, USUAL = Reading(), Writing()
 
 
-def format_of_name(path: str) -> Format | None:
+def format_of_name(path: str) -> Format:
     """Return the format that a file's suffix tells; cameras write that of a picture as .JPG."""
     suffix = Path(path).suffix
     for row in FILE_FORMATS:
         if (suffix.lower() if row.is_picture else suffix) in row.suffixes:
             return row
-    return None
+    return UNKNOWN
 
 
-def format_of_bytes(start: bytes) -> Format | None:
+def format_of_bytes(start: bytes) -> Format:
     """Return the format that the first bytes of a file tell."""
-    return next((row for row in FILE_FORMATS if row.begins(start)), None)
+    return next((row for row in FILE_FORMATS if row.begins(start)), UNKNOWN)
 
 
 def format_of(path: str, start: bytes) -> Format:
     """Return a file's format: that of an archive by its first bytes, others by suffix first."""
     by_bytes = format_of_bytes(start)
-    if by_bytes is not None and by_bytes.has_members:
+    if by_bytes.has_members:
         return by_bytes
-    return format_of_name(path) or by_bytes or JSON
+    return next(row for row in (format_of_name(path), by_bytes, JSON) if row is not UNKNOWN)
 
 
 def is_picture(path: str) -> bool:
     """Return whether a file that is written is a picture."""
-    row = format_of_name(path)
-    return row is not None and row.is_picture
-
-
-def takes_letters(path: str) -> bool:
-    """Return whether formulas can be written to a file."""
-    row = format_of_name(path)
-    return row is not None and row.is_text
+    return format_of_name(path).is_picture
 
 
 def array_formats() -> list[Format]:

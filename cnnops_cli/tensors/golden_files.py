@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
@@ -52,7 +52,7 @@ def golden_writer(text: str, array: Array) -> tuple[str, Writer]:
     """Return the path of a golden file, and its writer: an archive keeps its other arrays."""
     path, member = split_member(text)
     row = format_of_name(path)
-    if row is None or not row.has_members or is_absent(path):
+    if not row.has_members or is_absent(path):
         return path, array_writer(path, member or "output", array)
 
     def write(stream: BinaryIO) -> None:
@@ -64,7 +64,7 @@ def golden_writer(text: str, array: Array) -> tuple[str, Writer]:
 
 @contextmanager
 def _open_archive(path: str) -> "Iterator[Archive]":
-    row: Any = format_of_name(path)  # of a format that has members
+    row = format_of_name(path)
     with opened(path, _ARGUMENT) as file:
         stream, size = seekable(file)
         yield row.code.Archive(stream, size, f"{_ARGUMENT} {path}")

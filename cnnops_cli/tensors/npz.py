@@ -128,14 +128,15 @@ class Archive:
 
 def _unusual(member: zipfile.ZipInfo) -> str | None:
     """Say what of a member is not as `numpy.savez` and `numpy.savez_compressed` write it."""
-    if member.flag_bits & (_ENCRYPTED | _STRONGLY_ENCRYPTED | _MASKED):
+    is_encrypted = member.flag_bits & (_ENCRYPTED | _STRONGLY_ENCRYPTED | _MASKED)
+    if is_encrypted or member.compress_type == _AES:
         return "encrypted"
     if member.flag_bits & _PATCH:
         return "a patch of other data"
     if member.compress_type in _RATIOS:
         return None
     method = _OTHER_METHODS.get(member.compress_type, f"method {member.compress_type}")
-    return f"compressed by {method}" if member.compress_type != _AES else "encrypted"
+    return f"compressed by {method}"
 
 
 @contextmanager

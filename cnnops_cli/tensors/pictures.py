@@ -33,9 +33,9 @@ _PILLOW: dict[str, tuple[str, dict[str, Any]]] = {
     "WEBP": ("WebP", {"lossless": True, "exact": True}),
 }
 """By Pillow's name of a format: its module, no other of which is even imported, and how to save."""
-_CHECKS = {b"II": check_tiff, b"MM": check_tiff, b"\x89P": check_png, b"BM": check_bmp,
+_CHECKS = {b"II": check_tiff, b"MM": check_tiff, b"\x89PNG": check_png, b"BM": check_bmp,
            b"\xff\xd8": check_jpeg}  # fmt: skip
-"""By the first two bytes."""
+"""By the first bytes, as few of them as Pillow asks for."""
 _WITHOUT_ALPHA = ("BMP", "JPEG")
 _LONGEST_JPEG = 65_500
 _SEVERAL = ("PNG", "TIFF", "WEBP")
@@ -151,9 +151,10 @@ def _check_header(stream: BinaryIO, name: str) -> Header:
     """Refuse what would change a value, and what is shorter than it says, before it is decoded."""
     place, size = stream.tell(), stream.seek(0, io.SEEK_END)
     stream.seek(0)
-    check = _CHECKS.get(stream.read(2))
+    start = stream.read(4)
     stream.seek(0)
-    header = check(stream, size, name) if check else Header()
+    checks = (check for magic, check in _CHECKS.items() if start.startswith(magic))
+    header = next(checks, lambda *_: Header())(stream, size, name)
     stream.seek(place)
     return header
 
@@ -214,8 +215,7 @@ def write(stream: BinaryIO, array: Array, writing: Writing) -> None:
     """
     path = writing.path
     check_installed(path)
-    row = format_of_name(path)
-    name = row.name if row else ""
+    name = format_of_name(path).name
     planes = planes_of(path, array, writing.layout)
     has_alpha = len(planes) in (2, 4)
     if has_alpha and name in _WITHOUT_ALPHA:

@@ -115,7 +115,7 @@ def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, T
     with open_file(path, argument) as file:
         stream, size = seekable(file)
         with naming_format(stream, name, path):
-            row = format_of_bytes(first_bytes(stream)) or JSON
+            row = format_of_bytes(first_bytes(stream))
             row = row if row.has_names else JSON
             arrays = row.code.read_named(stream, size, name, accepted)
     return {key: Tensor(array, f"{name}:{key}", row.is_text) for key, array in arrays.items()}

@@ -9,14 +9,17 @@ from cnnops_cli.tensors.formats import JSON, NPY, USUAL, Format, Writing, format
 Writer = Callable[[BinaryIO], None]
 
 
-def array_writer(path: str, name: str, array: Array, precision: int | None = None) -> Writer:
+def array_writer(
+    path: str,
+    name: str,
+    array: Array,
+    precision: int | None = None,
+    layout: str = "channels-first",
+    stretch: bool = False,
+) -> Writer:
     """Return how one array is written to a path, by its suffix; see `Writing`."""
-    return file_writer(array, Writing(path, name, precision))
-
-
-def file_writer(array: Array, writing: Writing) -> Writer:
-    """Return how one array is written to a path, by its suffix."""
-    return _writer_as(format_of_name(writing.path) or JSON, array, writing)
+    writing = Writing(path, name, precision, layout, stretch)
+    return _writer_as(format_of_name(path), array, writing)
 
 
 def npy_writer(array: Array) -> Writer:
@@ -31,7 +34,7 @@ def json_writer(array: Array, precision: int | None = None) -> Writer:
 
 def named_writer(path: str, arrays: dict[str, Array]) -> Writer:
     """Return how several arrays are written to a path: an archive, or a JSON object."""
-    code = (format_of_name(path) or JSON).code
+    code = format_of_name(path).code
     return lambda stream: code.write_named(stream, arrays)
 
 
