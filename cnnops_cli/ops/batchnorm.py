@@ -224,7 +224,7 @@ def _apply(values: Array, output: Array, factors: Array, extreme: "Extremes | No
             if extreme is not None and exact is not None:
                 np.copyto(target, exact, where=block.along(extreme.here), casting="same_kind")
 
-    # Some channels of several samples are no view of the output as a row.
+    # A row of several samples would be a copy of the output where their channels are not all here.
     parts = cut(values.shape, dtype.itemsize, may_fold=output.flags.c_contiguous)
     buffers_each = (not direct) + (0 if extreme is None else _EXTREME_BUFFERS)
     parallel.for_each(apply, parts, buffers_each * most * dtype.itemsize)
