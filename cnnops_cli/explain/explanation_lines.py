@@ -51,7 +51,7 @@ def text_lines(
         value = page.numbers.text(explanation.result)
         is_formula = isinstance(explanation.value, str)  # which follows below
         if is_formula or len(title + value) > page.width:
-            yield [(f"{list(at)}", BOLD)]
+            yield [(f"{list(at)}", DIM)]
         else:
             yield [(title, DIM), result_span(value)]
         yield from map(_stripped, explanation.lines(place, page))

@@ -185,6 +185,14 @@ def test_rows_left_out_are_counted():
     assert shown[-1].split() == ["596", "597", "598", "599"]
 
 
+@pytest.mark.parametrize("rows", [10, 16, 24])
+def test_of_slim_planes_some_rows_are_numbers(rows):
+    lines = [text_of(line) for line in viewed(np.arange(3600).reshape(3, 300, 4), 30, rows)]
+    assert len(lines) < rows
+    shown = [line for line in lines if re.fullmatch(r"( *\d+){4} ", line)]
+    assert lines[-2:] == [f"… {300 - len(shown)} more rows", "… 2 more planes"]
+
+
 def test_colour_changes_no_letter_of_a_grid():
     array = np.array([[[1.5, -2], [np.nan, 0]], [[3, 4], [-np.inf, 5]]])
     plain, coloured = viewed(array), viewed(array, color=True)
