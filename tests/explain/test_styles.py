@@ -108,18 +108,15 @@ def test_colour_changes_no_letter():
         assert plain_text(plain) == plain_text(coloured)
 
 
-def test_a_terminal_has_colours_unless_it_is_told_otherwise(call, monkeypatch):
-    for name in ("NO_COLOR", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
+def test_a_terminal_has_colours_unless_it_is_told_otherwise(call):
     arguments = ["conv", "-k", "[[1,10]]", "[[1,2,3]]", "--explain", "-f", "table"]
     plain = call(*arguments)
     assert "\x1b" not in plain
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    coloured = call(*arguments)
+    forced = {"FORCE_COLOR": "1"}
+    coloured = call(*arguments, env=forced)
     assert "\x1b[1mconv\x1b[0m" in coloured
     assert "\x1b[38;5;231;48;5;53m1 \x1b[0m" in coloured
     stripped = re.sub("\x1b\\[[0-9;]*m", "", coloured)
     assert [line.rstrip() for line in stripped.splitlines()] == plain.splitlines()
-    assert call(*arguments, "--no-color") == plain
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert call(*arguments) == plain
+    assert call(*arguments, "--no-color", env=forced) == plain
+    assert call(*arguments, env=forced | {"NO_COLOR": "1"}) == plain
