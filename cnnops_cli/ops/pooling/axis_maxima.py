@@ -1,0 +1,138 @@
+"""The arithmetic of pooling's steps: the largest element of each window, and where it is."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.every_second import copy_every_second
+from cnnops_cli.ops.pooling.axis_steps import CELLS, RESULT, Place, Plan, Step
+from cnnops_cli.ops.scratch import scratch
+
+_SHORT_ROW = 512
+"""Bytes of a row that is copied as one value: NumPy keeps threads waiting where values are few."""
+
+
+def largest(cells: Array, plan: Plan, out: Array) -> None:
+    """Write the maximum of each window.
+
+    Parameters
+    ----------
+    cells : numpy.ndarray, shape (P, *lengths)
+    plan : Plan
+    out : numpy.ndarray, shape (P, *windows)
+        Which NaN, and which of 0.0 and -0.0, is not certain.
+    """
+    arrays = _arrays(cells, plan, out)
+    for earlier, later, target, _, _ in plan.steps:
+        if later is None:
+            _copy(arrays[earlier.array], earlier.part, _seen(arrays, target))
+        else:
+            one, two = _seen(arrays, earlier), _seen(arrays, later)
+            np.maximum(one, two, out=_seen(arrays, target))
+
+
+def largest_and_offsets(
+    cells: Array,
+    plan: Plan,
+    out: Array,
+    furthest: int,
+    is_nan: Callable[[Array], Array] | None = None,
+) -> Array:
+    """Write the maximum of each window, and return how far it is from the first tap.
+
+    Parameters
+    ----------
+    cells, plan, out
+        As `largest`; of a plan with pitches.
+    furthest : int
+        The largest offset that there can be.
+    is_nan : callable, optional
+        Needed where there are NaNs: the last one of a window is its maximum.
+
+    Returns
+    -------
+    numpy.ndarray of integers, shape (P, *windows)
+        The first of equal maxima in row-major order.
+    """
+    kinds = (kind for kind in (np.uint8, np.uint16, np.uint32) if furthest <= np.iinfo(kind).max)
+    kind = np.dtype(next(kinds, np.int64))
+    arrays = _arrays(cells, plan, out)
+    offsets = [scratch("offsets", out.shape, kind)]
+    offsets += [
+        scratch(f"offsets of {use}", shape, kind)
+        for use, shape in zip(plan.uses, plan.shapes, strict=True)
+    ]
+    offsets.insert(CELLS, np.zeros((), kind))
+    for step in plan.steps:
+        _keep_larger(step, arrays, offsets, is_nan)
+    return offsets[RESULT]
+
+
+def _arrays(cells: Array, plan: Plan, out: Array) -> list[Array]:
+    found = zip(plan.uses, plan.shapes, strict=True)
+    return [cells, out, *(scratch(use, shape, cells.dtype) for use, shape in found)]
+
+
+def _seen(arrays: list[Array], place: Place) -> Array:
+    array, part = arrays[place.array], place.part
+    if not array.ndim:
+        return array
+    return array.reshape(-1)[part] if isinstance(part, slice) else array[part]
+
+
+def _keep_larger(
+    step: Step,
+    arrays: list[Array],
+    offsets: list[Array],
+    is_nan: Callable[[Array], Array] | None,
+) -> None:
+    """Keep the larger of two values, the earlier where they are equal, and its offset.
+
+    What wraps around in unsigned offsets comes back.
+    """
+    earlier, later, target, earlier_offset, later_offset = step
+    into, offsets_into = _seen(arrays, target), _seen(offsets, target)
+    kind = offsets_into.dtype
+    if later is None:
+        _copy(arrays[earlier.array], earlier.part, into)
+        if earlier.array == CELLS:
+            offsets_into.fill(0)
+        else:
+            _copy(offsets[earlier.array], earlier.part, offsets_into)
+    else:
+        one, two = _seen(arrays, earlier), _seen(arrays, later)
+        wins = scratch("wins", into.shape, np.dtype(np.bool_))
+        np.greater(two, one, out=wins)
+        if is_nan is not None:
+            np.logical_or(wins, is_nan(two), out=wins)
+        np.maximum(one, two, out=into)
+        chosen = wins.view(np.uint8)
+        between = np.array(later_offset - earlier_offset).astype(kind)
+        if earlier.array == later.array == CELLS:
+            np.multiply(chosen, between, out=offsets_into)
+        else:
+            first, second = _seen(offsets, earlier), _seen(offsets, later)
+            difference = scratch("difference", into.shape, kind)
+            np.subtract(second, first, out=difference)
+            np.add(difference, between, out=difference)
+            np.multiply(difference, chosen, out=difference)
+            np.add(first, difference, out=offsets_into)
+    if earlier_offset:
+        np.add(offsets_into, kind.type(earlier_offset), out=offsets_into)
+
+
+def _copy(array: Array, part: slice | tuple[slice, ...], into: Array) -> None:
+    """Copy windows' first taps; short rows as one value each."""
+    source, size = array[part], into.itemsize
+    row = into.shape[-1] * size
+    if source.strides[-1] == 2 * size == 2 * array.strides[-1]:
+        assert isinstance(part, tuple)
+        *others, last = part
+        pairs = slice(last.start, last.start + 2 * into.shape[-1])
+        copy_every_second(array[(*others, pairs)], into)
+    elif row <= _SHORT_ROW and source.strides[-1] == into.strides[-1] == size:
+        whole = np.dtype((np.void, row))
+        np.copyto(into.view(whole), source.view(whole))
+    else:
+        np.copyto(into, source)
