@@ -36,7 +36,6 @@ def largest_and_offsets(
     cells: Array,
     plan: Plan,
     out: Array,
-    furthest: int,
     is_nan: Callable[[Array], Array] | None = None,
 ) -> Array:
     """Write the maximum of each window, and return how far it is from the first tap.
@@ -45,8 +44,6 @@ def largest_and_offsets(
     ----------
     cells, plan, out
         As `largest`; of a plan with pitches.
-    furthest : int
-        The largest offset that there can be.
     is_nan : callable, optional
         Needed where there are NaNs: the last one of a window is its maximum.
 
@@ -55,8 +52,8 @@ def largest_and_offsets(
     numpy.ndarray of integers, shape (P, *windows)
         The first of equal maxima in row-major order.
     """
-    kinds = (kind for kind in (np.uint8, np.uint16, np.uint32) if furthest <= np.iinfo(kind).max)
-    kind = np.dtype(next(kinds, np.int64))
+    kinds = (np.uint8, np.uint16, np.uint32)
+    kind = np.dtype(next((kind for kind in kinds if plan.furthest <= np.iinfo(kind).max), np.int64))
     arrays = _arrays(cells, plan, out)
     offsets = [scratch("offsets", out.shape, kind)]
     offsets += [

@@ -16,10 +16,10 @@ Shape: TypeAlias = tuple[int, ...]
 CELLS, RESULT = 0, 1
 """The first two arrays of every plan."""
 
-_MOST_CLIPPED = 4
+_MOST_CLIPPED = 2
 """How many windows may reach into the padding along an axis where each is pooled by itself."""
 
-_LONG_RUN = 128
+_LONG_RUN = 96
 _LONG_RUN_WITH_OFFSETS = 512
 """From this many elements next to each other on, the last step takes out the windows, too."""
 
@@ -104,11 +104,23 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Steps, and the shapes and uses of the arrays that they write after `RESULT`."""
+    """Steps, and the arrays that they write.
+
+    Attributes
+    ----------
+    steps : tuple of Step
+    shapes : tuple of tuple of int
+        Of the arrays after `RESULT`.
+    uses : tuple of str
+        What each of these is kept as.
+    furthest : int
+        How many positions a window's last tap is from its first.
+    """
 
     steps: tuple[Step, ...]
     shapes: tuple[Shape, ...]
     uses: tuple[str, ...]
+    furthest: int
 
 
 @lru_cache(maxsize=128)
@@ -136,7 +148,8 @@ def plan_steps(
     if not work:
         whole = (slice(None),)
         planner.steps.append(Step(Place(CELLS, whole), None, Place(RESULT, whole)))
-    return Plan(tuple(planner.steps), tuple(planner.shapes[2:]), tuple(planner.uses[2:]))
+    furthest = sum((along.taps - 1) * planner.gap(axis) for axis, along in enumerate(axes, 1))
+    return Plan(tuple(planner.steps), tuple(planner.shapes[2:]), tuple(planner.uses[2:]), furthest)
 
 
 def _untouched(length: int) -> Axis:
@@ -209,7 +222,7 @@ class _Planner:
                 target, into = self._new(shape, source, found), slice(count)
             earlier = Place(found, slice(count))
             later = Place(found, slice(apart, apart + count))
-            self.steps.append(Step(earlier, later, Place(target, into), 0, more * self._gap(axis)))
+            self.steps.append(Step(earlier, later, Place(target, into), 0, more * self.gap(axis)))
             found = target
         return found
 
@@ -221,7 +234,7 @@ class _Planner:
         best, *others = (
             (
                 self._part(source, axis, first + tap * along.dilation, count, along.stride),
-                tap * self._gap(axis),
+                tap * self.gap(axis),
             )
             for tap in taps
         )
@@ -231,7 +244,7 @@ class _Planner:
             self.steps.append(Step(best[0], place, into, best[1], offset))
             best = into, 0
 
-    def _gap(self, axis: int) -> int:
+    def gap(self, axis: int) -> int:
         """How many positions neighbouring taps are apart."""
         return self._axes[axis - 1].dilation * self._pitches[axis - 1]
 

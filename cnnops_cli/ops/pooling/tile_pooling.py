@@ -4,10 +4,9 @@ Maxima neither distinguish 0.0 from -0.0 nor one NaN from another. Where a tile'
 NaN, or both zeros are there, the values are taken from the positions of the maxima.
 """
 
-import functools
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -79,12 +78,6 @@ class Pooling:
         axes = tuple(reach.axis for reach in piece)
         return plan_steps(len(cells), axes, pitches, out.flags.c_contiguous)
 
-    def _furthest(self, piece: tuple[Reach, ...]) -> int:
-        return sum(
-            (reach.axis.taps - 1) * reach.axis.dilation * pitch
-            for reach, pitch in zip(piece, self._pitches, strict=True)
-        )
-
     def _values_of(self, tile: Tile) -> Array:
         values = self.values[tile.place]
         return values.view(np.int16) if self._has_keys else values
@@ -109,17 +102,13 @@ class Pooling:
             if number:
                 found = scratch("more", values.shape, values.dtype)
                 places = scratch("more positions", values.shape, positions.dtype)
-            plan, furthest = self._plan(piece, cells, found, self._pitches), self._furthest(piece)
-            offsets = largest_and_offsets(cells, plan, found, furthest)
+            plan = self._plan(piece, cells, found, self._pitches)
+            offsets = largest_and_offsets(cells, plan, found)
             if self._has_nan(found):
-                offsets = largest_and_offsets(cells, plan, found, furthest, self._is_nan)
-            *outer, starts = (
-                (reach.first + np.arange(reach.axis.windows) * reach.axis.stride) * pitch
-                for reach, pitch in zip(piece, self._pitches, strict=True)
-            )
+                offsets = largest_and_offsets(cells, plan, found, self._is_nan)
+            axes = zip(piece, self._pitches, strict=True)
+            starts = _starts(tuple((reach.first, *reach.axis[2:4], pitch) for reach, pitch in axes))
             np.add(offsets, starts, out=places, casting="unsafe")
-            if outer:
-                np.add(places, functools.reduce(np.add.outer, outer)[..., None], out=places)
             if number:
                 self._merge((values, positions), (found, places))
         if any(any(reach.pads) for piece in tile.pieces for reach in piece):
@@ -188,6 +177,15 @@ class Pooling:
 def lowest(dtype: np.dtype[Any]) -> Any:
     """The identity of the maximum: what padding holds."""
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+@lru_cache(maxsize=1)
+def _starts(axes: tuple[tuple[int, ...], ...]) -> Array:
+    """The position of each window's first tap, were there no padding."""
+    starts = np.zeros((), np.int64)
+    for first, windows, stride, pitch in axes:
+        starts = starts[..., None] + (first + np.arange(windows) * stride) * pitch
+    return starts
 
 
 def _bits_to_keys(bits: Array) -> Array:
