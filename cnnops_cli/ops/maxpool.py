@@ -249,7 +249,7 @@ def _clip(windows: Windows) -> Windows:
 
 def bytes_of_a_part(return_indices: bool = False) -> int:
     """Return the working memory of a thread."""
-    return (14 if return_indices else ARRAYS) * _TILE_BYTES
+    return (15 if return_indices else ARRAYS) * _TILE_BYTES
 
 
 @parallel.apart

@@ -5,12 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.every_second import copy_every_second
 from cnnops_cli.ops.pooling.axis_steps import CELLS, RESULT, Place, Plan, Step
 from cnnops_cli.ops.scratch import scratch
-
-_SHORT_ROW = 512
-"""Bytes of a row that is copied as one value: NumPy keeps threads waiting where values are few."""
 
 
 def largest(cells: Array, plan: Plan, out: Array) -> None:
@@ -26,7 +22,7 @@ def largest(cells: Array, plan: Plan, out: Array) -> None:
     arrays = _arrays(cells, plan, out)
     for earlier, later, target, _, _ in plan.steps:
         if later is None:
-            _copy(arrays[earlier.array], earlier.part, _seen(arrays, target))
+            np.copyto(_seen(arrays, target), _seen(arrays, earlier))
         else:
             one, two = _seen(arrays, earlier), _seen(arrays, later)
             np.maximum(one, two, out=_seen(arrays, target))
@@ -92,11 +88,8 @@ def _keep_larger(
     into, offsets_into = _seen(arrays, target), _seen(offsets, target)
     kind = offsets_into.dtype
     if later is None:
-        _copy(arrays[earlier.array], earlier.part, into)
-        if earlier.array == CELLS:
-            offsets_into.fill(0)
-        else:
-            _copy(offsets[earlier.array], earlier.part, offsets_into)
+        np.copyto(into, _seen(arrays, earlier))
+        np.copyto(offsets_into, _seen(offsets, earlier))
     else:
         one, two = _seen(arrays, earlier), _seen(arrays, later)
         wins = scratch("wins", into.shape, np.dtype(np.bool_))
@@ -117,19 +110,3 @@ def _keep_larger(
             np.add(first, difference, out=offsets_into)
     if earlier_offset:
         np.add(offsets_into, kind.type(earlier_offset), out=offsets_into)
-
-
-def _copy(array: Array, part: slice | tuple[slice, ...], into: Array) -> None:
-    """Copy windows' first taps; short rows as one value each."""
-    source, size = array[part], into.itemsize
-    row = into.shape[-1] * size
-    if source.strides[-1] == 2 * size == 2 * array.strides[-1]:
-        assert isinstance(part, tuple)
-        *others, last = part
-        pairs = slice(last.start, last.start + 2 * into.shape[-1])
-        copy_every_second(array[(*others, pairs)], into)
-    elif row <= _SHORT_ROW and source.strides[-1] == into.strides[-1] == size:
-        whole = np.dtype((np.void, row))
-        np.copyto(into.view(whole), source.view(whole))
-    else:
-        np.copyto(into, source)

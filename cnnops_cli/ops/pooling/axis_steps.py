@@ -70,6 +70,11 @@ class Axis(NamedTuple):
         return range(start, min(self.taps, (self.length - 1 - first) // self.dilation + 1))
 
     @property
+    def is_done(self) -> bool:
+        """Whether each element is a window."""
+        return self == Axis(self.length, 0, self.length, 1, 1, 1)
+
+    @property
     def needs_padding(self) -> bool:
         """Whether the padding has to be in the array."""
         start, stop = self.whole
@@ -140,7 +145,7 @@ def plan_steps(
         Whether the result is.
     """
     planner = _Planner(planes, axes, pitches, contiguous)
-    work = [axis for axis, along in enumerate(axes, 1) if along != _untouched(along.length)]
+    work = [axis for axis, along in enumerate(axes, 1) if not along.is_done]
     if pitches is not None:
         work.reverse()
     for axis in work:
@@ -150,10 +155,6 @@ def plan_steps(
         planner.steps.append(Step(Place(CELLS, whole), None, Place(RESULT, whole)))
     furthest = sum((along.taps - 1) * planner.gap(axis) for axis, along in enumerate(axes, 1))
     return Plan(tuple(planner.steps), tuple(planner.shapes[2:]), tuple(planner.uses[2:]), furthest)
-
-
-def _untouched(length: int) -> Axis:
-    return Axis(length, 0, length, 1, 1, 1)
 
 
 class _Planner:

@@ -141,8 +141,5 @@ def _reach(windows: Windows, axis: int, run: slice, taps: slice) -> Reach | None
     along = Axis(stop - start, first - start, *steps)
     if not along.needs_padding:
         return Reach(run, first, slice(start, stop), (0, 0), along)
-    # Pairs of elements are copied as one number each, which a row of an odd length would misplace.
     pads = start - first, max(0, first + seen - stop)
-    is_odd = (sum(pads) + stop - start) % 2 if axis == windows.dims - 1 else 0
-    pads = pads[0], pads[1] + is_odd
     return Reach(run, first, slice(start, stop), pads, Axis(stop - start + sum(pads), 0, *steps))

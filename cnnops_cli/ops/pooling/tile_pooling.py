@@ -14,7 +14,6 @@ import numpy as np
 from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.ops.pooling.axis_maxima import largest, largest_and_offsets
 from cnnops_cli.ops.pooling.axis_steps import Plan, plan_steps
-from cnnops_cli.ops.pooling.padded_cells import padded
 from cnnops_cli.ops.pooling.tile_cuts import Reach, Tile
 from cnnops_cli.ops.scratch import scratch
 
@@ -70,7 +69,14 @@ class Pooling:
         pads = tuple(reach.pads for reach in tile.pieces[number])
         if cells.flags.c_contiguous and not any(map(any, pads)):
             return cells
-        return padded(cells, pads, lowest(cells.dtype))
+        sizes = [
+            start + size + end for size, (start, end) in zip(cells.shape[1:], pads, strict=True)
+        ]
+        copy = scratch("cells", (len(cells), *sizes), cells.dtype)
+        copy.fill(lowest(cells.dtype))
+        inside = (slice(start, size - end) for size, (start, end) in zip(sizes, pads, strict=True))
+        np.copyto(copy[(slice(None), *inside)], cells)
+        return copy
 
     def _plan(
         self, piece: tuple[Reach, ...], cells: Array, out: Array, pitches: tuple[int, ...] | None
