@@ -195,7 +195,7 @@ def test_offsets_of_every_size(width):
 
 def test_offsets_beyond_32_bits():
     cells, out = np.array([[[1, 2], [3, 4]]], np.int8), np.empty((1, 1, 1), np.int8)
-    plan = plan_steps(1, (Axis(2, 0, 1, 1, 2, 1),) * 2, (2**33, 1), True)
+    plan = plan_steps(1, (Axis(2, 0, 1, 1, 2, 1),) * 2, (2**33, 1))
     offsets = largest_and_offsets(cells, plan, out)
     assert (out.tolist(), offsets.tolist()) == ([[[4]]], [[[2**33 + 1]]])
 

@@ -51,25 +51,20 @@ def largest_and_offsets(
     kinds = (np.uint8, np.uint16, np.uint32)
     kind = np.dtype(next((kind for kind in kinds if plan.furthest <= np.iinfo(kind).max), np.int64))
     arrays = _arrays(cells, plan, out)
-    offsets = [scratch("offsets", out.shape, kind)]
-    offsets += [
-        scratch(f"offsets of {use}", shape, kind)
-        for use, shape in zip(plan.uses, plan.shapes, strict=True)
-    ]
-    offsets.insert(CELLS, np.zeros((), kind))
+    offsets = [np.zeros((), kind), scratch("offsets", out.shape, kind)]
+    offsets += [scratch(f"offsets of {use}", shape, kind) for use, shape in plan.arrays]
     for step in plan.steps:
         _keep_larger(step, arrays, offsets, is_nan)
     return offsets[RESULT]
 
 
 def _arrays(cells: Array, plan: Plan, out: Array) -> list[Array]:
-    found = zip(plan.uses, plan.shapes, strict=True)
-    return [cells, out, *(scratch(use, shape, cells.dtype) for use, shape in found)]
+    return [cells, out, *(scratch(use, shape, cells.dtype) for use, shape in plan.arrays)]
 
 
 def _seen(arrays: list[Array], place: Place) -> Array:
     array, part = arrays[place.array], place.part
-    if not array.ndim:
+    if not array.ndim:  # the offsets of what was not pooled yet
         return array
     return array.reshape(-1)[part] if isinstance(part, slice) else array[part]
 

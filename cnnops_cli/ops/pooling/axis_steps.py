@@ -114,24 +114,19 @@ class Plan(NamedTuple):
     Attributes
     ----------
     steps : tuple of Step
-    shapes : tuple of tuple of int
-        Of the arrays after `RESULT`.
-    uses : tuple of str
-        What each of these is kept as.
+    arrays : tuple of (str, tuple of int)
+        What each array after `RESULT` is kept as, and its shape.
     furthest : int
         How many positions a window's last tap is from its first.
     """
 
     steps: tuple[Step, ...]
-    shapes: tuple[Shape, ...]
-    uses: tuple[str, ...]
+    arrays: tuple[tuple[str, Shape], ...]
     furthest: int
 
 
 @lru_cache(maxsize=128)
-def plan_steps(
-    planes: int, axes: tuple[Axis, ...], pitches: tuple[int, ...] | None, contiguous: bool
-) -> Plan:
+def plan_steps(planes: int, axes: tuple[Axis, ...], pitches: tuple[int, ...] | None) -> Plan:
     """Plan the steps that pool a contiguous array (planes, *lengths).
 
     Parameters
@@ -141,10 +136,8 @@ def plan_steps(
     pitches : tuple of int, or None
         How many positions neighbours along each axis are apart. Where they are given, the steps
         find the first of equal elements in row-major order.
-    contiguous : bool
-        Whether the result is.
     """
-    planner = _Planner(planes, axes, pitches, contiguous)
+    planner = _Planner(planes, axes, pitches)
     work = [axis for axis, along in enumerate(axes, 1) if not along.is_done]
     if pitches is not None:
         work.reverse()
@@ -154,77 +147,62 @@ def plan_steps(
         whole = (slice(None),)
         planner.steps.append(Step(Place(CELLS, whole), None, Place(RESULT, whole)))
     furthest = sum((along.taps - 1) * planner.gap(axis) for axis, along in enumerate(axes, 1))
-    return Plan(tuple(planner.steps), tuple(planner.shapes[2:]), tuple(planner.uses[2:]), furthest)
+    return Plan(tuple(planner.steps), tuple(planner.arrays[2:]), furthest)
 
 
 class _Planner:
-    def __init__(
-        self,
-        planes: int,
-        axes: Sequence[Axis],
-        pitches: Sequence[int] | None,
-        contiguous: bool,
-    ) -> None:
+    def __init__(self, planes: int, axes: Sequence[Axis], pitches: Sequence[int] | None) -> None:
         self.steps: list[Step] = []
-        self.shapes: list[Shape] = [
-            (planes, *(along.length for along in axes)),
-            (planes, *(along.windows for along in axes)),
+        self.arrays: list[tuple[str, Shape]] = [
+            ("", (planes, *(along.length for along in axes))),
+            ("", (planes, *(along.windows for along in axes))),
         ]
-        self.uses = ["", ""]
         self._axes = axes
         self._pitches = [0] * len(axes) if pitches is None else pitches
         self._long_run = _LONG_RUN if pitches is None else _LONG_RUN_WITH_OFFSETS
-        self._contiguous = contiguous
         self._at = CELLS
 
     def pool_along(self, axis: int, *, is_final: bool) -> None:
         """Pool what was found so far along an axis."""
         along, source = self._axes[axis - 1], self._at
-        start, stop = along.whole
-        covered = self._covered(axis)
-        is_moved = along.stride == 1 and along.windows == along.length and covered > 1
-        is_moved = is_moved and covered == along.taps and (self._contiguous or not is_final)
-        found = self._double(axis, covered, is_moved, is_final)
-        if is_moved:
-            self._at = found
-        else:
-            self._at = self._windows(axis, is_final, source, found)
-            starts = [*range(0, along.taps - covered, covered), along.taps - covered]
-            self._take_in_turn(axis, range(start, stop), starts, found)
+        shape = list(self._shape(source))
+        covered = self._covered(along, math.prod(shape[axis + 1 :]), math.prod(shape))
+        found = self._double(axis, covered)
+        shape[axis] = along.windows
+        self._at = RESULT if is_final else self._new(tuple(shape), source, found)
+        starts = [*range(0, along.taps - covered, covered), along.taps - covered]
+        self._take_in_turn(axis, range(*along.whole), starts, found)
         for window in along.clipped:
             self._take_in_turn(axis, range(window, window + 1), along.taps_of(window), source)
 
-    def _covered(self, axis: int) -> int:
+    def gap(self, axis: int) -> int:
+        """How many positions neighbouring taps are apart."""
+        return self._axes[axis - 1].dilation * self._pitches[axis - 1]
+
+    def _covered(self, along: Axis, inner: int, size: int) -> int:
         """Choose how many taps are pooled before the windows are taken."""
-        along, shape = self._axes[axis - 1], self.shapes[self._at]
         start, stop = along.whole
-        run = math.prod(shape[axis + 1 :]) * (stop - start if along.stride == 1 else 1)
-        results = math.prod(shape) // along.length * along.windows
-        is_long = run >= self._long_run or results <= _FEW
+        run = inner * (stop - start if along.stride == 1 else 1)
+        is_long = run >= self._long_run or size // along.length * along.windows <= _FEW
         if along.taps <= _MOST_IN_TURN and along.stride >= along.taps * (1 if is_long else 8):
             return 1
         return 1 << (along.taps - 1).bit_length() - 1 if is_long else along.taps
 
-    def _double(self, axis: int, covered: int, is_moved: bool, is_final: bool) -> int:
+    def _double(self, axis: int, covered: int) -> int:
         """Let maxima of one tap grow to those of several, over the whole array as one row."""
-        along, source = self._axes[axis - 1], self._at
-        shape = self.shapes[source]
-        inner = math.prod(shape[axis + 1 :])
-        found, count, have = source, math.prod(shape), 1
+        source = found = self._at
+        shape = self._shape(source)
+        pitch = self._axes[axis - 1].dilation * math.prod(shape[axis + 1 :])
+        count, have = math.prod(shape), 1
         while have < covered:
             more = min(have, covered - have)
-            have += more
-            apart = more * along.dilation * inner
-            count -= apart
-            if is_moved and have == covered:
-                target = self._windows(axis, is_final, source, found)
-                into = slice(-along.first * inner, count - along.first * inner)
-            else:
-                target, into = self._new(shape, source, found), slice(count)
+            count -= more * pitch
             earlier = Place(found, slice(count))
-            later = Place(found, slice(apart, apart + count))
-            self.steps.append(Step(earlier, later, Place(target, into), 0, more * self.gap(axis)))
-            found = target
+            later = Place(found, slice(more * pitch, more * pitch + count))
+            found = self._new(shape, source, found)
+            target = Place(found, slice(count))
+            self.steps.append(Step(earlier, later, target, 0, more * self.gap(axis)))
+            have += more
         return found
 
     def _take_in_turn(self, axis: int, windows: range, taps: Sequence[int], source: int) -> None:
@@ -232,38 +210,28 @@ class _Planner:
         along, count = self._axes[axis - 1], len(windows)
         into = self._part(self._at, axis, windows.start, count)
         first = along.first + windows.start * along.stride
-        best, *others = (
-            (
-                self._part(source, axis, first + tap * along.dilation, count, along.stride),
-                tap * self.gap(axis),
-            )
+        places = [
+            self._part(source, axis, first + tap * along.dilation, count, along.stride)
             for tap in taps
-        )
-        if not others:
-            self.steps.append(Step(best[0], None, into, best[1]))
-        for place, offset in others:
-            self.steps.append(Step(best[0], place, into, best[1], offset))
-            best = into, 0
-
-    def gap(self, axis: int) -> int:
-        """How many positions neighbouring taps are apart."""
-        return self._axes[axis - 1].dilation * self._pitches[axis - 1]
+        ]
+        offsets = [tap * self.gap(axis) for tap in taps]
+        best, offset = places[0], offsets[0]
+        if len(taps) == 1:
+            self.steps.append(Step(best, None, into, offset))
+        for place, further in zip(places[1:], offsets[1:], strict=True):
+            self.steps.append(Step(best, place, into, offset, further))
+            best, offset = into, 0
 
     def _part(self, array: int, axis: int, start: int, count: int, step: int = 1) -> Place:
-        part = [slice(None)] * len(self.shapes[array])
+        part = [slice(None)] * len(self._shape(array))
         part[axis] = slice(start, start + (count - 1) * step + 1, step)
         return Place(array, tuple(part))
 
-    def _windows(self, axis: int, is_final: bool, *taken: int) -> int:
-        if is_final:
-            return RESULT
-        shape = list(self.shapes[self._at])
-        shape[axis] = self._axes[axis - 1].windows
-        return self._new(tuple(shape), *taken)
+    def _shape(self, array: int) -> Shape:
+        return self.arrays[array][1]
 
     def _new(self, shape: Shape, *taken: int) -> int:
-        """Another array than those that are read."""
-        uses = {self.uses[array] for array in taken}
-        self.shapes.append(shape)
-        self.uses.append(next(use for use in _USES if use not in uses))
-        return len(self.shapes) - 1
+        """Add an array other than those that are read."""
+        used = {self.arrays[array][0] for array in taken}
+        self.arrays.append((next(use for use in _USES if use not in used), shape))
+        return len(self.arrays) - 1

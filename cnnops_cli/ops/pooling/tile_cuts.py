@@ -69,15 +69,10 @@ class Tile:
 
 @lru_cache(maxsize=16)
 def cut_tiles(planes: int, windows: Windows, most: int) -> tuple[tuple[Tile, ...], ...]:
-    """Cut pooling into tiles, and these into what a thread takes at once.
+    """Cut pooling into tiles, and share these out to what a thread takes at once.
 
-    Parameters
-    ----------
-    planes : int
-    windows : Windows
-        Each sees an element of the input.
-    most : int
-        How many elements, padding included, a piece of a tile may see.
+    A piece of a tile sees about as many elements, padding included, as `most` says. Each window
+    has to see an element of the input.
     """
     alone = planes * math.prod(_reached(windows)) <= min(_ALONE, 4 * most)
     lengths = _lengths_of_pieces(windows, most)

@@ -40,15 +40,12 @@ class Pooling:
         """Write the results of one tile."""
         if self.indices is not None:
             positions = self.indices[tile.place]
-            is_certain = self._fill_positions(tile, positions)
+        elif self._fill_values(tile):
+            return
         else:
-            if self._fill_values(tile):
-                return
             shape = self.values[tile.place].shape
             positions = scratch("positions", shape, np.dtype(np.int64))
-            self._fill_positions(tile, positions)
-            is_certain = False
-        if not is_certain:
+        if not self._fill_positions(tile, positions):
             self._gather(tile, positions)
 
     @cached_property
@@ -73,16 +70,10 @@ class Pooling:
             start + size + end for size, (start, end) in zip(cells.shape[1:], pads, strict=True)
         ]
         copy = scratch("cells", (len(cells), *sizes), cells.dtype)
-        copy.fill(lowest(cells.dtype))
+        copy.fill(_lowest(cells.dtype))
         inside = (slice(start, size - end) for size, (start, end) in zip(sizes, pads, strict=True))
         np.copyto(copy[(slice(None), *inside)], cells)
         return copy
-
-    def _plan(
-        self, piece: tuple[Reach, ...], cells: Array, out: Array, pitches: tuple[int, ...] | None
-    ) -> Plan:
-        axes = tuple(reach.axis for reach in piece)
-        return plan_steps(len(cells), axes, pitches, out.flags.c_contiguous)
 
     def _values_of(self, tile: Tile) -> Array:
         values = self.values[tile.place]
@@ -94,7 +85,7 @@ class Pooling:
         for number, piece in enumerate(tile.pieces):
             found = scratch("more", values.shape, values.dtype) if number else values
             cells = self._cells_of(tile, number)
-            largest(cells, self._plan(piece, cells, found, None), found)
+            largest(cells, _plan(cells, piece, None), found)
             if number:
                 np.maximum(values, found, out=values)
         return self._are_certain(tile, values)
@@ -108,7 +99,7 @@ class Pooling:
             if number:
                 found = scratch("more", values.shape, values.dtype)
                 places = scratch("more positions", values.shape, positions.dtype)
-            plan = self._plan(piece, cells, found, self._pitches)
+            plan = _plan(cells, piece, self._pitches)
             offsets = largest_and_offsets(cells, plan, found)
             if self._has_nan(found):
                 offsets = largest_and_offsets(cells, plan, found, self._is_nan)
@@ -144,7 +135,7 @@ class Pooling:
         if not np.equal(values, 0, out=is_zero).any():
             return False
         bits = self.planes.view(f"i{self.planes.itemsize}")
-        return any(bits[region].min() == lowest(bits.dtype) for region in tile.regions)
+        return any(bits[region].min() == _lowest(bits.dtype) for region in tile.regions)
 
     def _merge(self, best: tuple[Array, Array], more: tuple[Array, Array]) -> None:
         """Keep the larger values; of equal ones that at the first position, of NaNs at the last."""
@@ -158,7 +149,7 @@ class Pooling:
 
     def _leave_padding(self, tile: Tile, values: Array, positions: Array) -> None:
         """Where padding is as large as the maximum, point to the window's first element instead."""
-        ties = values == lowest(values.dtype)
+        ties = values == _lowest(values.dtype)
         if not ties.any():
             return
         firsts = np.zeros((), np.int64)
@@ -180,9 +171,13 @@ class Pooling:
             self.values[tile.place] = planes[(numbers, *cells)]
 
 
-def lowest(dtype: np.dtype[Any]) -> Any:
+def _lowest(dtype: np.dtype[Any]) -> Any:
     """The identity of the maximum: what padding holds."""
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def _plan(cells: Array, piece: tuple[Reach, ...], pitches: tuple[int, ...] | None) -> Plan:
+    return plan_steps(len(cells), tuple(reach.axis for reach in piece), pitches)
 
 
 @lru_cache(maxsize=1)
