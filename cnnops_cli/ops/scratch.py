@@ -1,4 +1,4 @@
-"""Arrays that a thread fills again and again: fresh memory costs more than many a small layer."""
+"""Arrays that a thread fills again and again: new memory costs more than many a small layer."""
 
 import math
 import threading
@@ -22,18 +22,9 @@ _kept = _Kept()
 
 
 def scratch(use: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Give an array of this thread's that holds anything.
+    """Return an array of this thread's that holds anything.
 
-    Parameters
-    ----------
-    use : str
-        What it is for; the next request of this thread for the same use overwrites it.
-    shape : tuple of int
-    dtype : numpy.dtype
-
-    Returns
-    -------
-    numpy.ndarray
+    The next request of this thread for the same use overwrites it.
     """
     if dtype.hasobject:
         return np.empty(shape, dtype)
