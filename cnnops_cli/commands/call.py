@@ -53,9 +53,14 @@ class Call(NamedTuple):
         return _given((*self.tensors.values(), *self.sources))
 
     @property
+    def all_files(self) -> dict[str, str | None]:
+        """By option: the files that are written in addition to --output and --view."""
+        return {**self.files, **self.state_files}
+
+    @property
     def written(self) -> list[str]:
-        """The files that are written in addition to --output and --view."""
-        return _given((*self.files.values(), *self.state_files.values()))
+        """Those of them that were asked for."""
+        return _given(self.all_files.values())
 
 
 def _given(texts: Iterable[str | None]) -> list[str]:

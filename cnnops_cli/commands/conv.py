@@ -232,7 +232,8 @@ class Convolution(Operation):
         groups = channels if groups is None else groups
         self._geometry: dict[str, Any] = {**geometry, "groups": groups}
         if layer:
-            tensors |= layer.draw(tensor, channels, groups, self._dims, header=given.headers)
+            drawn = layer.draw(tensor, channels, groups, self._dims, header=given.headers)
+            tensors = tensors | drawn
             self.note = f"seed {layer.seed}"
         self._draws, self._headers = layer is not None, not all(t.weak for t in tensors.values())
         arrays = given.arrays(tensors)

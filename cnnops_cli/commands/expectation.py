@@ -15,7 +15,7 @@ from cnnops_cli.options import Settings
 from cnnops_cli.paths import real_path
 from cnnops_cli.tensors.golden_files import golden_path, golden_writer
 from cnnops_cli.tensors.read import STDIN, split_member
-from cnnops_cli.tensors.tensor import Tensor
+from cnnops_cli.tensors.tensor import Tensor, has_letters
 
 
 def check_options(settings: Settings, outputs: Sequence[str], sources: Sequence[str]) -> None:
@@ -76,6 +76,8 @@ def write_checked(
     CheckFailedError
         If the result is not equal to it, and the golden file was not to be updated.
     """
+    if expected is not None and has_letters(expected):
+        raise CnnopsError("--expect has letters, but a result is compared with numbers")
     found = None if expected is None else _compare(outcome, settings, expected)
     holds = found is not None and found.equal
     if settings.update_expected and not holds:

@@ -126,7 +126,7 @@ def has_any_letters(tensors: dict[str, Tensor], call: Call) -> bool:
         return False
     settings = call.settings
     of_numbers = {
-        **{option: ("writes", path) for option, path in call.files.items()},
+        **{option: ("writes", path) for option, path in call.all_files.items()},
         "with_input": ("shows", call.with_input),
         "view": ("shows", settings.view),
         "expect": ("compares", settings.expect),

@@ -67,7 +67,7 @@ class Operation:
     aside = ""
 
     def result(self) -> Array:
-        """Compute the result, channels first."""
+        """Compute the result, channels first, in an array of its own: --relu changes it."""
         raise NotImplementedError
 
     def explained(self) -> "tuple[Array, Cells]":

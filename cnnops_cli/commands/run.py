@@ -59,12 +59,11 @@ def run(kind: type[Operation], call: Call, **options: Any) -> None:
 def _check_offers(kind: type[Operation], call: Call) -> None:
     """Refuse by name what the command does not have."""
     settings = call.settings
-    files = [*call.files.items(), *call.state_files.items()]
     asked = {
         "explain": ("explained", settings.explain),
         "dry_run": ("estimate", settings.dry_run),
         "with_input": ("sections", call.with_input),
-        **{option: ("writer", path is not None) for option, path in files},
+        **{option: ("writer", path is not None) for option, path in call.all_files.items()},
     }
     for option, (method, is_asked) in asked.items():
         if is_asked and not kind.offers(method):

@@ -5,6 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from cnnops_cli.commands.call import Call
+from cnnops_cli.commands.operands import has_any_letters
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.options import Settings
+from cnnops_cli.tensors.tensor import Tensor
+
 IMAGE = "[[1,2,3,4],[5,6,7,8],[9,10,11,12]]"
 LETTERS = ["conv", "-k", "[[a,b],[c,d]]", "-s", "1,2"]
 FORMULAS = [
@@ -161,6 +167,22 @@ def test_what_letters_cannot_be_given_to(cnnops, tmp_path, options, reason):
 def test_letters_have_no_indices(cnnops):
     reason = cnnops.refusal("maxpool", "-k", "1", "--indices", "i.npy", "[[a]]")
     assert reason == "--indices writes numbers, but INPUT has letters: leave --indices out"
+
+
+def test_letters_have_no_state():
+    letters = Tensor(np.array(["a"], object), "INPUT", weak=True)
+    call = Call(Settings(), ["[a]"], state_files={"save_state": "s.npz"})
+    with pytest.raises(
+        CnnopsError,
+        match=r"^--save-state writes numbers, but INPUT has letters: leave --save-state out$",
+    ):
+        has_any_letters({"input": letters}, call)
+
+
+@pytest.mark.parametrize("expected", ["[[a]]", "[[1,b]]"])
+def test_letters_are_not_expected(cnnops, expected):
+    reason = cnnops.refusal("conv", "-k", "[[1]]", "[[1]]", "--expect", expected)
+    assert reason == "--expect has letters, but a result is compared with numbers"
 
 
 @pytest.mark.parametrize("command", [["batchnorm"], ["dropout"]])
