@@ -57,11 +57,12 @@ _MEANINGS: dict[str, dict[str, str]] = {
         "padding of half the kernel on both sides is same, or a number": "half",
         "causal padding is a begin:end pair, as 2:0": "causal",
         "no padding is 0": "none",
-        "what padding holds is --padding-mode reflect": "reflect reflect-pad reflection mirror",
-        "what padding holds is --padding-mode replicate": "replicate replication edge border "
-        "nearest",
-        "what padding holds is --padding-mode circular": "circular wrap periodic",
-        "what padding holds is --padding-mode zeros": "zeros zero constant fill",
+        "the padded values are set by --padding-mode reflect": "reflect reflect-pad reflection "
+        "mirror",
+        "the padded values are set by --padding-mode replicate": "replicate replication edge "
+        "border nearest",
+        "the padded values are set by --padding-mode circular": "circular wrap periodic",
+        "the padded values are set by --padding-mode zeros": "zeros zero constant fill",
     },
     "padding mode": {
         "zeros": "constant zero fill zero-padding grid-constant",
@@ -69,7 +70,7 @@ _MEANINGS: dict[str, dict[str, str]] = {
         "circular": "wrap periodic grid-wrap",
         "reflect": "mirror reflection reflect-pad reflect101",
         "no mode repeats the edge when it reflects": "symmetric grid-mirror",
-        "how much is padded is --padding": "same valid full same-upper same-lower",
+        "the amount of padding is set by --padding": "same valid full same-upper same-lower",
     },
     "conv": {
         "--kernel": "weight weights filter w kernel-file",

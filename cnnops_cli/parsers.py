@@ -97,7 +97,7 @@ def parse_index(text: str) -> tuple[int, ...]:
     numbers = _integers(text)
     if numbers is None:
         raise CnnopsError(
-            f"{text!r} is not an index: one integer an axis of the result, as 0,1,2{_joined(text)}"
+            f"{text!r} is not an index: one integer per axis of the result, as 0,1,2{_joined(text)}"
         )
     return numbers
 

@@ -28,8 +28,8 @@ def check_bmp(stream: BinaryIO, size: int, name: str) -> Header:
         raise CnnopsError(f"{name} is damaged: it ends within its header") from None
     if bits == 16:
         raise CnnopsError(
-            f"{name} has 5 or 6 bits a channel, which do not spread over 0 to 255 evenly; accepted "
-            "in a BMP are 8, or a palette"
+            f"{name} has 5 or 6 bits per channel, which do not spread over 0 to 255 evenly; "
+            "accepted in a BMP are 8, or a palette"
         )
     if coding == _BIT_FIELDS and not any(fields[_MASKS:]):
         raise CnnopsError(f"{name} is damaged: its channels have no bits")

@@ -52,7 +52,7 @@ def _check_frame(marker: int, frame: bytes, size: int, name: str) -> None:
         raise CnnopsError(f"{name} is damaged: it ends within its header")
     depth, height, width, channels = struct.unpack_from(">BHHB", frame)
     if depth != 8:
-        raise CnnopsError(f"{name} has {depth} bits a channel; accepted in a JPEG are 8")
+        raise CnnopsError(f"{name} has {depth} bits per channel; accepted in a JPEG are 8")
     factors = [divmod(frame[7 + 3 * i], 16) for i in range(channels)]
     across = max((h for h, _ in factors), default=1) or 1
     down = max((v for _, v in factors), default=1) or 1

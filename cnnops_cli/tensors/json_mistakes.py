@@ -22,10 +22,10 @@ _WORDS = (
     (re.compile(r"-?0[xXbBoO]\w+"), "numbers are decimal: 16, not 0x10"),
     (re.compile(r"-?\d[\d.]*(_[\d.]+)+"), "digits have no _ between them: 1000, not 1_000"),
     (re.compile(r"-?0\d+"), "a number does not begin with 0: 7, not 07"),
-    (re.compile(r"-?\d[\d.]*([eE][+-]?\d+)?[fFlLuUdD]+\d*"), "numbers have no letters behind them"),
+    (re.compile(r"-?\d[\d.]*([eE][+-]?\d+)?[fFlLuUdD]+\d*"), "numbers have no letters after them"),
     (re.compile(r"-?\d[\d.+-eE]*[ij]"), "complex numbers are not supported"),
     (re.compile(r"(np\.|numpy\.|torch\.)?(array|tensor|Tensor)"), "write the brackets alone"),
-    (re.compile(r"\.\.\..*"), "every value is written out: ... stands for none"),
+    (re.compile(r"\.\.\..*"), "every value is written out, without ..."),
 )
 _RIGHT = ("NaN", "Infinity", "-Infinity", "null", "true", "false")
 _SIGNS = (
@@ -98,9 +98,9 @@ def _of_place(text: str, at: int, name: str) -> str:
         return "one more pair of brackets around all makes one tensor"
     begins = bool(re.match(r"[\[\d-]|NaN|Infinity", following))
     if begins and _is_whole(text, at):
-        return "" if name.startswith("--") else "--lines takes one tensor a line"
+        return "" if name.startswith("--") else "--lines takes one tensor per line"
     if begins and re.search(r"[\w\]]\s*$", before) and not _AROUND.fullmatch(before[-1:]):
-        return "commas stand between values"
+        return "commas separate values"
     return ""
 
 

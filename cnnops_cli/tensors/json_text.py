@@ -97,7 +97,7 @@ def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, A
     except CnnopsError:
         raise
     except (RecursionError, ValueError) as error:
-        raise CnnopsError(f"{name} is no JSON object") from error
+        raise CnnopsError(f"{name} is not a JSON object") from error
     if not isinstance(value, dict):
         raise CnnopsError(f"{name} is not a JSON object with any of {', '.join(accepted)}")
     arrays = {}
@@ -130,7 +130,7 @@ def _unique(name: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _not_json(name: str, error: json.JSONDecodeError) -> str:
     if "UTF-8" in error.msg:
-        return f"{name} is no UTF-8 text, as JSON is, nor .npy or a picture of a kind that is read"
+        return f"{name} is not UTF-8 text, as JSON is, nor .npy or a picture of a kind that is read"
     if "infinity" in error.msg:
         finite(name, re.split(r"[\s,\]}]", error.doc[error.pos :], maxsplit=1)[0])
     from cnnops_cli.tensors.json_mistakes import meant
@@ -164,7 +164,7 @@ def _unsigned(value: Any, text: bytes, name: str) -> Array:
         integers: list[bytes] = re.findall(rb"-?\d+", text)
         largest = max(integers, key=lambda digits: abs(int(digits))).decode()
         raise CnnopsError(
-            f"{name} holds integers past 64 bits: {largest} fits neither int64 nor, beside the "
+            f"{name} holds integers past 64 bits: {largest} fits neither int64 nor, with the "
             "others, uint64"
         ) from None
 

@@ -118,7 +118,7 @@ def _check_element(element: Any, name: str) -> None:
             from cnnops_cli.tensors.json_mistakes import string_meant
 
             raise CnnopsError(
-                f"{name} holds the string {_cut(element)!r}, which is no name for a number"
+                f"{name} holds the string {_cut(element)!r}, which is not a name for a number"
                 + (string_meant(element) or _RULE)
             )
     elif type(element) not in (int, float):

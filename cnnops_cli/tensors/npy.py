@@ -29,7 +29,9 @@ def read(stream: BinaryIO, size: int | None, name: str, reading: Reading = PLAIN
     shape, fortran_order, dtype = _read_header(stream, name)
     check_supported(dtype, name)
     if any(type(length) is not int or length < 0 for length in shape):
-        raise CnnopsError(f"{name} has a shape that is not one of lengths: {shortened(str(shape))}")
+        raise CnnopsError(
+            f"{name} has a shape that is not a tuple of lengths: {shortened(str(shape))}"
+        )
     promise = _Promise(name, dtype, shape)
     if size is not None:
         promise.check(size - stream.tell())

@@ -143,7 +143,7 @@ def _opened(stream: BinaryIO, name: str) -> "Picture":
             raise CnnopsError(f"{name} is a TIFF of a kind that Pillow does not read") from error
         if isinstance(error, UnidentifiedImageError):
             kinds = series([row.name for row in picture_formats()])
-            raise CnnopsError(f"{name} is no {kinds} picture") from None
+            raise CnnopsError(f"{name} is not a {kinds} picture") from None
         raise
 
 

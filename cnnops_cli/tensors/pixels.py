@@ -46,8 +46,8 @@ def planes_of(path: str, array: Array, layout: str) -> Array:
     if planes.ndim != 3 or not 1 <= len(planes) <= 4 or not planes.size:
         form = "(H, W, C)" if layout == "channels-last" else "(C, H, W)"
         raise CnnopsError(
-            f"{path}: the result has shape {array.shape}, which is no picture; accepted are "
-            f"(H, W), {form} of 1 to 4 channels and a batch of one"
+            f"{path}: the result has shape {array.shape}, which is not that of a picture; accepted "
+            f"are (H, W), {form} of 1 to 4 channels and a batch of one"
         )
     return planes
 
@@ -73,7 +73,7 @@ def as_bytes(path: str, planes: Array) -> Array:
     """Round, ties to even, and clip to 0 and 255."""
     if is_floating(planes):
         if np.isnan(planes).any():
-            raise CnnopsError(f"{path}: the result holds NaN, which no picture can")
+            raise CnnopsError(f"{path}: the result holds NaN, which a picture cannot")
         planes = np.rint(planes)
     elif planes.dtype.itemsize == 1:  # whose limits may be below 255
         planes = planes.astype(np.int16)

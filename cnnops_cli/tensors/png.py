@@ -30,14 +30,14 @@ def check_png(stream: BinaryIO, size: int, name: str) -> Header:
     stream.seek(16)
     head = stream.read(13)
     if len(head) < 13 or head[8] not in _DEPTHS or head[9] not in _CHANNELS:
-        raise CnnopsError(f"{name} is damaged: it has no header of a PNG")
+        raise CnnopsError(f"{name} is damaged: it has no PNG header")
     width, height = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:8], "big")
     depth, colour, is_interlaced = head[8], head[9], bool(head[12])
     before, data, is_told = _read_chunks(stream, size, name)
     if depth == 16 and (colour != _GREY or b"tRNS" in before):
         kept = "in colour" if colour in _COLOURED else "with alpha"
         raise CnnopsError(
-            f"{name} has 16 bits a channel, of which Pillow keeps 8 {kept}; accepted are 8, grey "
+            f"{name} has 16 bits per channel, of which Pillow keeps 8 {kept}; accepted are 8, grey "
             "of 16, or a .npy file"
         )
     if colour == _PALETTE and b"PLTE" not in before:

@@ -22,11 +22,11 @@ _INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 _WHITE, _BLACK, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _COLOURS = {
-    _WHITE: "grey that counts from white", _BLACK: "grey", _RGB: "RGB", _PALETTE: "a palette",
+    _WHITE: "inverted grey", _BLACK: "grey", _RGB: "RGB", _PALETTE: "a palette",
     4: "a transparency mask", 5: "CMYK", _YCBCR: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab",
     32803: "a colour filter array", 32844: "LogL", 32845: "LogLuv", 34892: "linear raw",
 }  # fmt: skip
-TO_RGB = "to be made RGB first, as with ImageMagick's -colorspace sRGB"
+TO_RGB = "which have to be converted to RGB first, as with ImageMagick's -colorspace sRGB"
 _UNSIGNED, _SIGNED, _FLOATING, _ALPHA = 1, 2, 3, (2,)
 _FORMATS = {
     _UNSIGNED: "unsigned integers", _SIGNED: "signed integers", _FLOATING: "floating point",
@@ -82,7 +82,7 @@ class _Directory(NamedTuple):
         numbers = self.numbers.get(tag, () if otherwise is None else (otherwise,))
         if len(numbers) != 1:
             raise CnnopsError(
-                f"{self.name} is damaged: tag {tag} has {len(numbers)} values, where one is due"
+                f"{self.name} is damaged: tag {tag} has {len(numbers)} values instead of one"
             )
         return numbers[0]
 
@@ -142,7 +142,7 @@ def _read_directory(stream: BinaryIO, size: int, name: str) -> _Directory:
             continue
         code = _INTEGERS.get(kind)
         if code is None or tag in numbers:
-            raise CnnopsError(f"{name} is damaged: tag {tag} is no integer, or is there twice")
+            raise CnnopsError(f"{name} is damaged: tag {tag} is not an integer, or is there twice")
         taken = length * struct.calcsize(f"{order}{code}")
         if taken > len(field):
             stream.seek(min(struct.unpack(place, field)[0], size))
@@ -170,7 +170,7 @@ def _refusals(
         kind = _COLOURS.get(colour, f"unknown (PhotometricInterpretation {colour})")
         yield f"its colours are {kind}, {TO_RGB}"
     if 1 in extra:
-        yield "its colours are multiplied with alpha (ExtraSamples 1), which dividing does not undo"
+        yield "its colours are multiplied by alpha (ExtraSamples 1), which division does not undo"
     if extra not in ((), _ALPHA):
         yield f"it has channels besides colour and alpha (ExtraSamples {_listed(extra)})"
     if len(formats) > 1 or (colour, *formats, bits, extra) not in _READ:
@@ -182,21 +182,21 @@ def _refusals(
     is_bilevel = bits == (1,) and colour in (_WHITE, _BLACK)
     is_plain = bits in ((8,), (8, 8, 8)) and formats == {_UNSIGNED}
     if compression in _FAX and not is_bilevel:
-        yield "it has fax compression of what is not black and white"
+        yield "it has fax compression, but is not black and white"
     if compression == _JPEG and not (is_plain and planar == 1 and colour in (_BLACK, _RGB, _YCBCR)):
-        yield "it has JPEG compression of what is not 8-bit grey or colour, interleaved"
+        yield "it has JPEG compression, but is not interleaved 8-bit grey or colour"
     if fill_order != 1 and not (is_bilevel and compression in (_NONE, *_FAX)):
-        yield f"its FillOrder is {fill_order}, which is read of 1 bit only"
+        yield f"its FillOrder is {fill_order}, which is read for 1 bit only"
     if planar != 1 and not (planar == 2 and colour == _RGB and len(bits) == 3 + len(extra)):
-        yield f"its PlanarConfiguration is {planar}, which is read of RGB only"
+        yield f"its PlanarConfiguration is {planar}, which is read for RGB only"
     if predictor != 1 and compression not in _PREDICTED:
         yield f"its Predictor is {predictor}, which Compression {compression} does not have"
     if directory.order == ">" and formats == {_UNSIGNED} and bits[0] in (12, 32):
         yield f"it is big-endian, in which unsigned samples of {bits[0]} bits are not read"
     if directory.order == ">" and formats != {_UNSIGNED} and bits[0] > 8 and compression != _NONE:
-        yield "it is big-endian and compressed, of which Pillow turns the bytes around"
+        yield "it is big-endian and compressed, and Pillow would swap its bytes"
     if colour == _PALETTE and not _has_palette_of_bytes(directory, bits[0]):
-        yield "its palette has colours of more than 8 bits, of which Pillow keeps 8"
+        yield "its palette has colours of more than 8 bits, and Pillow keeps only 8"
 
 
 def _listed(numbers: tuple[int, ...] | list[int]) -> str:
