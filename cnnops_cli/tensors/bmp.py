@@ -1,4 +1,4 @@
-"""What the header of a BMP says, and which of what it may say Pillow reads exactly."""
+"""The header of a BMP, and which BMP files Pillow reads exactly."""
 
 import struct
 from typing import BinaryIO
@@ -9,11 +9,11 @@ from cnnops_cli.tensors.pixels import Header
 _FILE_HEADER, _OLD_HEADER = 14, 12
 _PLAIN, _BIT_FIELDS = 0, 3
 _MASKS = 54
-"""Where the bit fields are, whatever the header's length."""
+"""Where the bit fields are, whatever the length of the header."""
 
 
 def check_bmp(stream: BinaryIO, size: int, name: str) -> Header:
-    """Refuse a BMP of which Pillow would change a value, or shorter than its header says."""
+    """Refuse a BMP if Pillow would change a value, or if it is shorter than its header says."""
     stream.seek(0)
     fields = stream.read(_MASKS + 12)
     try:
@@ -36,7 +36,7 @@ def check_bmp(stream: BinaryIO, size: int, name: str) -> Header:
     if coding in (_PLAIN, _BIT_FIELDS):
         due = abs(height) * ((width * bits + 31) // 32 * 4)
         held = max(size - max(offset, _FILE_HEADER + header), 0)
-        if 0 < stored < abs(height) * (width * bits // 8):  # some leave out the ends of rows
+        if 0 < stored < abs(height) * (width * bits // 8):  # the ends of rows may be left out
             held = min(held, stored)
         if held < due:
             raise CnnopsError(f"{name} is damaged: its pixels take {due} bytes, but it has {held}")
@@ -50,13 +50,13 @@ def check_bmp(stream: BinaryIO, size: int, name: str) -> Header:
     if coding == _PLAIN and bits != _bits_as_grey(palette, colours, bits):
         raise CnnopsError(
             f"{name} has a palette of greys for {bits} bits, which Pillow takes for another number "
-            "of bits; accepted are other formats, as .png"
+            "of bits; accepted are other formats, such as .png"
         )
     return Header(colours=colours)
 
 
 def _bits_as_grey(palette: bytes, colours: int, bits: int) -> int:
-    """Return as how many bits Pillow reads a palette, which it does not look at if it is grey."""
+    """Return the bits per pixel that Pillow reads: it ignores a palette that is grey."""
     entry = len(palette) // colours
     levels = (0, 255) if colours == 2 else range(colours)
     found = (palette[at : at + 3] for at in range(0, len(palette), max(entry, 1)))

@@ -1,4 +1,4 @@
-"""What the chunks of a PNG say, before it is decoded and after."""
+"""The chunks of a PNG, checked before and after it is decoded."""
 
 import zlib
 from typing import BinaryIO
@@ -7,21 +7,21 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.pixels import Header
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""By the colour type."""
+"""By colour type."""
 _GREY, _PALETTE, _COLOURED = 0, 3, (2, 6)
 _DEPTHS = (1, 2, 4, 8, 16)
 _PASSES = ((8, 0, 8, 0), (8, 4, 8, 0), (4, 0, 8, 4), (4, 2, 4, 0), (2, 0, 4, 2), (2, 1, 2, 0),
            (1, 0, 2, 1))  # fmt: skip
-"""Of an interlaced picture: step and start along rows, and along columns."""
+"""Of an interlaced picture: the step and start along rows, then along columns."""
 _MOST_PER_BYTE = 1032
-"""What deflate makes of a byte: 258 bytes, of a code of one bit and a distance of one."""
+"""Deflate may store 258 bytes in two bits: a length code of one bit and a distance code of one."""
 _TEXTS, _TURNING = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
-"""Chunks, and how those begin that may hold an orientation."""
+"""Chunks of text, and how their text begins if it may hold an orientation."""
 _LONGEST_WORD, _PIECE = 32, 1 << 20
 
 
 def check_png(stream: BinaryIO, size: int, name: str) -> Header:
-    """Refuse a PNG of which Pillow would change a value, or with too few data for its size.
+    """Refuse a PNG if Pillow would change a value, or if it has too little data for its size.
 
     References
     ----------
@@ -56,20 +56,13 @@ def check_png(stream: BinaryIO, size: int, name: str) -> Header:
         transparent = (int.from_bytes(stream.read(2), "big") & most) * 255 // most
     if colour == _PALETTE:
         colours = before[b"PLTE"][1] // 3
-    return Header(
-        colours=colours,
-        data=data,
-        due=due,
-        is_interlaced=is_interlaced,
-        transparent=transparent,
-        is_told_before_pixels=is_told,
-    )
+    return Header(None, colours, data, due, is_interlaced, transparent, is_told)
 
 
 def _read_chunks(
     stream: BinaryIO, size: int, name: str
 ) -> tuple[dict[bytes, tuple[int, int]], list[tuple[int, int]], bool]:
-    """Return where the chunks before the pixels are, and the pixels; see what comes after them."""
+    """Return the places of chunks before the pixels, of the pixels, and whether no turn follows."""
     before: dict[bytes, tuple[int, int]] = {}
     data: list[tuple[int, int]] = []
     is_told, kind = True, b""
@@ -91,7 +84,7 @@ def _read_chunks(
 
 
 def _bytes_of_rows(width: int, height: int, bits: int, is_interlaced: bool) -> int:
-    """Count the bytes of the rows, each with one for its filter."""
+    """Return the number of bytes in the rows, each of which has one for its filter."""
     total = 0
     for step, start, down, top in _PASSES if is_interlaced else ((1, 0, 1, 0),):
         columns, rows = -(-(width - start) // step), -(-(height - top) // down)
@@ -101,7 +94,7 @@ def _bytes_of_rows(width: int, height: int, bits: int, is_interlaced: bool) -> i
 
 
 def check_inflated(stream: BinaryIO, header: Header, name: str) -> None:
-    """Refuse a PNG whose data end, as if they were whole, before its last row."""
+    """Refuse a PNG whose data end before its last row without an error."""
     inflate, total = zlib.decompressobj(), 0
     for place, length in header.data or ():
         stream.seek(place)

@@ -77,7 +77,7 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
 
 
 def is_stand_in(array: Array) -> bool:
-    """Return whether all elements are one zero in memory, since only a header was read."""
+    """Return whether all elements are one value in memory, since only a header was read."""
     return array.size > 1 and not any(array.strides)
 
 

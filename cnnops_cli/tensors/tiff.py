@@ -1,4 +1,4 @@
-"""What the directory of a TIFF says, and which of all that it may say Pillow reads exactly."""
+"""The directory of a TIFF, and which TIFF files Pillow reads exactly."""
 
 import struct
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _TAGS = (
     324, 325, 338, 339,
 )  # fmt: skip
 _INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
-"""The types that these tags have, and how `struct` calls them."""
+"""The types of these tags, and their codes in `struct`."""
 
 _WHITE, _BLACK, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _COLOURS = {
@@ -48,7 +48,7 @@ _READ: dict[tuple[int, int, tuple[int, ...], tuple[int, ...]], str] = {
     (_RGB, _UNSIGNED, (8, 8, 8, 8), ()): "uint8",
     (_RGB, _UNSIGNED, (8, 8, 8, 8), _ALPHA): "uint8",
 }  # fmt: skip
-"""Colours, sample format, bits and extra samples that are read, and the dtype that holds them."""
+"""By colours, sample format, bits and extra samples that are read: the dtype of the result."""
 _ACCEPTED = (
     "accepted are 8-bit RGB, palettes, and grey of 1, 2, 4, 8, 12, 16 or 32 bits (SampleFormat 1 "
     "to 3, from black), with one unassociated alpha channel or none; or a .npy file"
@@ -65,9 +65,9 @@ _MOST_PER_BYTE = {
     _ZSTD: 32768,  # a block of 128 KiB, of four bytes
     _LZMA: 8192,  # 273 bytes, of 14 choices of 0.022 bits
 }
-"""Bytes that one compressed byte may stand for."""
+"""The most bytes that one compressed byte may expand to."""
 _BLOCK = 64
-"""Samples of a JPEG that share their bits, of which there is at least one."""
+"""Samples of a JPEG that are stored together, in at least one bit."""
 
 
 class _Directory(NamedTuple):
@@ -78,7 +78,7 @@ class _Directory(NamedTuple):
     name: str
 
     def one(self, tag: int, otherwise: int | None = None) -> int:
-        """The number of a tag that has one."""
+        """Return the value of a tag that has one."""
         numbers = self.numbers.get(tag, () if otherwise is None else (otherwise,))
         if len(numbers) != 1:
             raise CnnopsError(
@@ -87,7 +87,7 @@ class _Directory(NamedTuple):
         return numbers[0]
 
     def of_samples(self, tag: int, samples: int) -> tuple[int, ...]:
-        """The number of a tag for each sample of a pixel."""
+        """Return the values of a tag, one per sample of a pixel."""
         numbers = self.numbers.get(tag, (1,))
         if len(numbers) not in (1, samples):
             raise CnnopsError(
@@ -97,7 +97,7 @@ class _Directory(NamedTuple):
 
 
 def check_tiff(stream: BinaryIO, size: int, name: str) -> Header:
-    """Refuse a TIFF of which Pillow would change a value, or that has fewer data than it says.
+    """Refuse a TIFF if Pillow would change a value, or if it has less data than it says.
 
     References
     ----------
@@ -158,7 +158,7 @@ def _refusals(
     bits: tuple[int, ...],
     extra: tuple[int, ...],
 ) -> Iterator[str]:
-    """Say what is stored in a way that is not read exactly."""
+    """Yield what is stored in a way that is not read exactly."""
     if colours is None:
         yield "it does not say what its numbers mean (no PhotometricInterpretation)"
     colour = directory.one(_PHOTOMETRIC)
@@ -204,18 +204,18 @@ def _listed(numbers: tuple[int, ...] | list[int]) -> str:
 
 
 def _has_palette_of_bytes(directory: _Directory, bits: int) -> bool:
-    """Return whether the 16 bits of each colour say no more than 8."""
+    """Return whether 8 of the 16 bits of each colour hold all of it."""
     colours = directory.numbers.get(_COLOR_MAP, ())
     if len(colours) != 3 << bits:
         raise CnnopsError(
-            f"{directory.name} is damaged: its palette has {len(colours)} numbers, where "
-            f"{3 << bits} are due"
+            f"{directory.name} is damaged: its palette has {len(colours)} numbers instead "
+            f"of {3 << bits}"
         )
     return all(colour & 0xFF in (0, colour >> 8) for colour in colours)
 
 
 def _check_data(directory: _Directory, size: int, bits: tuple[int, ...]) -> None:
-    """Hold the pixels to the directory: each part has its bytes, all in the file."""
+    """Check that every strip or tile has the bytes of its pixels, all in the file."""
     name, numbers = directory.name, directory.numbers
     width, height = directory.one(_WIDTH), directory.one(_LENGTH)
     part, offset_tag, count_tag = "strip", _STRIP_OFFSETS, _STRIP_COUNTS
@@ -260,7 +260,7 @@ def _check_data(directory: _Directory, size: int, bits: tuple[int, ...]) -> None
 
 
 def _most_per_byte(compression: int, bits: tuple[int, ...], width: int) -> int:
-    if compression in _FAX:  # a line is one bit at least
+    if compression in _FAX:  # a line takes at least one bit
         return 8 * -(-width // 8)
     if compression == _JPEG:
         return 8 * _BLOCK * len(bits)

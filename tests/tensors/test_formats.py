@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from cnnops_cli.tensors import formats
-from cnnops_cli.tensors.formats import FILE_FORMATS, Format, format_of, format_of_name, output_suffixes
+from cnnops_cli.tensors.formats import (
+    FILE_FORMATS,
+    Format,
+    format_of,
+    format_of_name,
+    output_suffixes,
+)
 
 CSVISH = '''
 """Tables of numbers, with commas between, behind a line that names the format."""

@@ -246,7 +246,7 @@ def test_palettes_of_which_pillow_forgets_the_bits(bits, palette, colours):
     else:
         assert refusal(data) == (
             f"x has a palette of greys for {bits} bits, which Pillow takes for another number of "
-            "bits; accepted are other formats, as .png"
+            "bits; accepted are other formats, such as .png"
         )
 
 
