@@ -48,7 +48,6 @@ def check_supported(dtype: np.dtype[Any], name: str) -> None:
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
-    """Name a dtype that is not supported."""
     if dtype.names is not None:
         return "structured"
     if dtype.subdtype is not None:

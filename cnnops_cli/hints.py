@@ -217,13 +217,7 @@ def _begun(word: str, accepted: Sequence[str]) -> str:
 
 
 def _nearest(word: str, accepted: Sequence[str]) -> str:
-    """Find the only word that is one edit away, or two if it is long; digits have to agree.
-
-    Examples
-    --------
-    >>> _nearest("--strid", ["--stride", "--seed"]), _nearest("--n", ["--p"])
-    ('--stride', '')
-    """
+    """Find the only word that is one edit away, or two if it is long; digits have to agree."""
     near: dict[int, list[str]] = {}
     for known in accepted:
         length = min(len(_letters(word)), len(_letters(known)))

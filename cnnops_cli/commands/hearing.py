@@ -26,7 +26,7 @@ def hearing_libraries() -> Iterator[None]:
             raise
         except Exception as error:
             failed = error
-        said = _read(pipe)
+        said = _first_line(pipe)
         if said:
             raise OSError(said) from failed
         if failed is not None:
@@ -53,8 +53,7 @@ def _pipe_instead_of_stderr(undoing: ExitStack) -> int | None:
     return end
 
 
-def _read(pipe: int | None) -> str:
-    """Return the first line that is in a pipe."""
+def _first_line(pipe: int | None) -> str:
     if pipe is None:
         return ""
     try:

@@ -147,7 +147,6 @@ def _check_numbers(command: str, typed: Sequence[str], options: Mapping[str, Any
 
 
 def _several(command: str, param: Any, numbers: Sequence[str], given: set[str]) -> str:
-    """Say how an option takes several numbers."""
     name, joined = param.opts[0], ",".join(number.strip(",") for number in numbers)
     if param.metavar in _JOINED:
         return f"{_JOINED[param.metavar]} joined by a comma: {name} {joined}"

@@ -20,7 +20,7 @@ the others; lossless blocks have one per sample. Arithmetic coding, the other ki
 bound."""
 
 
-def check_jpeg(stream: BinaryIO, size: int, name: str) -> Header:
+def check_jpeg(stream: BinaryIO, size: int) -> Header:
     """Refuse a JPEG if Pillow would change a value, or if it is shorter than any of its size.
 
     References
@@ -33,7 +33,7 @@ def check_jpeg(stream: BinaryIO, size: int, name: str) -> Header:
             continue
         rest = int.from_bytes(stream.read(2), "big") - 2
         if marker in _FRAMES:
-            _check_frame(marker, stream.read(max(rest, 0)), size, name)
+            _check_frame(marker, stream.read(max(rest, 0)), size)
             break
         stream.seek(max(rest, 0), io.SEEK_CUR)
     return Header()
@@ -47,12 +47,12 @@ def _next_marker(stream: BinaryIO) -> int | None:
     return byte[0] if byte else None
 
 
-def _check_frame(marker: int, frame: bytes, size: int, name: str) -> None:
+def _check_frame(marker: int, frame: bytes, size: int) -> None:
     if len(frame) < 6 or len(frame) < 6 + 3 * frame[5]:
-        raise CnnopsError(f"{name} is damaged: it ends within its header")
+        raise CnnopsError("is damaged: it ends within its header")
     depth, height, width, channels = struct.unpack_from(">BHHB", frame)
     if depth != 8:
-        raise CnnopsError(f"{name} has {depth} bits per channel; accepted in a JPEG are 8")
+        raise CnnopsError(f"has {depth} bits per channel; accepted in a JPEG are 8")
     factors = [divmod(frame[7 + 3 * i], 16) for i in range(channels)]
     across = max((h for h, _ in factors), default=1) or 1
     down = max((v for _, v in factors), default=1) or 1
@@ -60,7 +60,7 @@ def _check_frame(marker: int, frame: bytes, size: int, name: str) -> None:
                  for h, v in factors)  # fmt: skip
     least = -(-blocks * _BITS_OF_BLOCK.get(marker, 0) // 8)
     if size < least:
+        pixels = f"{width} x {height} pixels"
         raise CnnopsError(
-            f"{name} is damaged: its {width} x {height} pixels take at least {least} bytes, but "
-            f"it has {size}"
+            f"is damaged: its {pixels} take at least {least} bytes, but it has {size}"
         )

@@ -74,22 +74,25 @@ def read(stream: BinaryIO, _: int | None, name: str, reading: Reading = PLAIN) -
     check_installed(name)
     from PIL import ImageOps
 
+    most = _most_pixels()
     try:
-        with _pillow_within(_most_pixels(), name), _opened(stream, name) as picture:
-            stored = _check_header(stream, name)
-            _check_frames(picture, name)
-            mode = _mode_of_channels(picture, name)
+        with _pillow_within(most), _opened(stream) as picture:
+            stored = _check_header(stream)
+            _check_frames(picture)
+            mode = _mode_of_channels(picture)
             if reading.headers and stored.is_told_before_pixels:
                 return _stand_in(picture, mode, stored.dtype)
             if stored.transparent is not None:
                 picture.info["transparency"] = stored.transparent
             with reading.decoding():
                 picture.load()
-            _check_pixels(picture, stored, stream, name)
+            _check_pixels(picture, stored, stream)
             upright = ImageOps.exif_transpose(picture)
             array = np.asarray(upright if upright.mode == mode else upright.convert(mode))
-    except (CnnopsError, MemoryError):
+    except MemoryError:
         raise
+    except CnnopsError as error:
+        raise CnnopsError(f"{name} {error}") from error
     except Exception as error:  # whatever Pillow's decoders raise
         raise CnnopsError(f"{name} is damaged: {str(error) or type(error).__name__}") from error
     planes = array[np.newaxis] if array.ndim == 2 else np.moveaxis(array, -1, 0)
@@ -105,7 +108,7 @@ def _most_pixels() -> int:
 
 
 @contextmanager
-def _pillow_within(most: int, name: str) -> Iterator[None]:
+def _pillow_within(most: int) -> Iterator[None]:
     """Have Pillow refuse more pixels when it reads the header, and keep it silent."""
     from PIL import Image
 
@@ -120,15 +123,15 @@ def _pillow_within(most: int, name: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         found = re.search("[0-9]+", str(error))
         raise CnnopsError(
-            f"{name} is too large a picture: {found[0] if found else 'too many'} pixels, of which "
-            f"at most {most} are read; the environment variable {_LIMIT} says how many"
+            f"is too large a picture: {found[0] if found else 'too many'} pixels, of which at most "
+            f"{most} are read; the environment variable {_LIMIT} says how many"
         ) from None
     finally:
         pillow.MAX_IMAGE_PIXELS = before
         logger.removeHandler(mute)
 
 
-def _opened(stream: BinaryIO, name: str) -> "Picture":
+def _opened(stream: BinaryIO) -> "Picture":
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -136,33 +139,33 @@ def _opened(stream: BinaryIO, name: str) -> "Picture":
     except Image.DecompressionBombError:
         raise
     except Exception as error:
-        if _check_header(stream, name).dtype is not None:  # unless the header shows what is wrong
-            raise CnnopsError(f"{name} is a TIFF of a kind that Pillow does not read") from error
+        if _check_header(stream).dtype is not None:  # unless the header shows what is wrong
+            raise CnnopsError("is a TIFF of a kind that Pillow does not read") from error
         if isinstance(error, UnidentifiedImageError):
             kinds = series([row.name for row in picture_formats()])
-            raise CnnopsError(f"{name} is not a {kinds} picture") from None
+            raise CnnopsError(f"is not a {kinds} picture") from None
         raise
 
 
-def _check_header(stream: BinaryIO, name: str) -> Header:
+def _check_header(stream: BinaryIO) -> Header:
     """Refuse, before it is decoded, a picture that would change or is shorter than it says."""
     place, size = stream.tell(), stream.seek(0, io.SEEK_END)
     stream.seek(0)
     start = stream.read(4)
     stream.seek(0)
     checks = (check for magic, check in _CHECKS.items() if start.startswith(magic))
-    header = next(checks, lambda *_: Header())(stream, size, name)
+    header = next(checks, lambda *_: Header())(stream, size)
     stream.seek(place)
     return header
 
 
-def _check_frames(picture: "Picture", name: str) -> None:
+def _check_frames(picture: "Picture") -> None:
     frames = getattr(picture, "n_frames", 1)
     if picture.format in _SEVERAL and frames > 1:
-        raise CnnopsError(f"{name} holds {frames} pictures; a tensor is read from one")
+        raise CnnopsError(f"holds {frames} pictures; a tensor is read from one")
 
 
-def _mode_of_channels(picture: "Picture", name: str) -> str:
+def _mode_of_channels(picture: "Picture") -> str:
     """Return the mode in which channels are numbers, with alpha last."""
     mode = picture.mode
     if picture.has_transparency_data and mode in ("1", "L", "P", "RGB"):
@@ -170,22 +173,22 @@ def _mode_of_channels(picture: "Picture", name: str) -> str:
     if mode in _AS_THEY_ARE:
         return mode
     if mode not in _IN_PLAIN:
-        raise CnnopsError(f"{name} is not read: its colours are {mode}, {TO_RGB}")
+        raise CnnopsError(f"is not read: its colours are {mode}, {TO_RGB}")
     return _IN_PLAIN[mode]
 
 
-def _check_pixels(picture: "Picture", stored: Header, stream: BinaryIO, name: str) -> None:
+def _check_pixels(picture: "Picture", stored: Header, stream: BinaryIO) -> None:
     """Refuse faults that only decoding shows and that Pillow does not report."""
     if stored.data is not None:
         last = picture.crop((0, picture.height - 1, *picture.size))
         if stored.is_interlaced or not np.asarray(last).any():
-            check_inflated(stream, stored, name)
+            check_inflated(stream, stored)
     if stored.colours is not None:
         largest = int(np.max(picture.getextrema()))
         largest = min(largest, 1) if picture.mode == "1" else largest
         if largest >= stored.colours:
             raise CnnopsError(
-                f"{name} is damaged: a pixel has colour {largest}, but the last of its palette is "
+                f"is damaged: a pixel has colour {largest}, but the last of its palette is "
                 f"{stored.colours - 1}"
             )
 
@@ -213,26 +216,31 @@ def write(stream: BinaryIO, array: Array, writing: Writing) -> None:
     path = writing.path
     check_installed(path)
     name = format_of_name(path).name
-    planes = planes_of(path, array, writing.layout)
+    try:
+        pixels = _pixels(array, name, writing)
+    except CnnopsError as error:
+        raise CnnopsError(f"{path}: {error}") from error
+    stream.write(_encoded(path, pixels, name.upper()))
+
+
+def _pixels(array: Array, name: str, writing: Writing) -> Array:
+    planes = planes_of(array, writing.layout)
     has_alpha = len(planes) in (2, 4)
     if has_alpha and name in _WITHOUT_ALPHA:
         others = [row.suffixes[0] for row in picture_formats() if row.name not in _WITHOUT_ALPHA]
         raise CnnopsError(
-            f"{path}: {name} has no alpha channel, but the result has {len(planes)} channels; "
+            f"{name} has no alpha channel, but the result has {len(planes)} channels; "
             f"{series(others, 'and')} take 1 to 4"
         )
-    if writing.stretch:
-        opaque = len(planes) - has_alpha
-        parts = [as_bytes(path, stretched(path, planes[:opaque])), as_bytes(path, planes[opaque:])]
-        pixels = np.concatenate(parts)
-    else:
-        pixels = as_bytes(path, planes)
-    longest = max(pixels.shape[1:])
+    longest = max(planes.shape[1:])
     if name == "JPEG" and longest > _LONGEST_JPEG:
         raise CnnopsError(
-            f"{path}: a JPEG has at most {_LONGEST_JPEG} rows and columns, but the result {longest}"
+            f"a JPEG has at most {_LONGEST_JPEG} rows and columns, but the result {longest}"
         )
-    stream.write(_encoded(path, pixels, name.upper()))
+    if not writing.stretch:
+        return as_bytes(planes)
+    opaque = len(planes) - has_alpha
+    return np.concatenate([as_bytes(stretched(planes[:opaque])), as_bytes(planes[opaque:])])
 
 
 def _encoded(path: str, pixels: Array, name: str) -> bytes:

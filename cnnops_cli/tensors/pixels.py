@@ -1,4 +1,7 @@
-"""Pictures without Pillow: what their headers say, and the bytes of an array's pixels."""
+"""Pictures without Pillow: what their headers say, and the bytes of an array's pixels.
+
+Errors here, and about headers, are bare reasons: pictures.py adds the picture's name.
+"""
 
 from typing import NamedTuple, cast
 
@@ -20,7 +23,7 @@ class Header(NamedTuple):
     is_told_before_pixels: bool = True  # no orientation follows the pixels
 
 
-def planes_of(path: str, array: Array, layout: str) -> Array:
+def planes_of(array: Array, layout: str) -> Array:
     """Return an array as the (C, H, W) of a picture."""
     one = array[0] if array.ndim == 4 and len(array) == 1 else array
     if one.ndim == 3 and layout == "channels-last":
@@ -29,13 +32,13 @@ def planes_of(path: str, array: Array, layout: str) -> Array:
     if planes.ndim != 3 or not 1 <= len(planes) <= 4 or not planes.size:
         form = "(H, W, C)" if layout == "channels-last" else "(C, H, W)"
         raise CnnopsError(
-            f"{path}: the result has shape {array.shape}, which is not that of a picture; accepted "
-            f"are (H, W), {form} of 1 to 4 channels and a batch of one"
+            f"the result has shape {array.shape}, which is not that of a picture; accepted are "
+            f"(H, W), {form} of 1 to 4 channels and a batch of one"
         )
     return planes
 
 
-def stretched(path: str, planes: Array) -> Array:
+def stretched(planes: Array) -> Array:
     """Scale the smallest value to 0 and the largest to 255."""
     if not is_floating(planes):
         wide = np.uint64 if planes.dtype.kind == "u" else np.int64
@@ -44,7 +47,7 @@ def stretched(path: str, planes: Array) -> Array:
         return cast(Array, distances * (255 / max(int(distances.max()), 1)))
     values = planes.astype(np.float64)
     if not np.isfinite(values).all():
-        raise CnnopsError(f"{path}: --stretch takes finite values, but the result has others")
+        raise CnnopsError("--stretch takes finite values, but the result has others")
     # Scaled by a power of two, so that no difference overflows or underflows.
     values = np.ldexp(values, -int(np.frexp(np.abs(values).max())[1]))
     values -= values.min()
@@ -52,11 +55,11 @@ def stretched(path: str, planes: Array) -> Array:
     return share * 255
 
 
-def as_bytes(path: str, planes: Array) -> Array:
+def as_bytes(planes: Array) -> Array:
     """Round, ties to even, and clip to 0 and 255."""
     if is_floating(planes):
         if np.isnan(planes).any():
-            raise CnnopsError(f"{path}: the result holds NaN, which a picture cannot")
+            raise CnnopsError("the result holds NaN, which a picture cannot")
         planes = np.rint(planes)
     elif planes.dtype.itemsize == 1:  # whose limits may be below 255
         planes = planes.astype(np.int16)

@@ -20,7 +20,7 @@ _TEXTS, _TURNING = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type exif\0", b"X
 _LONGEST_WORD, _PIECE = 32, 1 << 20
 
 
-def check_png(stream: BinaryIO, size: int, name: str) -> Header:
+def check_png(stream: BinaryIO, size: int) -> Header:
     """Refuse a PNG if Pillow would change a value, or if it has too little data for its size.
 
     References
@@ -30,24 +30,25 @@ def check_png(stream: BinaryIO, size: int, name: str) -> Header:
     stream.seek(16)
     head = stream.read(13)
     if len(head) < 13 or head[8] not in _DEPTHS or head[9] not in _CHANNELS:
-        raise CnnopsError(f"{name} is damaged: it has no PNG header")
+        raise CnnopsError("is damaged: it has no PNG header")
     width, height = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:8], "big")
     depth, colour, is_interlaced = head[8], head[9], bool(head[12])
-    before, data, is_told = _read_chunks(stream, size, name)
+    before, data, is_told = _read_chunks(stream, size)
     if depth == 16 and (colour != _GREY or b"tRNS" in before):
         kept = "in colour" if colour in _COLOURED else "with alpha"
         raise CnnopsError(
-            f"{name} has 16 bits per channel, of which Pillow keeps 8 {kept}; accepted are 8, grey "
-            "of 16, or a .npy file"
+            f"has 16 bits per channel, of which Pillow keeps 8 {kept}; accepted are 8, grey of 16, "
+            "or a .npy file"
         )
     if colour == _PALETTE and b"PLTE" not in before:
-        raise CnnopsError(f"{name} is damaged: it has no palette")
+        raise CnnopsError("is damaged: it has no palette")
     due = _bytes_of_rows(width, height, depth * _CHANNELS[colour], is_interlaced)
     stored = sum(length for _, length in data)
-    if stored * _MOST_PER_BYTE < due:
+    least = -(-due // _MOST_PER_BYTE)
+    if stored < least:
         raise CnnopsError(
-            f"{name} is damaged: its {width} x {height} pixels take at least "
-            f"{-(-due // _MOST_PER_BYTE)} bytes, but it has {stored}"
+            f"is damaged: its {width} x {height} pixels take at least {least} bytes, "
+            f"but it has {stored}"
         )
     transparent = colours = None
     if colour == _GREY and b"tRNS" in before:
@@ -60,7 +61,7 @@ def check_png(stream: BinaryIO, size: int, name: str) -> Header:
 
 
 def _read_chunks(
-    stream: BinaryIO, size: int, name: str
+    stream: BinaryIO, size: int
 ) -> tuple[dict[bytes, tuple[int, int]], list[tuple[int, int]], bool]:
     """Return the places of chunks before the pixels, of the pixels, and whether no turn follows."""
     before: dict[bytes, tuple[int, int]] = {}
@@ -71,7 +72,7 @@ def _read_chunks(
         length, kind = int.from_bytes(start[:4], "big"), start[4:]
         place = stream.tell()
         if kind == b"IHDR" and kind in before:
-            raise CnnopsError(f"{name} is damaged: it has two headers")
+            raise CnnopsError("is damaged: it has two headers")
         if kind == b"IDAT":
             data.append((place, min(length, size - place)))
         elif not data:
@@ -93,7 +94,7 @@ def _bytes_of_rows(width: int, height: int, bits: int, is_interlaced: bool) -> i
     return total
 
 
-def check_inflated(stream: BinaryIO, header: Header, name: str) -> None:
+def check_inflated(stream: BinaryIO, header: Header) -> None:
     """Refuse a PNG whose data end before its last row without an error."""
     inflate, total = zlib.decompressobj(), 0
     for place, length in header.data or ():
@@ -103,6 +104,4 @@ def check_inflated(stream: BinaryIO, header: Header, name: str) -> None:
             total += len(inflate.decompress(piece, _PIECE))
             piece = inflate.unconsumed_tail
     if total < header.due:
-        raise CnnopsError(
-            f"{name} is damaged: its pixels take {header.due} bytes, but it holds {total}"
-        )
+        raise CnnopsError(f"is damaged: its pixels take {header.due} bytes, but it holds {total}")

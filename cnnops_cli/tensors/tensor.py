@@ -82,7 +82,6 @@ def is_stand_in(array: Array) -> bool:
 
 
 def _truth(array: Array) -> Array:
-    """Turn numbers into 0 and 1."""
     if is_stand_in(array):
         return np.broadcast_to(np.zeros((), np.uint8), array.shape)
     return np.asarray(array != 0).view(np.uint8)

@@ -75,28 +75,24 @@ class _Directory(NamedTuple):
     start: int
     end: int
     numbers: dict[int, tuple[int, ...]]
-    name: str
 
     def one(self, tag: int, otherwise: int | None = None) -> int:
         """Return the value of a tag that has one."""
         numbers = self.numbers.get(tag, () if otherwise is None else (otherwise,))
         if len(numbers) != 1:
-            raise CnnopsError(
-                f"{self.name} is damaged: tag {tag} has {len(numbers)} values instead of one"
-            )
+            raise CnnopsError(f"is damaged: tag {tag} has {len(numbers)} values instead of one")
         return numbers[0]
 
     def of_samples(self, tag: int, samples: int) -> tuple[int, ...]:
         """Return the values of a tag, one per sample of a pixel."""
         numbers = self.numbers.get(tag, (1,))
         if len(numbers) not in (1, samples):
-            raise CnnopsError(
-                f"{self.name} is damaged: tag {tag} has {len(numbers)} values for {samples} samples"
-            )
+            count = len(numbers)
+            raise CnnopsError(f"is damaged: tag {tag} has {count} values for {samples} samples")
         return numbers if len(numbers) == samples else numbers * samples
 
 
-def check_tiff(stream: BinaryIO, size: int, name: str) -> Header:
+def check_tiff(stream: BinaryIO, size: int) -> Header:
     """Refuse a TIFF if Pillow would change a value, or if it has less data than it says.
 
     References
@@ -104,23 +100,22 @@ def check_tiff(stream: BinaryIO, size: int, name: str) -> Header:
     TIFF Revision 6.0, Adobe 1992; libtiff 4.7 for BigTIFF and what came later.
     """
     try:
-        directory = _read_directory(stream, size, name)
+        directory = _read_directory(stream, size)
     except struct.error:
-        raise CnnopsError(f"{name} is damaged: it ends within its directory") from None
+        raise CnnopsError("is damaged: it ends within its directory") from None
     samples = directory.one(_SAMPLES, 1)
     if not 1 <= samples <= 0xFFFF:
-        raise CnnopsError(f"{name} is damaged: a pixel has {samples} samples")
+        raise CnnopsError(f"is damaged: a pixel has {samples} samples")
     bits = directory.of_samples(_BITS, samples)
     formats = set(directory.of_samples(_SAMPLE_FORMAT, samples))
     extra = directory.numbers.get(_EXTRA_SAMPLES, ())
-    key = (directory.numbers.get(_PHOTOMETRIC), formats, bits, extra)
-    for reason in _refusals(directory, *key):
-        raise CnnopsError(f"{name} is not read: {reason}; {_ACCEPTED}")
+    for reason in _refusals(directory, formats, bits, extra):
+        raise CnnopsError(f"is not read: {reason}; {_ACCEPTED}")
     _check_data(directory, size, bits)
     return Header(_READ[directory.one(_PHOTOMETRIC), formats.pop(), bits, extra])
 
 
-def _read_directory(stream: BinaryIO, size: int, name: str) -> _Directory:
+def _read_directory(stream: BinaryIO, size: int) -> _Directory:
     """Read the integers of the first directory."""
     head = stream.read(16)
     order = "<" if head[:2] == b"II" else ">"
@@ -142,24 +137,20 @@ def _read_directory(stream: BinaryIO, size: int, name: str) -> _Directory:
             continue
         code = _INTEGERS.get(kind)
         if code is None or tag in numbers:
-            raise CnnopsError(f"{name} is damaged: tag {tag} is not an integer, or is there twice")
+            raise CnnopsError(f"is damaged: tag {tag} is not an integer, or is there twice")
         taken = length * struct.calcsize(f"{order}{code}")
         if taken > len(field):
             stream.seek(min(struct.unpack(place, field)[0], size))
             field = stream.read(min(taken, size))
         numbers[tag] = struct.unpack_from(f"{order}{min(length, size)}{code}", field)
-    return _Directory(order, start, end, numbers, name)
+    return _Directory(order, start, end, numbers)
 
 
 def _refusals(
-    directory: _Directory,
-    colours: tuple[int, ...] | None,
-    formats: set[int],
-    bits: tuple[int, ...],
-    extra: tuple[int, ...],
+    directory: _Directory, formats: set[int], bits: tuple[int, ...], extra: tuple[int, ...]
 ) -> Iterator[str]:
     """Yield what is stored in a way that is not read exactly."""
-    if colours is None:
+    if _PHOTOMETRIC not in directory.numbers:
         yield "it does not say what its numbers mean (no PhotometricInterpretation)"
     colour = directory.one(_PHOTOMETRIC)
     compression, fill_order = directory.one(_COMPRESSION, _NONE), directory.one(_FILL_ORDER, 1)
@@ -206,17 +197,15 @@ def _listed(numbers: tuple[int, ...] | list[int]) -> str:
 def _has_palette_of_bytes(directory: _Directory, bits: int) -> bool:
     """Return whether 8 of the 16 bits of each colour hold all of it."""
     colours = directory.numbers.get(_COLOR_MAP, ())
-    if len(colours) != 3 << bits:
-        raise CnnopsError(
-            f"{directory.name} is damaged: its palette has {len(colours)} numbers instead "
-            f"of {3 << bits}"
-        )
+    count, due = len(colours), 3 << bits
+    if count != due:
+        raise CnnopsError(f"is damaged: its palette has {count} numbers instead of {due}")
     return all(colour & 0xFF in (0, colour >> 8) for colour in colours)
 
 
 def _check_data(directory: _Directory, size: int, bits: tuple[int, ...]) -> None:
     """Check that every strip or tile has the bytes of its pixels, all in the file."""
-    name, numbers = directory.name, directory.numbers
+    numbers = directory.numbers
     width, height = directory.one(_WIDTH), directory.one(_LENGTH)
     part, offset_tag, count_tag = "strip", _STRIP_OFFSETS, _STRIP_COUNTS
     across, down = width, min(directory.one(_ROWS_PER_STRIP, height), height)
@@ -225,15 +214,15 @@ def _check_data(directory: _Directory, size: int, bits: tuple[int, ...]) -> None
         across, down = directory.one(_TILE_WIDTH), directory.one(_TILE_LENGTH)
     offsets, counts = numbers.get(offset_tag, ()), numbers.get(count_tag, ())
     if not (width and height and across and down):
-        raise CnnopsError(f"{name} is damaged: it has no pixels, or none in a {part}")
+        raise CnnopsError(f"is damaged: it has no pixels, or none in a {part}")
     planes = len(bits) if directory.one(_PLANAR, 1) == 2 else 1
     rows, columns = -(-height // down), -(-width // across)
     if part == "tile" and across * sum(bits) // planes % 8:
-        raise CnnopsError(f"{name} is damaged: its tiles are {across} wide, not a multiple of 16")
+        raise CnnopsError(f"is damaged: its tiles are {across} wide, not a multiple of 16")
     parts = rows * columns * planes
     if not parts == len(offsets) == len(counts):
         raise CnnopsError(
-            f"{name} is damaged: its pixels are in {parts} {part}{'s' * (parts != 1)}, but tags "
+            f"is damaged: its pixels are in {parts} {part}{'s' * (parts != 1)}, but tags "
             f"{offset_tag} and {count_tag} have {len(offsets)} and {len(counts)} values"
         )
     line = -(-across * sum(bits) // planes // 8)
@@ -244,19 +233,17 @@ def _check_data(directory: _Directory, size: int, bits: tuple[int, ...]) -> None
         due = line * (last if i // columns % rows == rows - 1 else down)
         least = -(-due // most)
         if count < least or (compression == _NONE and count not in (due, line * down)):
+            taken = f"{'at least ' * (compression != _NONE)}{least}"
             raise CnnopsError(
-                f"{name} is damaged: {part} {i} has {count} bytes, but its pixels take "
-                f"{'at least ' * (compression != _NONE)}{least}"
+                f"is damaged: {part} {i} has {count} bytes, but its pixels take {taken}"
             )
-        if offset + count > size:
-            raise CnnopsError(
-                f"{name} is damaged: {part} {i} ends at byte {offset + count}, but the file has "
-                f"{size}"
-            )
+        end = offset + count
+        if end > size:
+            raise CnnopsError(f"is damaged: {part} {i} ends at byte {end}, but the file has {size}")
     places = {(offset, offset + count) for offset, count in zip(offsets, counts, strict=True)}
     places |= {(0, 8), (directory.start, directory.end)}
     if any(end > start for (_, end), (start, _) in pairwise(sorted(places))):
-        raise CnnopsError(f"{name} is damaged: its {part}s overlap each other or its directory")
+        raise CnnopsError(f"is damaged: its {part}s overlap each other or its directory")
 
 
 def _most_per_byte(compression: int, bits: tuple[int, ...], width: int) -> int:
