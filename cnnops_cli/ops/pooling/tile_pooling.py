@@ -186,7 +186,7 @@ def _starts(axes: tuple[tuple[int, ...], ...]) -> Array:
     starts = np.zeros((), np.int64)
     for first, windows, stride, pitch in axes:
         stop = first + windows * stride
-        along = np.arange(first * pitch, stop * pitch, stride * pitch, np.int64)
+        along = np.arange(first * pitch, stop * pitch, stride * pitch, dtype=np.int64)
         starts = starts[..., None] + along
     return starts
 
