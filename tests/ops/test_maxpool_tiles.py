@@ -20,7 +20,7 @@ from test_maxpool_against_oracle import (
 
 from cnnops_cli import maxpool
 from cnnops_cli.ops.maxpool import bytes_of_a_part
-from cnnops_cli.ops.parallel import using_threads
+from cnnops_cli.ops.parallel import WORKING_BYTES, using_threads
 from cnnops_cli.ops.pooling import axis_steps
 from cnnops_cli.ops.pooling.axis_maxima import largest_and_offsets
 from cnnops_cli.ops.pooling.axis_steps import Axis, plan_steps
@@ -257,7 +257,12 @@ def test_large_planes_and_windows_take_little_memory(lengths, options, dtype, re
         return results if return_indices else (results,)
 
     with using_threads(1):
-        assert 0 < peak_beside(call) <= bytes_of_a_part(return_indices)
+        assert 0 < peak_beside(call) <= WORKING_BYTES * 0.7
+
+
+def test_no_more_threads_run_than_there_is_memory_for():
+    assert WORKING_BYTES // bytes_of_a_part() == 4
+    assert WORKING_BYTES // bytes_of_a_part(return_indices=True) == 2
 
 
 @pytest.mark.parametrize("values", [ORDINARY, SPECIAL])

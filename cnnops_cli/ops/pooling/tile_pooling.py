@@ -185,7 +185,9 @@ def _starts(axes: tuple[tuple[int, ...], ...]) -> Array:
     """The position of each window's first tap, were there no padding."""
     starts = np.zeros((), np.int64)
     for first, windows, stride, pitch in axes:
-        starts = starts[..., None] + (first + np.arange(windows) * stride) * pitch
+        stop = first + windows * stride
+        along = np.arange(first * pitch, stop * pitch, stride * pitch, dtype=np.int64)
+        starts = starts[..., None] + along
     return starts
 
 
