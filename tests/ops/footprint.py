@@ -30,6 +30,7 @@ def bytes_by_use(layer, plan, tile, *, copied=True):
             "cells": groups * depth * items * prod(sizes),
             "sums": results * prod(sizes),
             "further": results * prod(sizes) * (depth > _longest(layer)),
+            "subtotal": results * prod(sizes) * (depth > 2 * _longest(layer)),
         }
     if copied:
         values["part"] = items * groups * layer.channels * prod(seen)
@@ -65,4 +66,5 @@ def _values_of_bands(layer, outputs, groups, filters, items, sizes, seen):
         "products": rows * kernel[-1] * columns,
         "sums": rows * columns,
         "further": rows * columns * (terms > _longest(layer)),
+        "subtotal": rows * columns * (terms > 2 * _longest(layer)),
     }

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from cnnops_cli.ops.convolution.bands import Band, band_of
 from cnnops_cli.ops.convolution.layer_tiles import Layer
-from cnnops_cli.ops.convolution.products import longest_sum
+from cnnops_cli.ops.convolution.products import arrays_of_results, longest_sum
 from cnnops_cli.ops.geometry import Windows, extents
 
 COLUMNS = "matrix product"
@@ -199,13 +199,13 @@ def _cost_of_padding(layer: Layer) -> float:
 def elements_of_a_column(layer: Layer) -> int:
     """What is laid out for one output cell of one group: its column, products, and input."""
     depth = layer.channels * math.prod(layer.windows.kernel)
-    results = 1 + (depth > longest_sum(layer.filters))
+    results = arrays_of_results(-(-depth // longest_sum(layer.filters)))
     return depth + layer.filters * results + layer.channels * math.prod(layer.windows.stride)
 
 
 def elements_of_a_band(layer: Layer, band: Band) -> int:
     """What is laid out for one column of a band of one group: itself, products, and input."""
-    results = band.steps + 1 + (len(band.parts(layer)) > 1)
+    results = band.steps + arrays_of_results(len(band.parts(layer)))
     seen = layer.channels * math.prod(band.stride)
     return band.depth(layer.channels) + band.outputs * (layer.filters * results + seen)
 

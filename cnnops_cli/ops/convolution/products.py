@@ -3,6 +3,7 @@
 Long sums are cut into parts that are products of their own, since each addition rounds.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.spans import spans
 
 _LONGEST_SUM, _FEW_FILTERS, _LONGEST_OF_FEW = 160, 8, 32
 """How many products are added up one after the other, and how many where filters are few: each
@@ -26,6 +28,16 @@ _LEAST_COLUMNS = 256
 def longest_sum(filters: int) -> int:
     """How many terms of a result are added up in one product."""
     return _LONGEST_SUM if filters > _FEW_FILTERS else _LONGEST_OF_FEW
+
+
+def spans_of_parts(count: int) -> list[slice]:
+    """Cut parts into about as many subtotals as each has parts: then few additions round."""
+    return spans(count, math.isqrt(count - 1) + 1)
+
+
+def arrays_of_results(parts: int) -> int:
+    """How many results are held while so many parts are added up: the sum, a part, a subtotal."""
+    return 1 + (parts > 1) + (len(spans_of_parts(parts)) > 1)
 
 
 def as_matrices(cells: Array) -> Array:
@@ -60,14 +72,18 @@ def add_products(
     shift : int
         Columns from step to step.
     """
-    for number, part in enumerate(parts):
-        into = scratch("further", sums.shape, sums.dtype) if number else sums
-        if weights.shape[1] == 1:
-            _multiply(weights[:, 0, :, part], cells[:, :, part], into)
-        else:
-            _add_steps(weights[..., part], cells[:, :, part], into, shift)
-        if number:
-            sums += into
+    for some in spans_of_parts(len(parts)):
+        subtotal = scratch("subtotal", sums.shape, sums.dtype) if some.start else sums
+        for number, part in enumerate(parts[some]):
+            into = scratch("further", sums.shape, sums.dtype) if number else subtotal
+            if weights.shape[1] == 1:
+                _multiply(weights[:, 0, :, part], cells[:, :, part], into)
+            else:
+                _add_steps(weights[..., part], cells[:, :, part], into, shift)
+            if number:
+                subtotal += into
+        if some.start:
+            sums += subtotal
 
 
 def _add_steps(weights: Array, cells: Array, sums: Array, shift: int) -> None:
