@@ -1,4 +1,4 @@
-"""Which dtypes are supported, which an operator computes in, and which it returns."""
+"""The dtypes that are supported, that operators compute in, and that they return."""
 
 from functools import cache
 from typing import Any
@@ -12,7 +12,7 @@ from cnnops_cli.words import DTYPES, shortened
 Array = npt.NDArray[Any]
 
 TWICE_ROUNDED = np.float32(7.0385307e-26)
-"""The one size of a float32 whose shortest text, rounded to float64 first, reads as its neighbour:
+"""The only positive float32 whose shortest text, rounded to float64 first, reads as its neighbour:
 tests/benchmarks/float_text.py tries them all."""
 SHORTEST, READS_BACK = b"7.038531e-26", b"7.0385307e-26"
 
@@ -23,10 +23,9 @@ _KINDS = {"O": "object", "S": "bytes", "U": "string", "T": "string"}
 
 
 def as_array(value: npt.ArrayLike, name: str, other: np.dtype[Any] | None = None) -> Array:
-    """Take an argument in as an array of a supported dtype, in native byte order; bool as uint8.
+    """Convert an argument to an array of a supported dtype, in native byte order; bool to uint8.
 
-    A Python number takes the dtype of the arrays next to it, where that is floating, as it would in
-    NumPy.
+    A Python number takes the dtype of the other arrays if that is floating, as it would in NumPy.
     """
     try:
         array = np.asarray(value)
@@ -49,7 +48,6 @@ def check_supported(dtype: np.dtype[Any], name: str) -> None:
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
-    """Name a dtype that is not supported."""
     if dtype.names is not None:
         return "structured"
     if dtype.subdtype is not None:
@@ -68,7 +66,7 @@ def _is_supported(dtype: np.dtype[Any]) -> bool:
 
 @cache
 def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return what an array of a supported dtype is taken in as: this machine's order, no bool."""
+    """Return a supported dtype in this machine's byte order; uint8 for bool."""
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
 
 
@@ -101,13 +99,9 @@ def floating_dtype(*arrays: Array) -> np.dtype[Any]:
 def working_dtype(dtype: np.dtype[Any], largest_sum: int | None = None) -> np.dtype[Any]:
     """Return what a result of a dtype is computed in.
 
-    Parameters
-    ----------
-    dtype : numpy.dtype
-        float16 is computed in float32 and rounded once, any other dtype in itself.
-    largest_sum : int, optional
-        No sum of integers, nor a part of one, is larger in size. Integers are then computed in the
-        fastest dtype that is exact up to there; object stands for Python's integers.
+    float16 is computed in float32 and rounded once, any other dtype in itself. Integers of which no
+    sum, nor a part of one, exceeds `largest_sum` in magnitude are computed in the fastest dtype
+    that is exact up to there; object is for Python's integers.
 
     Examples
     --------
@@ -123,13 +117,13 @@ def working_dtype(dtype: np.dtype[Any], largest_sum: int | None = None) -> np.dt
 
 
 def fits(values: Array, converted: Array) -> Array:
-    """Return which values their conversion holds, of floating ones up to what a fraction loses."""
+    """Return which values a conversion preserves, apart from fractions that integers cut off."""
     dtype = converted.dtype
     if dtype.kind == "f":
         return np.isfinite(converted) | ~np.isfinite(values)
     if not is_floating(values):
         return np.asarray(converted == values)
-    # A double holds the lower limit and the neighbour of the upper one, which are powers of two.
+    # The lower limit and the upper one plus 1 are powers of two, which float64 holds exactly.
     limits = np.iinfo(dtype)
     cut = np.trunc(values.astype(np.float64))
     return np.asarray((cut >= float(limits.min)) & (cut < float(int(limits.max) + 1)))

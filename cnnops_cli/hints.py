@@ -1,16 +1,16 @@
-"""What a word that is not known was meant to be; imported only where there is one.
+"""What an unknown word was meant to be; imported only when there is one.
 
-First the words of the field: PyTorch's, Keras', ONNX's, NumPy's and those of drivers. Then the
-nearest word, where it is very near. A hint that may mislead is none.
+First the words of PyTorch, Keras, ONNX, NumPy and drivers are looked up, then the nearest accepted
+word is taken if it is very near. No hint is better than a misleading one.
 """
 
 import re
 from collections.abc import Sequence
 
 _SHORTEST_STEM = 3
-"""Letters that a word has at least to be taken for the start of another, or for a misspelt one."""
+"""The fewest letters of a word that is taken for a misspelling or the start of another."""
 _LONG = 6
-"""Letters from which on two edits make no other word."""
+"""Words of at least this many letters are recognised after two edits."""
 
 _MEANINGS: dict[str, dict[str, str]] = {
     "command": {
@@ -57,11 +57,12 @@ _MEANINGS: dict[str, dict[str, str]] = {
         "padding of half the kernel on both sides is same, or a number": "half",
         "causal padding is a begin:end pair, as 2:0": "causal",
         "no padding is 0": "none",
-        "what padding holds is --padding-mode reflect": "reflect reflect-pad reflection mirror",
-        "what padding holds is --padding-mode replicate": "replicate replication edge border "
-        "nearest",
-        "what padding holds is --padding-mode circular": "circular wrap periodic",
-        "what padding holds is --padding-mode zeros": "zeros zero constant fill",
+        "the padded values are set by --padding-mode reflect": "reflect reflect-pad reflection "
+        "mirror",
+        "the padded values are set by --padding-mode replicate": "replicate replication edge "
+        "border nearest",
+        "the padded values are set by --padding-mode circular": "circular wrap periodic",
+        "the padded values are set by --padding-mode zeros": "zeros zero constant fill",
     },
     "padding mode": {
         "zeros": "constant zero fill zero-padding grid-constant",
@@ -69,7 +70,7 @@ _MEANINGS: dict[str, dict[str, str]] = {
         "circular": "wrap periodic grid-wrap",
         "reflect": "mirror reflection reflect-pad reflect101",
         "no mode repeats the edge when it reflects": "symmetric grid-mirror",
-        "how much is padded is --padding": "same valid full same-upper same-lower",
+        "the amount of padding is set by --padding": "same valid full same-upper same-lower",
     },
     "conv": {
         "--kernel": "weight weights filter w kernel-file",
@@ -149,17 +150,17 @@ _MEANINGS: dict[str, dict[str, str]] = {
         "the sizes come from INPUT": "height width in-h in-w input-size input-shape in-size",
     },
 }  # fmt: skip
-"""By what a word is for: what is meant, and the words that others have for it.
+"""By the kind of word: what is meant, and the words that other tools have for it.
 
-What begins with an accepted word is asked for; what does not is said as it is, nothing where it
-is empty. Options have a table for each command, and one for any.
+A meaning that begins with an accepted word follows "did you mean"; any other is the whole hint, and
+an empty one gives none. Options have a table for each command, and one for any.
 """
 
 
 def hint(word: str, accepted: Sequence[str], subject: str = "") -> str:
-    """Say in a few words what a word that is not accepted was meant to be; empty where unknown.
+    """Return what an unknown word was meant to be, in a few words; empty if that is unclear.
 
-    `subject` is what the word is for: a choice's name, or the command that has no such option.
+    `subject` is the name of a choice, or the command that has no such option.
 
     Examples
     --------
@@ -169,7 +170,7 @@ def hint(word: str, accepted: Sequence[str], subject: str = "") -> str:
     ('did you mean float32?', '')
     """
     parts = set(word.split(","))
-    if len(parts) == 1:  # one word for each axis
+    if len(parts) == 1:  # the same word for each axis
         (word,) = parts
     meaning = _spelt_otherwise(word, accepted)
     if meaning is None:
@@ -180,13 +181,13 @@ def hint(word: str, accepted: Sequence[str], subject: str = "") -> str:
 
 
 def _spelt_otherwise(word: str, accepted: Sequence[str]) -> str | None:
-    """Find a word that differs in case and punctuation alone, or in what a module adds to it."""
+    """Find a word that differs only in case, punctuation, a module's name or dimensions."""
     names = {_letters(known): known for known in accepted}
     return next((names[each] for each in _spellings(word) if each in names), None)
 
 
 def _in_other_words(word: str, accepted: Sequence[str], subject: str) -> str | None:
-    """Find what is meant in the tables; an option has to be one of this command."""
+    """Look a word up in the tables; a meaning that is an option has to be one of this command."""
     tables = (subject, "any") if word.startswith("-") and subject in _MEANINGS else (subject,)
     for table in tables:
         for meaning, words in _MEANINGS.get(table, {}).items():
@@ -208,7 +209,7 @@ def _letters(word: str) -> str:
 
 
 def _begun(word: str, accepted: Sequence[str]) -> str:
-    """Find the word that this one begins, if it begins one alone, or the stem of all it begins."""
+    """Return the shortest accepted word that a word begins, if all others begin with that one."""
     begun = [known for known in accepted if known.startswith(word.lower())]
     stem = min(begun, key=len, default="")
     is_clear = len(_letters(word)) >= _SHORTEST_STEM
@@ -216,13 +217,7 @@ def _begun(word: str, accepted: Sequence[str]) -> str:
 
 
 def _nearest(word: str, accepted: Sequence[str]) -> str:
-    """Find the one word that is one edit away, or two where it is long; digits are never misspelt.
-
-    Examples
-    --------
-    >>> _nearest("--strid", ["--stride", "--seed"]), _nearest("--n", ["--p"])
-    ('--stride', '')
-    """
+    """Find the only word that is one edit away, or two if it is long; digits have to agree."""
     near: dict[int, list[str]] = {}
     for known in accepted:
         length = min(len(_letters(word)), len(_letters(known)))
@@ -241,7 +236,7 @@ def _digits(word: str) -> list[str]:
 
 
 def _edits(one: str, other: str) -> int:
-    """Count the letters to insert, delete, replace or swap with the next."""
+    """Count the letters to insert, delete, replace or swap with their neighbour."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):

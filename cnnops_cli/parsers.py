@@ -1,7 +1,4 @@
-"""How the text of an option becomes a value.
-
-Every word, size and path is checked here, before anything is read.
-"""
+"""The text of options to values. Every word, size and path is checked before anything is read."""
 
 import math
 import os
@@ -18,7 +15,7 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.paths import descriptor_of, is_device, status_of, system_reason
 from cnnops_cli.tensors.formats import (
     array_suffixes,
-    is_picture,
+    format_of_name,
     named_suffixes,
     output_suffixes,
 )
@@ -32,7 +29,7 @@ _INTEGER = re.compile(r"[+-]?\d{1,99}")
 
 
 def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:
-    """Make what a function refuses an error of the option that it parses for."""
+    """Turn a function's refusal into an error about the option that it parses."""
 
     @wraps(parse)
     def checked(text: str) -> Value:
@@ -61,14 +58,14 @@ def _integers(text: str, separator: str = ",") -> tuple[int, ...] | None:
 
 
 def _joined(text: str) -> str:
-    """Ask for the integers of a text that only joins them otherwise, as 1x2 and (1, 2) do."""
+    """Suggest commas for integers that are joined otherwise, as in 1x2 and (1, 2)."""
     numbers = re.findall(r"[+-]?\d+", text)
     others = re.sub(r"[+-]?\d+|[\s,;x×*()\[\]]", "", text)
     return f"; did you mean {','.join(numbers)}?" if numbers and not others else ""
 
 
 def dims_of(option: str, kernel_size: int | Sequence[int]) -> int:
-    """Return how many spatial axes a kernel size has; two where it is one integer."""
+    """Return the number of spatial axes of a kernel size; 2 for a single integer."""
     dims = 2 if isinstance(kernel_size, int) else len(kernel_size)
     if dims > 3:
         raise CnnopsError(f"{option} has {dims} sizes; accepted are one to three, one per axis")
@@ -97,7 +94,7 @@ def parse_index(text: str) -> tuple[int, ...]:
     numbers = _integers(text)
     if numbers is None:
         raise CnnopsError(
-            f"{text!r} is not an index: one integer an axis of the result, as 0,1,2{_joined(text)}"
+            f"{text!r} is not an index: one integer per axis of the result, as 0,1,2{_joined(text)}"
         )
     return numbers
 
@@ -164,29 +161,20 @@ def one_of(name: str, words: tuple[str, ...]) -> Callable[[str], str]:
     return parse_word
 
 
-def _file_parser(suffixes: Callable[[], tuple[str, ...]]) -> Callable[[str], str]:
-    return parser(lambda text: _check_file(text, suffixes()))
-
-
-parse_array_file = _file_parser(array_suffixes)
-parse_named_arrays_file = _file_parser(named_suffixes)
-parse_view_file = _file_parser(lambda: VIEW_SUFFIXES)
-"""They parse a FILE that is written."""
-
-
-@parser
-def parse_named_arrays_source(text: str) -> str:
-    """Parse a FILE that several arrays are read from by name."""
-    _check_suffix(text, named_suffixes())
-    return text
+parse_array_file = parser(lambda text: _check_file(text, array_suffixes()))
+parse_named_arrays_file = parser(lambda text: _check_file(text, named_suffixes()))
+parse_view_file = parser(lambda text: _check_file(text, VIEW_SUFFIXES))
+"""Parsers of a FILE to write."""
+parse_named_arrays_source = parser(lambda text: _check_suffix(text, named_suffixes()))
+"""The parser of a FILE from which several arrays are read by name."""
 
 
 @parser
 def parse_output(text: str) -> str:
     """Parse where results go: ``-``, a FILE, a DIRECTORY/ that may be missing, a device or a pipe.
 
-    Another name is a directory's where there are several results: `output_of_one` and
-    `output_of_several` decide.
+    Any other name is left to `output_of_one` and `output_of_several`, for which it may be a
+    directory.
     """
     descriptor = descriptor_of(text)
     if descriptor is not None:
@@ -202,19 +190,19 @@ def parse_output(text: str) -> str:
 
 
 def output_of_one(output: str) -> str:
-    """Return where one result goes; if to a file, its suffix tells the format."""
+    """Return where one result goes; a file needs the suffix of a format."""
     if output != "-" and not is_directory(output) and not is_device(output):
         if not Path(output).suffix:
             accepted = ", ".join(output_suffixes())
             raise CnnopsError(
                 f"--output: {output!r} ends in none of {accepted}, nor in / as a new directory does"
             )
-        _check_suffix(output, output_suffixes(), "--output: ")
+        return _check_suffix(output, output_suffixes(), "--output: ")
     return output
 
 
 def output_of_several(output: str | None) -> str | None:
-    """Return the directory that several results go to, or None where no directory is named."""
+    """Return the directory that several results go to, or None if `output` is not a directory."""
     if output in (None, "-") or is_device(output):
         return None
     if not is_directory(output):
@@ -240,13 +228,14 @@ def takes_any_format(output: str | None) -> bool:
     )
 
 
-def _check_suffix(text: str, suffixes: tuple[str, ...], option: str = "") -> None:
+def _check_suffix(text: str, suffixes: tuple[str, ...], option: str = "") -> str:
     suffix = Path(text).suffix
-    known = suffix.lower() if is_picture(text) else suffix
+    known = suffix.lower() if format_of_name(text).is_picture else suffix
     if known not in suffixes:
         raise CnnopsError(
             f"{option}{text!r} ends in none of {', '.join(suffixes)}{suggest(suffix, suffixes)}"
         )
+    return text
 
 
 def _check_file(text: str, suffixes: tuple[str, ...]) -> str:

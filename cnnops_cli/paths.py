@@ -1,4 +1,4 @@
-"""What a path leads to. Only "no such file" means that there is nothing."""
+"""What a path leads to; only "no such file" means that there is nothing."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def status_of(path: str) -> os.stat_result | None:
-    """Return the status of the file at a path, or None where there is none; an error if unknown."""
+    """Return the status of the file at a path, or None if there is no file."""
     try:
         return os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -23,7 +23,7 @@ def status_of(path: str) -> os.stat_result | None:
 
 
 def is_absent(path: str) -> bool:
-    """Return whether there is no such file; of one that cannot be looked at, opening it will tell.
+    """Return whether there is no such file; one that cannot be examined is not absent.
 
     Examples
     --------
@@ -68,5 +68,5 @@ def descriptor_of(path: str) -> int | None:
 
 
 def system_reason(error: Exception) -> str:
-    """Return what the system said, without the number of the error and the file."""
+    """Return the system's message, without the number of the error and the file."""
     return getattr(error, "strerror", None) or str(error)

@@ -1,4 +1,4 @@
-"""The words that functions and options accept, and what is said of any other."""
+"""The words that functions and options accept, and the errors about any other."""
 
 from collections.abc import Iterable, Sequence
 
@@ -36,7 +36,7 @@ def check_names(file: str, names: Iterable[str], accepted: Sequence[str]) -> Non
 
 
 def shortened(text: str, most: int = 80) -> str:
-    """Show the start of a text that an error line has no room for.
+    """Return the start of a text that is too long for an error line.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def shortened(text: str, most: int = 80) -> str:
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """List names; where they are many, the first and the number of the others.
+    """List names; if there are many, the first ones and the number of the others.
 
     Examples
     --------
@@ -72,9 +72,9 @@ def series(words: Sequence[str], last: str = "or") -> str:
 
 
 def suggest(word: str, accepted: Sequence[str], subject: str = "") -> str:
-    """Add to an error what was meant; nothing where that is not clear.
+    """Return what was meant, to be added to an error; empty where that is not clear.
 
-    `subject` says what the word is for, where other tools have other words; see `cnnops_cli.hints`.
+    `subject` says what the word is for; see `cnnops_cli.hints`.
 
     Examples
     --------

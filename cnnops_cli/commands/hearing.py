@@ -1,4 +1,4 @@
-"""What a C library writes to standard error by itself, which is for the command to say."""
+"""What C libraries write to standard error, caught so that the command can report it."""
 
 import os
 import sys
@@ -11,11 +11,11 @@ _MOST_HEARD = 4096
 
 @contextmanager
 def hearing_libraries() -> Iterator[None]:
-    """Keep off standard error what C libraries write there, and raise its first line as OSError.
+    """Keep what C libraries write off standard error, and raise its first line as OSError.
 
-    Descriptor 2 is the process's, so nothing else may write there meanwhile; progress bars have
-    no thread of their own. What is too much for a pipe is lost, and holds nobody up. Where no
-    more descriptors can be had, nothing is heard.
+    Descriptor 2 belongs to the whole process, so nothing else may write there meanwhile; progress
+    bars have no thread of their own. What a pipe cannot hold is lost, and blocks nobody. Without
+    free descriptors nothing is caught.
     """
     with ExitStack() as undoing:
         pipe = _pipe_instead_of_stderr(undoing)
@@ -26,7 +26,7 @@ def hearing_libraries() -> Iterator[None]:
             raise
         except Exception as error:
             failed = error
-        said = _read(pipe)
+        said = _first_line(pipe)
         if said:
             raise OSError(said) from failed
         if failed is not None:
@@ -34,7 +34,7 @@ def hearing_libraries() -> Iterator[None]:
 
 
 def _pipe_instead_of_stderr(undoing: ExitStack) -> int | None:
-    """Put a pipe in the place of descriptor 2 until `undoing` is closed; return where it ends."""
+    """Replace descriptor 2 by a pipe until `undoing` is closed; return the end that is read."""
     try:
         stderr = os.dup(_STDERR)
         undoing.callback(os.close, stderr)
@@ -53,11 +53,10 @@ def _pipe_instead_of_stderr(undoing: ExitStack) -> int | None:
     return end
 
 
-def _read(pipe: int | None) -> str:
-    """The first line that is in a pipe."""
+def _first_line(pipe: int | None) -> str:
     if pipe is None:
         return ""
     try:
         return os.read(pipe, _MOST_HEARD).decode(errors="replace").partition("\n")[0].rstrip(".")
-    except BlockingIOError:  # there is none
+    except BlockingIOError:  # it is empty
         return ""

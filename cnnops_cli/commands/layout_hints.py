@@ -1,4 +1,4 @@
-"""Whether what does not fit would fit with its channels elsewhere; imported where it does not."""
+"""Whether a tensor that does not fit would fit with its axes in another order."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,19 +12,18 @@ from cnnops_cli.errors import CnnopsError
 Shape = tuple[int, ...]
 
 _MOST_COLOURS = 4
-"""Channels that the last axis of a picture has at most."""
 
 
 def of_input(layout: InputLayout, array: Array, check: Callable[[Shape], Any]) -> str:
-    """Return where INPUT has its channels, if the call would do with them there.
+    """Suggest the other --layout, if INPUT fits only with its channels there.
 
-    `array` is INPUT as the operator takes it; `check` refuses a shape of it that does not fit.
+    `array` is INPUT as the operator takes it; `check` refuses a shape that does not fit.
     """
     other = layout.in_the_other_layout()
     moved = other.to_operator(layout.from_operator(array)).shape
-    if layout.lead < 0 or moved == array.shape or _fits(check, array.shape):
+    if layout.lead < 0 or moved == array.shape:
         return ""
-    if not _fits(check, moved):
+    if _fits(check, array.shape) or not _fits(check, moved):
         return ""
     if other.layout == "channels-last":
         return f"its last axis is {moved[layout.lead]}: --layout channels-last"
@@ -32,16 +31,16 @@ def of_input(layout: InputLayout, array: Array, check: Callable[[Shape], Any]) -
 
 
 def of_picture(shape: Shape, lead: int) -> None:
-    """Refuse channels that are too many for a picture's, where nothing says how many there are."""
+    """Refuse more channels than a picture has, for calls that accept any number."""
     if shape[lead] > _MOST_COLOURS:
-        raise CnnopsError("no picture")
+        raise CnnopsError("not a picture")
 
 
 def of_kernel(kernel: Array, check: Callable[[Array], Any]) -> str:
-    """Return which order of a full kernel's axes would do; `check` refuses those that do not.
+    """Suggest another order of a full kernel's axes; `check` refuses kernels that do not fit.
 
-    Only where it has a cubic window in that order and none as it is: a 3 by 3 window has the number
-    of channels that colours have.
+    Only if its window is cubic in that order and not as it is, for a 3 may be the side of a window
+    or the number of colours.
     """
     last = kernel.ndim - 1
     spatial = tuple(range(1, last))
@@ -63,7 +62,7 @@ def _is_cubic(kernel: Array) -> bool:
 
 
 def of_mask(mask: Array, shape: Shape) -> str:
-    """Return how a mask gets INPUT's shape, if by a move of its channels."""
+    """Suggest how to move a mask's channels, if that gives INPUT's shape."""
     for source, target in ((1, -1), (-1, 1)):
         if mask.ndim > 2 and np.moveaxis(mask, source, target).shape == shape:
             return f"np.moveaxis(mask, {source}, {target}) has that shape"

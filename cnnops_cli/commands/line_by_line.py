@@ -83,7 +83,7 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 def _parse(line: bytes, reading: Reading) -> Tensor:
     if NPY.begins(line):
-        raise CnnopsError("standard input is .npy; --lines takes JSON, one tensor a line")
+        raise CnnopsError("standard input is .npy; --lines takes JSON, one tensor per line")
     if not line.strip():
         raise CnnopsError("INPUT is blank; expected a JSON tensor")
     try:

@@ -1,13 +1,13 @@
-"""Whether there is memory enough to begin."""
+"""Whether there is enough memory to begin."""
 
 from cnnops_cli.errors import CnnopsError
 
 _ADDRESS_SPACE, _DATA = 84 << 20, 44 << 20
-"""Bytes that the import of NumPy takes. Where they lack, its matrix product ends the process."""
+"""Bytes that importing NumPy takes; without them its matrix product aborts the process."""
 
 
 def check_memory_for_numpy() -> None:
-    """Refuse to begin where a limit of the process leaves no memory for NumPy."""
+    """Refuse to begin where a limit of the process leaves too little memory for NumPy."""
     try:
         import resource
     except ImportError:  # a system without such limits
@@ -16,9 +16,8 @@ def check_memory_for_numpy() -> None:
         (resource.RLIMIT_AS, _ADDRESS_SPACE, False),
         (resource.RLIMIT_DATA, _DATA, True),
     ):
-        if resource.getrlimit(limit)[0] != resource.RLIM_INFINITY and not _is_free(
-            needed, writable
-        ):
+        is_limited = resource.getrlimit(limit)[0] != resource.RLIM_INFINITY
+        if is_limited and not _is_free(needed, writable):
             raise CnnopsError(
                 f"not enough memory: NumPy takes {needed >> 20} MiB, and a limit of this process "
                 "(ulimit) leaves less"
@@ -28,13 +27,9 @@ def check_memory_for_numpy() -> None:
 def _is_free(size: int, writable: bool) -> bool:
     import mmap
 
+    access = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
     try:
-        mmap.mmap(
-            -1,
-            size,
-            mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS,
-            mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0),
-        ).close()
+        mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, access).close()
     except (OSError, MemoryError):
         return False
     return True

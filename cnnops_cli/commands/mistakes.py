@@ -1,7 +1,6 @@
-"""What a call was meant to be: sizes and chances in the place of tensors, tensors in another's.
+"""What a mistyped call was meant to be: a number in place of a tensor, a tensor in another's place.
 
-Imported only where there is something to ask: several INPUTs, a number for a tensor, or a call that
-was refused as it was parsed.
+Imported only for several INPUTs, a number for a tensor, or a call that could not be parsed.
 """
 
 import os
@@ -21,7 +20,7 @@ _NUMBERS = re.compile(r"\s*[-+]?[.\d][-+.\de]*([,\s]+[-+]?[.\d][-+.\de]*)+\s*")
 _SIZE = re.compile(r"\s*\d+(\s*[,x×]\s*\d+)*\s*")
 _TENSOR = re.compile(r"\[\s*\[.*|.*\.(npy|npz(:.*)?|json)")
 _JOINED = {"SIZE": "sizes are", "PAD": "sizes are", "INDEX": "an index is"}
-"""By metavar: of which options several numbers are one value."""
+"""By metavar: options that take several numbers as one value."""
 _MOST_SHOWN = 40
 _NAMES = {
     "conv": {"--kernel": "k kernel kernels w weight weights filter filters", "--bias": "b bias"},
@@ -35,22 +34,15 @@ _NAMES = {
     },
     "dropout": {"--mask": "mask"},
 }
-"""By command and option: what a file that is meant for it is called."""
+"""By command and option: what files meant for it are called."""
 
 
 def check_call(
     command: str, typed: Sequence[str], params: Sequence[Any], given: Mapping[str, Any]
 ) -> None:
-    """Refuse a call that was typed wrong, by what it was meant to be; others pass.
+    """Refuse a mistyped call, and say what it was meant to be.
 
-    Parameters
-    ----------
-    typed : sequence of str
-        The arguments as they were typed.
-    params : sequence of parameters
-        Of the command, as Typer has them.
-    given : mapping
-        The values that were parsed, by parameter; not all where that failed.
+    `params` are the command's, as Typer has them; `given` has the values that could be parsed.
     """
     options = {
         name: param
@@ -70,7 +62,7 @@ def check_call(
 
 
 def check_tensor(text: str, argument: str) -> None:
-    """Refuse numbers that are not a tensor, and a size for a kernel, where no file is called so."""
+    """Refuse numbers without brackets, and a size for a kernel, unless there is such a file."""
     if os.path.lexists(text):
         return
     if argument == "--kernel" and _SIZE.fullmatch(text):
@@ -85,7 +77,7 @@ def check_tensor(text: str, argument: str) -> None:
 
 
 def meant_options(command: str, inputs: Sequence[str]) -> str:
-    """Return which options some of the INPUTs are meant for, by their names; empty where unclear.
+    """Return the options that INPUTs are meant for, judging by their names; empty where unclear.
 
     Examples
     --------
@@ -114,7 +106,7 @@ def _words_of(text: str) -> set[str]:
 
 
 def _check_dashes(typed: Sequence[str], options: Mapping[str, Any]) -> None:
-    """Refuse a long option after one dash, which is read as short ones."""
+    """Refuse a long option after a single dash, which would be read as short ones."""
     for word in takewhile("--".__ne__, typed):
         name = f"-{word.partition('=')[0]}"
         if len(name) > 3 and word[:1] == "-" and name in options:
@@ -122,7 +114,7 @@ def _check_dashes(typed: Sequence[str], options: Mapping[str, Any]) -> None:
 
 
 def _check_brackets(typed: Sequence[str], options: Mapping[str, Any]) -> None:
-    """Refuse JSON text after an option that the shell has taken apart."""
+    """Refuse JSON text that the shell has split, after an option."""
     for start, (option, word) in enumerate(pairwise(typed), 1):
         if option in options and word.startswith("[") and word.count("[") > word.count("]"):
             for stop in range(start + 2, len(typed) + 1):
@@ -136,7 +128,7 @@ def _quoted(text: str) -> str:
 
 
 def _check_numbers(command: str, typed: Sequence[str], options: Mapping[str, Any]) -> None:
-    """Refuse numbers in the place of an INPUT, where no file is called so."""
+    """Refuse numbers in place of an INPUT, unless there are such files."""
     groups, loose, positional = _by_option(typed, options)
     if command == "dropout" and positional < 2:  # the one INPUT may be a number there
         return
@@ -155,7 +147,6 @@ def _check_numbers(command: str, typed: Sequence[str], options: Mapping[str, Any
 
 
 def _several(command: str, param: Any, numbers: Sequence[str], given: set[str]) -> str:
-    """Say how an option takes several numbers."""
     name, joined = param.opts[0], ",".join(number.strip(",") for number in numbers)
     if param.metavar in _JOINED:
         return f"{_JOINED[param.metavar]} joined by a comma: {name} {joined}"
@@ -166,7 +157,7 @@ def _several(command: str, param: Any, numbers: Sequence[str], given: set[str]) 
 
 
 def _alone(command: str, numbers: Sequence[str], given: set[str]) -> str:
-    """Say which option numbers are meant for that follow none; empty where unclear."""
+    """Say which option loose numbers are meant for; empty where unclear."""
     first, joined = numbers[0], ",".join(number.strip(",") for number in numbers)
     if command == "dropout" and "--p" not in given and re.fullmatch(r"[01]?\.\d*|[01]", first):
         return f"the chance is --p {first}"
@@ -180,16 +171,10 @@ def _alone(command: str, numbers: Sequence[str], given: set[str]) -> str:
 def _by_option(
     typed: Sequence[str], options: Mapping[str, Any]
 ) -> tuple[list[tuple[Any, list[str]]], list[str], int]:
-    """Sort numbers by the option that they follow; those that are in a row belong together.
+    """Sort numbers by the option that they follow.
 
-    Returns
-    -------
-    groups : list of (parameter, list of str)
-        Every option that has a value: the value, and the numbers that follow it where it is one.
-    loose : list of str
-        Numbers that follow no number of an option.
-    positional : int
-        The number of arguments that are neither options nor values.
+    Returns each option with its value and, if that is a number, the numbers that follow it; the
+    loose numbers that follow no such option; and the number of positional arguments.
     """
     groups: list[tuple[Any, list[str]]] = []
     loose: list[str] = []
@@ -209,7 +194,7 @@ def _by_option(
             (loose if current is None else current).append(word)
             positional += 1
         elif word.startswith("-") and word != "-":
-            return [], [], 0  # an option that there is not, or the end of options
+            return [], [], 0  # an unknown option, or the end of options
         else:
             current = None
             positional += 1

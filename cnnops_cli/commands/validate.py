@@ -10,7 +10,7 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
 from cnnops_cli.parsers import is_directory, output_of_one, output_of_several
 from cnnops_cli.paths import real_path
-from cnnops_cli.tensors.formats import is_picture, picture_formats, suffixes_of
+from cnnops_cli.tensors.formats import format_of_name, picture_formats, suffixes_of
 from cnnops_cli.tensors.read import STDIN
 
 _OF_ONE_RESULT = ("view", "explain", "dry_run", "expect")
@@ -115,7 +115,7 @@ def _check_pictures(settings: Settings, texts: list[str]) -> None:
         from cnnops_cli.commands.output_paths import output_paths
 
         outputs = output_paths(texts, outputs[0])
-    pictures = list(filter(is_picture, outputs))
+    pictures = [path for path in outputs if format_of_name(path).is_picture]
     if pictures:
         from cnnops_cli.tensors.pictures import check_installed
 

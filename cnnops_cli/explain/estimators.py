@@ -12,14 +12,7 @@ from cnnops_cli.ops import dropout, maxpool
 from cnnops_cli.ops.batchnorm import check_operands, result_dtype
 from cnnops_cli.ops.channel_blocks import block_values
 from cnnops_cli.ops.conv import place_windows
-from cnnops_cli.ops.convolution.costs import (
-    BANDS,
-    FOURIER,
-    STACKED,
-    values_of_a_band,
-    values_of_a_cell,
-)
-from cnnops_cli.ops.convolution.layer import Layer
+from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.exact_sums import largest_sum
 from cnnops_cli.ops.geometry import Size
@@ -52,7 +45,7 @@ def estimate_conv(
         plan = plan_convolution(layer)
         algorithms.append(plan.algorithm)
         converted = 0 if weight.dtype == work else weight.size * work.itemsize
-        working = max(working, _working_bytes(layer, plan) + converted)
+        working = max(working, _working_bytes(plan) + converted)
     shape = ((items,) if batched else ()) + (len(weight), *windows.output)
     names = [work.name.replace("object", "Python's integers") for work in computed_in]
     algorithm = " or ".join(dict.fromkeys(algorithms)) + f", in {_any_of(names)}"
@@ -89,21 +82,10 @@ def _on_many_threads(parts: int, bytes_of_a_part: int) -> int:
     return min(parts, max(1, WORKING_BYTES // bytes_of_a_part)) * bytes_of_a_part
 
 
-def _working_bytes(layer: Layer, plan: Plan) -> int:
+def _working_bytes(plan: Plan) -> int:
     """Return what the tiles that are computed at a time take, or all where that is less."""
-    tile = plan.bytes_of_a_tile
-    most = _on_many_threads(len(plan.tiles), tile)
-    if plan.algorithm == FOURIER:
-        return most + tile  # the transforms of the weights
-    if plan.algorithm == BANDS:
-        outputs, *inner = layer.windows.output
-        bands = -(-outputs // plan.sizes[0])
-        cells, each = bands * math.prod(inner), values_of_a_band(layer, plan.sizes[0])
-    else:
-        stacked = plan.algorithm == STACKED
-        cells, each = layer.cells, values_of_a_cell(layer, stacked)
-        cells *= 1 + (layer.windows.kernel[0] if stacked else 0)
-    return min(most, layer.items * layer.groups * cells * each * layer.dtype.itemsize)
+    most = _on_many_threads(len(plan.tiles), plan.bytes_of_a_tile)
+    return min(most, plan.bytes_of_all) + plan.bytes_kept
 
 
 def estimate_maxpool(input: Array, kernel_size: Size, **geometry: Any) -> Estimate:

@@ -8,12 +8,12 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import blas, parallel
-from cnnops_cli.ops.convolution.bands import Bands
-from cnnops_cli.ops.convolution.costs import BANDS, FOURIER, STACKED
+from cnnops_cli.ops.convolution.banded import Banded
+from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.costs import BANDS, FOURIER
 from cnnops_cli.ops.convolution.fourier import Fourier
-from cnnops_cli.ops.convolution.layer import Layer, whole
+from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
-from cnnops_cli.ops.convolution.products import Products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.exact_sums import as_int64, largest_sum
 from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows, remembered
@@ -39,22 +39,22 @@ def conv(
     input : array_like, shape (C, *spatial) or (N, C, *spatial)
         One to three spatial axes; N may be 0.
     weight : array_like, shape (O, C / groups, *kernel)
-        One filter an output channel; its rank settles the number of spatial axes.
+        One filter per output channel; its rank sets the number of spatial axes.
     bias : array_like, shape (O,) or a number, optional
-        Added to every cell of an output channel.
+        Added to every element of an output channel.
     stride : int or tuple of int
-        Cells from one window to the next, for every spatial axis or one per axis.
+        Elements from one window to the next, for every spatial axis or one per axis.
     padding : int, tuple of int, str or tuple of (begin, end)
-        Cells added around the input: for every side, one number an axis for both its sides, one
-        pair an axis, or a word. 'valid' adds none. 'same' keeps the length at stride 1, with an odd
-        cell at the end. 'same-upper' and 'same-lower' give ceil(length / stride) at any stride,
-        with an odd cell at the end and at the begin.
+        Elements added around the input: for every side, one number per axis for both its sides, one
+        pair per axis, or a word. 'valid' adds none. 'same' keeps the length at stride 1, with an
+        odd element at the end. 'same-upper' and 'same-lower' give ceil(length / stride) at any
+        stride, with an odd element at the end and at the start.
     dilation : int or tuple of int
-        Cells from one kernel cell to the next.
+        Elements of the input from one kernel element to the next.
     groups : int
-        Blocks of channels that are convolved apart from each other.
+        Blocks of channels that are convolved independently.
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
-        What the added cells hold. 'reflect' adds fewer cells than the axis has, 'circular' no more.
+        What the added elements hold. 'reflect' adds fewer than the axis has, 'circular' no more.
 
     Returns
     -------
@@ -69,9 +69,9 @@ def conv(
 
     Notes
     -----
-    Integers are summed exactly. float16 is computed in float32 and rounded once. A padding cell is
-    multiplied like any other, so an infinite weight on a zero gives NaN. Beside input and result,
-    each thread holds what is laid out for one tile, about 10 MiB.
+    Integers are summed exactly. float16 is computed in float32 and rounded once. Padding is
+    multiplied like any other element, so an infinite weight on a zero gives NaN. In addition to
+    input and result, each thread holds what is laid out for one tile, about 10 MiB.
 
     References
     ----------
@@ -104,11 +104,9 @@ def convolve(
     weight: npt.ArrayLike,
     bias: npt.ArrayLike | None,
     *,
-    stride: Size,
-    padding: Padding,
-    dilation: Size,
     groups: int,
     padding_mode: str,
+    **sizes: Any,
 ) -> tuple[Array, str]:
     """Convolve as `conv`, and name the algorithm that `plan_convolution` chose."""
     image, kernel = as_array(input, "input"), as_array(weight, "kernel")
@@ -116,14 +114,8 @@ def convolve(
     offset = None if bias is None else as_array(bias, "bias", beside)
     groups = integer(groups, "groups", minimum=1)
     operands = (image, kernel) if offset is None else (image, kernel, offset)
-    windows = place_windows(
-        *(operand.shape for operand in operands),
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-        padding_mode=padding_mode,
-    )
+    shapes = (operand.shape for operand in operands)
+    windows = place_windows(*shapes, groups=groups, padding_mode=padding_mode, **sizes)
     batch = image if image.ndim == kernel.ndim else image[np.newaxis]
     dtype = common_dtype(*operands)
     if dtype.kind == "f":
@@ -152,16 +144,6 @@ def place_windows(
     padding_mode: str,
 ) -> Windows:
     """Check the shapes of a convolution's operands, and place its windows.
-
-    Parameters
-    ----------
-    input, kernel, bias : tuple of int
-        Shapes, as `conv` takes their arrays; the options are its own too.
-
-    Raises
-    ------
-    CnnopsError
-        If they do not fit.
 
     Examples
     --------
@@ -254,7 +236,7 @@ def _compute(
     if bias is not None:
         offsets = np.broadcast_to(bias.astype(layer.dtype), len(kernel))
         offsets = offsets.reshape(layer.groups, layer.filters)
-    engine = _engine(layer, plan, source, kernel.astype(layer.dtype, copy=False))
+    engine = engine_of(layer, plan, kernel.astype(layer.dtype, copy=False))
     parallel.for_each(
         lambda tile: engine.compute(source, tile, offsets, by_group),
         plan.tiles,
@@ -263,12 +245,10 @@ def _compute(
     return result
 
 
-def _engine(layer: Layer, plan: Plan, source: Source, weights: Array) -> Bands | Fourier | Products:
+def engine_of(layer: Layer, plan: Plan, weights: Array) -> Columns | Banded | Fourier:
+    """Return what computes the tiles of a plan."""
     if plan.algorithm == FOURIER:
         return Fourier(layer, weights, plan.sizes)
     if plan.algorithm == BANDS:
-        return Bands(layer, weights, *plan.sizes)
-    products = Products(layer, weights, stacked=plan.algorithm == STACKED)
-    if plan.laid_out_once:
-        products.lay_out(source, whole(layer))
-    return products
+        return Banded(layer, weights, *plan.sizes)
+    return Columns(layer, weights)

@@ -22,21 +22,17 @@ from cnnops_cli.ops.geometry import (
     plan_windows,
     remembered,
 )
-from cnnops_cli.ops.pooling.block import Pooling
-from cnnops_cli.ops.pooling.tiles import Tile, plan_tiles
+from cnnops_cli.ops.pooling.tile_cuts import Tile, cut_tiles
+from cnnops_cli.ops.pooling.tile_pooling import Pooling
 
 _TILE_BYTES = 1 << 21
-"""How much of the input is pooled at once.
-
-Less would stay in a core's cache, but threads wait for each other between NumPy's calls, so that
-these had better take long.
-"""
+"""How much of the input is pooled at once; threads wait for each other between shorter calls."""
 
 ARRAYS = 7
-"""What is held of a tile at once, where no indices are returned."""
+"""How many arrays the size of a tile are held at once, where no indices are returned."""
 
 _BUFFERED = 1024
-"""NumPy copies short rows to buffers of so many values; by default these do not stay in L1."""
+"""The elements of NumPy's buffers for short rows; its default does not stay in L1."""
 
 
 @overload
@@ -95,23 +91,24 @@ def maxpool(
     input : array_like, shape (C, *spatial) or (N, C, *spatial)
         N may be 0.
     kernel_size : int or tuple of int
-        Cells of the window. A tuple's length is the number of spatial axes; an integer means two.
+        Elements of the window. A tuple's length is the number of spatial axes; an integer means
+        two.
     stride : int or tuple of int, optional
-        Cells from one window to the next; by default the kernel size.
-    padding : int, tuple of int, str or tuple of (begin, end)
+        Elements from one window to the next; by default the kernel size.
+    padding : int, tuple of int, str or tuple of (start, end)
         As in `cnnops_cli.conv`. Padding is never the maximum. An integer is at most half of the
         dilated kernel (PyTorch: of the kernel without dilation); pairs may be larger.
     dilation : int or tuple of int
-        Cells from one window cell to the next.
+        Elements from one tap of a window to the next.
     ceil_mode : bool
         Keep a last window that reaches beyond the end, if it starts before the end padding.
     return_indices : bool
-        Return also where each maximum stands.
+        Return also where each maximum is.
 
     Returns
     -------
     values : numpy.ndarray, shape (C, *output) or (N, C, *output)
-        ``output = floor((length + begin + end - dilation * (kernel - 1) - 1) / stride) + 1``, in
+        ``output = floor((length + start + end - dilation * (kernel - 1) - 1) / stride) + 1``, in
         the input's dtype.
     indices : numpy.ndarray of int64, same shape
         Flat positions in the channel's plane without padding; only with `return_indices`.
@@ -159,17 +156,7 @@ def place_windows(
     dilation: Size,
     ceil_mode: bool,
 ) -> Windows:
-    """Check the shape of what is pooled, and place the windows.
-
-    Parameters
-    ----------
-    input : tuple of int
-        Its shape, as `maxpool` takes it; the options are its own too.
-
-    Raises
-    ------
-    CnnopsError
-        If sizes do not fit or a window lies wholly in padding.
+    """Check the shape and the options of `maxpool`, and place the windows.
 
     Examples
     --------
@@ -206,7 +193,7 @@ def _plan(
     dilation: Size,
     ceil_mode: bool,
 ) -> Windows:
-    """Place the windows, and check that each sees a cell of the input."""
+    """Place the windows, and check that each sees an element of the input."""
     windows = plan_windows(
         lengths, kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
@@ -232,49 +219,37 @@ def _check_padding(padding: Padding, windows: Windows) -> None:
 
 
 def _windows_in_padding(windows: Windows) -> list[int | None]:
-    """By axis: a window that sees no cell of the input, if there is one."""
+    """For each axis, a window that sees no element of the input, if there is one."""
     found = []
-    for axis, output in enumerate(windows.output):
-        # A window whose gaps are no wider than the input can only miss it at the ends.
-        at_ends = windows.dilation[axis] <= windows.lengths[axis]
+    for axis, (output, dilation) in enumerate(zip(windows.output, windows.dilation, strict=True)):
+        # A window with a dilation of at most the input's length can only miss it at the ends.
+        at_ends = dilation <= windows.lengths[axis]
         numbers = np.array([0, output - 1]) if at_ends else np.arange(output)
-        _, sees_input = _first_cells(windows, axis, numbers)
-        found.append(None if sees_input.all() else int(numbers[~sees_input][0]))
+        starts = numbers * windows.stride[axis] - windows.padding[axis][0]
+        firsts = starts + np.maximum(0, -(starts // dilation)) * dilation
+        lasts = starts + (windows.kernel[axis] - 1) * dilation
+        misses = (firsts > lasts) | (firsts >= windows.lengths[axis])
+        found.append(int(numbers[misses][0]) if misses.any() else None)
     return found
-
-
-def _first_cells(windows: Windows, axis: int, numbers: Array) -> tuple[Array, Array]:
-    """For windows by number: the first position that is no padding, and whether there is one."""
-    gap = windows.dilation[axis]
-    starts = numbers * windows.stride[axis] - windows.padding[axis][0]
-    firsts = starts + np.maximum(0, -(starts // gap)) * gap
-    lasts = starts + (windows.kernel[axis] - 1) * gap
-    return firsts, (firsts <= lasts) & (firsts < windows.lengths[axis])
 
 
 @lru_cache(maxsize=64)
 def _clip(windows: Windows) -> Windows:
-    """Leave out the cells of the kernel that lie in padding in every window."""
+    """Leave out the taps that lie in padding in every window."""
     kernel, padding = [], []
-    for size, length, step, gap, (begin, end), output in zip(
-        windows.kernel,
-        windows.lengths,
-        windows.stride,
-        windows.dilation,
-        windows.padding,
-        windows.output,
-        strict=True,
-    ):
-        before = max(0, (begin - (output - 1) * step) // gap)
-        after = min(size, (length + begin - 1) // gap + 1)
-        kernel.append(after - before)
-        padding.append((begin - before * gap, end))
+    for axis, (start, end) in enumerate(windows.padding):
+        dilation = windows.dilation[axis]
+        last = (windows.output[axis] - 1) * windows.stride[axis]
+        before = max(0, (start - last) // dilation)
+        after = (windows.lengths[axis] + start - 1) // dilation + 1
+        kernel.append(min(windows.kernel[axis], after) - before)
+        padding.append((start - before * dilation, end))
     return replace(windows, kernel=tuple(kernel), padding=tuple(padding))
 
 
 def bytes_of_a_part(return_indices: bool = False) -> int:
-    """Return what a thread needs of memory for itself."""
-    return (11 if return_indices else ARRAYS) * _TILE_BYTES
+    """Return the working memory of a thread."""
+    return (15 if return_indices else ARRAYS) * _TILE_BYTES
 
 
 @parallel.apart
@@ -284,17 +259,14 @@ def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, 
     lead = image.shape[: -windows.dims]
     values = np.empty((*lead, *windows.output), image.dtype)
     indices = np.empty(values.shape, np.int64) if return_indices else None
-    if not image.flags.c_contiguous and len(lead) == 2:
-        samples = range(len(image))
-        results = [(image[n], values[n], None if indices is None else indices[n]) for n in samples]
+    arrays = (image, values) if indices is None else (image, values, indices)
+    if image.flags.c_contiguous or len(lead) == 1:
+        pools = [Pooling(*(array.reshape(-1, *array.shape[len(lead) :]) for array in arrays))]
     else:
-        flat = values.reshape(-1, *windows.output)
-        planes = image.reshape(-1, *windows.lengths)
-        results = [(planes, flat, None if indices is None else indices.reshape(flat.shape))]
-    pools = [Pooling(*result) for result in results]
-    cells = _TILE_BYTES // max(4, image.itemsize)
+        pools = [Pooling(*planes) for planes in zip(*arrays, strict=True)]
+    most = _TILE_BYTES // max(4, image.itemsize)
     parts = [
-        (pool, tiles) for pool in pools for tiles in plan_tiles(len(pool.planes), windows, cells)
+        (pool, tiles) for pool in pools for tiles in cut_tiles(len(pool.planes), windows, most)
     ]
 
     def fill(part: tuple[Pooling, Sequence[Tile]]) -> None:

@@ -141,15 +141,3 @@ def _finish(jobs: Sequence[Job]) -> None:
 _threads = Threads()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_threads.start_anew)
-
-
-def spans(length: int, size: int) -> list[slice]:
-    """Cut `length` items into slices of at most `size`.
-
-    Examples
-    --------
-    >>> spans(5, 2)
-    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
-    """
-    size = max(1, size)
-    return [slice(start, min(start + size, length)) for start in range(0, length, size)]

@@ -1,6 +1,6 @@
-"""Formats that are not read here: what tells each, and the line that converts it.
+"""Formats that are not read here: how each is recognised, and the command that converts it.
 
-Looked at only where something could not be read. Nothing is ever unpickled.
+Imported only when something could not be read. Nothing is ever unpickled.
 """
 
 import re
@@ -12,23 +12,18 @@ from typing import BinaryIO, NamedTuple
 from cnnops_cli.tensors.formats import format_of_bytes
 
 _START = 512
-"""Bytes at the start of a file by which it is known."""
+"""The number of bytes at the start of a file by which it is recognised."""
 _JSON = re.compile(rb"(\xef\xbb\xbf)?\s*[\[{]")
 _COLUMNS = re.compile(rb"\s*[-+.\de]+ *(?P<mark>[,;\t ]) *[-+.\de].*\r?\n\s*[-+.\de]+ *(?P=mark)")
 _TABLES = {".csv": ",", ".tsv": "\\t"}
 
 
 class _Format(NamedTuple):
-    """What a file is, how it is converted, and what tells it.
-
-    The conversion is a command of the shell, or a program of Python that begins with an import.
-    """
-
     name: str
-    conversion: str
+    conversion: str  # a shell command, or a Python program that begins with an import
     suffixes: str
     magic: bytes = b""
-    at: int = 0
+    at: int = 0  # where the magic bytes are
 
 
 def _array(module: str, expression: str) -> str:
@@ -100,7 +95,7 @@ _FORMATS = (
 
 
 def conversion(stream: BinaryIO, path: str | None) -> str | None:
-    """Say what a file is that is not read here, and how to convert it, where that is known."""
+    """Say what an unsupported file is, and how to convert it, if that is known."""
     stream.seek(0)
     start = stream.read(_START)
     suffix = Path(path or "").suffix.lower()
@@ -114,7 +109,7 @@ def conversion(stream: BinaryIO, path: str | None) -> str | None:
 
 
 def conversion_of_directory(path: str) -> str | None:
-    """Say the same of a directory."""
+    """Say what an unsupported directory is, and how to convert it, if that is known."""
     is_zarr = Path(path).suffix == ".zarr" or any(
         Path(path, name).exists() for name in ("zarr.json", ".zarray", ".zgroup")
     )
@@ -124,7 +119,7 @@ def conversion_of_directory(path: str) -> str | None:
 def _in_zip(stream: BinaryIO, suffix: str) -> _Format | None:
     try:
         names = zipfile.ZipFile(stream).namelist()
-    except Exception:  # whatever zipfile raises; what was wrong has been said
+    except Exception:  # whatever zipfile raises
         return _by_suffix(suffix)
     if any(name.endswith("data.pkl") for name in names):
         return _TORCHSCRIPT if any("/code/" in name for name in names) else _PYTORCH
@@ -147,16 +142,15 @@ def _by_suffix(suffix: str) -> _Format | None:
 
 
 def _as_table(start: bytes, suffix: str) -> _Format | None:
-    """Recognise numbers in columns, with a heading or without, and what is between them."""
+    """Recognise numbers in columns, with or without a heading, and their delimiter."""
     match = _COLUMNS.match(start)
     if match is None and suffix not in _TABLES:
         return None
     if match:
-        mark = match["mark"].decode().replace("\t", "\\t")
+        mark, skipped = match["mark"].decode().replace("\t", "\\t"), ""
     else:
-        mark = ";" if b";" in start else _TABLES[suffix]
-    options = "" if mark == " " else f", delimiter='{mark}'"
-    options += "" if match else ", skiprows=1"
+        mark, skipped = ";" if b";" in start else _TABLES[suffix], ", skiprows=1"
+    options = skipped if mark == " " else f", delimiter='{mark}'{skipped}"
     program = f"import numpy; numpy.save({{npy}}, numpy.loadtxt({{file}}{options}))"
     return _Format("text in columns", program, "")
 
@@ -175,5 +169,5 @@ def _described(found: _Format, path: str | None) -> str:
 
 
 def _quoted(program: str) -> str:
-    """Quote a program for the shell, in double quotes where that is enough."""
+    """Quote a program for the shell, in double quotes if that is enough."""
     return shlex.quote(program) if re.search(r'["$`!]|\\\\', program) else f'"{program}"'

@@ -1,14 +1,13 @@
 """The formats of files, one row each: what is read, written, accepted and named in help.
 
-A row names the module that knows the format, so that a call imports no format but its own. The
-module offers
+A row names the module that knows the format, so that a call imports only the formats that it uses.
+The module offers
 
 - ``read(stream, size, name, reading)``, which returns the array of a seekable file that the user
-  calls ``name``; with ``reading.headers`` zeros of its shape and dtype do, where it has a header;
+  calls ``name``; for ``reading.headers``, zeros of its shape and dtype if it has a header;
 - ``write(stream, array, writing)``;
-- ``Archive(stream, size, name)`` instead of ``read`` where the format has members, as in npz.py;
-- ``read_named(stream, size, name, accepted)`` and ``write_named(stream, arrays)`` where it has
-  names.
+- ``Archive(stream, size, name)`` instead of ``read`` if it has members, as in npz.py;
+- ``read_named(stream, size, name, accepted)`` and ``write_named(stream, arrays)`` if it has names.
 """
 
 from collections.abc import Callable
@@ -23,48 +22,26 @@ _ANY = ord("?")
 
 NPY_MAGIC = b"\x93NUMPY"
 LONGEST_MAGIC = 12
-"""How many bytes at the start of a file are looked at."""
+"""The number of bytes at the start of a file that are looked at."""
 
 
 class Format(NamedTuple):
-    """A row of the table.
+    """A row of the table."""
 
-    Attributes
-    ----------
-    name : str
-        What help and errors call it.
-    suffixes : tuple of str
-        The usual one first.
-    module : str
-    magic : tuple of bytes
-        How its files begin, where that tells it from JSON; ``?`` is any byte.
-    has_members : bool
-        Whether a file holds arrays that TENSOR may name: ``archive.npz:name``.
-    has_names : bool
-        Whether several arrays are read and written together, by name.
-    has_header : bool
-        Whether shape and dtype are read without the values.
-    is_streamed : bool
-        Whether a pipe is read as it arrives; it is not seekable and `size` is None then.
-    is_text : bool
-        Whether its numbers have no dtype, and letters may stand for them.
-    is_picture : bool
-    """
-
-    name: str
-    suffixes: tuple[str, ...]
+    name: str  # in help and errors
+    suffixes: tuple[str, ...]  # the usual one first
     module: str
-    magic: tuple[bytes, ...] = ()
-    has_members: bool = False
-    has_names: bool = False
-    has_header: bool = False
-    is_streamed: bool = False
-    is_text: bool = False
+    magic: tuple[bytes, ...] = ()  # how its files begin, if that tells it from JSON; ? is any byte
+    has_members: bool = False  # TENSOR may name an array in it: archive.npz:name
+    has_names: bool = False  # several arrays are read and written together, by name
+    has_header: bool = False  # shape and dtype can be read without the values
+    is_streamed: bool = False  # a pipe is read as it arrives: not seekable, and its size is None
+    is_text: bool = False  # its numbers have no dtype, and letters may stand for them
     is_picture: bool = False
 
     @property
     def code(self) -> Any:
-        """The module, imported when it is first asked for."""
+        """The module, imported at its first use."""
         return import_module(self.module)
 
     def begins(self, start: bytes) -> bool:
@@ -100,34 +77,21 @@ FILE_FORMATS = [
 
 
 class Reading(NamedTuple):
-    """How tensors are read.
+    """How tensors are read."""
 
-    Attributes
-    ----------
-    headers : bool
-        Where the format has a header, only what it tells: shape and dtype, the values being zeros.
-    letters : bool
-        In JSON, letters may stand for numbers: they make an array of objects.
-    decoding : callable
-        Makes the context in which a picture's pixels are decoded.
-    layer : tuple of str
-        Of an archive that is named as a whole and holds exactly weight and bias, which of the two
-        to read. Empty where it is an archive like any other.
-    """
-
-    headers: bool = False
-    letters: bool = False
-    decoding: Callable[[], AbstractContextManager[None]] = nullcontext
-    layer: tuple[str, ...] = ()
+    headers: bool = False  # only shape and dtype, with zeros for values, if the format has a header
+    letters: bool = False  # letters may stand for numbers in JSON, in an array of objects
+    decoding: Callable[[], AbstractContextManager[None]] = nullcontext  # around a picture's pixels
+    layer: tuple[str, ...] = ()  # what to read of an archive of exactly a weight and a bias
 
 
 class Writing(NamedTuple):
-    """How an array is written: its name in an archive, decimals in JSON, and how in a picture."""
+    """How an array is written."""
 
     path: str = ""
-    name: str = "output"
-    precision: int | None = None
-    layout: str = "channels-first"
+    name: str = "output"  # in an archive
+    precision: int | None = None  # decimals in JSON
+    layout: str = "channels-first"  # of a picture, as is the next
     stretch: bool = False
 
 
@@ -135,7 +99,7 @@ PLAIN, USUAL = Reading(), Writing()
 
 
 def format_of_name(path: str) -> Format:
-    """Return the format that a file's suffix tells; cameras write that of a picture as .JPG."""
+    """Return the format of a file by its suffix; a picture's may be in capitals, as cameras do."""
     suffix = Path(path).suffix
     for row in FILE_FORMATS:
         if (suffix.lower() if row.is_picture else suffix) in row.suffixes:
@@ -144,21 +108,16 @@ def format_of_name(path: str) -> Format:
 
 
 def format_of_bytes(start: bytes) -> Format:
-    """Return the format that the first bytes of a file tell."""
+    """Return the format of a file by its first bytes."""
     return next((row for row in FILE_FORMATS if row.begins(start)), UNKNOWN)
 
 
 def format_of(path: str, start: bytes) -> Format:
-    """Return a file's format: that of an archive by its first bytes, others by suffix first."""
+    """Return the format of a file: an archive by its first bytes, others by suffix first."""
     by_bytes = format_of_bytes(start)
     if by_bytes.has_members:
         return by_bytes
     return next(row for row in (format_of_name(path), by_bytes, JSON) if row is not UNKNOWN)
-
-
-def is_picture(path: str) -> bool:
-    """Return whether a file that is written is a picture."""
-    return format_of_name(path).is_picture
 
 
 def array_formats() -> list[Format]:
@@ -192,7 +151,7 @@ def named_suffixes() -> tuple[str, ...]:
 
 
 def member_suffixes() -> tuple[str, ...]:
-    """Return what an archive may end in, whose arrays TENSOR may name."""
+    """Return what an archive may end in of which TENSOR may name an array."""
     return suffixes_of([row for row in FILE_FORMATS if row.has_members])
 
 
@@ -208,6 +167,6 @@ def pictures_in_words() -> str:
 
 
 def headers_in_words() -> str:
-    """Return the kinds of files of which headers can be read alone."""
-    rows = [row for row in array_formats() if row.has_header]
-    return series([*suffixes_of(rows), "pictures"], "and")
+    """Return the kinds of files whose headers can be read without the values."""
+    suffixes = suffixes_of([row for row in array_formats() if row.has_header])
+    return series([*suffixes, "pictures"], "and")

@@ -1,4 +1,4 @@
-"""Golden files: expected tensors, found by their TENSOR text and written in their place."""
+"""Golden files: expected tensors, found by their TENSOR text and updated in place."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _ARGUMENT = "--expect"
 
 
 def golden_path(text: str) -> str:
-    """Return the file that a TENSOR names, and refuse what a golden file cannot be written to."""
+    """Return the file that a TENSOR names, and refuse one that cannot be written."""
     path, member = split_member(text)
     suffixes = array_suffixes()
     if text == STDIN or text.lstrip().startswith("[") or Path(path).suffix not in suffixes:
@@ -40,7 +40,7 @@ def golden_path(text: str) -> str:
 
 
 def is_there(text: str) -> bool:
-    """Return whether there is such a file, and the member in it that the text names."""
+    """Return whether there is such a file, and in it the member that the text names."""
     path, member = split_member(text)
     if member is None or is_absent(path):
         return not is_absent(path)
@@ -51,8 +51,7 @@ def is_there(text: str) -> bool:
 def golden_writer(text: str, array: Array) -> tuple[str, Writer]:
     """Return the path of a golden file, and its writer: an archive keeps its other arrays."""
     path, member = split_member(text)
-    row = format_of_name(path)
-    if not row.has_members or is_absent(path):
+    if not format_of_name(path).has_members or is_absent(path):
         return path, array_writer(path, member or "output", array)
 
     def write(stream: BinaryIO) -> None:
@@ -64,7 +63,6 @@ def golden_writer(text: str, array: Array) -> tuple[str, Writer]:
 
 @contextmanager
 def _open_archive(path: str) -> "Iterator[Archive]":
-    row = format_of_name(path)
     with opened(path, _ARGUMENT) as file:
         stream, size = seekable(file)
-        yield row.code.Archive(stream, size, f"{_ARGUMENT} {path}")
+        yield format_of_name(path).code.Archive(stream, size, f"{_ARGUMENT} {path}")

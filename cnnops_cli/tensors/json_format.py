@@ -15,11 +15,11 @@ from cnnops_cli.tensors.formats import PLAIN, USUAL, Reading, Writing
 from cnnops_cli.words import check_names
 
 _MOST_VALUES = 1 << 16
-"""What is turned into text at a time."""
+"""The number of values that are turned into text at a time."""
 
 
 def read(stream: BinaryIO, _: int | None, name: str, reading: Reading = PLAIN) -> Array:
-    """Read an array of numbers or, where that is allowed, one in which letters stand for some.
+    """Read an array of numbers, or of numbers and letters if `reading` allows that.
 
     The stream is seekable, and at its start.
     """
@@ -42,7 +42,7 @@ def read(stream: BinaryIO, _: int | None, name: str, reading: Reading = PLAIN) -
 def read_named(
     stream: BinaryIO, _: int | None, name: str, accepted: Sequence[str]
 ) -> dict[str, Array]:
-    """Read an object of arrays, whose names have to be accepted."""
+    """Read an object of arrays, and refuse names that are not accepted."""
     from cnnops_cli.tensors.json_text import parse_object
 
     arrays = parse_object(stream.read(), name, accepted)
@@ -51,7 +51,7 @@ def read_named(
 
 
 def write(stream: BinaryIO, array: Array, writing: Writing = USUAL) -> None:
-    """Write an array as `format_array` does, and a newline, with little text at once in memory."""
+    """Write an array as `format_array` does, and a newline, with little text in memory."""
     if array.dtype.kind == "O":  # formulas
         stream.write(orjson.dumps(array.tolist(), option=orjson.OPT_APPEND_NEWLINE))
         return
@@ -60,7 +60,7 @@ def write(stream: BinaryIO, array: Array, writing: Writing = USUAL) -> None:
         if held:
             stream.write(held)
         held = text
-    stream.write(held + b"\n")  # with the newline, for a small array is one write
+    stream.write(held + b"\n")  # a small array takes one write
 
 
 def write_named(stream: BinaryIO, arrays: dict[str, Array]) -> None:
@@ -72,8 +72,8 @@ def write_named(stream: BinaryIO, arrays: dict[str, Array]) -> None:
 def format_array(array: Array, precision: int | None = None) -> bytes:
     """Write an array as one line of JSON, without the newline.
 
-    Each number has the shortest form that reads back equal in the array's dtype, rounded to it at
-    once or by way of float64; or `precision` decimals, ties of the exact value to even.
+    Each number has the shortest form that reads back equal in the array's dtype, rounded to it
+    directly or by way of float64; or `precision` decimals, with ties of the exact value to even.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def format_array(array: Array, precision: int | None = None) -> bytes:
 
 
 def _texts(array: Array, precision: int | None) -> Iterator[bytes]:
-    """Cut the text of an array between elements of an axis."""
+    """Yield the text of an array in parts."""
     if array.size <= _MOST_VALUES:
         yield _text(array, precision)
         return
@@ -118,19 +118,16 @@ def _text(array: Array, precision: int | None) -> bytes:
 
 
 def format_word(value: float) -> bytes:
-    """Write what is not finite."""
+    """Write a number that is not finite."""
     if math.isnan(value):
         return b"NaN"
     return b"Infinity" if value > 0 else b"-Infinity"
 
 
 def round_decimals(array: Array, decimals: int) -> Array:
-    """Round to decimals, each value as its exact binary value demands, ties to even.
+    """Round to decimals by the exact binary values, ties to even.
 
-    Notes
-    -----
-    `numpy.round` multiplies by a power of ten, which rounds by itself: 2.675 would become 2.68.
-    Python's `round` does not.
+    `numpy.round` first multiplies by a power of ten, which rounds as well: 2.675 becomes 2.68.
     """
     rounded = [
         round(value, decimals) if math.isfinite(value) else value
@@ -140,7 +137,7 @@ def round_decimals(array: Array, decimals: int) -> Array:
 
 
 def _shortest_halves(array: Array) -> Array:
-    """Turn float16 into the float64 that the shortest text of each reads as; by bits, for -0.0."""
+    """Return what the shortest text of each float16 reads as; by bits, to keep -0.0."""
     bits, inverse = np.unique(array.view(np.uint16), return_inverse=True)
     shortest = np.array([float(str(value)) for value in bits.view(np.float16)])
     return shortest[inverse].reshape(array.shape)

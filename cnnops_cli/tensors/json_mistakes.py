@@ -1,4 +1,4 @@
-"""What was meant by text that is not JSON: the spellings of Python, NumPy, C and others."""
+"""What text that is not JSON was meant to be, in the spellings of Python, NumPy, C and others."""
 
 import re
 
@@ -22,10 +22,10 @@ _WORDS = (
     (re.compile(r"-?0[xXbBoO]\w+"), "numbers are decimal: 16, not 0x10"),
     (re.compile(r"-?\d[\d.]*(_[\d.]+)+"), "digits have no _ between them: 1000, not 1_000"),
     (re.compile(r"-?0\d+"), "a number does not begin with 0: 7, not 07"),
-    (re.compile(r"-?\d[\d.]*([eE][+-]?\d+)?[fFlLuUdD]+\d*"), "numbers have no letters behind them"),
+    (re.compile(r"-?\d[\d.]*([eE][+-]?\d+)?[fFlLuUdD]+\d*"), "numbers have no letters after them"),
     (re.compile(r"-?\d[\d.+-eE]*[ij]"), "complex numbers are not supported"),
     (re.compile(r"(np\.|numpy\.|torch\.)?(array|tensor|Tensor)"), "write the brackets alone"),
-    (re.compile(r"\.\.\..*"), "every value is written out: ... stands for none"),
+    (re.compile(r"\.\.\..*"), "every value is written out, without ..."),
 )
 _RIGHT = ("NaN", "Infinity", "-Infinity", "null", "true", "false")
 _SIGNS = (
@@ -40,7 +40,7 @@ _MOST_BEFORE = 40
 
 
 def meant(text: str, at: int, name: str) -> str:
-    """Say how what is at a place, where a parser gave up, would be written, if that is clear.
+    """Say how to write what is at the place where a parser gave up, if that is clear.
 
     Examples
     --------
@@ -51,31 +51,23 @@ def meant(text: str, at: int, name: str) -> str:
     return hint and f"; {hint}"
 
 
-def word_meant(word: str) -> str:
-    """Say how a word would be written as a number, where that can be told.
-
-    Examples
-    --------
-    >>> word_meant("inf"), word_meant("x")
-    ('; infinity is written Infinity or -Infinity', '')
-    """
-    for pattern, hint in _WORDS:
-        if word not in _RIGHT and pattern.fullmatch(word):
-            return f"; {hint}"
-    return ""
-
-
 def string_meant(string: str) -> str:
-    """Say how what is in quotes would be written as a number, where that can be told.
+    """Say how to write what is in quotes as a number, if that is clear.
 
     Examples
     --------
-    >>> string_meant("1.5"), string_meant("NaN"), string_meant("a b")
-    ('; numbers have no quotes around them', '; numbers have no quotes around them', '')
+    >>> string_meant("1.5"), string_meant("nan"), string_meant("a b")
+    ('; numbers have no quotes around them', '; NaN is written NaN', '')
     """
     if re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?|NaN|-?Infinity", string):
         return INSTEAD["a string"]
-    return word_meant(string)
+    hint = _of_word(string)
+    return hint and f"; {hint}"
+
+
+def _of_word(word: str) -> str:
+    hints = (hint for pattern, hint in _WORDS if pattern.fullmatch(word))
+    return "" if word in _RIGHT else next(hints, "")
 
 
 def _of_place(text: str, at: int, name: str) -> str:
@@ -86,8 +78,8 @@ def _of_place(text: str, at: int, name: str) -> str:
             return hint
     tail = re.search(r"[\w.+-]*$", before)
     word = (tail.group() if tail else "") + _AROUND.match(rest).group()  # type: ignore[union-attr]
-    if hint := word_meant(word):
-        return hint.removeprefix("; ")
+    if hint := _of_word(word):
+        return hint
     if following.startswith(",") and text[at:].lstrip(", \t\r\n").startswith("]"):
         return "no comma follows the last value"
     if following.startswith("]") and last == ",":
@@ -98,13 +90,13 @@ def _of_place(text: str, at: int, name: str) -> str:
         return "one more pair of brackets around all makes one tensor"
     begins = bool(re.match(r"[\[\d-]|NaN|Infinity", following))
     if begins and _is_whole(text, at):
-        return "" if name.startswith("--") else "--lines takes one tensor a line"
+        return "" if name.startswith("--") else "--lines takes one tensor per line"
     if begins and re.search(r"[\w\]]\s*$", before) and not _AROUND.fullmatch(before[-1:]):
-        return "commas stand between values"
+        return "commas separate values"
     return ""
 
 
 def _is_whole(text: str, at: int) -> bool:
-    """Return whether what is before a place is a document of its own."""
+    """Return whether what is before a place is a whole document."""
     before = text[:at]
     return before.count("[") == before.count("]")

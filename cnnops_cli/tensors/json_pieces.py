@@ -1,7 +1,7 @@
 """Large JSON text, parsed piece by piece while it is read.
 
-A piece's numbers become an array before the next piece is read: they stay in the processor's cache,
-and neither the text nor its numbers as Python objects are ever in memory as a whole.
+The numbers of a piece become an array before the next piece is read. So they stay in the cache, and
+neither the whole text nor all numbers as Python objects are ever in memory.
 """
 
 import re
@@ -17,12 +17,12 @@ from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, has_minus_z
 _PIECE = 1 << 18
 _MOST_HELD = 16 * _PIECE
 _FEWEST_COMMAS = 8
-"""Between units of the first piece, for later units may be longer."""
+"""Between the units of the first piece, since later units may be longer."""
 _WALL = re.compile(rb"(\]+)\s*,\s*(\[+)")
 
 
 class _IrregularError(Exception):
-    """The text is not an array in one of the usual layouts, or wrong: all of it will tell."""
+    """The text is unusual or wrong, and has to be parsed as a whole."""
 
 
 def read_array(stream: BinaryIO, name: str) -> Array:
@@ -41,7 +41,7 @@ def read_array(stream: BinaryIO, name: str) -> Array:
 
 
 def _read_regular(first: bytes, stream: BinaryIO) -> Array:
-    """Read an array in runs of units, which are the largest items that a piece holds many of."""
+    """Read an array in runs of units: the largest subarrays of which a piece holds several."""
     opening = re.match(rb"[\s\[]*", first).group()  # type: ignore[union-attr]
     axes = opening.count(b"[")
     if axes > MOST_AXES:
@@ -63,7 +63,7 @@ def _read_regular(first: bytes, stream: BinaryIO) -> Array:
         arrays.append(array)
         lengths.add(len(array), closed)
     if any(array.dtype == np.uint64 for array in arrays):
-        raise _IrregularError  # whether such integers stay exact depends on all the others
+        raise _IrregularError  # their dtype depends on all other integers
     if unsigned_zero and any(map(is_floating, arrays)):
         raise _IrregularError
     return np.concatenate(arrays).reshape(*lengths.found, *arrays[0].shape[1:])
@@ -72,7 +72,7 @@ def _read_regular(first: bytes, stream: BinaryIO) -> Array:
 def _runs(
     body: bytes, stream: BinaryIO, unit_axes: int, outer_axes: int
 ) -> Iterator[tuple[bytes, int]]:
-    """Yield units with commas between, as many as a piece has, and how many arrays end there."""
+    """Yield the units of each piece, with commas between, and how many arrays end after them."""
     comma = b"]" * unit_axes + b","
     while piece := stream.read(_PIECE):
         body += piece
@@ -93,7 +93,7 @@ def _runs(
 
 
 def _between_walls(text: bytes, unit_axes: int, outer_axes: int) -> Iterator[tuple[bytes, int]]:
-    """Cut units apart where arrays around them end and others begin."""
+    """Split units where the arrays around them end and others begin."""
     start, end = 0, b"]" * (unit_axes + 1)
     while outer_axes > 1 and (at := text.find(end, start)) >= 0:
         wall = _WALL.match(text, at)
@@ -106,10 +106,7 @@ def _between_walls(text: bytes, unit_axes: int, outer_axes: int) -> Iterator[tup
 
 
 class _Lengths:
-    """Counts the elements along the axes around the units.
-
-    `found` is the length of each axis, once an array along it has ended.
-    """
+    """Counts the lengths of the axes around the units; `found` has those that are known."""
 
     def __init__(self, axes: int) -> None:
         self.found = [0] * axes

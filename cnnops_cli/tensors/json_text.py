@@ -1,4 +1,4 @@
-"""JSON text, small enough to be parsed at once, to arrays."""
+"""JSON text that is parsed at once, to arrays."""
 
 import json
 import math
@@ -23,14 +23,14 @@ _INTEGER_MINUS_ZERO = re.compile(rb"-0(?<![eE]-0)(?![.eE\d])")
 _NO_NUMBERS = {b"{": "an object", b'"': "a string", b"true": "true", b"false": "false",
                b"null": "null"}  # fmt: skip
 _IN_NO_NUMBERS = (b"{", b'"', b"u", b"f")
-"""One byte of each, which is found much faster."""
+"""One byte of each, which is searched for much faster."""
 
 
 def parse_array(text: bytes, name: str) -> Array:
     """Read one number or nested arrays of numbers from UTF-8.
 
-    They are int64 where every number is written as an integer (uint64 where none is negative and
-    int64 is too small), else float64; -0 is an integer, and has its sign next to fractions.
+    They are int64 if all are written as integers (uint64 if none is negative and int64 is too
+    small), else float64. -0 is an integer, and keeps its sign next to fractions.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def parse_array(text: bytes, name: str) -> Array:
     if depth > MOST_AXES:
         raise CnnopsError(f"{name} is nested {depth} deep; an array has at most {MOST_AXES} axes")
 
-    # orjson has no word for what is not finite: null stands in for each, in order.
+    # orjson knows only finite numbers: null replaces each other word, in order.
     words: list[bytes] = _WORD.findall(text) if b"N" in text or b"I" in text else []
     try:
         value = orjson.loads(_WORD.sub(b"null", text) if words else text)
@@ -72,19 +72,19 @@ def parse_array(text: bytes, name: str) -> Array:
 
 
 def has_minus_zero(text: bytes, array: Array) -> bool:
-    """Return whether a zero of an array is written as -0, whose sign no integer has."""
+    """Return whether a zero of an array is written as -0, whose sign an integer loses."""
     if b"-0" not in text or np.count_nonzero(array) == array.size:
         return False
     return _INTEGER_MINUS_ZERO.search(text) is not None
 
 
 def with_minus_zeros(text: bytes) -> bytes:
-    """Write each -0 as a fraction, which has a sign: next to fractions it is one."""
+    """Write each -0 as a fraction, which keeps its sign."""
     return _INTEGER_MINUS_ZERO.sub(b"-0.0", text)
 
 
 def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, Array]:
-    """Read a JSON object whose values are tensors; which names are accepted is only for errors."""
+    """Read a JSON object whose values are tensors; the accepted names are only for errors."""
     hooks: Any = {
         "parse_float": partial(finite, name),
         "object_pairs_hook": partial(_unique, name),
@@ -97,7 +97,7 @@ def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, A
     except CnnopsError:
         raise
     except (RecursionError, ValueError) as error:
-        raise CnnopsError(f"{name} is no JSON object") from error
+        raise CnnopsError(f"{name} is not a JSON object") from error
     if not isinstance(value, dict):
         raise CnnopsError(f"{name} is not a JSON object with any of {', '.join(accepted)}")
     arrays = {}
@@ -110,7 +110,7 @@ def parse_object(text: bytes, name: str, accepted: Sequence[str]) -> dict[str, A
 
 
 def finite(name: str, digits: str) -> float:
-    """Read a number that float64 can hold."""
+    """Read a number, and refuse what is too large for float64."""
     number = float(digits)
     if math.isinf(number):
         raise CnnopsError(
@@ -130,7 +130,7 @@ def _unique(name: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _not_json(name: str, error: json.JSONDecodeError) -> str:
     if "UTF-8" in error.msg:
-        return f"{name} is no UTF-8 text, as JSON is, nor .npy or a picture of a kind that is read"
+        return f"{name} is not UTF-8 text, as JSON is, nor .npy or a picture of a kind that is read"
     if "infinity" in error.msg:
         finite(name, re.split(r"[\s,\]}]", error.doc[error.pos :], maxsplit=1)[0])
     from cnnops_cli.tensors.json_mistakes import meant
@@ -147,7 +147,7 @@ def _no_number(name: str, what: str, text: bytes) -> str:
 
 
 def _in_place(error: json.JSONDecodeError, text: bytes) -> json.JSONDecodeError:
-    """Find the error again in the text as it was, where words are still in their places."""
+    """Find the error again in the original text, for its place there."""
     try:
         json.loads(text)
     except json.JSONDecodeError as found:
@@ -164,13 +164,13 @@ def _unsigned(value: Any, text: bytes, name: str) -> Array:
         integers: list[bytes] = re.findall(rb"-?\d+", text)
         largest = max(integers, key=lambda digits: abs(int(digits))).decode()
         raise CnnopsError(
-            f"{name} holds integers past 64 bits: {largest} fits neither int64 nor, beside the "
+            f"{name} holds integers past 64 bits: {largest} fits neither int64 nor, with the "
             "others, uint64"
         ) from None
 
 
 def raggedness(value: list[Any], name: str) -> str:
-    """Say where the rows begin to differ."""
+    """Say where the lengths of the rows begin to differ."""
     level, where = [value], [""]
     while True:
         sizes = [len(item) if isinstance(item, list) else None for item in level]

@@ -21,14 +21,14 @@ from cnnops_cli.tensors.json_text import (
 from cnnops_cli.words import shortened
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|-?(?:NaN|Infinity)\b|[+-]?\.?\d[\w.+-]*|[^\W\d]\w*')
-"""Strings, words and numbers with all that sticks to them: `2a` holds no name."""
+"""Strings, words, and numbers with all that is attached to them: `2a` holds no name."""
 _MAY_BE_NAME = re.compile(rb"[\[,\s](?!(?:NaN|Infinity)(?![\w\x80-\xff]))[\"A-Za-z_\x80-\xff]")
 _BARE = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"[^\W\d]\w{0,39}")
 _NUMBERS = ("NaN", "Infinity")
 _OTHERS = {True: "true", False: "false", None: "null"}
 _TAKEN = ("nan", "inf", "infinity", "true", "false", "null", "none")
-"""In any case these are no names: they would be taken for something else."""
+"""Not names, in any case, since they would be taken for something else."""
 _RULE = f": a letter, then up to 39 letters, digits and _, but not {', '.join(_TAKEN)}"
 _cut = partial(shortened, most=60)
 _INTEGERS = range(-(2**63), 2**64)
@@ -37,8 +37,8 @@ _INTEGERS = range(-(2**63), 2**64)
 def parse_letters(text: bytes, name: str) -> Array | None:
     """Read nested arrays of numbers and names, bare (``a``) or quoted (``"a"``).
 
-    Nothing is looked up or computed: a name stays what it is. None where there are no names, or the
-    text is not JSON for another reason.
+    Nothing is looked up or computed. None if there are no names, or if the text is not JSON for
+    another reason.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def _elements(value: Any) -> Iterator[Any]:
 
 
 def _is_name(word: str) -> bool:
-    """Return whether a token is a name, and not a word that JSON has or anything else."""
+    """Return whether a token is a name and not a word of JSON."""
     return bool(_BARE.fullmatch(word)) and word not in (*_NUMBERS, *_OTHERS.values())
 
 
@@ -98,7 +98,7 @@ def _in_quotes(token: re.Match[str]) -> str:
 
 
 def _not_json(name: str, text: str, error: json.JSONDecodeError) -> str:
-    """Say what is wrong, and where it is in the text without the quotes that were added."""
+    """Say what is wrong, and where in the text without the quotes that were added."""
     from cnnops_cli.tensors.json_mistakes import meant
 
     ends = [token.end() for token in _TOKEN.finditer(text) if _is_name(token.group())]
@@ -112,13 +112,12 @@ def _not_json(name: str, text: str, error: json.JSONDecodeError) -> str:
 
 
 def _check_element(element: Any, name: str) -> None:
-    """Refuse what is neither a number nor a name."""
     if isinstance(element, str):
         if not _NAME.fullmatch(element) or element.lower() in _TAKEN:
             from cnnops_cli.tensors.json_mistakes import string_meant
 
             raise CnnopsError(
-                f"{name} holds the string {_cut(element)!r}, which is no name for a number"
+                f"{name} holds the string {_cut(element)!r}, which is not a name for a number"
                 + (string_meant(element) or _RULE)
             )
     elif type(element) not in (int, float):
@@ -132,5 +131,5 @@ def _check_element(element: Any, name: str) -> None:
 
 
 def _depth(text: str) -> int:
-    """Return how deep JSON is nested; what is in strings only makes it seem deeper."""
+    """Return how deep JSON is nested; brackets in strings can only add to that."""
     return max(accumulate({"[": 1, "]": -1}[bracket] for bracket in re.findall(r"[][]", text)))

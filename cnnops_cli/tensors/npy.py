@@ -15,7 +15,7 @@ from cnnops_cli.tensors.slabs import slabs
 from cnnops_cli.words import shortened
 
 _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
-"""How many bytes tell the length of the header, by version."""
+"""By version: the number of bytes that hold the length of the header."""
 _LONGEST_HEADER = 10_000
 _PIECE = 1 << 20
 
@@ -23,13 +23,15 @@ _PIECE = 1 << 20
 def read(stream: BinaryIO, size: int | None, name: str, reading: Reading = PLAIN) -> Array:
     """Read one array, in native byte order, from a stream that need not be seekable.
 
-    Without a size, only the end of the stream tells how many bytes there are. A header alone gives
-    zeros, one in memory for all. No memory is taken for data that are not there.
+    Without a size, the data end where the stream does. For a header alone all elements are one zero
+    in memory. No memory is taken for data that are not there.
     """
     shape, fortran_order, dtype = _read_header(stream, name)
     check_supported(dtype, name)
     if any(type(length) is not int or length < 0 for length in shape):
-        raise CnnopsError(f"{name} has a shape that is not one of lengths: {shortened(str(shape))}")
+        raise CnnopsError(
+            f"{name} has a shape that is not a tuple of lengths: {shortened(str(shape))}"
+        )
     promise = _Promise(name, dtype, shape)
     if size is not None:
         promise.check(size - stream.tell())
@@ -52,7 +54,7 @@ def read(stream: BinaryIO, size: int | None, name: str, reading: Reading = PLAIN
 
 
 class _Promise(NamedTuple):
-    """What a header says that follows."""
+    """What a header promises."""
 
     name: str
     dtype: np.dtype[Any]
@@ -88,16 +90,16 @@ def _read_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np
         npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
     )
     try:
-        # NumPy warns of headers that Python 2 wrote; they are as good as any.
+        # NumPy warns of headers that Python 2 wrote, which are valid.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return parse(header, _LONGEST_HEADER)
-    except Exception as error:  # whatever NumPy's parser of Python literals raises
+    except Exception as error:  # whatever its parser of Python literals raises
         raise CnnopsError(f"{name} has no .npy header that can be read") from error
 
 
 def _read_values(stream: BinaryIO, dtype: np.dtype[Any], array: Array) -> int:
-    """Fill an array of any memory order, and return the number of bytes that there were for it."""
+    """Fill an array of any memory order, and return the number of bytes that were read."""
     if array.flags.c_contiguous and dtype == array.dtype:
         return _fill(stream, array.reshape(-1).view(np.uint8))
     filled = 0
@@ -112,7 +114,7 @@ def _read_values(stream: BinaryIO, dtype: np.dtype[Any], array: Array) -> int:
 
 
 def _fill(stream: BinaryIO, data: Array) -> int:
-    """Fill bytes in pieces, of which some streams make a copy; return how many there were."""
+    """Fill bytes in pieces, since some streams copy them; return the number that were read."""
     view, filled = memoryview(data), 0  # type: ignore[arg-type]
     while count := stream.readinto(view[filled : filled + _PIECE]):  # type: ignore[attr-defined]
         filled += count
@@ -120,7 +122,7 @@ def _fill(stream: BinaryIO, data: Array) -> int:
 
 
 def _count(stream: BinaryIO, most: int) -> int:
-    """Return how many bytes follow, up to a number, without keeping them."""
+    """Return how many bytes follow, at most `most`, without keeping them."""
     counted = 0
     while counted < most and (piece := stream.read(min(_PIECE, most - counted))):
         counted += len(piece)

@@ -18,17 +18,14 @@ from cnnops_cli.words import check_names, listed, shortened
 
 _SUFFIX = ".npy"
 _RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}
-"""How many bytes one makes at most, by the methods that are accepted."""
+"""By accepted method: the most bytes that a compressed byte expands to."""
 _OTHER_METHODS = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 _ENCRYPTED, _PATCH, _STRONGLY_ENCRYPTED, _MASKED = 1 << 0, 1 << 5, 1 << 6, 1 << 13
 _AES = 99
 
 
 class Archive:
-    """An .npz archive that is open for reading; its arrays have the names that NumPy gives them.
-
-    The stream is seekable.
-    """
+    """An .npz archive on a seekable stream; its arrays have the names that NumPy gives them."""
 
     def __init__(self, stream: BinaryIO, size: int, name: str) -> None:
         self._size = size
@@ -44,7 +41,7 @@ class Archive:
 
     @property
     def names(self) -> list[str]:
-        """The arrays in it, each once."""
+        """The names of its arrays, each once."""
         short = {member: member.removesuffix(_SUFFIX) for member in self._zip.namelist()}
         return [
             name if self._stored[name] == member else member
@@ -77,7 +74,7 @@ class Archive:
 
     @contextmanager
     def _open(self, member: str, name: str) -> Iterator[zipfile.ZipExtFile]:
-        """Open a member that does not take more memory than it promises."""
+        """Open a member, which cannot expand to more bytes than it promises."""
         info = self._zip.getinfo(member)
         if unusual := _unusual(info):
             raise CnnopsError(f"{name} is {unusual}; accepted are members stored or deflated")
@@ -90,14 +87,11 @@ class Archive:
             yield stream  # type: ignore[misc]
 
     def write_with(self, stream: BinaryIO, name: str | None, array: Array) -> None:
-        """Write the archive with one array replaced or added; what else it holds stays as it is.
-
-        Without a name, its only array is replaced.
-        """
+        """Write a copy of the archive in which the named array, or the only one, is new."""
         name = self.names[0] if name is None else name
         replaced = self._zip.getinfo(self._stored[name]) if name in self else None
         with zipfile.ZipFile(stream, "w") as archive, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other members that have a name in common
+            warnings.simplefilter("ignore")  # of other members with equal names
             archive.comment = self._zip.comment
             for member in self._zip.infolist():
                 if member is replaced:
@@ -109,7 +103,7 @@ class Archive:
 
     def _copy(self, member: zipfile.ZipInfo, archive: zipfile.ZipFile) -> None:
         copied, content = copy(member), self._content(member)
-        first = next(content, b"")  # what cannot be read, zipfile may not write either
+        first = next(content, b"")  # nothing is written if it cannot be read
         with archive.open(copied, "w", force_zip64=True) as target:
             target.write(first)
             for piece in content:
@@ -127,7 +121,7 @@ class Archive:
 
 
 def _unusual(member: zipfile.ZipInfo) -> str | None:
-    """Say what of a member is not as `numpy.savez` and `numpy.savez_compressed` write it."""
+    """Return how a member differs from those that NumPy writes, or None."""
     is_encrypted = member.flag_bits & (_ENCRYPTED | _STRONGLY_ENCRYPTED | _MASKED)
     if is_encrypted or member.compress_type == _AES:
         return "encrypted"
@@ -154,7 +148,7 @@ def _naming_damage(name: str, fault: str = "is damaged") -> Iterator[None]:
 
 
 def read_named(stream: BinaryIO, size: int, name: str, accepted: Sequence[str]) -> dict[str, Array]:
-    """Read all arrays of an archive, whose names have to be accepted."""
+    """Read all arrays of an archive, and refuse names that are not accepted."""
     archive = Archive(stream, size, name)
     names = archive.names
     check_names(name, names, accepted)
@@ -169,7 +163,7 @@ def write(stream: BinaryIO, array: Array, writing: Writing) -> None:
 
 
 def write_named(stream: BinaryIO, arrays: dict[str, Array]) -> None:
-    """Write an archive, without compression; the same arrays give the same bytes."""
+    """Write an archive without compression; equal arrays give equal bytes."""
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             _write_member(archive, _stored_name(name), array)

@@ -1,4 +1,4 @@
-"""Files and pipes that are opened for reading; what fails names the argument and the file."""
+"""Files and pipes opened for reading; errors name the argument and the file."""
 
 import os
 import stat
@@ -16,16 +16,16 @@ _LONGEST_PATH = 400
 
 
 class Source(NamedTuple):
-    """What is read from: its size is None where it is read as it arrives."""
+    """A stream to read from."""
 
     stream: BinaryIO
-    size: int | None
+    size: int | None  # None if it is read as it arrives
     format: Format
 
 
 @contextmanager
 def open_file(path: str, argument: str) -> Iterator[BinaryIO]:
-    """Open a file; whatever fails while it is read, the error names it."""
+    """Open a file; errors name it, also those while it is read."""
     try:
         with opened(path, argument) as file:
             yield file
@@ -34,7 +34,7 @@ def open_file(path: str, argument: str) -> Iterator[BinaryIO]:
 
 
 def opened(path: str, argument: str) -> BinaryIO:
-    """Open a file; only what fails now is named."""
+    """Open a file; errors name it, but not those while it is read."""
     try:
         return Path(path).open("rb")
     except OSError as error:
@@ -45,7 +45,7 @@ def opened(path: str, argument: str) -> BinaryIO:
 
 @contextmanager
 def naming_format(stream: BinaryIO, name: str, path: str | None = None) -> Iterator[None]:
-    """Where reading fails, say of a format that is not read here how to convert it."""
+    """If reading fails since the format is not supported, say how to convert it instead."""
     try:
         yield
     except CnnopsError:
@@ -69,19 +69,19 @@ def _unreadable(path: str, argument: str, error: OSError) -> CnnopsError:
 
 
 def regular_size(file: BinaryIO) -> int | None:
-    """Return the size of a regular file, or None of a pipe."""
+    """Return the size of a regular file, or None for anything else."""
     status = os.fstat(file.fileno())
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def seekable(file: BinaryIO) -> tuple[BinaryIO, int]:
-    """Return what can be read from any place, and its size; a pipe is read to its end."""
+    """Return a seekable stream and its size; a pipe is read to its end."""
     size = regular_size(file)
     return read_whole(patient(file)) if size is None else (file, size)
 
 
 def source_of(file: BinaryIO, path: str) -> Source:
-    """Return a file or pipe as it is read, and its format."""
+    """Return how a file or pipe is read, and its format."""
     size = regular_size(file)
     if size is None:
         return arriving(file, path)
@@ -89,7 +89,7 @@ def source_of(file: BinaryIO, path: str) -> Source:
 
 
 def arriving(file: BinaryIO, path: str = "") -> Source:
-    """Return a pipe that is read to its end, or as it arrives where its format allows that."""
+    """Return a pipe, read to its end unless its format can be read as it arrives."""
     pipe = patient(file, LONGEST_MAGIC)
     start = pipe.peek()
     row = format_of(path, start)
@@ -99,7 +99,7 @@ def arriving(file: BinaryIO, path: str = "") -> Source:
 
 
 def first_bytes(stream: BinaryIO) -> bytes:
-    """Return the bytes by which a format is known, and go back to the start."""
+    """Return the bytes by which a format is recognised, and go back to the start."""
     start = stream.read(LONGEST_MAGIC)
     stream.seek(0)
     return start

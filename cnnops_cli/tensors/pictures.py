@@ -1,4 +1,4 @@
-"""Pictures to arrays and back; the only place that knows Pillow, and only these formats of it."""
+"""Pictures to arrays and back; the only module that knows Pillow, and only some of its formats."""
 
 import io
 import logging
@@ -32,14 +32,14 @@ _PILLOW: dict[str, tuple[str, dict[str, Any]]] = {
     "TIFF": ("Tiff", {}),
     "WEBP": ("WebP", {"lossless": True, "exact": True}),
 }
-"""By Pillow's name of a format: its module, no other of which is even imported, and how to save."""
+"""By Pillow's name of a format: its plugin, for no others are imported, and how to save it."""
 _CHECKS = {b"II": check_tiff, b"MM": check_tiff, b"\x89PNG": check_png, b"BM": check_bmp,
            b"\xff\xd8": check_jpeg}  # fmt: skip
-"""By the first bytes, as few of them as Pillow asks for."""
+"""By the first bytes, of which no more are compared than Pillow compares."""
 _WITHOUT_ALPHA = ("BMP", "JPEG")
 _LONGEST_JPEG = 65_500
 _SEVERAL = ("PNG", "TIFF", "WEBP")
-"""Formats whose further frames are as good as the first; those of a JPEG are previews and maps."""
+"""Formats that may hold several pictures; further frames of a JPEG are previews and maps."""
 
 _SIDEWAYS = (5, 6, 7, 8)
 """Orientation tags of pictures whose rows are stored as columns."""
@@ -48,14 +48,14 @@ _ORIENTATION = 0x112
 _IN_PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA"}
 _AS_THEY_ARE = ("L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B")
 _LIMIT, _MOST_PIXELS = "CNNOPS_MAX_PIXELS", 89_478_485
-"""What sets how many pixels are read, and how many are without it: as Pillow warns of."""
+"""The environment variable for the most pixels that are read, and its default: Pillow's."""
 _INSTALL = "pip install pillow"
 
 
 def check_installed(name: str) -> None:
-    """Refuse a picture where Pillow is not there to read or write it."""
+    """Refuse a picture if Pillow is not installed."""
     try:
-        # Before Pillow looks for its formats, which would import all that it has.
+        # Before Pillow looks for its formats, which would import all of them.
         for module, _ in _PILLOW.values():
             import_module(f"PIL.{module}ImagePlugin")
     except (ImportError, OSError) as error:
@@ -66,33 +66,33 @@ def read(stream: BinaryIO, _: int | None, name: str, reading: Reading = PLAIN) -
     """Read a picture, turned upright, as (C, H, W) of uint8.
 
     It has 1 channel for grey, 3 for colour, and one more for alpha. Grey of a TIFF has the dtype
-    that is stored. What is stored in a way in which Pillow would change values is refused.
+    that is stored. A palette is expanded, and grey of 1, 2 or 4 bits is scaled to 0 to 255.
 
-    Notes
-    -----
-    A palette is expanded, and grey of 1, 2 or 4 bits spread over 0 to 255. Pictures of more than
-    89,478,485 pixels, or as the environment variable CNNOPS_MAX_PIXELS says, are refused: their
-    files may be made to fill the memory.
+    Refused are pictures of which Pillow would change values, and those of more than 89,478,485
+    pixels (or CNNOPS_MAX_PIXELS, an environment variable), which may be made to fill the memory.
     """
     check_installed(name)
     from PIL import ImageOps
 
+    most = _most_pixels()
     try:
-        with _pillow_within(_most_pixels(), name), _opened(stream, name) as picture:
-            stored = _check_header(stream, name)
-            _check_frames(picture, name)
-            mode = _mode_of_channels(picture, name)
+        with _pillow_within(most), _opened(stream) as picture:
+            stored = _check_header(stream)
+            _check_frames(picture)
+            mode = _mode_of_channels(picture)
             if reading.headers and stored.is_told_before_pixels:
                 return _stand_in(picture, mode, stored.dtype)
             if stored.transparent is not None:
                 picture.info["transparency"] = stored.transparent
             with reading.decoding():
                 picture.load()
-            _check_pixels(picture, stored, stream, name)
+            _check_pixels(picture, stored, stream)
             upright = ImageOps.exif_transpose(picture)
             array = np.asarray(upright if upright.mode == mode else upright.convert(mode))
-    except (CnnopsError, MemoryError):
+    except MemoryError:
         raise
+    except CnnopsError as error:
+        raise CnnopsError(f"{name} {error}") from error
     except Exception as error:  # whatever Pillow's decoders raise
         raise CnnopsError(f"{name} is damaged: {str(error) or type(error).__name__}") from error
     planes = array[np.newaxis] if array.ndim == 2 else np.moveaxis(array, -1, 0)
@@ -108,8 +108,8 @@ def _most_pixels() -> int:
 
 
 @contextmanager
-def _pillow_within(most: int, name: str) -> Iterator[None]:
-    """Have Pillow refuse more pixels as soon as a header tells it, and say nothing of its own."""
+def _pillow_within(most: int) -> Iterator[None]:
+    """Have Pillow refuse more pixels when it reads the header, and keep it silent."""
     from PIL import Image
 
     pillow: Any = Image
@@ -123,15 +123,15 @@ def _pillow_within(most: int, name: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         found = re.search("[0-9]+", str(error))
         raise CnnopsError(
-            f"{name} is too large a picture: {found[0] if found else 'too many'} pixels, of which "
-            f"at most {most} are read; the environment variable {_LIMIT} says how many"
+            f"is too large a picture: {found[0] if found else 'too many'} pixels, of which at most "
+            f"{most} are read; the environment variable {_LIMIT} says how many"
         ) from None
     finally:
         pillow.MAX_IMAGE_PIXELS = before
         logger.removeHandler(mute)
 
 
-def _opened(stream: BinaryIO, name: str) -> "Picture":
+def _opened(stream: BinaryIO) -> "Picture":
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -139,62 +139,62 @@ def _opened(stream: BinaryIO, name: str) -> "Picture":
     except Image.DecompressionBombError:
         raise
     except Exception as error:
-        if _check_header(stream, name).dtype is not None:  # it may name what is wrong
-            raise CnnopsError(f"{name} is a TIFF of a kind that Pillow does not read") from error
+        if _check_header(stream).dtype is not None:  # unless the header shows what is wrong
+            raise CnnopsError("is a TIFF of a kind that Pillow does not read") from error
         if isinstance(error, UnidentifiedImageError):
             kinds = series([row.name for row in picture_formats()])
-            raise CnnopsError(f"{name} is no {kinds} picture") from None
+            raise CnnopsError(f"is not a {kinds} picture") from None
         raise
 
 
-def _check_header(stream: BinaryIO, name: str) -> Header:
-    """Refuse what would change a value, and what is shorter than it says, before it is decoded."""
+def _check_header(stream: BinaryIO) -> Header:
+    """Refuse, before it is decoded, a picture that would change or is shorter than it says."""
     place, size = stream.tell(), stream.seek(0, io.SEEK_END)
     stream.seek(0)
     start = stream.read(4)
     stream.seek(0)
     checks = (check for magic, check in _CHECKS.items() if start.startswith(magic))
-    header = next(checks, lambda *_: Header())(stream, size, name)
+    header = next(checks, lambda *_: Header())(stream, size)
     stream.seek(place)
     return header
 
 
-def _check_frames(picture: "Picture", name: str) -> None:
+def _check_frames(picture: "Picture") -> None:
     frames = getattr(picture, "n_frames", 1)
     if picture.format in _SEVERAL and frames > 1:
-        raise CnnopsError(f"{name} holds {frames} pictures; a tensor is read from one")
+        raise CnnopsError(f"holds {frames} pictures; a tensor is read from one")
 
 
-def _mode_of_channels(picture: "Picture", name: str) -> str:
-    """Name the mode in which channels are numbers, of which alpha is the last."""
+def _mode_of_channels(picture: "Picture") -> str:
+    """Return the mode in which channels are numbers, with alpha last."""
     mode = picture.mode
     if picture.has_transparency_data and mode in ("1", "L", "P", "RGB"):
         return "LA" if mode in ("1", "L") else "RGBA"
     if mode in _AS_THEY_ARE:
         return mode
     if mode not in _IN_PLAIN:
-        raise CnnopsError(f"{name} is not read: its colours are {mode}, {TO_RGB}")
+        raise CnnopsError(f"is not read: its colours are {mode}, {TO_RGB}")
     return _IN_PLAIN[mode]
 
 
-def _check_pixels(picture: "Picture", stored: Header, stream: BinaryIO, name: str) -> None:
-    """Refuse what turns out when it is decoded, of which Pillow says nothing."""
+def _check_pixels(picture: "Picture", stored: Header, stream: BinaryIO) -> None:
+    """Refuse faults that only decoding shows and that Pillow does not report."""
     if stored.data is not None:
         last = picture.crop((0, picture.height - 1, *picture.size))
         if stored.is_interlaced or not np.asarray(last).any():
-            check_inflated(stream, stored, name)
+            check_inflated(stream, stored)
     if stored.colours is not None:
         largest = int(np.max(picture.getextrema()))
         largest = min(largest, 1) if picture.mode == "1" else largest
         if largest >= stored.colours:
             raise CnnopsError(
-                f"{name} is damaged: a pixel has colour {largest}, but the last of its palette is "
+                f"is damaged: a pixel has colour {largest}, but the last of its palette is "
                 f"{stored.colours - 1}"
             )
 
 
 def _stand_in(picture: "Picture", mode: str, dtype: str | None) -> Array:
-    """Make zeros in the form of a picture that is not decoded."""
+    """Return zeros in the shape of a picture that is not decoded."""
     from PIL import Image, ImageMode
 
     width, height = picture.size
@@ -210,36 +210,41 @@ def _stand_in(picture: "Picture", mode: str, dtype: str | None) -> Array:
 def write(stream: BinaryIO, array: Array, writing: Writing) -> None:
     """Write an array as a picture, by the suffix of its path.
 
-    It is (H, W), (C, H, W) of 1 to 4 channels, or a batch of one; channels last with that layout.
-    Values are rounded, ties to even, and clipped to 0 and 255, or stretched, but for alpha.
+    It is (H, W), (C, H, W) of 1 to 4 channels, (H, W, C) in that layout, or a batch of one. Values
+    are rounded, ties to even, and clipped to 0 to 255; or stretched to that range, except alpha.
     """
     path = writing.path
     check_installed(path)
     name = format_of_name(path).name
-    planes = planes_of(path, array, writing.layout)
+    try:
+        pixels = _pixels(array, name, writing)
+    except CnnopsError as error:
+        raise CnnopsError(f"{path}: {error}") from error
+    stream.write(_encoded(path, pixels, name.upper()))
+
+
+def _pixels(array: Array, name: str, writing: Writing) -> Array:
+    planes = planes_of(array, writing.layout)
     has_alpha = len(planes) in (2, 4)
     if has_alpha and name in _WITHOUT_ALPHA:
         others = [row.suffixes[0] for row in picture_formats() if row.name not in _WITHOUT_ALPHA]
         raise CnnopsError(
-            f"{path}: {name} has no alpha channel, but the result has {len(planes)} channels; "
+            f"{name} has no alpha channel, but the result has {len(planes)} channels; "
             f"{series(others, 'and')} take 1 to 4"
         )
-    if writing.stretch:
-        opaque = len(planes) - has_alpha
-        parts = [as_bytes(path, stretched(path, planes[:opaque])), as_bytes(path, planes[opaque:])]
-        pixels = np.concatenate(parts)
-    else:
-        pixels = as_bytes(path, planes)
-    longest = max(pixels.shape[1:])
+    longest = max(planes.shape[1:])
     if name == "JPEG" and longest > _LONGEST_JPEG:
         raise CnnopsError(
-            f"{path}: a JPEG has at most {_LONGEST_JPEG} rows and columns, but the result {longest}"
+            f"a JPEG has at most {_LONGEST_JPEG} rows and columns, but the result {longest}"
         )
-    stream.write(_encoded(path, pixels, name.upper()))
+    if not writing.stretch:
+        return as_bytes(planes)
+    opaque = len(planes) - has_alpha
+    return np.concatenate([as_bytes(stretched(planes[:opaque])), as_bytes(planes[opaque:])])
 
 
 def _encoded(path: str, pixels: Array, name: str) -> bytes:
-    """Encode (C, H, W) of uint8 in the format that Pillow calls so."""
+    """Encode (C, H, W) of uint8; `name` is Pillow's name of the format."""
     from PIL import Image
 
     laid_out = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)

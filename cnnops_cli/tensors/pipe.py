@@ -11,9 +11,9 @@ _PIECE = 1 << 20
 
 
 class _PatientStream(io.RawIOBase):
-    """Waits where the stream it reads from would say that there is nothing yet.
+    """Waits for a non-blocking stream that has nothing yet.
 
-    That a stream does not block is known to every process that shares it, and left as it is.
+    The stream is left non-blocking, since other processes may share it.
     """
 
     def __init__(self, stream: io.BufferedReader, fewest: int) -> None:
@@ -26,7 +26,7 @@ class _PatientStream(io.RawIOBase):
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view, filled = memoryview(buffer), 0
-        # A terminal says only once that its end is reached.
+        # A terminal reports its end only once.
         while not self._ended and filled < min(self._fewest, len(view)):
             count = cast("int | None", self._stream.readinto1(view[filled:]))
             if count is None:
@@ -40,29 +40,29 @@ class _PatientStream(io.RawIOBase):
 
 
 def patient(stream: BinaryIO, fewest: int = 1) -> io.BufferedReader:
-    """Read a stream that may not block as one that does.
+    """Return a stream, which may be non-blocking, as one that blocks.
 
-    It waits for the fewest bytes, unless the end comes first: as many can be peeked at.
+    It waits for at least the fewest bytes, unless the end comes first, so that they can be peeked.
     """
     return io.BufferedReader(_PatientStream(cast(io.BufferedReader, stream), fewest))
 
 
 def pieces(stream: BinaryIO, most: int = _PIECE) -> Iterator[bytes]:
-    """Yield what is there, again and again, so that an interrupt is heard in between."""
+    """Yield what there is, piece by piece, so that an interrupt is handled in between."""
     while piece := stream.read1(most):  # type: ignore[attr-defined]
         yield piece
 
 
 def arrivals(stream: BinaryIO, most: int) -> Iterator[bytes]:
-    """Yield what is there as soon as it is, whether the stream blocks or not."""
+    """Yield what arrives as soon as it does, whether the stream blocks or not."""
     return pieces(patient(stream), most)
 
 
 def read_whole(stream: BinaryIO) -> tuple[BinaryIO, int]:
-    """Read a stream to its end, and return what can be read from any place, and its size."""
+    """Read a stream to its end; return it as one that is seekable, and its size."""
     whole = io.BytesIO()
     for piece in pieces(stream):
         whole.write(piece)
     whole.seek(0)
-    # Its buffer is cut to size here, so that reading all of it needs no copy.
+    # getvalue cuts the buffer to size, so that reading all of it needs no copy.
     return whole, len(whole.getvalue())

@@ -1,4 +1,4 @@
-"""From a TENSOR argument, as the user wrote it, to an array."""
+"""TENSOR arguments, as the user wrote them, to arrays."""
 
 import io
 import os
@@ -32,11 +32,11 @@ _LAYER = {"weight", "bias"}
 _MOST_SHOWN = 40
 
 _NUMBER = r"[+-]?(nan|inf(inity)?|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)"
-"""With spellings that JSON does not have: its error says what it has."""
+"""Spellings that JSON does not have are included, for its error names those that it has."""
 
 
 def read_tensor(text: str, argument: str, reading: Reading = PLAIN) -> Tensor:
-    """Read a tensor from where the text says: standard input, a file, or the text itself."""
+    """Read the tensor that a text names: standard input, a file, or the text itself."""
     if not text:
         raise CnnopsError(f"{argument} is empty; expected a file, - or JSON text")
     if text == STDIN:
@@ -94,7 +94,7 @@ def _read_inline(text: str, argument: str, reading: Reading) -> Tensor:
 
 
 def read_json(stream: BinaryIO, name: str, reading: Reading) -> Tensor:
-    """Read a tensor of JSON text from a stream that is seekable and at its start."""
+    """Read a tensor as JSON from a seekable stream at its start."""
     return _read(Source(stream, None, JSON), name, reading)
 
 
@@ -107,10 +107,7 @@ def is_inline(text: str) -> bool:
 
 
 def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, Tensor]:
-    """Read several arrays by name: an .npz archive, or a JSON object of arrays.
-
-    The names have to be among those that are accepted.
-    """
+    """Read arrays with accepted names from an .npz archive or a JSON object."""
     name = f"{argument} {path}"
     with open_file(path, argument) as file:
         stream, size = seekable(file)
@@ -122,7 +119,7 @@ def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, T
 
 
 def split_member(text: str) -> tuple[str, str | None]:
-    """Split ``archive.npz:name``; a file that has such a name itself is meant first."""
+    """Split ``archive.npz:name``, unless there is a file of that whole name."""
     for row in FILE_FORMATS:
         for suffix in row.suffixes if row.has_members else ():
             archive, mark, member = text.partition(f"{suffix}:")

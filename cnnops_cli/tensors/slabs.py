@@ -1,4 +1,4 @@
-"""Large arrays piece by piece, so that what is done to one needs no second array."""
+"""Large arrays cut into slabs, so that converting one does not take a second array."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.spans import spans
 
 _MOST_BYTES = 1 << 18
-"""What stays in a core's cache."""
+"""A slab stays in a core's cache."""
 
 
 def slabs(array: Array) -> Iterator[Array]:
-    """Cut an array, of any memory order, into views that follow each other in row-major order.
+    """Cut an array of any memory order into views that follow each other in row-major order.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Files that are written next to their places, and moved there together."""
+"""Files that are first written next to their places, and then moved there together."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ _PERMISSIONS = 0o777
 
 @contextmanager
 def made_directory(path: str) -> Iterator[None]:
-    """Make a directory where it is missing; it goes again where nothing is in it in the end."""
+    """Make a directory if it is missing, and remove it again if it stays empty."""
     if is_directory(path):
         yield
         return
@@ -32,16 +32,16 @@ def made_directory(path: str) -> Iterator[None]:
 
 
 class StagedFiles:
-    """The files of one result, all of which change, or none.
+    """The files of one result: all of them change, or none.
 
-    A context manager: where it ends before all are written, what was replaced is put back, and
-    what is not in its place is removed.
+    A context manager. If it is left before all are written, replaced files are put back, and new
+    ones are removed.
 
     Examples
     --------
     >>> with StagedFiles() as files:
     ...     files.add("result.json", lambda stream: None)
-    ...     # anything that fails here leaves no file
+    ...     # no file is left if something fails here
     """
 
     def __init__(self) -> None:
@@ -67,8 +67,7 @@ class StagedFiles:
     def add(self, path: str, write: Writer, *, durable: bool = False) -> None:
         """Write a file next to its place; a device or pipe waits for `write_devices`.
 
-        What is durable, since it cannot be computed again, outlasts a power cut: that waits for the
-        disk.
+        A durable file, which cannot be computed again, survives a power cut: it waits for the disk.
         """
         with _naming(path):
             if is_device(path):
@@ -77,7 +76,7 @@ class StagedFiles:
                 self._files.append(_StagedFile(path, write, durable))
 
     def move(self) -> None:
-        """Move every file to its place, in the order in which they were added."""
+        """Move all files to their places, in the order in which they were added."""
         for file in self._files:
             is_last = file is self._files[-1] and not self._devices
             with _naming(file.path):
@@ -93,7 +92,7 @@ class StagedFiles:
 
 
 class _StagedFile:
-    """One file, and the names that it and what it replaces have meanwhile."""
+    """A file, and the temporary names of it and of the file that it replaces."""
 
     def __init__(self, path: str, write: Writer, durable: bool) -> None:
         self.path = path
@@ -105,7 +104,7 @@ class _StagedFile:
         def fill(descriptor: int) -> None:
             with suppress(FileNotFoundError):
                 _take_over(descriptor, os.stat(self._place))
-            # A disk that is full or out of reach may say so only when a descriptor is closed.
+            # A full or unreachable disk may be reported only when a descriptor is closed.
             with os.fdopen(os.dup(descriptor), "wb") as stream:
                 write(stream)
             if durable:
@@ -114,7 +113,7 @@ class _StagedFile:
         self._temporary = create(os.path.dirname(self._place), fill)
 
     def move(self, is_last: bool) -> None:
-        """Put the file in its place; what nothing can follow that fails needs no way back."""
+        """Move the file to its place; nothing can fail after the last, so it needs no way back."""
         if self._durable or not is_last:
             self._aside = set_aside(self._place)
             self._is_new = self._aside is None
@@ -124,7 +123,7 @@ class _StagedFile:
             _sync_directory(os.path.dirname(self._place))
 
     def put_back(self) -> str | None:
-        """Undo `move`; return what to say where that fails."""
+        """Undo `move`; return the error if that fails."""
         try:
             if self._aside is not None:
                 os.replace(self._aside.path, self._place)
@@ -137,7 +136,7 @@ class _StagedFile:
         return None
 
     def clear(self) -> None:
-        """Remove what is not in its place."""
+        """Remove the temporary names."""
         if self._is_moved:
             self._temporary.release()
         else:
@@ -147,7 +146,7 @@ class _StagedFile:
 
 
 def _take_over(descriptor: int, old: os.stat_result) -> None:
-    """Give a file the permissions of another, and its owner where that is allowed."""
+    """Give a file the permissions of another, and its owner if that is allowed."""
     new = os.fstat(descriptor)
     permissions = old.st_mode & _PERMISSIONS
     if new.st_mode & _PERMISSIONS != permissions:
@@ -160,12 +159,12 @@ def _take_over(descriptor: int, old: os.stat_result) -> None:
 
 
 def _sync_directory(path: str) -> None:
-    """Have a directory's names outlast a power cut, where the system can."""
+    """Make a directory's names survive a power cut, if the system can."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except PermissionError:  # it may be written and searched, but not listed
+    except PermissionError:  # a directory that cannot be listed
         return
     try:
         os.fsync(descriptor)
@@ -177,7 +176,7 @@ def _sync_directory(path: str) -> None:
 
 
 def _open_device(path: str) -> BinaryIO:
-    """Open a device or a pipe; a descriptor as it is, at its own position."""
+    """Open a device or a pipe, or duplicate a descriptor, which keeps its position."""
     descriptor = descriptor_of(path)
     return open(path, "wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
 

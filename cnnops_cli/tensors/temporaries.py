@@ -1,7 +1,7 @@
-"""Files under names of our own, next to those that they will replace or have replaced.
+"""Files under temporary names, next to those that they will replace or have replaced.
 
-Each is locked for as long as its process lives. A process that is killed leaves its files behind,
-but no lock on them: that is how a later one knows what it may remove.
+Each is locked as long as its process lives. A process that is killed leaves its files, but no lock
+on them: by that a later process knows what it may remove.
 """
 
 import os
@@ -18,25 +18,25 @@ _cleaned: set[str] = set()
 
 
 class Held(NamedTuple):
-    """A file under a name of our own; `lock` is the descriptor that holds its lock, if any."""
+    """A file under a temporary name; `lock` is the descriptor that holds its lock, if any."""
 
     path: str
     lock: int | None
 
     def release(self) -> None:
-        """Give up the lock: the file is in its place."""
+        """Release the lock: the file is in its place."""
         if self.lock is not None:
-            with suppress(OSError):  # another descriptor has been closed after the last write
+            with suppress(OSError):  # errors have been reported when it was written
                 os.close(self.lock)
 
     def remove(self) -> None:
-        """Remove the file, if it is still there, and give up the lock."""
+        """Remove the file, if it is still there, and release the lock."""
         with suppress(OSError):
             os.unlink(self.path)
         self.release()
 
     def protect(self) -> str:
-        """Give the file a name that no process removes, and return the name that it has."""
+        """Give the file a name that no process removes, if possible, and return its name."""
         self.release()
         protected = f"{os.path.splitext(self.path)[0]}{_PROTECTED}"
         try:
@@ -47,10 +47,7 @@ class Held(NamedTuple):
 
 
 def create(folder: str, fill: Callable[[int], None]) -> Held:
-    """Make a file, filled by its descriptor, and remove what killed processes left next to it.
-
-    Where filling it fails, no file is left.
-    """
+    """Make a file and fill it, or leave none; first remove what killed processes left there."""
     if folder not in _cleaned:
         _cleaned.add(folder)
         _remove_left(folder)
@@ -68,10 +65,10 @@ def create(folder: str, fill: Callable[[int], None]) -> Held:
 
 
 def set_aside(path: str) -> Held | None:
-    """Keep a file that is about to be replaced; None where there is none.
+    """Keep a file that is about to be replaced; return None if there is none.
 
-    It gets a second name and a lock. Where either is refused, it is renamed to what no process
-    removes.
+    It gets a second name and a lock. If the system refuses either, it is renamed to a name that no
+    process removes.
     """
     folder = os.path.dirname(path)
     with suppress(OSError):
@@ -100,7 +97,7 @@ def _new_file(folder: str) -> tuple[str, int, bool]:
             is_locked = _lock(descriptor)
             if _is_at(path, descriptor):
                 return path, descriptor, is_locked
-        except BlockingIOError:  # another process takes it for one that was left
+        except BlockingIOError:  # another process takes it for an abandoned one
             pass
         except BaseException:
             Held(path, descriptor).remove()
@@ -123,7 +120,7 @@ def _remove_left(folder: str) -> None:
 
 
 def _remove_abandoned(path: str) -> None:
-    """Remove a file, unless its writer lives or that cannot be known."""
+    """Remove a file, unless its writer lives or may do so."""
     if not stat.S_ISREG(os.lstat(path).st_mode):
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -135,7 +132,7 @@ def _remove_abandoned(path: str) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock a file, and return whether the system could."""
+    """Lock a file, and return whether that is supported."""
     try:
         from fcntl import LOCK_EX, LOCK_NB, flock
 

@@ -1,4 +1,4 @@
-"""A tensor that was read, and the dtype that several of them meet in."""
+"""A tensor that was read, and the dtypes that the tensors of a call are converted to."""
 
 from typing import Any, NamedTuple
 
@@ -10,37 +10,24 @@ from cnnops_cli.spans import spans
 from cnnops_cli.words import DTYPES, check_word
 
 _PIECE = 1 << 16
-"""Values that are checked at a time."""
+"""Values that are converted and checked at a time."""
 
 
 class Tensor(NamedTuple):
-    """An array, where it came from, and how firm its dtype is.
-
-    Attributes
-    ----------
-    array : numpy.ndarray
-    name : str
-        What the user calls it: a file's name, or the argument's.
-    weak : bool
-        Whether the numbers were JSON text, and so take the dtype of the array files they meet.
-    picture : bool
-        Whether it is the (C, H, W) of a picture, whatever the layout of array files.
-    bias : Tensor, optional
-        What an archive that is a layer holds next to this weight.
-    """
+    """An array, and where it came from."""
 
     array: Array
-    name: str
-    weak: bool
-    picture: bool = False
-    bias: "Tensor | None" = None
+    name: str  # the file's or the argument's
+    weak: bool  # JSON text, which takes the dtype of the array files of the call
+    picture: bool = False  # (C, H, W), whatever the layout of array files
+    bias: "Tensor | None" = None  # of a layer in an archive, next to its weight
 
 
 def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
-    """Give the tensors of one call the dtypes that they are computed in.
+    """Convert the tensors of one call to the dtypes that they are computed in.
 
-    All are converted to `dtype`; without it, weak tensors take the widest floating dtype among the
-    others, and everything else stays as it is. So does all where there are letters.
+    That is `dtype`; without it, weak tensors take the widest floating dtype of the others, which
+    stay as they are. If letters stand for numbers, nothing is converted.
     """
     arrays = {key: tensor.array for key, tensor in tensors.items()}
     if any(map(has_letters, tensors.values())):
@@ -63,9 +50,9 @@ def has_letters(tensor: Tensor) -> bool:
 
 
 def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
-    """Convert a tensor, cutting fractions off where integers are asked for.
+    """Convert a tensor; integers cut fractions off.
 
-    A value that the dtype cannot hold is refused: NaN and infinity in integers, or a finite number
+    A value that the dtype cannot hold is refused: NaN or infinity for integers, or a finite number
     that would become infinite.
     """
     array = tensor.array
@@ -90,12 +77,11 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
 
 
 def is_stand_in(array: Array) -> bool:
-    """Return whether one value in memory stands for all, of which only a header was read."""
+    """Return whether all elements are one value in memory, since only a header was read."""
     return array.size > 1 and not any(array.strides)
 
 
 def _truth(array: Array) -> Array:
-    """Turn numbers into 0 and 1."""
     if is_stand_in(array):
         return np.broadcast_to(np.zeros((), np.uint8), array.shape)
     return np.asarray(array != 0).view(np.uint8)

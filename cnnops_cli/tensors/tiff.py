@@ -1,4 +1,4 @@
-"""What the directory of a TIFF says, and which of all that it may say Pillow reads exactly."""
+"""The directory of a TIFF, and which TIFF files Pillow reads exactly."""
 
 import struct
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ _TAGS = (
     324, 325, 338, 339,
 )  # fmt: skip
 _INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
-"""The types that these tags have, and how `struct` calls them."""
+"""The types of these tags, and their codes in `struct`."""
 
 _WHITE, _BLACK, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _COLOURS = {
-    _WHITE: "grey that counts from white", _BLACK: "grey", _RGB: "RGB", _PALETTE: "a palette",
+    _WHITE: "inverted grey", _BLACK: "grey", _RGB: "RGB", _PALETTE: "a palette",
     4: "a transparency mask", 5: "CMYK", _YCBCR: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab",
     32803: "a colour filter array", 32844: "LogL", 32845: "LogLuv", 34892: "linear raw",
 }  # fmt: skip
-TO_RGB = "to be made RGB first, as with ImageMagick's -colorspace sRGB"
+TO_RGB = "which have to be converted to RGB first, as with ImageMagick's -colorspace sRGB"
 _UNSIGNED, _SIGNED, _FLOATING, _ALPHA = 1, 2, 3, (2,)
 _FORMATS = {
     _UNSIGNED: "unsigned integers", _SIGNED: "signed integers", _FLOATING: "floating point",
@@ -48,7 +48,7 @@ _READ: dict[tuple[int, int, tuple[int, ...], tuple[int, ...]], str] = {
     (_RGB, _UNSIGNED, (8, 8, 8, 8), ()): "uint8",
     (_RGB, _UNSIGNED, (8, 8, 8, 8), _ALPHA): "uint8",
 }  # fmt: skip
-"""Colours, sample format, bits and extra samples that are read, and the dtype that holds them."""
+"""By colours, sample format, bits and extra samples that are read: the dtype of the result."""
 _ACCEPTED = (
     "accepted are 8-bit RGB, palettes, and grey of 1, 2, 4, 8, 12, 16 or 32 bits (SampleFormat 1 "
     "to 3, from black), with one unassociated alpha channel or none; or a .npy file"
@@ -65,9 +65,9 @@ _MOST_PER_BYTE = {
     _ZSTD: 32768,  # a block of 128 KiB, of four bytes
     _LZMA: 8192,  # 273 bytes, of 14 choices of 0.022 bits
 }
-"""Bytes that one compressed byte may stand for."""
+"""The most bytes that one compressed byte may expand to."""
 _BLOCK = 64
-"""Samples of a JPEG that share their bits, of which there is at least one."""
+"""Samples of a JPEG that are stored together, in at least one bit."""
 
 
 class _Directory(NamedTuple):
@@ -75,52 +75,47 @@ class _Directory(NamedTuple):
     start: int
     end: int
     numbers: dict[int, tuple[int, ...]]
-    name: str
 
     def one(self, tag: int, otherwise: int | None = None) -> int:
-        """The number of a tag that has one."""
+        """Return the value of a tag that has one."""
         numbers = self.numbers.get(tag, () if otherwise is None else (otherwise,))
         if len(numbers) != 1:
-            raise CnnopsError(
-                f"{self.name} is damaged: tag {tag} has {len(numbers)} values, where one is due"
-            )
+            raise CnnopsError(f"is damaged: tag {tag} has {len(numbers)} values instead of one")
         return numbers[0]
 
     def of_samples(self, tag: int, samples: int) -> tuple[int, ...]:
-        """The number of a tag for each sample of a pixel."""
+        """Return the values of a tag, one per sample of a pixel."""
         numbers = self.numbers.get(tag, (1,))
         if len(numbers) not in (1, samples):
-            raise CnnopsError(
-                f"{self.name} is damaged: tag {tag} has {len(numbers)} values for {samples} samples"
-            )
+            count = len(numbers)
+            raise CnnopsError(f"is damaged: tag {tag} has {count} values for {samples} samples")
         return numbers if len(numbers) == samples else numbers * samples
 
 
-def check_tiff(stream: BinaryIO, size: int, name: str) -> Header:
-    """Refuse a TIFF of which Pillow would change a value, or that has fewer data than it says.
+def check_tiff(stream: BinaryIO, size: int) -> Header:
+    """Refuse a TIFF if Pillow would change a value, or if it has less data than it says.
 
     References
     ----------
     TIFF Revision 6.0, Adobe 1992; libtiff 4.7 for BigTIFF and what came later.
     """
     try:
-        directory = _read_directory(stream, size, name)
+        directory = _read_directory(stream, size)
     except struct.error:
-        raise CnnopsError(f"{name} is damaged: it ends within its directory") from None
+        raise CnnopsError("is damaged: it ends within its directory") from None
     samples = directory.one(_SAMPLES, 1)
     if not 1 <= samples <= 0xFFFF:
-        raise CnnopsError(f"{name} is damaged: a pixel has {samples} samples")
+        raise CnnopsError(f"is damaged: a pixel has {samples} samples")
     bits = directory.of_samples(_BITS, samples)
     formats = set(directory.of_samples(_SAMPLE_FORMAT, samples))
     extra = directory.numbers.get(_EXTRA_SAMPLES, ())
-    key = (directory.numbers.get(_PHOTOMETRIC), formats, bits, extra)
-    for reason in _refusals(directory, *key):
-        raise CnnopsError(f"{name} is not read: {reason}; {_ACCEPTED}")
+    for reason in _refusals(directory, formats, bits, extra):
+        raise CnnopsError(f"is not read: {reason}; {_ACCEPTED}")
     _check_data(directory, size, bits)
     return Header(_READ[directory.one(_PHOTOMETRIC), formats.pop(), bits, extra])
 
 
-def _read_directory(stream: BinaryIO, size: int, name: str) -> _Directory:
+def _read_directory(stream: BinaryIO, size: int) -> _Directory:
     """Read the integers of the first directory."""
     head = stream.read(16)
     order = "<" if head[:2] == b"II" else ">"
@@ -142,24 +137,20 @@ def _read_directory(stream: BinaryIO, size: int, name: str) -> _Directory:
             continue
         code = _INTEGERS.get(kind)
         if code is None or tag in numbers:
-            raise CnnopsError(f"{name} is damaged: tag {tag} is no integer, or is there twice")
+            raise CnnopsError(f"is damaged: tag {tag} is not an integer, or is there twice")
         taken = length * struct.calcsize(f"{order}{code}")
         if taken > len(field):
             stream.seek(min(struct.unpack(place, field)[0], size))
             field = stream.read(min(taken, size))
         numbers[tag] = struct.unpack_from(f"{order}{min(length, size)}{code}", field)
-    return _Directory(order, start, end, numbers, name)
+    return _Directory(order, start, end, numbers)
 
 
 def _refusals(
-    directory: _Directory,
-    colours: tuple[int, ...] | None,
-    formats: set[int],
-    bits: tuple[int, ...],
-    extra: tuple[int, ...],
+    directory: _Directory, formats: set[int], bits: tuple[int, ...], extra: tuple[int, ...]
 ) -> Iterator[str]:
-    """Say what is stored in a way that is not read exactly."""
-    if colours is None:
+    """Yield what is stored in a way that is not read exactly."""
+    if _PHOTOMETRIC not in directory.numbers:
         yield "it does not say what its numbers mean (no PhotometricInterpretation)"
     colour = directory.one(_PHOTOMETRIC)
     compression, fill_order = directory.one(_COMPRESSION, _NONE), directory.one(_FILL_ORDER, 1)
@@ -170,7 +161,7 @@ def _refusals(
         kind = _COLOURS.get(colour, f"unknown (PhotometricInterpretation {colour})")
         yield f"its colours are {kind}, {TO_RGB}"
     if 1 in extra:
-        yield "its colours are multiplied with alpha (ExtraSamples 1), which dividing does not undo"
+        yield "its colours are multiplied by alpha (ExtraSamples 1), which division does not undo"
     if extra not in ((), _ALPHA):
         yield f"it has channels besides colour and alpha (ExtraSamples {_listed(extra)})"
     if len(formats) > 1 or (colour, *formats, bits, extra) not in _READ:
@@ -182,21 +173,21 @@ def _refusals(
     is_bilevel = bits == (1,) and colour in (_WHITE, _BLACK)
     is_plain = bits in ((8,), (8, 8, 8)) and formats == {_UNSIGNED}
     if compression in _FAX and not is_bilevel:
-        yield "it has fax compression of what is not black and white"
+        yield "it has fax compression, but is not black and white"
     if compression == _JPEG and not (is_plain and planar == 1 and colour in (_BLACK, _RGB, _YCBCR)):
-        yield "it has JPEG compression of what is not 8-bit grey or colour, interleaved"
+        yield "it has JPEG compression, but is not interleaved 8-bit grey or colour"
     if fill_order != 1 and not (is_bilevel and compression in (_NONE, *_FAX)):
-        yield f"its FillOrder is {fill_order}, which is read of 1 bit only"
+        yield f"its FillOrder is {fill_order}, which is read for 1 bit only"
     if planar != 1 and not (planar == 2 and colour == _RGB and len(bits) == 3 + len(extra)):
-        yield f"its PlanarConfiguration is {planar}, which is read of RGB only"
+        yield f"its PlanarConfiguration is {planar}, which is read for RGB only"
     if predictor != 1 and compression not in _PREDICTED:
         yield f"its Predictor is {predictor}, which Compression {compression} does not have"
     if directory.order == ">" and formats == {_UNSIGNED} and bits[0] in (12, 32):
         yield f"it is big-endian, in which unsigned samples of {bits[0]} bits are not read"
     if directory.order == ">" and formats != {_UNSIGNED} and bits[0] > 8 and compression != _NONE:
-        yield "it is big-endian and compressed, of which Pillow turns the bytes around"
+        yield "it is big-endian and compressed, and Pillow would swap its bytes"
     if colour == _PALETTE and not _has_palette_of_bytes(directory, bits[0]):
-        yield "its palette has colours of more than 8 bits, of which Pillow keeps 8"
+        yield "its palette has colours of more than 8 bits, and Pillow keeps only 8"
 
 
 def _listed(numbers: tuple[int, ...] | list[int]) -> str:
@@ -204,19 +195,17 @@ def _listed(numbers: tuple[int, ...] | list[int]) -> str:
 
 
 def _has_palette_of_bytes(directory: _Directory, bits: int) -> bool:
-    """Return whether the 16 bits of each colour say no more than 8."""
+    """Return whether 8 of the 16 bits of each colour hold all of it."""
     colours = directory.numbers.get(_COLOR_MAP, ())
-    if len(colours) != 3 << bits:
-        raise CnnopsError(
-            f"{directory.name} is damaged: its palette has {len(colours)} numbers, where "
-            f"{3 << bits} are due"
-        )
+    count, due = len(colours), 3 << bits
+    if count != due:
+        raise CnnopsError(f"is damaged: its palette has {count} numbers instead of {due}")
     return all(colour & 0xFF in (0, colour >> 8) for colour in colours)
 
 
 def _check_data(directory: _Directory, size: int, bits: tuple[int, ...]) -> None:
-    """Hold the pixels to the directory: each part has its bytes, all in the file."""
-    name, numbers = directory.name, directory.numbers
+    """Check that every strip or tile has the bytes of its pixels, all in the file."""
+    numbers = directory.numbers
     width, height = directory.one(_WIDTH), directory.one(_LENGTH)
     part, offset_tag, count_tag = "strip", _STRIP_OFFSETS, _STRIP_COUNTS
     across, down = width, min(directory.one(_ROWS_PER_STRIP, height), height)
@@ -225,15 +214,15 @@ def _check_data(directory: _Directory, size: int, bits: tuple[int, ...]) -> None
         across, down = directory.one(_TILE_WIDTH), directory.one(_TILE_LENGTH)
     offsets, counts = numbers.get(offset_tag, ()), numbers.get(count_tag, ())
     if not (width and height and across and down):
-        raise CnnopsError(f"{name} is damaged: it has no pixels, or none in a {part}")
+        raise CnnopsError(f"is damaged: it has no pixels, or none in a {part}")
     planes = len(bits) if directory.one(_PLANAR, 1) == 2 else 1
     rows, columns = -(-height // down), -(-width // across)
     if part == "tile" and across * sum(bits) // planes % 8:
-        raise CnnopsError(f"{name} is damaged: its tiles are {across} wide, not a multiple of 16")
+        raise CnnopsError(f"is damaged: its tiles are {across} wide, not a multiple of 16")
     parts = rows * columns * planes
     if not parts == len(offsets) == len(counts):
         raise CnnopsError(
-            f"{name} is damaged: its pixels are in {parts} {part}{'s' * (parts != 1)}, but tags "
+            f"is damaged: its pixels are in {parts} {part}{'s' * (parts != 1)}, but tags "
             f"{offset_tag} and {count_tag} have {len(offsets)} and {len(counts)} values"
         )
     line = -(-across * sum(bits) // planes // 8)
@@ -244,23 +233,21 @@ def _check_data(directory: _Directory, size: int, bits: tuple[int, ...]) -> None
         due = line * (last if i // columns % rows == rows - 1 else down)
         least = -(-due // most)
         if count < least or (compression == _NONE and count not in (due, line * down)):
+            taken = f"{'at least ' * (compression != _NONE)}{least}"
             raise CnnopsError(
-                f"{name} is damaged: {part} {i} has {count} bytes, but its pixels take "
-                f"{'at least ' * (compression != _NONE)}{least}"
+                f"is damaged: {part} {i} has {count} bytes, but its pixels take {taken}"
             )
-        if offset + count > size:
-            raise CnnopsError(
-                f"{name} is damaged: {part} {i} ends at byte {offset + count}, but the file has "
-                f"{size}"
-            )
+        end = offset + count
+        if end > size:
+            raise CnnopsError(f"is damaged: {part} {i} ends at byte {end}, but the file has {size}")
     places = {(offset, offset + count) for offset, count in zip(offsets, counts, strict=True)}
     places |= {(0, 8), (directory.start, directory.end)}
     if any(end > start for (_, end), (start, _) in pairwise(sorted(places))):
-        raise CnnopsError(f"{name} is damaged: its {part}s overlap each other or its directory")
+        raise CnnopsError(f"is damaged: its {part}s overlap each other or its directory")
 
 
 def _most_per_byte(compression: int, bits: tuple[int, ...], width: int) -> int:
-    if compression in _FAX:  # a line is one bit at least
+    if compression in _FAX:  # a line takes at least one bit
         return 8 * -(-width // 8)
     if compression == _JPEG:
         return 8 * _BLOCK * len(bits)

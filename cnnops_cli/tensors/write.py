@@ -1,4 +1,4 @@
-"""How arrays are written, by the format of the file."""
+"""Writers: functions that write arrays to a stream, by the format of the file."""
 
 from collections.abc import Callable
 from typing import BinaryIO
@@ -6,7 +6,7 @@ from typing import BinaryIO
 from cnnops_cli.dtypes import Array
 from cnnops_cli.tensors.formats import JSON, NPY, USUAL, Format, Writing, format_of_name
 
-Writer = Callable[[BinaryIO], None]
+Writer = Callable[[BinaryIO], object]
 
 
 def array_writer(
@@ -17,34 +17,30 @@ def array_writer(
     layout: str = "channels-first",
     stretch: bool = False,
 ) -> Writer:
-    """Return how one array is written to a path, by its suffix; see `Writing`."""
+    """Return the writer of one array in the format of a path; see `Writing`."""
     writing = Writing(path, name, precision, layout, stretch)
     return _writer_as(format_of_name(path), array, writing)
 
 
 def npy_writer(array: Array) -> Writer:
-    """Return how one array is written as .npy."""
+    """Return the writer of one array as .npy."""
     return _writer_as(NPY, array, USUAL)
 
 
 def json_writer(array: Array, precision: int | None = None) -> Writer:
-    """Return how one array is written as a line of JSON."""
+    """Return the writer of one array as a line of JSON."""
     return _writer_as(JSON, array, Writing(precision=precision))
 
 
 def named_writer(path: str, arrays: dict[str, Array]) -> Writer:
-    """Return how several arrays are written to a path: an archive, or a JSON object."""
+    """Return the writer of several arrays in the format of a path: an archive or a JSON object."""
     code = format_of_name(path).code
     return lambda stream: code.write_named(stream, arrays)
 
 
 def bytes_writer(data: bytes) -> Writer:
-    """Return how bytes are written as they are."""
-
-    def write(stream: BinaryIO) -> None:
-        stream.write(data)
-
-    return write
+    """Return the writer of bytes."""
+    return lambda stream: stream.write(data)
 
 
 def _writer_as(row: Format, array: Array, writing: Writing) -> Writer:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import accuracy
 import commands
+import fit_costs
 import kernels
 import machine
 import numpy as np
@@ -20,6 +21,7 @@ import results
 from tables import Table
 
 from cnnops_cli import conv
+from cnnops_cli.ops.convolution.costs import Rates
 
 FOLDER = Path(__file__).parent
 PAGE = (FOLDER / "README.md").read_text()
@@ -91,6 +93,19 @@ def test_growth():
     (row,) = run("growth.py", "--rounds", "1", "--match", "batchnorm eval, rows of 512")
     points = ", ".join(rf"{size}: {TIME}" for size in (1, 4, 16, 64))
     assert re.match(rf"batchnorm eval, rows of 512 +batch +-?{RATIO} +1 +{points}", row)
+
+
+def test_fit_costs(monkeypatch, capsys):
+    """What is printed is what costs.py holds."""
+    monkeypatch.setattr(fit_costs, "ELEMENTS", 1 << 14)
+    fit_costs.main(["--rounds", "1"])
+    code = capsys.readouterr().out.split("\n\n")[1]
+    found = {}
+    exec(code, {"Rates": Rates}, found)
+    rates = found["RATES"]
+    assert isinstance(rates, Rates)
+    assert all(rate >= 0 for rate in rates)
+    assert all(rates[:1] + rates[4:6])
 
 
 def test_accuracy(monkeypatch, capsys):

@@ -154,7 +154,7 @@ def test_at_picks_cells(cnnops):
         ),
         (
             ["--explain", "--at", "a"],
-            "--at: 'a' is not an index: one integer an axis of the result, as 0,1,2",
+            "--at: 'a' is not an index: one integer per axis of the result, as 0,1,2",
         ),
         (
             ["--explain", "-f", "npy"],

@@ -164,10 +164,10 @@ def test_a_word_of_the_field(refused_here, subject, word, meant):
         ("format", "npz", "archives go to --output"),
         ("format", "png", "pictures go to --output"),
         ("padding", "full", "padding of dilation * (kernel - 1) on both sides is a number"),
-        ("padding", "reflect", "what padding holds is --padding-mode reflect"),
-        ("padding", "constant", "what padding holds is --padding-mode zeros"),
+        ("padding", "reflect", "the padded values are set by --padding-mode reflect"),
+        ("padding", "constant", "the padded values are set by --padding-mode zeros"),
         ("padding mode", "symmetric", "no mode repeats the edge when it reflects"),
-        ("padding mode", "same", "how much is padded is --padding"),
+        ("padding mode", "same", "the amount of padding is set by --padding"),
     ],
 )
 def test_a_word_that_has_no_likeness_is_explained(subject, word, said):

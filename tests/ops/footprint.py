@@ -1,10 +1,8 @@
 """What a tile of a convolution lays out, counted from the shapes: a second opinion on plans."""
 
-from dataclasses import replace
-from math import prod
+from math import gcd, prod
 
-from cnnops_cli.ops.convolution.layer import whole
-from cnnops_cli.ops.convolution.plan import BANDS, FOURIER, STACKED
+from cnnops_cli.ops.convolution.plan import BANDS, FOURIER
 
 
 def bytes_by_use(layer, plan, tile, *, copied=True):
@@ -12,71 +10,61 @@ def bytes_by_use(layer, plan, tile, *, copied=True):
 
     `copied` is whether what it sees is padded or converted, which it may be in any call.
     """
-    if plan.laid_out_once and tile != whole(layer):
-        shared = bytes_by_use(layer, plan, whole(layer), copied=copied)
-        own = bytes_by_use(layer, replace(plan, laid_out_once=False), tile, copied=copied)
-        return own | {use: shared[use] for use in ("part", "cells") if use in shared}
     windows = layer.windows
-    groups, filters = (span.stop - span.start for span in (tile.groups, tile.filters))
-    sizes = [span.stop - span.start for span in tile.box]
+    items, groups, filters, *sizes = (span.stop - span.start for span in tile.index)
     seen = [
         (size - 1) * step + (taps - 1) * gap + 1
         for size, step, taps, gap in zip(
             sizes, windows.stride, windows.kernel, windows.dilation, strict=True
         )
     ]
-    lines = tile.count * groups * layer.channels
     if plan.algorithm == BANDS:
-        values = _values_of_bands(layer, plan.sizes[0], groups, lines, sizes, seen)
+        values = _values_of_bands(layer, plan.sizes[0], groups, filters, items, sizes, seen)
     elif plan.algorithm == FOURIER:
         # The transforms are float64, and so are the values that they are made of.
         values = {"values": 8 // layer.dtype.itemsize * layer.channels * prod(plan.sizes)}
     else:
-        stacked = plan.algorithm == STACKED
         seen[-1] += windows.stride[-1] == 2  # cells are then read in pairs
-        values = _values_of_products(layer, stacked, groups, filters, tile.count, sizes)
+        depth, results = layer.channels * prod(windows.kernel), groups * filters * items
+        values = {
+            "cells": groups * depth * items * prod(sizes),
+            "sums": results * prod(sizes),
+            "further": results * prod(sizes) * (depth > _longest(layer)),
+            "subtotal": results * prod(sizes) * (depth > 2 * _longest(layer)),
+        }
     if copied:
-        values["part"] = lines * prod(seen)
+        values["part"] = items * groups * layer.channels * prod(seen)
     return {use: count * layer.dtype.itemsize for use, count in values.items()}
 
 
-def _values_of_products(layer, stacked, groups, filters, count, sizes):
-    windows = layer.windows
-    steps = windows.kernel[0] if stacked else 1
-    unfolded = prod(windows.kernel) // steps
-    line = count * prod(sizes[1:])
-    depth = layer.channels * unfolded
-    parts = -(-depth // (160 if layer.filters > 8 else 32))
-    held = min(parts, max(1, 6 // steps))
-    result = groups * filters * sizes[0] * line
-    values = {"cells": 0, "products": 0, "sums": result, "further": result}
-    for phase in range(windows.stride[0]):
-        steps_here = [
-            step * windows.dilation[0]
-            for step in range(steps)
-            if step * windows.dilation[0] % windows.stride[0] == phase
-        ]
-        if steps_here:
-            rows = sizes[0] + steps_here[-1] // windows.stride[0]
-            cells = groups * depth * rows * line
-            values["cells"] = max(values["cells"], cells)
-            products = held * groups * len(steps_here) * filters * rows * line
-            values["products"] = max(values["products"], products)
-    return values
+def _longest(layer):
+    return 160 if layer.filters > 8 else 32
 
 
-def _values_of_bands(layer, band, groups, lines, sizes, seen):
+def _values_of_bands(layer, outputs, groups, filters, items, sizes, seen):
     windows = layer.windows
-    step = band * windows.stride[0]
-    span = step - windows.stride[0] + (windows.kernel[0] - 1) * windows.dilation[0] + 1
-    bands = -(-sizes[0] // band)
-    seen[0] = (bands - 1) * step + span
-    unfolded = prod(windows.kernel[1:])
-    items = lines // (groups * layer.channels)
-    # Lines are laid out as one run, with what is padded between them.
-    inner = seen[1:] if windows.stride[1:] == (1,) else sizes[1:]
+    kernel, stride, dilation = windows.kernel, windows.stride, windows.dilation
+    if windows.dims == 1 and outputs > 1:  # a line along the first of two axes
+        kernel, stride, dilation = (*kernel, 1), (*stride, 1), (*dilation, 1)
+        sizes, whole = [*sizes, 1], [*seen, 1]
+    elif windows.dims == 1:
+        kernel, stride, dilation = (1, *kernel), (1, *stride), (1, *dilation)
+        sizes, whole = [1, *sizes], [1, *seen]
+    else:
+        whole = seen
+    bands = -(-sizes[0] // outputs)
+    gap = dilation[0] if outputs == 1 else gcd(stride[0], dilation[0])
+    reach = (outputs - 1) * stride[0] + (kernel[0] - 1) * dilation[0]
+    if windows.dims > 1 or outputs > 1:
+        seen[0] = (bands - 1) * outputs * stride[0] + reach + 1
+    columns = items * bands * prod(sizes[1:-1]) * whole[-1]
+    depth = (reach // gap + 1) * prod(kernel[1:-1])
+    terms = layer.channels * prod(kernel[:-1])
+    rows = groups * filters * outputs
     return {
-        "cells": lines * bands * unfolded * span * prod(inner),
-        "sums": items * groups * layer.filters * bands * band * prod(sizes[1:]),
-        "matrices": groups * layer.filters * band * layer.channels * unfolded * span,
+        "cells": groups * layer.channels * depth * columns,
+        "products": rows * kernel[-1] * columns,
+        "sums": rows * columns,
+        "further": rows * columns * (terms > _longest(layer)),
+        "subtotal": rows * columns * (terms > 2 * _longest(layer)),
     }

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from cnnops_cli.ops.convolution import bands, costs, plan, products
+from cnnops_cli.ops.convolution import costs, plan, products
+from cnnops_cli.ops.convolution.bands import band_of
+from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.geometry import extents, plan_windows
 
 _ESTIMATE = plan.estimate_costs
@@ -17,7 +19,7 @@ def layer_of(
 ):
     """The layer that `conv` makes of an input's and a kernel's shape."""
     windows = plan_windows(shape[2:], weight[2:], stride=stride, padding=padding, dilation=dilation)
-    return plan.Layer(shape[0], groups, weight[1], weight[0] // groups, windows, np.dtype(dtype))
+    return Layer(shape[0], groups, weight[1], weight[0] // groups, windows, np.dtype(dtype))
 
 
 ALGORITHMS = tuple(dict.fromkeys(name for name, _ in _ESTIMATE(layer_of((1, 1, 9), (1, 1, 3)))))
@@ -46,16 +48,18 @@ def forced(
         How many to cut the result into, even where that leaves a cell to each.
     share_filters : bool
         Whether to cut filters where there are two, and outputs only as `tile_bytes` wants it.
-        Bands and transforms never share them.
+        Transforms never share them.
     """
 
-    def estimate_costs(layer: plan.Layer) -> dict[costs.Choice, float]:
+    def estimate_costs(layer: Layer) -> dict[costs.Choice, float]:
         known = [choice for choice in _ESTIMATE(layer) if choice[0] == algorithm]
         if not known:
             return dict.fromkeys(_ESTIMATE(layer), tiles)
         sizes = min(sizes for _, sizes in known)
         if algorithm == plan.BANDS and band:
             sizes = (min(band, layer.windows.output[0]),)
+            if band_of(layer.windows, *sizes).stride[-1] != 1:  # a line, by single outputs
+                sizes = min(sizes for _, sizes in known)
         if algorithm == plan.FOURIER and tile_bytes < 1 << 16:
             reach = extents(layer.windows.kernel, layer.windows.dilation)
             steps = zip(reach, layer.windows.stride, strict=True)
@@ -69,12 +73,11 @@ def forced(
         patch.setattr(plan, "_WORTH", 1)
         patch.setattr(plan, "TILE_BYTES", tile_bytes)
         patch.setattr(plan, "_LEAST_CELLS", 1 << 40 if share_filters else 1)
-        shared = share_filters and algorithm not in (plan.BANDS, plan.FOURIER)
+        shared = share_filters and algorithm != plan.FOURIER
         patch.setattr(plan, "_LEAST_FILTERS", 1 if shared else 1 << 40)
         if tile_bytes < 1 << 16:
             patch.setattr(products, "_SMALL_PRODUCT", 64)
             patch.setattr(products, "_LEAST_COLUMNS", 2)
-            patch.setattr(bands, "_KEPT_BYTES", tile_bytes)
         plan.plan_convolution.cache_clear()
         try:
             yield

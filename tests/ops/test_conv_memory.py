@@ -9,12 +9,11 @@ from forcing import ALGORITHMS, forced, layer_of
 from test_conv_algorithms import CUTS, LAYERS, geometry_of, whole_numbers
 
 from cnnops_cli.ops import scratch
-from cnnops_cli.ops.convolution import bands, columns, fourier, products
+from cnnops_cli.ops.conv import engine_of
+from cnnops_cli.ops.convolution import banded, columns, fourier, products
 from cnnops_cli.ops.convolution import source as sources
-from cnnops_cli.ops.convolution.bands import Bands
-from cnnops_cli.ops.convolution.fourier import Fourier
-from cnnops_cli.ops.convolution.plan import BANDS, FOURIER, STACKED, plan_convolution
-from cnnops_cli.ops.convolution.products import Products
+from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.plan import BANDS, plan_convolution
 from cnnops_cli.ops.convolution.source import Source
 
 MARGIN = 512
@@ -49,17 +48,9 @@ class Guarded:
 @pytest.fixture
 def guarded(monkeypatch):
     guarded = Guarded()
-    for module in (bands, columns, fourier, products, sources):
+    for module in (banded, columns, fourier, products, sources):
         monkeypatch.setattr(module, "scratch", guarded.scratch)
     return guarded
-
-
-def engine_of(layer, plan, weight):
-    if plan.algorithm == BANDS:
-        return Bands(layer, weight, *plan.sizes)
-    if plan.algorithm == FOURIER:
-        return Fourier(layer, weight, plan.sizes)
-    return Products(layer, weight, stacked=plan.algorithm == STACKED)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -75,12 +66,12 @@ def test_a_tile_is_written_whole_and_nothing_beside_it(guarded, monkeypatch, alg
     def refuse(*_arguments):
         raise AssertionError("a tile of finite values was taken for one that has others")
 
-    if algorithm == BANDS:
-        monkeypatch.setattr(Products, "compute", refuse)
     for cut in CUTS:
         with forced(algorithm, band=5, **cut):
             plan = plan_convolution(sizes)
             engine = engine_of(sizes, plan, weight)
+            if plan.algorithm == BANDS:
+                monkeypatch.setattr(Columns, "compute", refuse)
             source = Source(x, sizes.windows, "zeros", x.dtype)
             result = guarded.array((len(x), *bias.shape, *sizes.windows.output), x.dtype)
             whole = expected.reshape(result.shape)

@@ -1,6 +1,7 @@
 """Which algorithm conv chooses, how it cuts the result, and what a tile lays out."""
 
 import math
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from test_conv_algorithms import CUTS, LAYERS, forcings, whole_numbers
 
 from cnnops_cli import conv
 from cnnops_cli.ops import parallel
-from cnnops_cli.ops.convolution import bands, columns, fourier, products
+from cnnops_cli.ops.convolution import banded, columns, fourier, products
 from cnnops_cli.ops.convolution import source as sources
+from cnnops_cli.ops.convolution.layer_tiles import Tile, Tiles
 from cnnops_cli.ops.convolution.plan import estimate_costs, plan_convolution
 from cnnops_cli.ops.scratch import scratch
 
@@ -140,7 +142,7 @@ def test_a_tile_of_an_extreme_layer_lays_out_little(name, dtype):
     shape, weight, options = EXTREMES[name]
     layer = layer_of(shape, weight, dtype, **options)
     plan = plan_convolution(layer)
-    assert sum(math.prod(tile.sizes) for tile in plan.tiles) >= layer.cells
+    assert sum(math.prod(tile.shape[3:]) for tile in plan.tiles) >= math.prod(layer.windows.output)
     assert_within_a_threads_share(layer, plan)
 
 
@@ -151,11 +153,10 @@ def test_what_is_laid_out_is_what_is_counted(monkeypatch, algorithm, name):
     asked: dict[str, int] = {}
 
     def note(use, shape, dtype):
-        use = "part" if use == "lines" else use
         asked[use] = max(asked.get(use, 0), math.prod(shape) * dtype.itemsize)
         return scratch(use, shape, dtype)
 
-    for module in (bands, columns, fourier, products, sources):
+    for module in (banded, columns, fourier, products, sources):
         monkeypatch.setattr(module, "scratch", note)
     (x, weight, bias), options = whole_numbers(name)
     layer = layer_of(x.shape, weight.shape, **options)
@@ -167,17 +168,32 @@ def test_what_is_laid_out_is_what_is_counted(monkeypatch, algorithm, name):
         tiles = [bytes_by_use(layer, plan, tile) for tile in plan.tiles]
         for use, size in asked.items():
             counted = max(tile[use] for tile in tiles)
-            if use == "matrices":  # those of all groups may be built at once, where they are few
-                counted = max(counted, cut.get("tile_bytes", 1 << 22))
             assert size <= counted, use
 
 
-def test_bands_do_not_share_filters():
-    """They compute all filters of a group at once."""
-    layer = layer_of((1, 1, 4), (512, 1, 2))
-    with forced("banded matrix products", tiles=2):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("cnnops_cli.ops.convolution.plan._LEAST_FILTERS", 256)
-            patch.setattr("cnnops_cli.ops.convolution.plan._LEAST_CELLS", 96)
-            plan = plan_convolution(layer)
-    assert {(tile.filters.start, tile.filters.stop) for tile in plan.tiles} == {(0, 512)}
+def test_a_plan_of_many_tiles_is_soon_made():
+    """They are counted, and made where they are asked for."""
+    layer = layer_of((1, 1, 4096, 4096), (1 << 20, 1, 3, 3))
+    start = perf_counter()
+    plan = plan_convolution(layer)
+    assert len(plan.tiles) > 1 << 18
+    assert perf_counter() - start < 1
+
+
+@given(
+    st.tuples(*(st.integers(1, 9),) * 5),
+    st.tuples(*(st.integers(1, 12),) * 5),
+    st.integers(1, 5),
+)
+def test_tiles_are_as_many_as_are_counted(shape, most, multiple):
+    part = Tile(
+        *(slice(3, 3 + size) for size in shape[:3]), tuple(slice(0, size) for size in shape[3:])
+    )
+    tiles = Tiles(part, most, multiple)
+    assert len(tiles) == len(list(tiles))
+    assert sum(math.prod(tile.shape) for tile in tiles) == math.prod(shape)
+    for tile in tiles:
+        last = tile.box[0].stop == shape[3]
+        assert last or tile.shape[3] % multiple == 0
+        assert all(map(int.__le__, tile.shape[:3], most[:3]))
+        assert tile.shape[3] <= -(-most[3] // multiple) * multiple

@@ -4,14 +4,11 @@ import subprocess
 import sys
 import threading
 
-import numpy as np
 import pytest
 import storm as program
 from storm import CALLS, host_state, settled
 
 from cnnops_cli.ops import blas, parallel, threads
-from cnnops_cli.ops.pooling import margins
-from cnnops_cli.ops.scratch import scratch
 
 FILES = {module.__file__ for module in (blas, parallel, threads)}
 UNINTERRUPTED = (
@@ -91,20 +88,3 @@ def test_a_storm_of_interrupts():
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[0] == "60 interrupts left changed: nothing"
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_margins_that_were_half_written_are_written_again(monkeypatch):
-    class Interrupted(np.ndarray):
-        def fill(self, value):
-            super().fill(value)
-            raise KeyboardInterrupt
-
-    def asked_for(dtype, fill):
-        return margins.with_margins("test", (1, 4, 4), np.dtype(dtype), ((1, 1), (1, 1)), fill)
-
-    expected = asked_for(np.float32, -np.inf).copy()
-    with monkeypatch.context() as patch:
-        patch.setattr(margins, "scratch", lambda *asked: scratch(*asked).view(Interrupted))
-        with pytest.raises(KeyboardInterrupt):
-            asked_for(np.int32, 0)
-    np.testing.assert_array_equal(asked_for(np.float32, -np.inf), expected)

@@ -1,6 +1,7 @@
 """Maxpool cut into tiles: the cuts, their neighbours, long rows, large kernels, every path."""
 
-import math
+import threading
+import tracemalloc
 
 import numpy as np
 import oracle
@@ -18,11 +19,12 @@ from test_maxpool_against_oracle import (
 )
 
 from cnnops_cli import maxpool
-from cnnops_cli.ops.geometry import plan_windows
-from cnnops_cli.ops.pooling.maxima import copy_cells, largest_and_offsets
-from cnnops_cli.ops.pooling.plan import plan_steps
-from cnnops_cli.ops.pooling.steps import Along
-from cnnops_cli.ops.pooling.tiles import plan_tiles
+from cnnops_cli.ops.maxpool import bytes_of_a_part
+from cnnops_cli.ops.parallel import WORKING_BYTES, using_threads
+from cnnops_cli.ops.pooling import axis_steps
+from cnnops_cli.ops.pooling.axis_maxima import largest_and_offsets
+from cnnops_cli.ops.pooling.axis_steps import Axis, plan_steps
+from cnnops_cli.ops.pooling.tile_cuts import cut_tiles
 
 ORDINARY = np.array([-np.inf, -2, -1, 0.0, 1, 2, 3])
 
@@ -53,6 +55,43 @@ def drawn(shape, dtype, seed=0, values=ORDINARY):
         low = np.iinfo(dtype).min
         return rng.choice(np.array([low, low, low + 1, low + 2], dtype), shape)
     return rng.choice(values, shape).astype(dtype)
+
+
+@pytest.fixture(params=["one by one", "in turn", "doubled"])
+def one_way(request, monkeypatch):
+    """Have windows in the padding, and the others, pooled in one way wherever that is possible."""
+    numbers = {
+        "one by one": {"_MOST_CLIPPED": 99},
+        "in turn": {"_MOST_CLIPPED": 0, "_FEW": 1 << 40},
+        "doubled": {"_FEW": 0, "_MOST_IN_TURN": 0},
+    }
+    clear_plans()
+    for name, number in numbers[request.param].items():
+        monkeypatch.setattr(axis_steps, name, number)
+    yield
+    clear_plans()
+
+
+def clear_plans():
+    plan_steps.cache_clear()
+    cut_tiles.cache_clear()
+
+
+@given(
+    pool_calls(),
+    st.sampled_from((*FLOATS, "uint8", "int64")),
+    st.booleans(),
+    st.integers(0, 2**32),
+)
+@settings(
+    deadline=None,
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_every_way_finds_the_same(one_way, call, dtype, special, seed):
+    shape, options, geometry = call
+    x = drawn(shape, dtype, seed, SPECIAL if special else ORDINARY)
+    agree_or_refuse(x, options, geometry)
 
 
 @given(
@@ -156,8 +195,8 @@ def test_offsets_of_every_size(width):
 
 def test_offsets_beyond_32_bits():
     cells, out = np.array([[[1, 2], [3, 4]]], np.int8), np.empty((1, 1, 1), np.int8)
-    plan = plan_steps(1, (Along(2, 0, 1, 1, 2, 1),) * 2, (2**33, 1), True)
-    offsets = largest_and_offsets(cells, plan, out, -128, furthest=2**33 + 1, nan_wins=False)
+    plan = plan_steps(1, (Axis(2, 0, 1, 1, 2, 1),) * 2, (2**33, 1))
+    offsets = largest_and_offsets(cells, plan, out)
     assert (out.tolist(), offsets.tolist()) == ([[[4]]], [[[2**33 + 1]]])
 
 
@@ -181,47 +220,72 @@ def test_a_transposed_batch_is_pooled_where_it_is(values):
     agree(x, kernel=(3, 2))
 
 
+def peak_beside(call):
+    """How many bytes a call holds at the most, beside its results, on a thread of its own."""
+    held = []
+
+    def measure():
+        tracemalloc.start()
+        results = call()
+        held.append(tracemalloc.get_traced_memory()[1] - sum(array.nbytes for array in results))
+        tracemalloc.stop()
+
+    thread = threading.Thread(target=measure)
+    thread.start()
+    thread.join()
+    return held[0]
+
+
+@pytest.mark.parametrize("return_indices", [False, True])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int8"])
 @pytest.mark.parametrize(
-    ("lengths", "kernel", "stride", "dilation", "padding"),
+    ("lengths", "options"),
     [
-        ((50_000,), (3,), 2, 1, 1),
-        ((700, 900), (3, 3), 1, 1, 1),
-        ((700, 900), (31, 31), 1, 1, 15),
-        ((700, 900), (700, 900), 700, 1, 0),
-        ((40, 50, 60), (5, 1, 9), 3, 2, 0),
-        ((50_000,), (3,), 1, 20_000, 0),
+        ((4_000_000,), {"kernel_size": (3,), "stride": 2, "padding": 1}),
+        ((4_000_000,), {"kernel_size": (3,), "stride": 1, "dilation": 1_500_000}),
+        ((2000, 2000), {"kernel_size": 3, "stride": 2, "padding": 1}),
+        ((2000, 2000), {"kernel_size": 31, "stride": 2, "padding": 15}),
+        ((2000, 2000), {"kernel_size": (2000, 2000)}),
+        ((150, 160, 170), {"kernel_size": (5, 1, 9), "stride": 3, "dilation": 2}),
     ],
 )
-def test_the_plan_covers_every_window_once_in_little_memory(
-    lengths, kernel, stride, dilation, padding
-):
-    windows = plan_windows(lengths, kernel, stride=stride, padding=padding, dilation=dilation)
-    seen = np.zeros((5, *windows.output), int)
-    for tiles in plan_tiles(5, windows, 4096):
-        for tile in tiles:
-            taps = np.zeros(kernel, int)
-            seen[tile.place] += 1
-            for piece in tile.pieces:
-                assert math.prod(reach.cells for reach in piece) <= 4096
-                assert [reach.windows for reach in piece] == list(tile.place[1:])
-                taps.reshape(-1)[0] += math.prod(reach.taps for reach in piece)
-            assert taps.sum() <= math.prod(kernel)
-    assert (seen == 1).all()
+def test_large_planes_and_windows_take_little_memory(lengths, options, dtype, return_indices):
+    x = (np.random.default_rng(0).random((1, 1, *lengths), np.float32) * 99 + 1).astype(dtype)
+
+    def call():
+        results = maxpool(x, **options, return_indices=return_indices)
+        return results if return_indices else (results,)
+
+    with using_threads(1):
+        assert 0 < peak_beside(call) <= WORKING_BYTES * 0.7
 
 
-@pytest.mark.parametrize("length", [9, 10])
-@pytest.mark.parametrize("begin", [0, 1, 2])
-@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "int64"])
-def test_every_second_cell_is_taken_from_any_begin(length, begin, dtype):
-    cells = np.arange(3 * length).reshape(3, length).astype(dtype)
-    part = (slice(None), slice(begin, length - 1, 2))
-    out = np.zeros_like(cells[part])
-    copy_cells(cells, part, out)
-    assert_identical(out, cells[:, begin : length - 1 : 2])
-    row = slice(begin, 3 * length, 2)
-    out = np.zeros_like(cells.reshape(-1)[row])
-    copy_cells(cells, row, out)
-    assert_identical(out, cells.reshape(-1)[row])
+def test_no_more_threads_run_than_there_is_memory_for():
+    assert WORKING_BYTES // bytes_of_a_part() == 4
+    assert WORKING_BYTES // bytes_of_a_part(return_indices=True) == 2
+
+
+@pytest.mark.parametrize("values", [ORDINARY, SPECIAL])
+@pytest.mark.parametrize("return_indices", [False, True])
+def test_the_number_of_threads_shows_nowhere(small_tiles, values, return_indices):
+    small_tiles(1 << 12)
+    x = drawn((2, 3, 120, 130), "float32", 0, values)
+
+    def pooled(threads):
+        with using_threads(threads):
+            results = maxpool(x, 3, stride=2, padding=1, return_indices=return_indices)
+        return b"".join(array.tobytes() for array in np.atleast_1d(results))
+
+    assert len({pooled(threads) for threads in (1, 2, 3, 7)}) == 1
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 4])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_rows_next_to_the_limits_of_the_rule(kernel, stride, more):
+    for length in (axis_steps._LONG_RUN, axis_steps._LONG_RUN_WITH_OFFSETS, axis_steps._FEW):
+        x = drawn((1, 2, 9, length + more), "float32", length, np.arange(-500.0, 500))
+        agree(x, kernel=(kernel,) * 2, stride=(stride,) * 2, pairs=[(1, 0), (0, 1)])
 
 
 @pytest.mark.parametrize("share", [0.0005, 0.02, 1])

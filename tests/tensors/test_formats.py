@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from cnnops_cli.tensors import formats
-from cnnops_cli.tensors.formats import FILE_FORMATS, Format, format_of, is_picture, output_suffixes
+from cnnops_cli.tensors.formats import (
+    FILE_FORMATS,
+    Format,
+    format_of,
+    format_of_name,
+    output_suffixes,
+)
 
 CSVISH = '''
 """Tables of numbers, with commas between, behind a line that names the format."""
@@ -210,10 +216,10 @@ def test_archives_go_by_their_first_bytes_others_by_suffix_first(path, start, na
 
 
 def test_only_pictures_are_written_in_capitals():
-    assert is_picture("a.PNG")
-    assert is_picture("a.Tif")
-    assert not is_picture("a.npy")
-    assert not is_picture("png")
+    assert format_of_name("a.PNG").is_picture
+    assert format_of_name("a.Tif").is_picture
+    assert not format_of_name("a.npy").is_picture
+    assert not format_of_name("png").is_picture
 
 
 @pytest.mark.parametrize("row", FILE_FORMATS, ids=lambda row: row.name)

@@ -15,8 +15,8 @@ COMMENT = "JSON has no comments"
 QUOTES = "numbers have no quotes around them"
 SQUARE = "arrays have square brackets: [1, 2]"
 LAST = "no comma follows the last value"
-COMMAS = "commas stand between values"
-LINES = "--lines takes one tensor a line"
+COMMAS = "commas separate values"
+LINES = "--lines takes one tensor per line"
 
 
 def reason(text, name="INPUT", reading=PLAIN):
@@ -42,7 +42,7 @@ MISTAKES = {
     **dict.fromkeys(["[0x10]", "[0b11]", "[1, 0o7]"], "numbers are decimal: 16, not 0x10"),
     "[1_000]": "digits have no _ between them: 1000, not 1_000",
     **dict.fromkeys(["[01]", "[1, -007]"], "a number does not begin with 0: 7, not 07"),
-    **dict.fromkeys(["[1.0f]", "[1L]", "[1u]"], "numbers have no letters behind them"),
+    **dict.fromkeys(["[1.0f]", "[1L]", "[1u]"], "numbers have no letters after them"),
     "[1j]": "complex numbers are not supported",
     **dict.fromkeys(["[1,2,]", "[1,2, ]", "[[1,],[2]]", "[1,\n]"], LAST),
     **dict.fromkeys(["[1,,2]", "[,1]"], "a value is missing between commas"),
@@ -52,7 +52,7 @@ MISTAKES = {
     "[1; 2]": "arrays are nested: [[1, 2], [3, 4]]",
     "array([1])": "write the brackets alone",
     **dict.fromkeys(["[1] # x", "[1, // x\n2]", "[1, /* x */ 2]", "# x\n[1]"], COMMENT),
-    "[1, ...]": "every value is written out: ... stands for none",
+    "[1, ...]": "every value is written out, without ...",
     "[−1]": "a minus sign is -",
     **dict.fromkeys(["[1]\n[2]\n", "[1] [2]", "[1][2]", "1 2", "[[1]]\n\n[[2]]", "[1] NaN"], LINES),
     "[1],[2]": "one more pair of brackets around all makes one tensor",
@@ -76,14 +76,14 @@ def test_the_whole_line():
         + INFINITY
     )
     assert reason("[[nan,2],[3,4]]", reading=Reading(letters=True)) == (
-        "INPUT holds the string 'nan', which is no name for a number; NaN is written NaN"
+        "INPUT holds the string 'nan', which is not a name for a number; NaN is written NaN"
     )
     assert reason("[1]\n[2]\n", "standard input") == (
         "standard input is not JSON: unexpected content after document at line 2, column 1; "
-        "--lines takes one tensor a line"
+        "--lines takes one tensor per line"
     )
     assert reason('["1", a]', reading=Reading(letters=True)) == (
-        "INPUT holds the string '1', which is no name for a number; " + QUOTES
+        "INPUT holds the string '1', which is not a name for a number; " + QUOTES
     )
 
 

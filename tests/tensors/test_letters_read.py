@@ -20,14 +20,14 @@ def test_names_have_up_to_40_characters(letter, quote):
     array = parse_letters(f"[{quote}{name}{quote}, 2]".encode(), "x")
     assert array.shape == (2,)
     assert array.tolist() == [name, 2]
-    reason = f"x holds the string '{name}9', which is no name for a number{RULE}"
+    reason = f"x holds the string '{name}9', which is not a name for a number{RULE}"
     with pytest.raises(CnnopsError, match=f"^{re.escape(reason)}$"):
         parse_letters(f"[{quote}{name}9{quote}, 2]".encode(), "x")
 
 
 @pytest.mark.parametrize(("length", "shown"), [(60, "b" * 60), (61, "b" * 60 + "…")])
 def test_60_characters_of_a_longer_name_are_shown(length, shown):
-    reason = f"x holds the string '{shown}', which is no name for a number{RULE}"
+    reason = f"x holds the string '{shown}', which is not a name for a number{RULE}"
     with pytest.raises(CnnopsError, match=f"^{re.escape(reason)}$"):
         parse_letters(f"[{'b' * length}]".encode(), "x")
 

@@ -83,15 +83,15 @@ def test_a_pixel_without_a_colour_in_the_palette_is_damage():
 )
 def test_16_bits_of_several_channels_are_refused(colour, channels, kept):
     assert refusal(png(1, 1, 16, colour, bytes(1 + 2 * channels))) == (
-        f"x has 16 bits a channel, of which Pillow keeps 8 {kept}; accepted are 8, grey of 16, or "
-        "a .npy file"
+        f"x has 16 bits per channel, of which Pillow keeps 8 {kept}; accepted are 8, grey of 16, "
+        "or a .npy file"
     )
 
 
 def test_16_bits_of_grey_have_no_transparent_value():
     same(png(1, 1, 16, 0, b"\0\1\2"), [[[258]]], np.uint16)
     data = png(1, 1, 16, 0, b"\0\1\2", (b"tRNS", b"\1\2"))
-    assert refusal(data).startswith("x has 16 bits a channel, of which Pillow keeps 8 with alpha")
+    assert refusal(data).startswith("x has 16 bits per channel, of which Pillow keeps 8 with alpha")
 
 
 def test_a_png_is_at_most_what_deflate_makes_of_its_bytes():
@@ -188,7 +188,7 @@ def test_the_631_bytes_that_declared_169_million_pixels(monkeypatch):
 
 
 def test_a_jpeg_of_12_bits_is_refused():
-    reason = "x has 12 bits a channel; accepted in a JPEG are 8"
+    reason = "x has 12 bits per channel; accepted in a JPEG are 8"
     assert refusal(jpeg(8, 8, 0xC1, depth=12)) == reason
 
 
@@ -246,7 +246,7 @@ def test_palettes_of_which_pillow_forgets_the_bits(bits, palette, colours):
     else:
         assert refusal(data) == (
             f"x has a palette of greys for {bits} bits, which Pillow takes for another number of "
-            "bits; accepted are other formats, as .png"
+            "bits; accepted are other formats, such as .png"
         )
 
 
@@ -269,8 +269,8 @@ def test_channels_of_a_bmp():
     )
     for coding, masks in ((0, b""), (3, struct.pack("<III", 0xF800, 0x7E0, 0x1F))):
         assert refusal(bmp(16, b"\1\2\3\4", width=2, coding=coding, masks=masks)) == (
-            "x has 5 or 6 bits a channel, which do not spread over 0 to 255 evenly; accepted in a "
-            "BMP are 8, or a palette"
+            "x has 5 or 6 bits per channel, which do not spread over 0 to 255 evenly; accepted in "
+            "a BMP are 8, or a palette"
         )
     nothing = bmp(32, b"\1\2\3\4", width=1, coding=3, header=56, masks=bytes(16))[:70]
     assert refusal(nothing).startswith("x is damaged: its ")

@@ -198,39 +198,36 @@ def test_unsigned_32_bits_are_not_signed():
     [
         (
             {"photometric": LAB},
-            "its colours are CIELab, to be made RGB first, as with ImageMagick's",
+            "its colours are CIELab, which have to be converted to RGB first, as with ImageMagick",
         ),
         (
             {"photometric": MASK},
-            "its colours are a transparency mask, to be made RGB first, as with",
+            "its colours are a transparency mask, which have to be converted to RGB",
         ),
         (
             {"photometric": 99},
-            r"its colours are unknown (PhotometricInterpretation 99), to be made",
+            r"its colours are unknown (PhotometricInterpretation 99), which have",
         ),
         ({"tags": {262: None}}, "it does not say what its numbers mean (no PhotometricInterpretat"),
         ({"tags": {339: ("H", [UNDEFINED])}}, "a pixel is grey in 1 sample of 8 bits, undefined"),
         ({"tags": {339: ("H", [9])}}, "a pixel is grey in 1 sample of 8 bits, unknown (9)"),
         ({"bits": 64}, "a pixel is grey in 1 sample of 64 bits, unsigned integers"),
-        (
-            {"photometric": WHITE, "bits": 16},
-            "a pixel is grey that counts from white in 1 sample of",
-        ),
-        ({"fill_order": 2}, "its FillOrder is 2, which is read of 1 bit only"),
-        ({"planar": 2}, "its PlanarConfiguration is 2, which is read of RGB only"),
+        ({"photometric": WHITE, "bits": 16}, "a pixel is inverted grey in 1 sample of"),
+        ({"fill_order": 2}, "its FillOrder is 2, which is read for 1 bit only"),
+        ({"planar": 2}, "its PlanarConfiguration is 2, which is read for RGB only"),
         ({"tags": {317: ("H", [2])}}, "its Predictor is 2, which Compression 1 does not have"),
         ({"tags": {259: ("H", [6])}}, "its Compression is 6"),
-        ({"tags": {259: ("H", [4])}}, "it has fax compression of what is not black and white"),
-        ({"tags": {259: ("H", [7])}, "bits": 16}, "it has JPEG compression of what is not 8-bit"),
+        ({"tags": {259: ("H", [4])}}, "it has fax compression, but is not black and white"),
+        ({"tags": {259: ("H", [7])}, "bits": 16}, "it has JPEG compression, but is not inter"),
         (
             {"tags": {259: ("H", [7])}, "photometric": WHITE},
-            "it has JPEG compression of what is not",
+            "it has JPEG compression, but is not",
         ),
         ({"order": ">", "bits": 32}, "it is big-endian, in which unsigned samples of 32 bits are"),
         ({"order": ">", "bits": 12}, "it is big-endian, in which unsigned samples of 12 bits are"),
         (
             {"order": ">", "bits": 32, "sample_format": SIGNED, "compression": DEFLATE},
-            "it is big-endian and compressed, of which Pillow turns the bytes around",
+            "it is big-endian and compressed, and Pillow would swap its bytes",
         ),
     ],
 )
@@ -258,7 +255,7 @@ def test_channels_that_would_vanish_are_refused():
         assert refusal(data) == f"it has channels besides colour and alpha (ExtraSamples {shown})"
     for count, colours in ((2, BLACK), (4, RGB)):
         data = tiff(np.ones((4, 4, count), int), photometric=colours, extra=(1,))
-        assert refusal(data).startswith("its colours are multiplied with alpha (ExtraSamples 1), w")
+        assert refusal(data).startswith("its colours are multiplied by alpha (ExtraSamples 1), w")
 
 
 @pytest.mark.parametrize("bits", [1, 4, 8])
@@ -272,9 +269,9 @@ def test_palettes_are_read_where_their_16_bits_say_no_more_than_8(bits):
         same(got, (colours // 256).reshape(3, -1)[:, values].astype(np.uint8))
     colours[-1] = 0x1234
     data = tiff(values, bits=bits, photometric=PALETTE, tags={320: ("H", colours.tolist())})
-    assert refusal(data) == "its palette has colours of more than 8 bits, of which Pillow keeps 8"
+    assert refusal(data) == "its palette has colours of more than 8 bits, and Pillow keeps only 8"
     short = tiff(values, bits=bits, photometric=PALETTE, tags={320: ("H", [0, 0, 0])})
-    assert damage(short) == f"its palette has 3 numbers, where {3 << bits} are due"
+    assert damage(short) == f"its palette has 3 numbers instead of {3 << bits}"
 
 
 @pytest.mark.parametrize(("bits", "dtype"), [(8, np.uint8), (16, np.uint16), (32, np.uint32)])
@@ -326,8 +323,8 @@ EIGHT = np.arange(64).reshape(8, 8)
         ({273: ("I", [0])}, "its strips overlap each other or its directory"),
         ({273: ("I", [4000])}, "strip 0 ends at byte 4064, but the file has "),
         ({256: ("I", [9])}, "strip 0 has 64 bytes, but its pixels take 72"),
-        ({256: None}, "tag 256 has 0 values, where one is due"),
-        ({259: ("H", [1, 1])}, "tag 259 has 2 values, where one is due"),
+        ({256: None}, "tag 256 has 0 values instead of one"),
+        ({259: ("H", [1, 1])}, "tag 259 has 2 values instead of one"),
         ({277: ("H", [0])}, "a pixel has 0 samples"),
     ],
 )
@@ -422,10 +419,10 @@ def test_a_tag_twice_or_of_another_type_is_damage():
     start = struct.unpack_from("<I", data, 4)[0] + 2
     changed = data.copy()
     changed[start + 12 : start + 14] = changed[start : start + 2]
-    assert damage(bytes(changed)) == "tag 256 is no integer, or is there twice"
+    assert damage(bytes(changed)) == "tag 256 is not an integer, or is there twice"
     changed = data.copy()
     changed[start + 2] = 5
-    assert damage(bytes(changed)) == "tag 256 is no integer, or is there twice"
+    assert damage(bytes(changed)) == "tag 256 is not an integer, or is there twice"
 
 
 @pytest.mark.parametrize("coding", ["group3", "group4", "tiff_ccitt"])
@@ -448,7 +445,9 @@ def test_jpeg_in_a_tiff_is_near(channels):
     assert np.abs(got.astype(int) - np.moveaxis(values, -1, 0)).max() <= 3
     stored = tiff(values, photometric=YCBCR) if channels == 3 else None
     if stored:
-        assert refusal(stored).startswith("its colours are YCbCr, to be made RGB first")
+        assert refusal(stored).startswith(
+            "its colours are YCbCr, which have to be converted to RGB first"
+        )
 
 
 @pytest.mark.parametrize(

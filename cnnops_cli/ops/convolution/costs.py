@@ -1,36 +1,98 @@
-"""What the algorithms cost, by which one is chosen.
-
-All costs are nanoseconds on one core for float32, measured with OpenBLAS on x86-64; only their
-ratios matter.
-"""
+"""What the algorithms cost, by which one is chosen."""
 
 import math
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from cnnops_cli.ops.convolution.layer import (
-    Layer,
-    matrix_depth,
-    parts_at_once,
-    parts_of_a_sum,
-    phases_of,
-    runs_on,
-)
+from cnnops_cli.ops.convolution.bands import Band, band_of
+from cnnops_cli.ops.convolution.layer_tiles import Layer
+from cnnops_cli.ops.convolution.products import arrays_of_results, longest_sum
 from cnnops_cli.ops.geometry import Windows, extents
 
 COLUMNS = "matrix product"
-STACKED = "stacked matrix products"
 BANDS = "banded matrix products"
 FOURIER = "Fourier transforms"
 
 Choice: TypeAlias = tuple[str, tuple[int, ...]]
 """An algorithm, and its sizes: outputs of a band, or lengths of the transforms."""
 
+
+class Rates(NamedTuple):
+    """What the parts of the work take on one core, in float32.
+
+    Only their ratios matter. ``tests/benchmarks/fit_costs.py`` measures them.
+
+    Attributes
+    ----------
+    multiply : float
+        Nanoseconds per multiply-add in a large matrix product.
+    half_rows, half_depth, half_columns : float
+        The sizes of a product at which it reaches half of that speed.
+    product : float
+        Nanoseconds per product that is begun.
+    copy : float
+        Nanoseconds per element that is laid out, padded or stored.
+    run : float
+        Nanoseconds per run of neighbouring elements that is begun.
+    pair, skip : float
+        Nanoseconds per element in addition, where a copy takes every second one, or fewer.
+    add : float
+        Nanoseconds per element of the products that are added up.
+    spread : float
+        Nanoseconds per element of a banded matrix.
+    transform, spectrum : float
+        Nanoseconds per point of a Fourier transform, and of a product of two.
+    start, start_transforms : float
+        Nanoseconds per call with banded matrices, and per tile that is transformed.
+    """
+
+    multiply: float
+    half_rows: float
+    half_depth: float
+    half_columns: float
+    product: float
+    copy: float
+    run: float
+    pair: float
+    skip: float
+    add: float
+    spread: float
+    transform: float
+    spectrum: float
+    start: float
+    start_transforms: float
+
+
+RATES = Rates(
+    multiply=0.0148,
+    half_rows=1.2,
+    half_depth=3.0,
+    half_columns=1.4,
+    product=35,
+    copy=0.287,
+    run=1.85,
+    pair=0.14,
+    skip=0.256,
+    add=0.2,
+    spread=0.58,
+    transform=5.9,
+    spectrum=2.65,
+    start=49_000,
+    start_transforms=76_000,
+)
+"""Measured with OpenBLAS on x86-64."""
+
 TILE_BYTES = 1 << 23
 """What is laid out for one tile. A core's cache holds less, but threads that make many short calls
 wait for the interpreter more than for memory."""
 
+_BANDS = {1: (1, 16, 64, 256), 2: (1, 4, 8, 16), 3: (1, 4, 8)}
+"""Outputs that a band may have, by the number of axes."""
+
+_MATRIX_BYTES = 1 << 24
+"""What banded matrices may take together."""
+
 _LONGEST_BAND_SUM = 512
-"""How many terms a result may have where they are added up one after the other, in one product."""
+"""How many terms of one channel one banded product may add up."""
 
 _SHORTEST_TRANSFORM = {1: 1 << 15, 2: 384, 3: 64}
 _TRANSFORM_BYTES = 60 << 20
@@ -38,20 +100,14 @@ _TRANSFORM_BYTES = 60 << 20
 
 
 def estimate_costs(layer: Layer) -> dict[Choice, float]:
-    """Estimate every algorithm that can compute the layer.
-
-    The estimates count multiply-adds at the rate that a matrix product of that shape reaches,
-    values that are copied, runs of memory that are begun, values that are added up, and points of
-    transforms.
-    """
-    costs: dict[Choice, float] = {(COLUMNS, ()): _cost_of_products(layer, stacked=False)}
-    room = TILE_BYTES // layer.dtype.itemsize
-    if 4 * halo_rows(layer, True) * values_of_a_cell(layer, True) <= room:
-        costs[STACKED, ()] = _cost_of_products(layer, stacked=True)
-    if layer.dtype.kind == "f" and matrix_depth(layer, stacked=False) <= _LONGEST_BAND_SUM:
-        for band in _band_widths(layer.windows):
-            if layer.filters * band * _depth_of_a_band(layer, band) <= room:
-                costs[BANDS, (band,)] = _cost_of_bands(layer, band)
+    """Estimate the nanoseconds of every algorithm that can compute the layer."""
+    costs: dict[Choice, float] = {(COLUMNS, ()): _cost_of_columns(layer)}
+    if layer.dtype.kind != "f":
+        return costs
+    for outputs in _band_outputs(layer.windows):
+        band = band_of(layer.windows, outputs)
+        if can_be_banded(layer, band):
+            costs[BANDS, (outputs,)] = _cost_of_bands(layer, band)
     if layer.dtype == "float32":
         lengths = _transform_lengths(layer.windows)
         if transform_bytes(layer, lengths) <= _TRANSFORM_BYTES:
@@ -59,117 +115,99 @@ def estimate_costs(layer: Layer) -> dict[Choice, float]:
     return costs
 
 
-def _cost_of_products(layer: Layer, *, stacked: bool) -> float:
-    windows = layer.windows
-    depth = matrix_depth(layer, stacked)
-    steps = windows.kernel[0] if stacked else 1
-    cells = layer.items * layer.cells
-    results = layer.groups * layer.filters * cells
-    halo = 1 + halo_rows(layer, stacked) / windows.output[0]
-    rate = 65 * _share(layer.filters * steps, 8) * _share(depth, 4) * _share(cells, 16)
-    multiply = results * depth * steps * halo / rate
-    reorder = 0.5 * layer.groups * layer.filters * depth * steps if steps > 1 else 0
-    terms = steps * len(parts_of_a_sum(depth, layer.filters))
-    add = 0.2 * results * terms if terms > 1 else 0
-    return multiply + reorder + cost_of_columns(layer, stacked) + add + 200 * layer.groups
-
-
-def cost_of_columns(layer: Layer, stacked: bool) -> float:
-    """What it costs to lay out the cells of all windows."""
-    if _lies_in_place(layer, stacked):
-        return 0.0
-    halo = 1 + halo_rows(layer, stacked) / layer.windows.output[0]
-    copies = 2 * len(phases_of(layer, stacked)) - 1
-    each = copies * layer.groups * matrix_depth(layer, stacked) * halo
-    of_value = (_copy_cost_of_lines if runs_on(layer.windows) else _copy_cost)(layer.windows)
-    return layer.items * layer.cells * each * of_value
-
-
-def _cost_of_bands(layer: Layer, band: int) -> float:
-    windows = layer.windows
-    outputs, *inner = windows.output
-    bands = layer.items * layer.groups * -(-outputs // band)
-    cells = math.prod(inner)
-    depth = _depth_of_a_band(layer, band)
-    products = bands if inner else layer.items * layer.groups
-    multiply = 80 * products + bands * band * layer.filters * cells * depth / 40
-    build = 0.8 * layer.groups * layer.filters * band * depth
-    flat = windows.stride[1:] == (1,)
-    span = band_span(windows, band)
-    run = span * cells if flat else windows.output[-1] if inner else span
-    lay_out = bands * depth * cells * (0.25 + 8 / run + (0.0 if flat or not inner else 0.1))
-    seen = layer.items * layer.groups * layer.channels * math.prod(windows.lengths)
-    pad = seen * (0.2 + 8 / windows.lengths[-1])
-    store = 0.6 * bands * band * layer.filters * cells if layer.filters > 1 else 0
-    return 130_000 + multiply + build + lay_out + pad + store
-
-
-def _share(size: int, half: int) -> float:
-    """The share of its best speed that a product reaches at a size; one half at `half`."""
-    return size / (size + half)
-
-
-def _copy_cost(windows: Windows) -> float:
-    strided = {1: 0.0, 2: 0.1}.get(windows.stride[-1], 0.3)
-    return 0.3 + strided + 8 / windows.output[-1]
-
-
-def _copy_cost_of_lines(windows: Windows) -> float:
-    """Copying long runs, and clearing what lies beyond the edges cell by cell."""
-    cost = 0.15
-    for axis in range(1, windows.dims):
-        taps, gap, begin = windows.kernel[axis], windows.dilation[axis], windows.padding[axis][0]
-        beyond = sum(abs(tap * gap - begin) for tap in range(taps)) / taps
-        cost += 6 * min(1.0, beyond / windows.lengths[axis])
-    return cost
-
-
-def values_of_a_cell(layer: Layer, stacked: bool) -> int:
-    """What is laid out for one output cell of one group: cells, products, what was copied."""
-    steps = layer.windows.kernel[0] if stacked else 1
-    depth = matrix_depth(layer, stacked)
-    parts = len(parts_of_a_sum(depth, layer.filters))
-    at_once = parts_at_once(parts, steps)
-    sums = 1 + (at_once < parts)
-    seen = layer.channels * math.prod(layer.windows.stride)
-    return depth + layer.filters * (steps * at_once + sums) + seen
-
-
-def halo_rows(layer: Layer, stacked: bool) -> int:
-    """Rows that a tile sees beside as many as it has of its own."""
-    windows = layer.windows
-    return (windows.kernel[0] - 1) * windows.dilation[0] // windows.stride[0] if stacked else 0
-
-
-def _lies_in_place(layer: Layer, stacked: bool) -> bool:
-    """Whether the input is that matrix as it lies in memory, but for what is added at its ends."""
-    windows = layer.windows
-    unfolded = windows.kernel[1:] if stacked else windows.kernel
-    inner = windows.padding[1:]
-    return set(unfolded) | set(windows.stride) <= {1} and not any(map(any, inner))
-
-
-def band_span(windows: Windows, band: int) -> int:
-    """Inputs along the first axis that `band` outputs see."""
-    return (band - 1) * windows.stride[0] + (windows.kernel[0] - 1) * windows.dilation[0] + 1
-
-
-def values_of_a_band(layer: Layer, band: int) -> int:
-    """What is laid out for one cell of the lines of one band and group: cells, sums, and input."""
-    steps = math.prod(layer.windows.stride)
-    return _depth_of_a_band(layer, band) + band * (layer.filters + layer.channels * steps)
-
-
-def _depth_of_a_band(layer: Layer, band: int) -> int:
-    """Columns of a banded matrix."""
-    return layer.channels * band_span(layer.windows, band) * math.prod(layer.windows.kernel[1:])
-
-
-def _band_widths(windows: Windows) -> list[int]:
-    """Outputs that a band may have: so many that bands of one width fill the axis."""
+def _band_outputs(windows: Windows) -> list[int]:
+    """How many outputs bands may have: such that bands of one size fill the axis."""
     length = windows.output[0]
-    wishes = (4, 8, 16) if windows.dims > 1 else (16, 64, 256)
-    return sorted({-(-length // -(-length // wish)) for wish in wishes})
+    return sorted({-(-length // -(-length // wish)) for wish in _BANDS[windows.dims]})
+
+
+def can_be_banded(layer: Layer, band: Band) -> bool:
+    """Return whether a layer's stride, and what its bands take, allow banded products."""
+    if band.stride[-1] != 1:
+        return False
+    halo_bytes = band.halo * elements_of_a_band(layer, band) * layer.dtype.itemsize
+    if 4 * halo_bytes > TILE_BYTES:
+        return False
+    is_long = band.outputs > 1 and math.prod(band.kernel[:-1]) > _LONGEST_BAND_SUM
+    return not is_long and matrix_bytes(layer, band) <= _MATRIX_BYTES
+
+
+def matrix_bytes(layer: Layer, band: Band) -> int:
+    """What the banded matrices of all groups take."""
+    rows = layer.groups * layer.filters * band.outputs * band.steps
+    return rows * band.depth(layer.channels) * layer.dtype.itemsize
+
+
+def _cost_of_columns(layer: Layer) -> float:
+    windows, rates = layer.windows, RATES
+    depth = layer.channels * math.prod(windows.kernel)
+    cells = math.prod(windows.output)
+    each = rates.copy + rates.run / windows.output[-1]
+    each += {1: 0.0, 2: rates.pair}.get(windows.stride[-1], rates.skip)
+    lies_so = max(*windows.kernel, *windows.stride) == 1
+    copied = 0 if lies_so else layer.items * layer.groups * depth * cells
+    parts = -(-depth // longest_sum(layer.filters))
+    added = layer.items * layer.groups * layer.filters * cells * (parts if parts > 1 else 0)
+    products = _cost_of_products(layer, layer.filters, depth, cells)
+    return products + copied * each + added * rates.add + _cost_of_padding(layer)
+
+
+def _cost_of_bands(layer: Layer, band: Band) -> float:
+    windows, rates = layer.windows, RATES
+    rows, depth = layer.filters * band.outputs * band.steps, band.depth(layer.channels)
+    columns = columns_of_bands(windows, band)
+    row = windows.output[-1] + band.halo
+    everywhere = layer.items * layer.groups
+    run = band.lines if band.added_axis == 1 else columns if band.outputs == 1 else row
+    copied = everywhere * depth * columns * (band.depth(1) > 1)
+    added = everywhere * rows * columns * len(band.parts(layer))
+    stored = everywhere * layer.filters * math.prod(windows.output)
+    return (
+        rates.start
+        + _cost_of_products(layer, rows, depth, columns)
+        + copied * (rates.copy + rates.run / run)
+        + added * rates.add
+        + stored * (rates.copy + rates.run / windows.output[-1])
+        + layer.groups * rows * depth * rates.spread
+        + _cost_of_padding(layer)
+    )
+
+
+def columns_of_bands(windows: Windows, band: Band) -> int:
+    """How many columns the bands of one sample and group have."""
+    first, *inner = windows.output
+    counts = [-(-first // band.outputs), *inner]
+    counts[-1] += band.halo
+    return math.prod(counts)
+
+
+def _cost_of_products(layer: Layer, rows: int, depth: int, columns: int) -> float:
+    """Of one product for each sample and group, with matrices of these sizes."""
+    rates = RATES
+    slowed = (rows + rates.half_rows) * (depth + rates.half_depth) * (columns + rates.half_columns)
+    return layer.items * layer.groups * (rates.product + slowed * rates.multiply)
+
+
+def _cost_of_padding(layer: Layer) -> float:
+    windows = layer.windows
+    if not any(map(any, windows.padding)):
+        return 0.0
+    seen = layer.items * layer.groups * layer.channels * math.prod(windows.lengths)
+    return seen * (RATES.copy + RATES.run / windows.lengths[-1])
+
+
+def elements_of_a_column(layer: Layer) -> int:
+    """What is laid out for one output cell of one group: its column, products, and input."""
+    depth = layer.channels * math.prod(layer.windows.kernel)
+    results = arrays_of_results(-(-depth // longest_sum(layer.filters)))
+    return depth + layer.filters * results + layer.channels * math.prod(layer.windows.stride)
+
+
+def elements_of_a_band(layer: Layer, band: Band) -> int:
+    """What is laid out for one column of a band of one group: itself, products, and input."""
+    results = band.steps + arrays_of_results(len(band.parts(layer)))
+    seen = layer.channels * math.prod(band.stride)
+    return band.depth(layer.channels) + band.outputs * (layer.filters * results + seen)
 
 
 def transform_bytes(layer: Layer, lengths: tuple[int, ...]) -> int:
@@ -215,15 +253,9 @@ def _smooth(length: int) -> int:
 
 def _cost_of_transforms(layer: Layer, lengths: tuple[int, ...]) -> float:
     boxes = transform_boxes(layer.windows, lengths)
-    tiles = (
-        layer.items
-        * layer.groups
-        * math.prod(
-            -(-outputs // box) for outputs, box in zip(layer.windows.output, boxes, strict=True)
-        )
-    )
+    axes = zip(layer.windows.output, boxes, strict=True)
+    tiles = layer.items * layer.groups * math.prod(-(-outputs // box) for outputs, box in axes)
     pairs = layer.channels * layer.filters
-    points = math.prod(lengths)
     transforms = tiles * (layer.channels + layer.filters) + layer.groups * pairs
-    a_point = 9 if layer.windows.dims == 1 else 10
-    return points * (a_point * transforms + 3 * tiles * pairs) + 100_000 * tiles
+    points = RATES.transform * transforms + RATES.spectrum * tiles * pairs
+    return math.prod(lengths) * points + RATES.start_transforms * tiles

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.convolution.layer import Layer, Tile
-from cnnops_cli.ops.convolution.products import Products
+from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
+from cnnops_cli.ops.convolution.plan import column_tiles
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
 
@@ -50,13 +51,12 @@ class Fourier:
         spread[(slice(None),) * 3 + place] = self._weights
         self._spectra = np.conj(np.fft.rfftn(spread, axes=self._axes))
         self._norms = np.sqrt(np.square(self._weights, dtype=_DOUBLE).sum(axis=self._axes))
-        self._products = Products(layer, weights, stacked=False)
+        self._columns = Columns(layer, weights)
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
-        """Fill a tile of one item and one group, as `Products.compute` does."""
+        """Fill a tile of one item and one group, as `Columns.compute` does."""
         group, channels = tile.groups.start, self._layer.channels
-        of_group = slice(group * channels, (group + 1) * channels)
-        part = source.part(tile.items, of_group, tile.box)[0]
+        part = source.part(tile.items, tile.channels(channels), tile.box)[0]
         values = scratch("values", (channels, *self._lengths), _DOUBLE)
         values.fill(0)
         values[(slice(None), *map(slice, part.shape[1:]))] = part
@@ -66,11 +66,12 @@ class Fourier:
         for number in range(self._layer.filters):
             total = np.einsum("c...,c...->...", spectrum, self._spectra[group, number])
             sums = np.fft.irfftn(total, s=self._lengths, axes=self._axes)
-            steps = zip(tile.sizes, self._layer.windows.stride, strict=True)
+            steps = zip(tile.shape[3:], self._layer.windows.stride, strict=True)
             sums = sums[tuple(slice(0, (size - 1) * step + 1, step) for size, step in steps)]
             noise = error * float(norms @ self._norms[group, number])
             if not self._settle(sums, noise, part, self._weights[group, number], result.dtype):
-                self._products.compute_in_parts(source, tile, bias, result)
+                for some in column_tiles(self._layer, tile):
+                    self._columns.compute(source, some, bias, result)
                 return
             rounded = sums.astype(self._weights.dtype)
             if bias is not None:

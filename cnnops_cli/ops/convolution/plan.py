@@ -7,23 +7,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 
+from cnnops_cli.ops.convolution.bands import band_of
 from cnnops_cli.ops.convolution.costs import (
     BANDS,
     COLUMNS,
     FOURIER,
-    STACKED,
     TILE_BYTES,
-    cost_of_columns,
+    columns_of_bands,
+    elements_of_a_band,
+    elements_of_a_column,
     estimate_costs,
-    halo_rows,
+    matrix_bytes,
     transform_boxes,
     transform_bytes,
-    values_of_a_band,
-    values_of_a_cell,
 )
-from cnnops_cli.ops.convolution.layer import Layer, Tile, length_of, phases_of, spans_of, whole
+from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
 
 _LEAST_WORTH, _WORTH = 600_000, 2_000_000
 """Nanoseconds of work from which on two tiles are better than one, and that each further tile
@@ -31,18 +30,10 @@ should have: a thread takes a tenth of a millisecond to wake, and the last tiles
 
 _MOST_WANTED = 16
 _LEAST_CELLS = 160
-"""A product with fewer columns is slower a column."""
+"""A product with fewer columns is slower per column."""
 
 _LEAST_FILTERS = 128
 """Filters are only shared out by as many: each share lays out the cells again."""
-
-
-_MANY_HALOS = 8
-"""A tile is only cut along an axis that has this many times as many rows as its halo."""
-
-_SOON = 200_000
-"""Nanoseconds that all threads may wait for one: that costs less than if they lay out parts of the
-same input side by side."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +43,25 @@ class Plan:
     Attributes
     ----------
     algorithm : str
-        `COLUMNS`, `STACKED`, `BANDS` or `FOURIER`.
+        `COLUMNS`, `BANDS` or `FOURIER`.
     sizes : tuple of int
         How many outputs a band gives, or the lengths of the transforms.
-    tiles : tuple of Tile
+    tiles : sequence of Tile
         They cover the result once.
     bytes_of_a_tile : int
         What a tile needs of memory for itself.
-    laid_out_once : bool
-        The cells of all tiles are laid out before the first is computed.
+    bytes_of_all : int
+        What all tiles together need at most.
+    bytes_kept : int
+        What is made of the weights.
     """
 
     algorithm: str
     sizes: tuple[int, ...]
-    tiles: tuple[Tile, ...]
+    tiles: Sequence[Tile]
     bytes_of_a_tile: int = TILE_BYTES + TILE_BYTES // 4
-    laid_out_once: bool = False
+    bytes_of_all: int = 0
+    bytes_kept: int = 0
 
 
 @lru_cache(maxsize=64)
@@ -77,107 +71,65 @@ def plan_convolution(layer: Layer) -> Plan:
         return Plan(COLUMNS, (), ())
     costs = estimate_costs(layer)
     algorithm, sizes = min(costs, key=lambda choice: costs[choice])
+    if algorithm == FOURIER:
+        shape = (1, 1, layer.filters, *transform_boxes(layer.windows, sizes))
+        tiles, size = Tiles(layer.tile, shape), transform_bytes(layer, sizes)
+        return Plan(FOURIER, sizes, tiles, size, len(tiles) * size, size)
     cost = costs[algorithm, sizes]
     wanted = 1 if cost < _LEAST_WORTH else min(_MOST_WANTED, max(2, int(cost // _WORTH)))
-    if algorithm == FOURIER:
-        boxes = transform_boxes(layer.windows, sizes)
-        tiles = _cut(whole(layer), 1, 1, boxes, 1, 0)
-        return Plan(FOURIER, sizes, tiles, transform_bytes(layer, sizes))
-    if algorithm == BANDS:
-        return Plan(BANDS, sizes, _band_tiles(layer, sizes[0], wanted))
-    stacked = algorithm == STACKED
-    if wanted > 1 and _is_laid_out_once(layer, stacked):
-        sizes = layer.windows.output
-        tiles = _cut(whole(layer), layer.items, layer.groups, sizes, wanted, 0)
-        return Plan(algorithm, (), tiles, laid_out_once=True)
-    return Plan(algorithm, (), product_tiles(layer, whole(layer), stacked, wanted))
+    everywhere = layer.items * layer.groups * layer.dtype.itemsize
+    if algorithm == COLUMNS:
+        everywhere *= math.prod(layer.windows.output) * elements_of_a_column(layer)
+        tiles = column_tiles(layer, layer.tile, wanted)
+        return Plan(COLUMNS, (), tiles, bytes_of_all=everywhere)
+    band = band_of(layer.windows, *sizes)
+    each = elements_of_a_band(layer, band)
+    everywhere *= columns_of_bands(layer.windows, band) * each
+    most = _most(layer, layer.tile, each, band.outputs, band.halo)
+    tiles = Tiles(layer.tile, _fewer(layer.tile.shape, most, wanted), band.outputs)
+    kept = matrix_bytes(layer, band)
+    return Plan(BANDS, sizes, tiles, bytes_of_all=everywhere, bytes_kept=kept)
 
 
-def _is_laid_out_once(layer: Layer, stacked: bool) -> bool:
-    """Whether the cells for the whole result are one tile, and soon laid out."""
-    halo, rows = halo_rows(layer, stacked), layer.windows.output[0]
-    if 0 < rows <= _MANY_HALOS * halo or len(phases_of(layer, stacked)) > 1:
-        return False
-    cells = layer.items * layer.groups * layer.cells * (rows + halo) // rows
-    fits = cells * values_of_a_cell(layer, stacked) <= TILE_BYTES // layer.dtype.itemsize
-    return fits and cost_of_columns(layer, stacked) <= _SOON
+def column_tiles(layer: Layer, part: Tile, wanted: int = 1) -> Tiles:
+    """Cut a part of the result into tiles whose matrix of columns stays in cache."""
+    most = _most(layer, part, elements_of_a_column(layer))
+    return Tiles(part, _fewer(part.shape, most, wanted))
 
 
-def _band_tiles(layer: Layer, band: int, wanted: int) -> tuple[Tile, ...]:
-    windows = layer.windows
-    first, *inner = windows.output
-    values = TILE_BYTES // 2 // layer.dtype.itemsize  # what two threads lay out stays in cache
-    each = values_of_a_band(layer, band)
-    cells = max(1, values // each)
+def _most(
+    layer: Layer, part: Tile, elements: int, outputs: int = 1, halo: int = 0
+) -> tuple[int, ...]:
+    """The largest shape of a tile, of so many elements for each column of a matrix."""
+    left = max(1, TILE_BYTES // layer.dtype.itemsize // elements)
+    items, groups, filters, *lengths = part.shape
+    lengths[0] = -(-lengths[0] // outputs)
     sizes: list[int] = []
-    for outputs in reversed(inner):
-        sizes.insert(0, min(outputs, cells))
-        cells = max(1, cells // sizes[0])
-    bands = min(-(-first // band), cells)
-    sizes.insert(0, min(first, bands * band))
-    fits = sizes == list(windows.output)
-    cells //= bands
-    groups = min(layer.groups, max(1, cells)) if fits else 1
-    items = min(layer.items, max(1, cells // groups)) if groups == layer.groups else 1
-    return _cut(whole(layer), items, groups, sizes, wanted, 0, share_filters=False)
+    for length in reversed(lengths):
+        sizes.insert(0, max(1, min(length, left - halo)))
+        left = max(1, left // (sizes[0] + halo))
+        halo = 0
+    items = min(items, left) if sizes == lengths else 1
+    groups = min(groups, max(1, left // items)) if items == part.shape[0] else 1
+    return (items, groups, filters, outputs * sizes[0], *sizes[1:])
 
 
-def product_tiles(layer: Layer, part: Tile, stacked: bool, wanted: int = 1) -> tuple[Tile, ...]:
-    """Cut a part of the result into tiles whose matrix of cells stays in cache."""
-    values = max(1, TILE_BYTES // layer.dtype.itemsize // values_of_a_cell(layer, stacked))
-    halo = halo_rows(layer, stacked)
-    rows, *inner = part.sizes
-    axis = 0 if rows > _MANY_HALOS * halo else len(inner)
-    line = math.prod(inner)
-    if (rows + halo) * line <= values:
-        left = values // ((rows + halo) * line)
-        items = min(part.count, left)
-        groups = min(layer.groups, max(1, left // items)) if items == part.count else 1
-        return _cut(part, items, groups, part.sizes, wanted, axis)
-    sizes: list[int] = []
-    left = max(1, values // (min(rows, max(16, 3 * halo)) + halo if halo else 1))
-    for outputs in reversed(inner):
-        sizes.insert(0, min(outputs, left))
-        left = max(1, left // sizes[0])
-    sizes.insert(0, max(1, min(rows, values // math.prod(sizes) - halo)))
-    return _cut(part, 1, 1, sizes, wanted, axis)
+def _fewer(shape: tuple[int, ...], most: tuple[int, ...], wanted: int) -> tuple[int, ...]:
+    """Lessen the shape of a tile until there are as many tiles as wanted, where that is worth it.
 
-
-def _cut(
-    part: Tile,
-    items: int,
-    groups: int,
-    sizes: Sequence[int],
-    wanted: int,
-    axis: int,
-    *,
-    share_filters: bool = True,
-) -> tuple[Tile, ...]:
-    """Cut into tiles of at most these sizes, and into as many as are wanted where that is worth it.
-
-    Groups are shared out first, then items, then the outputs along `axis`; and where these have too
-    few cells, the filters.
+    Groups are shared out first, then samples, then outputs along the first axis; and where these
+    have too few cells, the filters.
     """
-    axes = [part.groups, part.items, *part.box]
-    counts = [
-        -(-length_of(span) // size)
-        for span, size in zip(axes, (groups, items, *sizes), strict=True)
-    ]
-    products = part.count * math.prod(part.sizes) // _LEAST_CELLS
-    for number in (0, 1, 2 + axis):
-        more = -(-wanted // math.prod(counts)) * counts[number]
-        if number:
-            more = min(more, products * counts[number] // math.prod(counts[1:]))
-        counts[number] = max(counts[number], min(more, length_of(axes[number])))
-    few = share_filters and math.prod(counts) < min(wanted, 2)
-    shares = min(2, length_of(part.filters) // _LEAST_FILTERS) if few else 1
-    spans = [
-        spans_of(span, count + (count % 2 if 1 < count < 8 else 0))
-        for span, count in zip(axes, counts, strict=True)
-    ]
-    return tuple(
-        Tile(items, groups, filters, tuple(box))
-        for groups, filters, items, *box in product(
-            spans[0], spans_of(part.filters, shares), *spans[1:]
-        )
-    )
+    counts = [-(-length // size) for length, size in zip(shape, most, strict=True)]
+    products = shape[0] * math.prod(shape[3:]) // _LEAST_CELLS
+    groups = 1
+    for axis in (groups, 0, 3):
+        more = -(-wanted // math.prod(counts)) * counts[axis]
+        if axis != groups:
+            more = min(more, products * counts[axis] * counts[groups] // math.prod(counts))
+        counts[axis] = max(counts[axis], min(more, shape[axis]))
+    if math.prod(counts) < min(wanted, 2):
+        counts[2] = max(1, min(2, shape[2] // _LEAST_FILTERS))
+    # Two threads end together where parts are even in number.
+    counts = [count + (count % 2 if 1 < count < 8 else 0) for count in counts]
+    return tuple(max(1, -(-length // count)) for length, count in zip(shape, counts, strict=True))

@@ -1,1 +1,1 @@
-"""Max pooling: tiles, the steps over a tile's cells, and the checks of what they found."""
+"""Max pooling: tiles, the steps along their axes, and values that have no plain order."""

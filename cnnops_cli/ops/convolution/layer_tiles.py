@@ -1,0 +1,106 @@
+"""The sizes of a convolution, and the tiles that its result is computed in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from cnnops_cli.ops.geometry import Windows
+from cnnops_cli.spans import spans
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The sizes of a convolution.
+
+    Attributes
+    ----------
+    items, groups : int
+    channels, filters : int
+        Of one group.
+    windows : Windows
+    dtype : numpy.dtype
+        What is computed in.
+    """
+
+    items: int
+    groups: int
+    channels: int
+    filters: int
+    windows: Windows
+    dtype: np.dtype[Any]
+
+    @property
+    def tile(self) -> "Tile":
+        """The tile that is the whole result."""
+        sizes = (self.items, self.groups, self.filters, *self.windows.output)
+        items, groups, filters, *box = (slice(0, size) for size in sizes)
+        return Tile(items, groups, filters, tuple(box))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of the result: samples, groups, filters of each group, and outputs by axis."""
+
+    items: slice
+    groups: slice
+    filters: slice
+    box: tuple[slice, ...]
+
+    @property
+    def index(self) -> tuple[slice, ...]:
+        """Where it is in the result, shape (N, G, O, *output)."""
+        return (self.items, self.groups, self.filters, *self.box)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its own shape, (n, g, o, *sizes)."""
+        return tuple(int(span.stop - span.start) for span in self.index)
+
+    def channels(self, of_group: int) -> slice:
+        """The channels of the input that its groups see."""
+        return slice(self.groups.start * of_group, self.groups.stop * of_group)
+
+
+@dataclass(frozen=True)
+class Tiles(Sequence[Tile]):
+    """A part of the result, cut along every axis: made when the first tile is asked for.
+
+    Attributes
+    ----------
+    part : Tile
+    most : tuple of int
+        The largest shape of a tile.
+    multiple : int
+        Tiles have a multiple of this many outputs along the first spatial axis, but the last.
+    """
+
+    part: Tile
+    most: tuple[int, ...]
+    multiple: int = 1
+
+    @property
+    def _multiples(self) -> tuple[int, ...]:
+        return (1, 1, 1, self.multiple, *(1,) * len(self.most[4:]))
+
+    def __len__(self) -> int:
+        count = 1
+        axes = zip(self.part.shape, self.most, self._multiples, strict=True)
+        for size, most, multiple in axes:
+            length = -(-size // -(-size // most))
+            count *= -(-size // (-(-length // multiple) * multiple))
+        return count
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._made[number]
+
+    @cached_property
+    def _made(self) -> tuple[Tile, ...]:
+        axes = map(spans, self.part.index, self.most, self._multiples)
+        return tuple(
+            Tile(items, groups, filters, tuple(box))
+            for items, groups, filters, *box in product(*axes)
+        )

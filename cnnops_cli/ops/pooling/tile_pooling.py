@@ -1,0 +1,212 @@
+"""Max pooling of one tile, and what has no plain order.
+
+Maxima neither distinguish 0.0 from -0.0 nor one NaN from another. Where a tile's results hold a
+NaN, or both zeros are there, the values are taken from the positions of the maxima.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.ops.pooling.axis_maxima import largest, largest_and_offsets
+from cnnops_cli.ops.pooling.axis_steps import Plan, plan_steps
+from cnnops_cli.ops.pooling.tile_cuts import Reach, Tile
+from cnnops_cli.ops.scratch import scratch
+
+_HALF_INFINITY, _HALF_NAN = 0x7C00, 0x7FFF
+"""Keys of float16: the bits of infinity, and what stands for all NaNs."""
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Planes and where the results of their pooling go.
+
+    Attributes
+    ----------
+    planes : numpy.ndarray, shape (P, *spatial)
+    values : numpy.ndarray, shape (P, *output)
+    indices : numpy.ndarray of int64, same shape, or None
+    """
+
+    planes: Array
+    values: Array
+    indices: Array | None = None
+
+    def fill(self, tile: Tile) -> None:
+        """Write the results of one tile."""
+        if self.indices is not None:
+            positions = self.indices[tile.place]
+        elif self._fill_values(tile):
+            return
+        else:
+            shape = self.values[tile.place].shape
+            positions = scratch("positions", shape, np.dtype(np.int64))
+        if not self._fill_positions(tile, positions):
+            self._gather(tile, positions)
+
+    @cached_property
+    def _has_keys(self) -> bool:
+        """Whether float16, which NumPy is slow at, is pooled as integers in the same order."""
+        return self.planes.dtype == np.float16
+
+    @cached_property
+    def _pitches(self) -> tuple[int, ...]:
+        shape = self.planes.shape
+        return tuple(math.prod(shape[axis + 1 :]) for axis in range(1, len(shape)))
+
+    def _cells_of(self, tile: Tile, number: int) -> Array:
+        """What a piece of the kernel sees, contiguous and with its padding."""
+        cells = self.planes[tile.regions[number]]
+        if self._has_keys:
+            cells = _bits_to_keys(cells.view(np.int16))
+        pads = tuple(reach.pads for reach in tile.pieces[number])
+        if cells.flags.c_contiguous and not any(map(any, pads)):
+            return cells
+        sizes = [
+            start + size + end for size, (start, end) in zip(cells.shape[1:], pads, strict=True)
+        ]
+        copy = scratch("cells", (len(cells), *sizes), cells.dtype)
+        copy.fill(_lowest(cells.dtype))
+        inside = (slice(start, size - end) for size, (start, end) in zip(sizes, pads, strict=True))
+        np.copyto(copy[(slice(None), *inside)], cells)
+        return copy
+
+    def _values_of(self, tile: Tile) -> Array:
+        values = self.values[tile.place]
+        return values.view(np.int16) if self._has_keys else values
+
+    def _fill_values(self, tile: Tile) -> bool:
+        """Write the values, and return whether they are certain."""
+        values = self._values_of(tile)
+        for number, piece in enumerate(tile.pieces):
+            found = scratch("more", values.shape, values.dtype) if number else values
+            cells = self._cells_of(tile, number)
+            largest(cells, _plan(cells, piece, None), found)
+            if number:
+                np.maximum(values, found, out=values)
+        return self._are_certain(tile, values)
+
+    def _fill_positions(self, tile: Tile, positions: Array) -> bool:
+        """Write the positions and the values, and return whether these are certain."""
+        values = self._values_of(tile)
+        for number, piece in enumerate(tile.pieces):
+            cells = self._cells_of(tile, number)
+            found, places = values, positions
+            if number:
+                found = scratch("more", values.shape, values.dtype)
+                places = scratch("more positions", values.shape, positions.dtype)
+            plan = _plan(cells, piece, self._pitches)
+            offsets = largest_and_offsets(cells, plan, found)
+            if self._has_nan(found):
+                offsets = largest_and_offsets(cells, plan, found, self._is_nan)
+            axes = zip(piece, self._pitches, strict=True)
+            starts = _starts(tuple((reach.first, *reach.axis[2:4], pitch) for reach, pitch in axes))
+            np.add(offsets, starts, out=places, casting="unsafe")
+            if number:
+                self._merge((values, positions), (found, places))
+        if any(any(reach.pads) for piece in tile.pieces for reach in piece):
+            self._leave_padding(tile, values, positions)
+        return self._are_certain(tile, values)
+
+    def _are_certain(self, tile: Tile, values: Array) -> bool:
+        """Whether no value is a NaN or one of both zeros; turn keys back."""
+        is_certain = not (self._has_nan(values) or self._has_mixed_zeros(tile, values))
+        if self._has_keys:
+            _keys_to_bits(values)
+        return is_certain
+
+    def _is_nan(self, values: Array) -> Array:
+        return values == _HALF_NAN if self._has_keys else np.isnan(values)
+
+    def _has_nan(self, values: Array) -> bool:
+        if not is_floating(self.values):
+            return False
+        return bool(self._is_nan(np.maximum.reduce(values, axis=None)))
+
+    def _has_mixed_zeros(self, tile: Tile, values: Array) -> bool:
+        """Whether a maximum is a zero and -0.0 is in the tile: of all bits the least integer."""
+        if not is_floating(self.values):
+            return False
+        is_zero = scratch("is zero", values.shape, np.dtype(np.bool_))
+        if not np.equal(values, 0, out=is_zero).any():
+            return False
+        bits = self.planes.view(f"i{self.planes.itemsize}")
+        return any(bits[region].min() == _lowest(bits.dtype) for region in tile.regions)
+
+    def _merge(self, best: tuple[Array, Array], more: tuple[Array, Array]) -> None:
+        """Keep the larger values; of equal ones that at the first position, of NaNs at the last."""
+        is_first = more[1] < best[1]
+        wins = (more[0] > best[0]) | ((more[0] == best[0]) & is_first)
+        if is_floating(self.values):
+            is_nan, was_nan = self._is_nan(more[0]), self._is_nan(best[0])
+            wins = (wins & ~was_nan) | (is_nan & ~(was_nan & is_first))
+        for kept, other in zip(best, more, strict=True):
+            np.copyto(kept, other, where=wins)
+
+    def _leave_padding(self, tile: Tile, values: Array, positions: Array) -> None:
+        """Where padding is as large as the maximum, point to the window's first element instead."""
+        ties = values == _lowest(values.dtype)
+        if not ties.any():
+            return
+        firsts = np.zeros((), np.int64)
+        for reach, length in zip(tile.pieces[0], self.planes.shape[1:], strict=True):
+            starts = reach.first + np.arange(reach.axis.windows) * reach.axis.stride
+            dilation = reach.axis.dilation
+            starts += np.maximum(0, -(starts // dilation)) * dilation
+            firsts = firsts[..., None] * length + starts
+        np.copyto(positions, firsts, where=ties)
+
+    def _gather(self, tile: Tile, positions: Array) -> None:
+        """Take the values from where they are."""
+        planes = self.planes[tile.planes]
+        numbers = np.arange(len(planes)).reshape(-1, *(1,) * (planes.ndim - 1))
+        if planes.flags.c_contiguous:
+            self.values[tile.place] = planes.reshape(-1).take(positions + numbers * planes[0].size)
+        else:
+            cells = np.unravel_index(positions, planes.shape[1:])
+            self.values[tile.place] = planes[(numbers, *cells)]
+
+
+def _lowest(dtype: np.dtype[Any]) -> Any:
+    """The identity of the maximum: what padding holds."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def _plan(cells: Array, piece: tuple[Reach, ...], pitches: tuple[int, ...] | None) -> Plan:
+    return plan_steps(len(cells), tuple(reach.axis for reach in piece), pitches)
+
+
+@lru_cache(maxsize=1)
+def _starts(axes: tuple[tuple[int, ...], ...]) -> Array:
+    """The position of each window's first tap, were there no padding."""
+    starts = np.zeros((), np.int64)
+    for first, windows, stride, pitch in axes:
+        stop = first + windows * stride
+        along = np.arange(first * pitch, stop * pitch, stride * pitch, dtype=np.int64)
+        starts = starts[..., None] + along
+    return starts
+
+
+def _bits_to_keys(bits: Array) -> Array:
+    """Turn float16's bits into integers of their order; both zeros are 0, all NaNs the largest."""
+    signs = np.right_shift(bits, 15, out=scratch("signs of keys", bits.shape, bits.dtype))
+    keys = np.bitwise_and(bits, 0x7FFF, out=scratch("keys", bits.shape, bits.dtype))
+    is_nan = keys > _HALF_INFINITY if keys.max() > _HALF_INFINITY else None
+    keys ^= signs
+    keys -= signs
+    if is_nan is not None:
+        keys[is_nan] = _HALF_NAN
+    return keys
+
+
+def _keys_to_bits(keys: Array) -> None:
+    """Turn keys back, in place; the key of both zeros into 0.0."""
+    signs = np.right_shift(keys, 15, out=scratch("signs of keys", keys.shape, keys.dtype))
+    keys ^= signs
+    keys -= signs
+    signs <<= 15
+    keys |= signs

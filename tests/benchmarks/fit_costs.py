@@ -1,0 +1,140 @@
+"""Measure what the parts of a convolution take on this machine, as costs.py holds it.
+
+    python tests/benchmarks/fit_costs.py [--rounds 9]
+
+Each rate is the least of several rounds on one core, in arrays of a tile's size. What is printed
+replaces `RATES` in cnnops_cli/ops/convolution/costs.py; then see what kernels.py says.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+
+import machine
+import numpy as np
+
+from cnnops_cli.ops import blas
+from cnnops_cli.ops.convolution.banded import Banded
+from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.costs import RATES, Rates
+from cnnops_cli.ops.convolution.fourier import Fourier
+from cnnops_cli.ops.convolution.layer_tiles import Layer
+from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.every_second import copy_every_second
+from cnnops_cli.ops.geometry import plan_windows
+from cnnops_cli.ops.scratch import empty_aligned
+
+ELEMENTS = 1 << 20
+"""What is copied and added up in one call."""
+
+FLOAT = np.dtype(np.float32)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the rates, each next to the one in use."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    arguments = parser.parse_args(argv)
+    machine.print_header()
+    rates = blas.on_one_thread(measure)(arguments.rounds)
+    print("RATES = Rates(")
+    for name, rate in rates._asdict().items():
+        print(f"    {name}={rate:.3g},  # {getattr(RATES, name):.3g} in use")
+    print(")")
+
+
+def measure(rounds: int) -> Rates:
+    """Measure all rates, in nanoseconds."""
+
+    def least(call: Callable[[], object]) -> float:
+        call()
+        return min(_nanoseconds(call) for _ in range(rounds))
+
+    def product(rows: int, depth: int, columns: int, count: int = 1) -> float:
+        weights, cells = _filled(count, rows, depth), _filled(count, depth, columns)
+        out = _filled(count, rows, columns)
+        return least(lambda: np.matmul(weights, cells, out=out)) / count
+
+    def half(small: float, large: float, ratio: int, size: int) -> float:
+        """By which the sizes are to be increased, for the times to be in proportion to them."""
+        return max(0.0, (ratio * small - large) / max(large - small, 1) * size)
+
+    multiply = product(128, 128, 2048) / (128 * 128 * 2048)
+    middle = product(64, 64, 512, count=16)
+    copy = least(_copy(ELEMENTS)) / ELEMENTS
+    run = (least(_copy(16)) / ELEMENTS - copy) * 16
+    source, into = _filled(64, 2, ELEMENTS // 64), _filled(64, ELEMENTS // 64)
+    pairs = source.reshape(64, -1)
+    threes = _filled(64, 3 * ELEMENTS // 64)[:, ::3]
+    terms = _filled(16, 3, ELEMENTS // 16)
+    ones = np.ones((1, 3), FLOAT)
+    sums = _filled(16, 1, ELEMENTS // 16)
+    spectrum = np.ones((1, 384, 384), complex)
+    banded, columns, fourier = (
+        least(_tiny(engine)) for engine in (_banded(1), Columns, _fourier((9, 9)))
+    )
+    groups = 512
+    layer = _layer(groups, 8, 3)
+    weights = _filled(groups, 1, 3, 3)
+    spread = least(lambda: Banded(layer, weights, 8)) / (groups * 3 * 8 * 10)
+    return Rates(
+        multiply=multiply,
+        half_rows=half(product(8, 64, 512, count=16), middle, 8, 8),
+        half_depth=half(product(64, 8, 512, count=16), middle, 8, 8),
+        half_columns=half(product(64, 64, 16, count=16), middle, 32, 16),
+        product=product(3, 3, 32, count=1000),
+        copy=copy,
+        run=max(0.0, run),
+        pair=max(0.0, least(lambda: copy_every_second(pairs, into)) / ELEMENTS - copy),
+        skip=max(0.0, least(lambda: np.copyto(into, threes)) / ELEMENTS - copy),
+        add=least(lambda: np.matmul(ones, terms, out=sums)) / terms.size,
+        spread=spread,
+        transform=least(lambda: np.fft.rfftn(_filled(384, 384).astype(float))) / 384**2,
+        spectrum=least(lambda: np.einsum("c...,c...->...", spectrum, spectrum)) / 384**2,
+        start=max(0.0, banded - columns),
+        start_transforms=max(0.0, fourier - columns),
+    )
+
+
+def _nanoseconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter_ns()
+    call()
+    return time.perf_counter_ns() - start
+
+
+def _filled(*shape: int) -> np.ndarray:
+    array = empty_aligned(shape, FLOAT)
+    array.fill(1)
+    return array
+
+
+def _copy(run: int) -> Callable[[], object]:
+    """Copy as many elements as all, in runs of so many."""
+    source, into = _filled(ELEMENTS // run, run + 2)[:, 1:-1], _filled(ELEMENTS // run, run)
+    return lambda: np.copyto(into, source)
+
+
+def _layer(groups: int, side: int, size: int) -> Layer:
+    windows = plan_windows((side,) * 2, (size,) * 2, stride=1, padding=0, dilation=1)
+    return Layer(1, groups, 1, 1, windows, FLOAT)
+
+
+def _tiny(make: Callable[..., Banded | Columns | Fourier]) -> Callable[[], object]:
+    """Compute a layer of hardly any work, engine and all."""
+    layer = _layer(1, 5, 3)
+    image, weights = _filled(1, 1, 5, 5), _filled(1, 1, 3, 3)
+    result = _filled(1, 1, 1, 3, 3)
+    source = Source(image, layer.windows, "zeros", FLOAT)
+    return lambda: make(layer, weights).compute(source, layer.tile, None, result)
+
+
+def _banded(outputs: int) -> Callable[..., Banded]:
+    return lambda layer, weights: Banded(layer, weights, outputs)
+
+
+def _fourier(lengths: tuple[int, ...]) -> Callable[..., Fourier]:
+    return lambda layer, weights: Fourier(layer, weights, lengths)
+
+
+if __name__ == "__main__":
+    main()
