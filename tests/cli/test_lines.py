@@ -151,7 +151,7 @@ def test_keep_going_answers_a_bad_line_at_once(installed):
 
 def test_npy_is_no_line(cnnops):
     reason = cnnops.refusal(*AS_IT_IS, stdin=np.ones((2, 2)))
-    assert reason == "line 1: standard input is .npy; --lines takes JSON, one tensor a line"
+    assert reason == "line 1: standard input is .npy; --lines takes JSON, one tensor per line"
 
 
 def test_ends_of_lines_and_a_byte_order_mark(cnnops):
