@@ -10,12 +10,12 @@ from cnnops_cli.checks.distance import close, errors_between, relative_errors, u
 from cnnops_cli.checks.tolerance import Tolerance, tolerance_of
 from cnnops_cli.dtypes import Array, fits, is_floating
 
-MOST_CELLS = 10
+MOST_SHOWN = 10
 _PIECE = 1 << 16
 """Values that are compared together; copies of them are small."""
 
 
-class Cell(NamedTuple):
+class Element(NamedTuple):
     """One place, and the value there on both sides, each in its own dtype."""
 
     at: tuple[int, ...]
@@ -24,10 +24,10 @@ class Cell(NamedTuple):
 
 
 class Largest(NamedTuple):
-    """The largest of some kind of error, and the cell that has it."""
+    """The largest of some kind of error, and the element that has it."""
 
     error: Any
-    cell: Cell
+    element: Element
 
 
 @dataclass
@@ -36,11 +36,11 @@ class Comparison:
 
     Attributes
     ----------
-    misfit : Cell or None
+    misfit : Element or None
         Where a number that takes the result's dtype does not fit it.
     differing, nan_pairs : int
         How many values differ, and how many of these are NaN on both sides.
-    cells : list of Cell
+    first : list of Element
         The first of them in row-major order.
     absolute, relative, distance : Largest or None
         The largest errors among those that are finite on both sides. `relative` is to the expected
@@ -50,10 +50,10 @@ class Comparison:
     shapes: tuple[tuple[int, ...], tuple[int, ...]]
     dtypes: tuple[np.dtype[Any], np.dtype[Any]]
     tolerance: Tolerance
-    misfit: Cell | None = None
+    misfit: Element | None = None
     differing: int = 0
     nan_pairs: int = 0
-    cells: list[Cell] = field(default_factory=list)
+    first: list[Element] = field(default_factory=list)
     absolute: Largest | None = None
     relative: Largest | None = None
     distance: Largest | None = None
@@ -115,13 +115,13 @@ def _pieces(result: Array, expected: Array) -> Iterator[tuple[int, Array, Array]
         offset += ours.size
 
 
-def _first_misfit(result: Array, expected: Array) -> Cell | None:
+def _first_misfit(result: Array, expected: Array) -> Element | None:
     if expected.dtype == result.dtype:
         return None
     for offset, ours, theirs in _pieces(result, expected):
         holds = _held(theirs, result.dtype)
         if not holds.all():
-            return _cell(result.shape, offset, ours, theirs, int(np.argmin(holds)))
+            return _element(result.shape, offset, ours, theirs, int(np.argmin(holds)))
     return None
 
 
@@ -134,9 +134,11 @@ def _held(values: Array, dtype: np.dtype[Any]) -> Array:
     return held
 
 
-def _cell(shape: tuple[int, ...], offset: int, ours: Array, theirs: Array, index: int) -> Cell:
+def _element(
+    shape: tuple[int, ...], offset: int, ours: Array, theirs: Array, index: int
+) -> Element:
     at = tuple(int(axis) for axis in np.unravel_index(offset + index, shape))
-    return Cell(at, ours[index].copy(), theirs[index].copy())
+    return Element(at, ours[index].copy(), theirs[index].copy())
 
 
 def _add(
@@ -149,8 +151,8 @@ def _add(
         return
     found.differing += where.size
     shape = found.shapes[0]
-    for index in where[: MOST_CELLS - len(found.cells)].tolist():
-        found.cells.append(_cell(shape, offset, ours, theirs, index))
+    for index in where[: MOST_SHOWN - len(found.first)].tolist():
+        found.first.append(_element(shape, offset, ours, theirs, index))
     result, expected = result[where], expected[where]
     if is_floating(result):
         found.nan_pairs += int((np.isnan(result) & np.isnan(expected)).sum())
@@ -164,7 +166,7 @@ def _add(
         index = int(np.argmax(counted))
         if before is not None and errors[index] <= before.error:
             return before
-        return Largest(errors[index], _cell(shape, offset, ours, theirs, int(where[index])))
+        return Largest(errors[index], _element(shape, offset, ours, theirs, int(where[index])))
 
     errors = errors_between(result, expected)
     found.absolute = largest(errors, found.absolute)

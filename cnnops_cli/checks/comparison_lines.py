@@ -2,7 +2,7 @@
 
 import math
 
-from cnnops_cli.checks.comparison import Cell, Comparison, Largest
+from cnnops_cli.checks.comparison import Comparison, Element, Largest
 from cnnops_cli.text.numbers import short_text, shortest_text
 
 _HEADER = ("at", "result", "expected")
@@ -82,18 +82,18 @@ def _largest(what: str, largest: Largest, unit: str) -> str:
 
 def _table(found: Comparison) -> list[str]:
     """Align the first cells that differ."""
-    rows = [_HEADER, *(_row(cell) for cell in found.cells)]
+    rows = [_HEADER, *(_row(element) for element in found.first)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True))
         for row in rows
     ]
-    more = found.differing - len(found.cells)
+    more = found.differing - len(found.first)
     return [*lines, f"… {more} more"] if more else lines
 
 
-def _row(cell: Cell) -> tuple[str, str, str]:
-    return _at(cell.at), shortest_text(cell.result), shortest_text(cell.expected)
+def _row(element: Element) -> tuple[str, str, str]:
+    return _at(element.at), shortest_text(element.result), shortest_text(element.expected)
 
 
 def _at(place: tuple[int, ...]) -> str:

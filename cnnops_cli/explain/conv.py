@@ -1,4 +1,4 @@
-"""The sum of products behind a cell of a convolution."""
+"""The sum of products behind an element of a convolution."""
 
 import math
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place
 from cnnops_cli.explain.elements import as_computed, element_of
+from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
 from cnnops_cli.explain.windows import dilation_lines, pair_lines, seen_by, span_lines, window_grid
 from cnnops_cli.ops.conv import place_windows
 from cnnops_cli.ops.geometry import Windows
@@ -18,13 +18,13 @@ from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import DIM, INDENT, MORE, Line, fold_text
 
 _MOST_PLANES = 6
-"""Planes of a filter (input channels, steps along D) that are drawn for one cell."""
+"""Planes of a filter (input channels, steps along D) that are drawn for one element."""
 
 
 class Term(NamedTuple):
     """One product: a weight times what the input shows below it, in the padding if `padded`.
 
-    There is no cell of the input, `input_at`, where padding holds a zero.
+    A zero of padding has no index in the input, `input_at`.
     """
 
     input_at: Index | None
@@ -33,7 +33,7 @@ class Term(NamedTuple):
     padded: bool
 
     def text(self, numbers: Decimals) -> str:
-        """Write the product, the weight first."""
+        """Return the product, the weight first."""
         return f"{numbers.text(self.weight)}*{numbers.operand(self.input)}"
 
     @property
@@ -45,9 +45,9 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Sum(Explanation):
-    """A sum of products, in the order of the filter's weights, which see some `channels`.
+    """A sum of products, in the order of the filter's weights, over these `channels` of the input.
 
-    `mode` is what padding holds; `scales` returns the colours of the whole input and kernel.
+    `mode` is the padding mode; `scales` returns the colours of the whole input and kernel.
     """
 
     terms: list[Term]
@@ -74,7 +74,7 @@ class Sum(Explanation):
         return _added([*(term.text(numbers) for term in self.terms), *bias])
 
     def short_formula(self, numbers: Decimals) -> str:
-        """Write the sum without what is known to be 0."""
+        """Return the sum without what is known to be 0."""
         parts = [term.text(numbers) for term in self.terms if not term.is_zero]
         if self.bias is not None and (isinstance(self.bias, str) or self.bias != 0):
             parts.append(numbers.text(self.bias))
@@ -130,20 +130,10 @@ def _added(parts: list[str]) -> list[str]:
     return [*(f"{part} +" for part in parts[:-1]), *parts[-1:]]
 
 
-def conv_cells(
+def conv_explainer(
     input: Array, weight: Array, bias: Array | None, result: Array, **geometry: Any
-) -> Cells:
-    """Explain the cells of a convolution, from its operands and options and what it gave.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> image, weight = np.arange(1, 13).reshape(1, 3, 4), np.array([[[[1, 10], [100, 1000]]]])
-    >>> plain = {"padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
-    >>> explain = conv_cells(image, weight, None, np.array([[[6521]]]), stride=(1, 2), **plain)
-    >>> explain((0, 0, 0)).formula(Decimals())
-    '1*1 + 10*2 + 100*5 + 1000*6'
-    """
+) -> Explainer:
+    """Explain a convolution, from its operands and options and what it returned."""
     shapes = (input.shape, weight.shape, None if bias is None else bias.shape)
     windows = place_windows(*shapes, **geometry)
     mode, groups = geometry["padding_mode"], geometry["groups"]

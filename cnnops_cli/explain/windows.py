@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple, TypeAlias
 
-from cnnops_cli.explain.cells import Index
+from cnnops_cli.explain.explanation import Index
 from cnnops_cli.ops.convolution.source import cells_shown
 from cnnops_cli.ops.geometry import Windows, extents
 from cnnops_cli.text.styled_lines import (
@@ -21,26 +21,26 @@ from cnnops_cli.text.styled_lines import (
 )
 
 Grid: TypeAlias = list[list[Span]]
-"""Rows of cells."""
+"""Rows of numbers."""
 
 PASSED_OVER = "·"
-"""A cell of the input that a dilated window passes over."""
+"""An element of the input that a dilated window passes over."""
 
 _BETWEEN = 2
 _MOST_PASSED_OVER = 3
 
 
 class Seen(NamedTuple):
-    """What is below one cell of a window: a place along the spatial axes of the input, or none."""
+    """What one element of a window is over: an index along the input's spatial axes, or none."""
 
     place: Index | None
     padded: bool
 
 
-def seen_by(windows: Windows, cell: Index, mode: str = "zeros") -> list[Seen]:
-    """Return what a window shows, in the row-major order of its cells.
+def seen_by(windows: Windows, at: Index, mode: str = "zeros") -> list[Seen]:
+    """Return what a window is over, in row-major order.
 
-    `cell` is the window's number along each spatial axis, `mode` what padding shows.
+    `at` is the window's number along each spatial axis, and `mode` the padding mode.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def seen_by(windows: Windows, cell: Index, mode: str = "zeros") -> list[Seen]:
     """
     axes = []
     reach = extents(windows.kernel, windows.dilation)
-    for axis, number in enumerate(cell):
+    for axis, number in enumerate(at):
         step, length = windows.dilation[axis], windows.lengths[axis]
         start = number * windows.stride[axis] - windows.padding[axis][0]
         positions = range(start, start + reach[axis], step)
@@ -67,14 +67,14 @@ def seen_by(windows: Windows, cell: Index, mode: str = "zeros") -> list[Seen]:
     return seen
 
 
-def span_lines(windows: Windows, cell: Index, width: int) -> list[Line]:
-    """Say which cells of the input a window spans; those before 0 are padding."""
+def span_lines(windows: Windows, at: Index, width: int) -> list[Line]:
+    """Say which part of the input a window spans; what is before 0 is padding."""
     reach = extents(windows.kernel, windows.dilation)
     parts = []
-    for axis, number, step, (begin, _), extent in zip(
-        windows.axes, cell, windows.stride, windows.padding, reach, strict=True
+    for axis, number, step, (padding, _), extent in zip(
+        windows.axes, at, windows.stride, windows.padding, reach, strict=True
     ):
-        start = number * step - begin
+        start = number * step - padding
         parts.append(f"{axis} {start}" + (f" to {start + extent - 1}" if extent > 1 else ""))
     return fold_text(f"window over {', '.join(parts)}", width, DIM)
 
@@ -92,39 +92,37 @@ def dilation_lines(windows: Windows, width: int) -> list[Line]:
 
 
 def window_grid(
-    cells: Sequence[Span],
+    spans: Sequence[Span],
     columns: int,
     dilation: Sequence[int] = (1, 1),
     marked: Sequence[bool] = (),
     brackets: str = "()",
 ) -> Grid:
-    """Lay a window's cells out in rows; dots are what a dilated one passes over, at most three.
+    """Lay out the numbers of a window in rows, with at most three dots for each dilation.
 
-    Where some are marked, these are in brackets and the others in blanks, so that digits are
-    aligned.
+    Where some are marked, these are in brackets and the others in blanks, so that digits align.
 
     Examples
     --------
-    >>> cells = [(text, PLAIN) for text in "1234"]
-    >>> [[text for text, _ in row] for row in window_grid(cells, 2, (1, 2))]
+    >>> [[text for text, _ in row] for row in window_grid([(d, PLAIN) for d in "1234"], 2, (1, 2))]
     [['1', '·', '2'], ['3', '·', '4']]
     """
     dot = PASSED_OVER, DIM
     if any(marked):
         left, right = brackets[0], brackets[1]
-        cells = [
+        spans = [
             (f"{left}{text}{right}" if is_marked else f" {text} ", style)
-            for (text, style), is_marked in zip(cells, marked, strict=True)
+            for (text, style), is_marked in zip(spans, marked, strict=True)
         ]
         dot = f"{PASSED_OVER} ", DIM
-    below, beside = (min(step - 1, _MOST_PASSED_OVER) for step in dilation)
+    dots_below, dots_between = (min(step - 1, _MOST_PASSED_OVER) for step in dilation)
     grid: Grid = []
-    for start in range(0, len(cells), columns):
+    for start in range(0, len(spans), columns):
         if grid:
-            grid += [[dot] * len(grid[0])] * below
-        row = [cells[start]]
-        for cell in cells[start + 1 : start + columns]:
-            row += [dot] * beside + [cell]
+            grid += [[dot] * len(grid[0])] * dots_below
+        row = [spans[start]]
+        for span in spans[start + 1 : start + columns]:
+            row += [dot] * dots_between + [span]
         grid.append(row)
     return grid
 

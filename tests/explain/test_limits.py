@@ -8,7 +8,7 @@ import pytest
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain import formulas
 from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
-from cnnops_cli.explain.cells import indices_of
+from cnnops_cli.explain.explanation import indices_of
 from cnnops_cli.explain.windows import window_grid
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import PLAIN, text_of
@@ -133,7 +133,7 @@ def test_letters_take_as_many_terms_as_the_limit_and_no_more(call, refused, monk
     assert json.loads(call(*kernel, "[1,2,3,4]")) == ["a*1 + b*2", "a*2 + b*3", "a*3 + b*4"]
     assert refused(*kernel, "[1,2,3,4,5]").startswith(
         "cnnops conv: error: formulas would have 8 terms in all; letters take at most 6, "
-        "or --explain with --at for some cells"
+        "or --explain with --at for some elements"
     )
 
 
