@@ -5,12 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.explain.elements import as_computed, element_of
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
-from cnnops_cli.explain.windows import dilation_lines, pair_lines, seen_by, span_lines, window_grid
+from cnnops_cli.explain.windows import (
+    Shown,
+    dilation_lines,
+    pair_lines,
+    seen_by,
+    span_lines,
+    window_grid,
+)
 from cnnops_cli.ops.conv import place_windows
 from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.text.colours import Scale, number_span
@@ -21,16 +28,15 @@ _MOST_PLANES = 6
 """Planes of a filter (input channels, steps along D) that are drawn for one element."""
 
 
-class Term(NamedTuple):
-    """One product: a weight times what the input shows below it, in the padding if `padded`.
+@dataclass
+class Term(Shown):
+    """One product: a weight times what the input shows below it."""
 
-    A zero of padding has no index in the input, `input_at`.
-    """
-
-    input_at: Index | None
-    input: Any
     weight: Any
-    padded: bool
+
+    def record(self, place: Place, numbers: Decimals) -> dict[str, Any]:
+        """Return the factors by name, for JSON."""
+        return {**super().record(place, numbers), "weight": numbers.value(self.weight)}
 
     def text(self, numbers: Decimals) -> str:
         """Return the product, the weight first."""
@@ -59,15 +65,8 @@ class Sum(Explanation):
     scales: Callable[[], list[Scale | None]]
 
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        terms = [
-            {
-                "input_at": None if term.input_at is None else place(term.input_at),
-                "input": numbers.value(term.input),
-                "weight": numbers.value(term.weight),
-            }
-            for term in self.terms
-        ]
-        return {"terms": terms, "bias": None if self.bias is None else numbers.value(self.bias)}
+        terms = [term.record(place, numbers) for term in self.terms]
+        return {"terms": terms, "bias": numbers.value(self.bias)}
 
     def _arithmetic(self, numbers: Decimals) -> list[str]:
         bias = [] if self.bias is None else [numbers.text(self.bias)]
@@ -110,12 +109,7 @@ class Sum(Explanation):
             names += [f"D + {step * dilation[0]}"] if depth > 1 else []
             lines += [[(f"{INDENT}{', '.join(names)}", DIM)]] if names else []
             terms = self.terms[number * rows * columns : (number + 1) * rows * columns]
-            inputs = [
-                (page.numbers.text(term.input), DIM)
-                if term.input_at is None
-                else number_span(term.input, page.numbers, input_scale)
-                for term in terms
-            ]
+            inputs = [term.span(page, input_scale, "0") for term in terms]
             weights = [number_span(term.weight, page.numbers, weight_scale) for term in terms]
             padded = [term.padded for term in terms]
             seen = window_grid(inputs, columns, (1, *dilation)[-2:], padded)
@@ -151,7 +145,7 @@ def conv_explainer(
             source = None if place is None else (*lead, first + channel, *place)
             value = 0 if source is None else computed(element_of(input, source))
             factor = computed(element_of(weight, (number, channel, *tap)))
-            terms.append(Term(source, value, factor, padded))
+            terms.append(Term(source, value, padded, factor))
         offset = None
         if bias is not None:
             offset = computed(element_of(bias, (number,) if bias.ndim else ()))

@@ -40,7 +40,7 @@ class Dropped(Explanation):
             "p": self.p,
             "seed": self.seed,
             "kept": self.kept,
-            "scale": None if self.scale is None else numbers.value(self.scale),
+            "scale": numbers.value(self.scale),
         }
 
     def lines(self, place: Place, page: Page) -> list[Line]:

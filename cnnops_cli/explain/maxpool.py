@@ -3,29 +3,29 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.explain.elements import element_of
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
-from cnnops_cli.explain.windows import dilation_lines, grid_lines, seen_by, span_lines, window_grid
+from cnnops_cli.explain.windows import (
+    Shown,
+    dilation_lines,
+    grid_lines,
+    seen_by,
+    span_lines,
+    window_grid,
+)
 from cnnops_cli.ops.geometry import Size, Windows
 from cnnops_cli.ops.maxpool import place_windows
-from cnnops_cli.text.colours import Scale, number_span
+from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import DIM, INDENT, Line, fold_text
 
 _PAD = "-"
 """Padding, which holds nothing."""
-
-
-class Candidate(NamedTuple):
-    """One element of a window; padding has no index, and does not count."""
-
-    input_at: Index | None
-    input: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,23 +35,17 @@ class Maximum(Explanation):
     Its index is `max_at`, unknown with letters; `scale` returns the colours of the whole input.
     """
 
-    candidates: list[Candidate]
+    candidates: list[Shown]
     max_at: Index | None
     windows: Windows
     scale: Callable[[], Scale | None]
 
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        terms = [
-            {
-                "input_at": None if each.input_at is None else place(each.input_at),
-                "input": numbers.value(each.input),
-            }
-            for each in self.candidates
-        ]
+        terms = [each.record(place, numbers) for each in self.candidates]
         return {"terms": terms, "max_at": None if self.max_at is None else place(self.max_at)}
 
     def _arithmetic(self, numbers: Decimals) -> list[str]:
-        counted = (each.input for each in self.candidates if each.input_at is not None)
+        counted = (each.input for each in self.candidates if not each.padded)
         return f"max({', '.join(map(numbers.text, counted))})".split()
 
     def lines(self, place: Place, page: Page) -> list[Line]:
@@ -65,16 +59,14 @@ class Maximum(Explanation):
                 step = start // (rows * columns) * windows.dilation[0]
                 lines.append([(f"{INDENT}D + {step}", DIM)])
             plane = self.candidates[start : start + rows * columns]
-            wins = [each.input_at is not None and each.input_at == self.max_at for each in plane]
+            wins = [not each.padded and each.input_at == self.max_at for each in plane]
             spans = [
-                (_PAD, DIM)
-                if each.input_at is None
-                else number_span(each.input, page.numbers, scale, bold=is_won)
+                each.span(page, scale, _PAD, bold=is_won)
                 for each, is_won in zip(plane, wins, strict=True)
             ]
             grid = window_grid(spans, columns, (1, *windows.dilation)[-2:], wins, "[]")
             lines += grid_lines(grid, page.width)
-        if any(each.input_at is None for each in self.candidates):
+        if any(each.padded for each in self.candidates):
             lines += fold_text(f"({_PAD}: padding, never the maximum)", page.width, DIM)
         lines += dilation_lines(windows, page.width)
         note = "" if self.max_at is None else f"at {list(place(self.max_at))} of the input"
@@ -90,12 +82,11 @@ def maxpool_explainer(
 
     def explain(at: Index) -> Maximum:
         lead = at[: -windows.dims]
-        candidates = [
-            Candidate(None, None)
-            if place is None
-            else Candidate((*lead, *place), element_of(input, (*lead, *place)))
-            for place, _ in seen_by(windows, at[-windows.dims :])
-        ]
+        candidates = []
+        for place, padded in seen_by(windows, at[-windows.dims :]):
+            source = None if place is None else (*lead, *place)
+            value = None if source is None else element_of(input, source)
+            candidates.append(Shown(source, value, padded))
         winner = None
         if indices is not None:
             winner = (*lead, *map(int, np.unravel_index(int(indices[at]), windows.lengths)))

@@ -1,12 +1,15 @@
 """What a window of the input shows, and how it is drawn."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
-from cnnops_cli.explain.explanation import Index
+from cnnops_cli.explain.explanation import Index, Page, Place
 from cnnops_cli.ops.convolution.source import cells_shown
 from cnnops_cli.ops.geometry import Windows, extents
+from cnnops_cli.text.colours import Scale, number_span
+from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import (
     DIM,
     INDENT,
@@ -30,23 +33,37 @@ _BETWEEN = 2
 _MOST_PASSED_OVER = 3
 
 
-class Seen(NamedTuple):
-    """What one element of a window is over: an index along the input's spatial axes, or none."""
+@dataclass
+class Shown:
+    """What the input shows below one element of a window; a constant of padding has no index."""
 
-    place: Index | None
+    input_at: Index | None
+    input: Any
     padded: bool
 
+    def record(self, place: Place, numbers: Decimals) -> dict[str, Any]:
+        """Return index and number by name, for JSON."""
+        at = None if self.input_at is None else place(self.input_at)
+        return {"input_at": at, "input": numbers.value(self.input)}
 
-def seen_by(windows: Windows, at: Index, mode: str = "zeros") -> list[Seen]:
-    """Return what a window is over, in row-major order.
+    def span(self, page: Page, scale: Scale | None, constant: str, *, bold: bool = False) -> Span:
+        """Return the number on its colour, or the text of the constant."""
+        if self.input_at is None:
+            return constant, DIM
+        return number_span(self.input, page.numbers, scale, bold=bold)
 
-    `at` is the window's number along each spatial axis, and `mode` the padding mode.
+
+def seen_by(windows: Windows, at: Index, mode: str = "zeros") -> list[tuple[Index | None, bool]]:
+    """Return what is below a window, in row-major order, and whether it is padding.
+
+    It is an index along the spatial axes, or None where a constant pads. `at` is the window's
+    number along each of these axes, and `mode` the padding mode.
 
     Examples
     --------
     >>> windows = Windows((3,), (3,), (1,), (1,), ((1, 1),), (3,))
     >>> seen_by(windows, (0,), "reflect")
-    [Seen(place=(1,), padded=True), Seen(place=(0,), padded=False), Seen(place=(1,), padded=False)]
+    [((1,), True), ((0,), False), ((1,), False)]
     """
     axes = []
     reach = extents(windows.kernel, windows.dilation)
@@ -59,11 +76,11 @@ def seen_by(windows: Windows, at: Index, mode: str = "zeros") -> list[Seen]:
             places = cells_shown(start, reach[axis], length, mode)[::step].tolist()
         padded = [not 0 <= position < length for position in positions]
         axes.append(list(zip(places, padded, strict=True)))
-    seen = []
+    seen: list[tuple[Index | None, bool]] = []
     for taps in product(*axes):
         is_padded = any(outside for _, outside in taps)
         shown = mode != "zeros" or not is_padded
-        seen.append(Seen(tuple(place for place, _ in taps) if shown else None, is_padded))
+        seen.append((tuple(place for place, _ in taps) if shown else None, is_padded))
     return seen
 
 
