@@ -1,4 +1,4 @@
-"""A result next to what was expected: shape, then dtype, then values, piece by piece."""
+"""How a result compares with what was expected: shape, then dtype, then values."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from cnnops_cli.dtypes import Array, fits, is_floating
 
 MOST_SHOWN = 10
 _PIECE = 1 << 16
-"""Values that are compared together; copies of them are small."""
+"""Values that are compared together: few enough for copies to be small."""
 
 
 class Element(NamedTuple):
-    """One place, and the value there on both sides, each in its own dtype."""
+    """An index, and the value there on both sides, each in its own dtype."""
 
     at: tuple[int, ...]
     result: Any
@@ -24,7 +24,7 @@ class Element(NamedTuple):
 
 
 class Largest(NamedTuple):
-    """The largest of some kind of error, and the element that has it."""
+    """The largest error of some kind, and the element that has it."""
 
     error: Any
     element: Element
@@ -32,19 +32,19 @@ class Largest(NamedTuple):
 
 @dataclass
 class Comparison:
-    """How a result differs from what was expected; the values of different shapes are not compared.
+    """How a result differs from what was expected; values are compared where the shapes are equal.
 
     Attributes
     ----------
     misfit : Element or None
-        Where a number that takes the result's dtype does not fit it.
+        The first expected number that should take the result's dtype and does not fit it.
     differing, nan_pairs : int
-        How many values differ, and how many of these are NaN on both sides.
+        The number of values that differ, and of those among them that are NaN on both sides.
     first : list of Element
-        The first of them in row-major order.
+        The first values that differ, in row-major order.
     absolute, relative, distance : Largest or None
-        The largest errors among those that are finite on both sides. `relative` is to the expected
-        value where that is not 0; `distance` is in ulp, where the tolerance is too.
+        The largest errors where both sides are finite. `relative` leaves out expected zeros, and
+        `distance` is in ulp, where the tolerance is too.
     """
 
     shapes: tuple[tuple[int, ...], tuple[int, ...]]
@@ -61,8 +61,8 @@ class Comparison:
     @property
     def equal(self) -> bool:
         """Whether shape and dtype are the same, and every value is within the tolerance."""
-        one_form = self.shapes[0] == self.shapes[1] and self.dtypes[0] == self.dtypes[1]
-        return one_form and self.misfit is None and not self.differing
+        alike = self.shapes[0] == self.shapes[1] and self.dtypes[0] == self.dtypes[1]
+        return alike and self.misfit is None and not self.differing
 
 
 def compare(
@@ -75,10 +75,10 @@ def compare(
     """Compare a result with what was expected, in a few MiB of memory.
 
     Values of different dtypes are compared in one that holds both; integers with floats, and uint64
-    with signed integers, in float64. `tolerance` is called with the dtypes that meet.
+    with signed integers, in float64. `tolerance` is called with both dtypes.
 
-    A `weak` expected array takes the result's dtype, as JSON numbers do, where they fit: a fraction
-    does not fit an integer. An empty one takes the shape too, which JSON cannot write.
+    A `weak` expected array, such as one from JSON, takes the result's dtype if its numbers fit: a
+    fraction does not fit an integer. An empty one takes the shape too, which JSON cannot write.
 
     Examples
     --------
@@ -102,12 +102,12 @@ def compare(
 
 
 def _is_empty_in_json(expected: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Return whether JSON writes an empty array of a shape like this: without the last axes."""
+    """Return whether JSON has this for an empty array of a shape: it lacks the last axes."""
     return 0 in shape and expected == shape[: shape.index(0) + 1]
 
 
 def _pieces(result: Array, expected: Array) -> Iterator[tuple[int, Array, Array]]:
-    """Yield values of the same places, in row-major order, and how many were before."""
+    """Yield values of both sides in row-major order, after the number of those before them."""
     flags = ["external_loop", "buffered", "zerosize_ok"]
     offset = 0
     for ours, theirs in np.nditer([result, expected], flags, order="C", buffersize=_PIECE):  # type: ignore[call-overload]
@@ -126,7 +126,7 @@ def _first_misfit(result: Array, expected: Array) -> Element | None:
 
 
 def _held(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Return which numbers a dtype holds: an integer no fraction, a float any that stays finite."""
+    """Return which numbers a dtype holds: integers no fraction, floats all that stay finite."""
     with np.errstate(all="ignore"):
         held = fits(values, values.astype(dtype))
     if dtype.kind != "f" and is_floating(values):

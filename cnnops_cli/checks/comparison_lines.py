@@ -9,7 +9,7 @@ _HEADER = ("at", "result", "expected")
 
 
 def verdict(found: Comparison, name: str) -> str:
-    """Say in one line whether a result is equal to what has a name, and by which tolerance."""
+    """Return in one line whether a result is equal to a named array, and the tolerance."""
     if found.equal:
         return f"equal to {name} {found.tolerance}"
     values_count = found.shapes[0] == found.shapes[1]
@@ -18,7 +18,7 @@ def verdict(found: Comparison, name: str) -> str:
 
 
 def differences(found: Comparison) -> list[str]:
-    r"""Say in lines what differs: shape and dtype first, then how many values, how much and where.
+    r"""Return lines that say what differs: shape and dtype, then how many values, how much, where.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import Line, plain_text
-from cnnops_cli.views.terminal import Terminal
+from cnnops_cli.views.room import Room
 
 _PIECE = 1 << 16
 """Characters that are written at a time."""
@@ -48,7 +48,7 @@ def _explanation_writer(
     note = outcome.stdout_note
     kind_of_values = "formulas" if outcome.is_formulas else output.dtype.name
     head = [outcome.operator, outcome.shape, kind_of_values, *([note] if note else [])]
-    terminal = Terminal.of(sys.stdout, color=not settings.no_color)
+    terminal = Room.of(sys.stdout, color=not settings.no_color)
     page = Page(Decimals(settings.precision, exact=False), terminal.width, terminal.color)
     lines = text_lines(head, explained, left_out, place, page)
     return _text_writer(lines, color=terminal.color)
@@ -80,7 +80,7 @@ def _formulas_writer(outcome: Outcome) -> Writer:
 
 
 def _width() -> int:
-    return Terminal.of(sys.stdout, color=False).width
+    return Room.of(sys.stdout, color=False).width
 
 
 def _text_writer(lines: Iterable[Line], *, color: bool = False) -> Writer:

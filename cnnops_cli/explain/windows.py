@@ -17,9 +17,9 @@ from cnnops_cli.text.styled_lines import (
     PLAIN,
     Line,
     Span,
-    beside,
     columns,
     fold_text,
+    side_by_side,
     width_of,
 )
 
@@ -162,4 +162,4 @@ def pair_lines(left: Grid, right: Grid, width: int) -> list[Line]:
     if width_of(one) + width_of(sign) + width_of(two) > width:
         return [*one, *sign, *two]
     height = max(len(one), len(two))
-    return beside([[[]] * ((height - len(each)) // 2) + each for each in (one, sign, two)], 0)
+    return side_by_side([[[]] * ((height - len(each)) // 2) + each for each in (one, sign, two)], 0)
