@@ -88,16 +88,15 @@ def compare(
     """
     if weak and _is_empty_in_json(expected.shape, result.shape):
         expected = np.empty(result.shape, expected.dtype)
-    shapes = (result.shape, expected.shape)
-    if shapes[0] != shapes[1]:
-        dtypes = (result.dtype, result.dtype if weak else expected.dtype)
-        return Comparison(shapes, dtypes, tolerance(*dtypes))
-    misfit = _first_misfit(result, expected) if weak else None
-    taken = result.dtype if weak else expected.dtype
-    found = Comparison(shapes, (result.dtype, taken), tolerance(result.dtype, taken), misfit)
-    meeting = np.result_type(result.dtype, taken if misfit is None else expected.dtype)
+    dtypes = (result.dtype, result.dtype if weak else expected.dtype)
+    found = Comparison((result.shape, expected.shape), dtypes, tolerance(*dtypes))
+    if result.shape != expected.shape:
+        return found
+    if weak:
+        found.misfit = _first_misfit(result, expected)
+    common = np.result_type(*dtypes if found.misfit is None else (result.dtype, expected.dtype))
     for offset, ours, theirs in _pieces(result, expected):
-        _add(found, offset, ours, theirs, meeting)
+        _add(found, offset, ours, theirs, common)
     return found
 
 
@@ -141,11 +140,9 @@ def _element(
     return Element(at, ours[index].copy(), theirs[index].copy())
 
 
-def _add(
-    found: Comparison, offset: int, ours: Array, theirs: Array, meeting: np.dtype[Any]
-) -> None:
+def _add(found: Comparison, offset: int, ours: Array, theirs: Array, common: np.dtype[Any]) -> None:
     """Add the differences of a piece."""
-    result, expected = (side.astype(meeting, copy=False) for side in (ours, theirs))
+    result, expected = (side.astype(common, copy=False) for side in (ours, theirs))
     (where,) = np.nonzero(~close(result, expected, found.tolerance))
     if not where.size:
         return

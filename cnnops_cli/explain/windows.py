@@ -79,8 +79,8 @@ def seen_by(windows: Windows, at: Index, mode: str = "zeros") -> list[tuple[Inde
     seen: list[tuple[Index | None, bool]] = []
     for taps in product(*axes):
         is_padded = any(outside for _, outside in taps)
-        shown = mode != "zeros" or not is_padded
-        seen.append((tuple(place for place, _ in taps) if shown else None, is_padded))
+        is_constant = is_padded and mode == "zeros"
+        seen.append((None if is_constant else tuple(place for place, _ in taps), is_padded))
     return seen
 
 
@@ -101,11 +101,9 @@ def dilation_lines(windows: Windows, width: int) -> list[Line]:
     pairs = zip(windows.dilation, windows.kernel, strict=True)
     if not any(step > 1 < size for step, size in pairs):
         return []
-    alike = len(set(windows.dilation)) == 1
-    sizes = windows.dilation[:1] if alike else windows.dilation
-    return fold_text(
-        f"({PASSED_OVER}: passed over, dilation {','.join(map(str, sizes))})", width, DIM
-    )
+    sizes = windows.dilation if len(set(windows.dilation)) > 1 else windows.dilation[:1]
+    dilation = ",".join(map(str, sizes))
+    return fold_text(f"({PASSED_OVER}: passed over, dilation {dilation})", width, DIM)
 
 
 def window_grid(

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ def rgb(colour: int) -> tuple[int, int, int]:
     """Return red, green and blue of the colour 16 to 255 of a terminal."""
     if colour >= 232:
         return (8 + 10 * (colour - 232),) * 3
-    red, green, blue = np.unravel_index(colour - 16, (6, 6, 6))
-    return _CUBE[red], _CUBE[green], _CUBE[blue]
+    rest, blue = divmod(colour - 16, 6)
+    return _CUBE[rest // 6], _CUBE[rest % 6], _CUBE[blue]
 
 
 def luminance(colour: int) -> float:
@@ -40,6 +41,7 @@ def luminance(colour: int) -> float:
     return sum(share * c for share, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+@cache
 def on(background: int, *, bold: bool = False) -> Style:
     """Return the style of text on a colour: black or white, whichever stands out more."""
     dark_text = (luminance(background) + 0.05) ** 2 > 0.05 * 1.05

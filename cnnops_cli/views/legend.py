@@ -6,6 +6,7 @@ from cnnops_cli.text.colours import LOUD, Scale, number_style
 from cnnops_cli.text.numbers import short_text
 from cnnops_cli.text.styled_lines import DIM, PLAIN, Line, Style, fold_parts, merged
 from cnnops_cli.views.heat import NOT_FINITE, SHADES
+from cnnops_cli.views.room import Room
 
 _BAR = 24
 _SHORTEST_BAR = 4
@@ -15,7 +16,7 @@ _WHOLE_FROM, _WHOLE_TO = 1e3, 1e7
 
 
 def legend_lines(
-    scale: Scale | None, each: str, *, loud: bool, width: int, precision: int | None, color: bool
+    scale: Scale | None, each: str, room: Room, precision: int | None, *, loud: bool
 ) -> list[Line]:
     """Explain the colours or shades of a heat map; `each` says what a cell is.
 
@@ -23,10 +24,11 @@ def legend_lines(
     """
     parts: list[str | Line] = []
     if scale is not None:
-        parts += _bar(scale, width, precision) if color else _steps(scale, precision)
+        parts += _bar(scale, room.width, precision) if room.color else _steps(scale, precision)
     if loud:
-        parts.append([(NOT_FINITE, number_style(LOUD) if color else PLAIN), (" nan or inf", DIM)])
-    return fold_parts([*parts, each], width, DIM)
+        style = number_style(LOUD) if room.color else PLAIN
+        parts.append([(NOT_FINITE, style), (" nan or inf", DIM)])
+    return fold_parts([*parts, each], room.width, DIM)
 
 
 def _bar(scale: Scale, width: int, precision: int | None) -> list[str | Line]:

@@ -173,18 +173,12 @@ class Panels:
     def _legend(self, cells: Array, shape: tuple[int, int], room: Room) -> list[Line]:
         pairs = zip(self.planes.shape[1:], shape, strict=True)
         height, width = (short_text(values / shown, digits=4) for values, shown in pairs)
-        of = width if self.planes.shape[1] == 1 else f"{height} × {width}"
-        each = f"a cell is the mean of {of} values"
+        count = width if self.planes.shape[1] == 1 else f"{height} × {width}"
+        each = f"a cell is the mean of {count} values"
         if (height, width) == ("1", "1"):
             each = "a cell is one value"
-        return legend_lines(
-            Scale.of(cells),
-            each,
-            loud=not np.isfinite(cells).all(),
-            width=room.width,
-            precision=self._precision,
-            color=room.color,
-        )
+        loud = not np.isfinite(cells).all()
+        return legend_lines(Scale.of(cells), each, room, self._precision, loud=loud)
 
     def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
         """Return how many panels of a size fit next to each other, and how many in all.

@@ -261,7 +261,7 @@ def test_places_are_in_row_major_order_whatever_the_memory():
     assert found.absolute.error == 8
 
 
-def test_the_first_ten_cells_and_the_largest_of_all():
+def test_the_first_ten_elements_and_the_largest_of_all():
     result = np.zeros(200_000)
     expected = np.zeros(200_000)
     expected[5::5] = 1

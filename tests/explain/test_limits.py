@@ -42,7 +42,7 @@ def test_6_planes_are_drawn_and_of_7_the_last_is_not(call, saved):
     assert "  … 1 more plane, as these\n" in text
 
 
-def test_12_cells_are_explained_and_of_13_the_last_is_not(call, saved):
+def test_12_elements_are_explained_and_of_13_the_last_is_not(call, saved):
     twelve, thirteen = (saved(f"x{n}", np.ones((n, 1))) for n in (12, 13))
     text = call("dropout", "-p", "0", twelve, *TABLE)
     assert "[11, 0] = " in text

@@ -1,4 +1,4 @@
-"""max(0, ...) around the arithmetic of a cell, as --relu shows it."""
+"""max(0, ...) around the arithmetic of an element, as --relu shows it."""
 
 import json
 import math
