@@ -41,7 +41,7 @@ def differences(found: Comparison) -> list[str]:
     if found.misfit is not None:
         at, _, number = found.misfit
         text = shortest_text(number)
-        lines.append(f"dtype {found.dtypes[0]}, which cannot hold {text}, expected at {_at(at)}")
+        lines.append(f"dtype {found.dtypes[0]}, which cannot hold {text}, expected at {list(at)}")
     if found.shapes[0] != found.shapes[1]:
         return lines
     if not found.differing:
@@ -77,11 +77,11 @@ def _errors(found: Comparison) -> list[str]:
 def _largest(what: str, largest: Largest, unit: str) -> str:
     error, (at, result, expected) = largest
     found, wanted = shortest_text(result), shortest_text(expected)
-    return f"{what} {short_text(error.item())}{unit} at {_at(at)}: {found}, expected {wanted}"
+    return f"{what} {short_text(error.item())}{unit} at {list(at)}: {found}, expected {wanted}"
 
 
 def _table(found: Comparison) -> list[str]:
-    """Align the first cells that differ."""
+    """Align the first elements that differ."""
     rows = [_HEADER, *(_row(element) for element in found.first)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
@@ -93,8 +93,4 @@ def _table(found: Comparison) -> list[str]:
 
 
 def _row(element: Element) -> tuple[str, str, str]:
-    return _at(element.at), shortest_text(element.result), shortest_text(element.expected)
-
-
-def _at(place: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, place))}]"
+    return str(list(element.at)), shortest_text(element.result), shortest_text(element.expected)

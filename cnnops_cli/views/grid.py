@@ -36,8 +36,8 @@ class Numbers(NamedTuple):
     def row(self, place: tuple[int | slice, ...]) -> Line:
         """Align the numbers of a row, or of a part of one."""
         texts, colours = self.texts[place].tolist(), self.colours[place].tolist()
-        cells = list(zip(texts, map(number_style, colours), strict=True))
-        *most, (text, style) = columns(cells, self.widest)
+        numbers = list(zip(texts, map(number_style, colours), strict=True))
+        *most, (text, style) = columns(numbers, self.widest)
         return [*most, (f"{text} ", style)]
 
 

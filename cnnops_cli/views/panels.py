@@ -195,8 +195,7 @@ class Panels:
         return per_row, min(per_row * (room.height // each), self.count)
 
     def _name(self, index: int) -> str:
-        place = ", ".join(str(int(i)) for i in np.unravel_index(index, self._lead))
-        return f"[{place}]"
+        return str([int(axis) for axis in np.unravel_index(index, self._lead)])
 
     def _flow(self, drawn: list[list[Line]], per_row: int) -> list[Line]:
         """Set planes side by side under their indices, in as many bands as they need."""
