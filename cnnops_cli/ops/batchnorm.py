@@ -23,7 +23,7 @@ _CHANNELS = 1 << 15
 """The most channels that are normalised at a time, to bound the memory of their statistics."""
 
 _COPIED = 1 << 20
-"""Values that are copied at a time where they are not contiguous, if a channel has fewer."""
+"""Values that are copied at a time where they are not contiguous; at least one channel's."""
 
 _EXTREME_BUFFERS = 12
 """The most arrays of a block's size that extreme channels take up."""

@@ -1,4 +1,4 @@
-"""Dropout, with a mask that depends only on its seed."""
+"""Dropout, with a mask that a seed determines."""
 
 import math
 from collections.abc import Callable
@@ -139,7 +139,7 @@ def keep(values: Array, mask: Array, p: float) -> Array:
 
 
 def bytes_of_a_part() -> int:
-    """Return the memory of a thread: for random bits, a mask and ties, or for factors."""
+    """Return the memory of a thread: random bits, a mask, ties and factors."""
     return 6 * _BLOCK
 
 
