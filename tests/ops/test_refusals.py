@@ -18,10 +18,10 @@ SAME_NEEDS_STRIDE_1 = (
     "padding 'same' needs stride 1, not {}; 'same-upper' and 'same-lower' take any stride"
 )
 TOO_LARGE_FOR_MODE = (
-    "padding of {} along {} is too large for mode '{}': input has {} cells there, so at most {}"
+    "padding of {} along {} is too large for mode '{}': input has {} elements there, so at most {}"
 )
 MORE_THAN_HALF = (
-    "padding of 2 along {} is more than half of the dilated kernel's {} cells: at most 1, or "
+    "padding of 2 along {} is more than half of the dilated kernel's {} elements: at most 1, or "
     "begin:end pairs"
 )
 ONLY_PADDING = (
