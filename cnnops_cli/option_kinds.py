@@ -29,7 +29,7 @@ class OptionGroup:
         """Make an option that takes a TENSOR, which is read later."""
         return self.option(names, help, metavar="TENSOR")
 
-    def file(self, names: str, parser: Callable[[str], str], help: str) -> Any:
+    def file(self, names: str, help: str, parser: Callable[[str], str]) -> Any:
         """Make an option that takes a FILE, of the formats that a parser accepts."""
         return self.option(names, help, metavar="FILE", parser=parser)
 

@@ -232,10 +232,10 @@ class Settings(NamedTuple):
         str | None,
         SHARED.file(
             "--view",
-            parse_view_file,
             "Write the view to FILE as well, whatever standard output is: .svg or .html in "
             "colour, .txt without. It is at most 80 columns by 48 lines, or as COLUMNS and LINES "
             "say, and refers to nothing outside itself.",
+            parse_view_file,
         ),
     ] = None
     stretch: Annotated[

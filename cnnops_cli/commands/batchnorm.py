@@ -85,21 +85,21 @@ def batchnorm(
         str | None,
         STATISTICS.file(
             "--state",
-            parsers.parse_named_arrays_source,
             "Read parameters and running statistics. FILE is an .npz archive or a JSON object "
             "of any of weight, bias, running_mean, running_var, num_batches_tracked. An option of "
             "the same name wins.",
+            parsers.parse_named_arrays_source,
         ),
     ] = None,
     save_state: Annotated[
         str | None,
         STATISTICS.file(
             "--save-state",
-            parsers.parse_named_arrays_file,
             f"Write all of these after the batch. FILE is {series(named_suffixes())}. It may "
             "be the file that --state names; where that is missing, --train begins with mean 0 and "
             "variance 1. Several INPUTs are batches in that order, and FILE is written after the "
             "last, if none failed.",
+            parsers.parse_named_arrays_file,
         ),
     ] = None,
     relu: options.Relu = False,

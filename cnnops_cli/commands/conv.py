@@ -104,9 +104,9 @@ def conv(
         str | None,
         KERNEL.file(
             "--save-kernel",
-            parsers.parse_array_file,
             f"Write the kernel that was used, in its full form. {series(_LAYERS, 'and')} "
             f"holds weight and bias, {series(_KERNELS, 'and')} the kernel alone.",
+            parsers.parse_array_file,
         ),
     ] = None,
     stride: Annotated[

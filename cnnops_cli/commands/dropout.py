@@ -70,8 +70,8 @@ def dropout(
         str | None,
         MASK.file(
             "--mask-output",
-            parsers.parse_array_file,
             f"Write the mask that was used ({series(array_suffixes())}): uint8, 1 is kept.",
+            parsers.parse_array_file,
         ),
     ] = None,
     inputs: options.Inputs = None,

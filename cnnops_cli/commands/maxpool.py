@@ -68,9 +68,9 @@ def maxpool(
         str | None,
         options.SHARED.file(
             "--indices",
-            parsers.parse_array_file,
             f"Write where each maximum is to FILE. It is {series(array_suffixes())}: "
             "int64, flat in each channel's plane without padding.",
+            parsers.parse_array_file,
         ),
     ] = None,
     with_input: options.WithInput = False,

@@ -19,9 +19,14 @@ def is_written(settings: Settings) -> bool:
     """Return whether anything goes to standard output; with --output, a format asks for it."""
     if settings.explain or settings.dry_run:
         return True
-    if settings.output == "-" or (settings.output is None and settings.expect is None):
+    if _is_the_place(settings):
         return True
     return settings.format != "auto" and not takes_any_format(settings.output)
+
+
+def _is_the_place(settings: Settings) -> bool:
+    """Return whether the result goes to standard output without a format that asks for it."""
+    return settings.output == "-" or (settings.output is None and settings.expect is None)
 
 
 def is_for_people(settings: Settings) -> bool:
@@ -32,9 +37,8 @@ def is_for_people(settings: Settings) -> bool:
 
 
 def is_viewed(settings: Settings) -> bool:
-    """Return whether standard output gets a view; with --output, a format has to ask for it."""
-    is_asked = settings.format != "auto" or settings.output in (None, "-")
-    return is_asked and is_for_people(settings)
+    """Return whether standard output, or a device in its place, gets a view."""
+    return (settings.format != "auto" or _is_the_place(settings)) and is_for_people(settings)
 
 
 class _Unbuffered(io.RawIOBase):

@@ -1,6 +1,7 @@
 """Which settings go together, and with how many inputs: others are refused before any work."""
 
 import sys
+from collections import Counter
 from typing import Any
 
 from cnnops_cli.commands.call import Call
@@ -138,7 +139,8 @@ def _check_files(call: Call) -> None:
 
 def _check_apart(paths: list[str]) -> None:
     files = list(map(real_path, paths))
-    twice = [path for path, file in zip(paths, files, strict=True) if files.count(file) > 1]
+    counts = Counter(files)
+    twice = [path for path, file in zip(paths, files, strict=True) if counts[file] > 1]
     if twice:
         raise CnnopsError(f"two results cannot go to one file: {twice[-1]}")
 

@@ -70,7 +70,8 @@ def wants_summary(settings: Settings) -> bool:
 
 def _file_writer(path: str, outcome: Outcome, settings: Settings) -> Writer:
     """Return how the result's file is written, by its suffix."""
-    if outcome.is_formulas and not (format_of_name(path).is_text or takes_any_format(path)):
+    takes_letters = format_of_name(path).holds_letters or takes_any_format(path)
+    if outcome.is_formulas and not takes_letters:
         raise CnnopsError(f"{FORMULAS_ARE_TEXT}, not to {path}")
     if takes_any_format(path):
         return _device_writer(outcome, settings)

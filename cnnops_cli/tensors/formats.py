@@ -36,7 +36,8 @@ class Format(NamedTuple):
     has_names: bool = False  # several arrays are read and written together, by name
     has_header: bool = False  # shape and dtype can be read without the values
     is_streamed: bool = False  # a pipe is read as it arrives: not seekable, and its size is None
-    is_text: bool = False  # its numbers have no dtype, and letters may stand for them
+    is_weak: bool = False  # its numbers have no dtype, and take that of others
+    holds_letters: bool = False  # they may stand for numbers
     is_picture: bool = False
 
     @property
@@ -61,7 +62,8 @@ def _picture(name: str, suffixes: tuple[str, ...], *magic: bytes) -> Format:
 UNKNOWN = Format("", (), "")
 NPY = Format(".npy", (".npy",), f"{__package__}.npy", (NPY_MAGIC,), has_header=True,
              is_streamed=True)  # fmt: skip
-JSON = Format("JSON", (".json",), f"{__package__}.json_format", has_names=True, is_text=True)
+JSON = Format("JSON", (".json",), f"{__package__}.json_format", has_names=True, is_weak=True,
+              holds_letters=True)  # fmt: skip
 
 FILE_FORMATS = [
     NPY,

@@ -60,7 +60,7 @@ def read_tensor(text: str, argument: str, reading: Reading = PLAIN) -> Tensor:
 def _read(source: Source, name: str, reading: Reading) -> Tensor:
     row = source.format
     array = row.code.read(source.stream, source.size, name, reading)
-    return Tensor(array, name, weak=row.is_text, picture=row.is_picture)
+    return Tensor(array, name, weak=row.is_weak, picture=row.is_picture)
 
 
 def _read_layer(archive: "Archive", name: str, reading: Reading) -> Tensor:
@@ -115,7 +115,7 @@ def read_named(path: str, argument: str, accepted: Sequence[str]) -> dict[str, T
             row = format_of_bytes(first_bytes(stream))
             row = row if row.has_names else JSON
             arrays = row.code.read_named(stream, size, name, accepted)
-    return {key: Tensor(array, f"{name}:{key}", row.is_text) for key, array in arrays.items()}
+    return {key: Tensor(array, f"{name}:{key}", row.is_weak) for key, array in arrays.items()}
 
 
 def split_member(text: str) -> tuple[str, str | None]:

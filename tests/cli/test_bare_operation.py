@@ -21,7 +21,7 @@ POOLED = IMAGE.reshape(2, 2, 2, 2, 2).mean((2, 4))
 
 def avgpool(
     where: Annotated[
-        str | None, options.SHARED.file("--where", str, "Write where to FILE.")
+        str | None, options.SHARED.file("--where", "Write where to FILE.", str)
     ] = None,
     with_input: options.WithInput = False,
     relu: options.Relu = False,

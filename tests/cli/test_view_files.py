@@ -155,6 +155,21 @@ def test_two_results_do_not_go_to_one_file(cnnops, tmp_path):
     assert reason == "two results cannot go to one file: v.svg"
 
 
+def test_a_check_on_a_terminal_shows_no_input_unless_a_view_is_asked_for(terminal):
+    call = ["maxpool", "-k", "2", "--with-input", "[[1,2],[3,4]]", "--expect", "[[4]]"]
+    screen = terminal(*call, columns=160)
+    assert (screen.status, screen.lines) == (
+        2,
+        [
+            "cnnops maxpool: error: --with-input is part of the view, and this call shows none: "
+            "add --format table or --view FILE"
+        ],
+    )
+    screen = terminal(*call, "-f", "table")
+    assert screen.status == 0
+    assert "input  (H 2, W 2)" in screen.shown
+
+
 def test_with_input_on_a_terminal(terminal, cnnops):
     call = ["maxpool", "-k", "2", "--with-input", "[[1,2,3,4],[5,6,7,8]]"]
     screen = terminal(*call)

@@ -34,7 +34,7 @@ def read(stream, size, name, reading):
 def write(stream, array, writing):
     np.savetxt(stream, array, fmt="%g", delimiter=",", header="csvish")
 '''
-ROW = Format(".csvish", (".csvish",), "csvish", (b"# csvish",))
+ROW = Format(".csvish", (".csvish",), "csvish", (b"# csvish",), is_weak=True)
 NAMES_FORMATS = ("app", "help", "options", "commands")
 """What puts the table into texts when it is imported."""
 
@@ -81,6 +81,7 @@ def run(tmp_path, monkeypatch, capfd):
 TABLE = "# csvish\n1,2,3\n4,5,6\n"
 CALL = ("conv", "-k", "[[0.5,0.5]]")
 HALVES = "# csvish\n1.5,2.5\n4.5,5.5\n"
+HALVES_IN_JSON = "[[1.5,2.5],[4.5,5.5]]"
 
 
 @pytest.fixture
@@ -132,6 +133,25 @@ def test_it_is_expected_and_updated(run, table):
     assert "7.0" in err
     assert run(*golden, "--update-expected")[:2] == (0, "")
     assert (table / "y.csvish").read_text() == HALVES
+
+
+def test_its_numbers_take_the_dtype_of_other_files(run, table):
+    np.save(table / "k.npy", np.array([[0.5, 0.5]], np.float32))
+    call = ("conv", "-k", "k.npy", "x.csvish")
+    assert run(*call, "-o", "y.npy", "--expect", HALVES_IN_JSON)[0] == 0
+    assert np.load(table / "y.npy").dtype == np.float32
+    assert run(*call, "-o", "y.csvish") == (0, "", "")
+    assert run(*call, "--expect", "y.csvish")[0] == 0
+
+
+def test_letters_do_not_go_to_it(run, table):
+    assert run("conv", "-k", "[[a]]", "x.csvish", "-o", "y.csvish") == (
+        2,
+        "",
+        "cnnops conv: error: formulas with letters go to .json or standard output, not to "
+        "y.csvish\n",
+    )
+    assert not (table / "y.csvish").exists()
 
 
 def test_it_is_told_of_in_a_dry_run(run, table):
