@@ -53,8 +53,8 @@ _MEANINGS: dict[str, dict[str, str]] = {
         "coloured views go to --view": "svg html",
     },
     "padding": {
-        "padding of dilation * (kernel - 1) on both sides is a number": "full",
-        "padding of half the kernel on both sides is same, or a number": "half",
+        "for padding of dilation * (kernel - 1) on both sides give a number": "full",
+        "for padding of half the kernel on both sides use same, or a number": "half",
         "causal padding is a begin:end pair, as 2:0": "causal",
         "no padding is 0": "none",
         "the padded values are set by --padding-mode reflect": "reflect reflect-pad reflection "
@@ -69,7 +69,7 @@ _MEANINGS: dict[str, dict[str, str]] = {
         "replicate": "edge border nearest clamp replication extend",
         "circular": "wrap periodic grid-wrap",
         "reflect": "mirror reflection reflect-pad reflect101",
-        "no mode repeats the edge when it reflects": "symmetric grid-mirror",
+        "no mode reflects with the edge repeated": "symmetric grid-mirror",
         "the amount of padding is set by --padding": "same valid full same-upper same-lower",
     },
     "conv": {
@@ -109,13 +109,13 @@ _MEANINGS: dict[str, dict[str, str]] = {
         "the share of the new batch is --momentum: 1 - decay": "decay",
         "the channels come from INPUT": "num-features channels num-channels in-channels",
         "without --weight and --bias nothing is scaled or shifted": "affine no-affine center",
-        "running statistics are carried on by --state and --save-state": "track-running-stats",
+        "running statistics are kept with --state and --save-state": "track-running-stats",
         "channels are axis 1, or the last with --layout channels-last": "axis axes dim channel-axis"
         " ch-axis",
     },
     "dropout": {
         "--p": "rate prob probability chance ratio drop drop-prob drop-rate dropout-rate dropout",
-        "the chance to be dropped is --p: 1 - keep_prob": "keep-prob keep keep-rate",
+        "the chance of being dropped is --p: 1 - keep_prob": "keep-prob keep keep-rate",
         "--channelwise": "spatial per-channel 2d noise-shape",
         "--mask-output": "return-mask save-mask output-mask",
         "--train or --eval": "mode",

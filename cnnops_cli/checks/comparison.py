@@ -1,4 +1,4 @@
-"""A result next to what was expected: shape, then dtype, then values, piece by piece."""
+"""How a result compares with what was expected: shape, then dtype, then values."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from cnnops_cli.checks.distance import close, errors_between, relative_errors, u
 from cnnops_cli.checks.tolerance import Tolerance, tolerance_of
 from cnnops_cli.dtypes import Array, fits, is_floating
 
-MOST_CELLS = 10
+MOST_SHOWN = 10
 _PIECE = 1 << 16
-"""Values that are compared together; copies of them are small."""
+"""Values that are compared together: few enough for copies to be small."""
 
 
-class Cell(NamedTuple):
-    """One place, and the value there on both sides, each in its own dtype."""
+class Element(NamedTuple):
+    """An index, and the value there on both sides, each in its own dtype."""
 
     at: tuple[int, ...]
     result: Any
@@ -24,36 +24,36 @@ class Cell(NamedTuple):
 
 
 class Largest(NamedTuple):
-    """The largest of some kind of error, and the cell that has it."""
+    """The largest error of some kind, and the element that has it."""
 
     error: Any
-    cell: Cell
+    element: Element
 
 
 @dataclass
 class Comparison:
-    """How a result differs from what was expected; the values of different shapes are not compared.
+    """How a result differs from what was expected; values are compared where the shapes are equal.
 
     Attributes
     ----------
-    misfit : Cell or None
-        Where a number that takes the result's dtype does not fit it.
+    misfit : Element or None
+        The first expected number that should take the result's dtype and does not fit it.
     differing, nan_pairs : int
-        How many values differ, and how many of these are NaN on both sides.
-    cells : list of Cell
-        The first of them in row-major order.
+        The number of values that differ, and of those among them that are NaN on both sides.
+    first : list of Element
+        The first values that differ, in row-major order.
     absolute, relative, distance : Largest or None
-        The largest errors among those that are finite on both sides. `relative` is to the expected
-        value where that is not 0; `distance` is in ulp, where the tolerance is too.
+        The largest errors where both sides are finite. `relative` leaves out expected zeros, and
+        `distance` is in ulp, where the tolerance is too.
     """
 
     shapes: tuple[tuple[int, ...], tuple[int, ...]]
     dtypes: tuple[np.dtype[Any], np.dtype[Any]]
     tolerance: Tolerance
-    misfit: Cell | None = None
+    misfit: Element | None = None
     differing: int = 0
     nan_pairs: int = 0
-    cells: list[Cell] = field(default_factory=list)
+    first: list[Element] = field(default_factory=list)
     absolute: Largest | None = None
     relative: Largest | None = None
     distance: Largest | None = None
@@ -61,8 +61,8 @@ class Comparison:
     @property
     def equal(self) -> bool:
         """Whether shape and dtype are the same, and every value is within the tolerance."""
-        one_form = self.shapes[0] == self.shapes[1] and self.dtypes[0] == self.dtypes[1]
-        return one_form and self.misfit is None and not self.differing
+        alike = self.shapes[0] == self.shapes[1] and self.dtypes[0] == self.dtypes[1]
+        return alike and self.misfit is None and not self.differing
 
 
 def compare(
@@ -75,10 +75,10 @@ def compare(
     """Compare a result with what was expected, in a few MiB of memory.
 
     Values of different dtypes are compared in one that holds both; integers with floats, and uint64
-    with signed integers, in float64. `tolerance` is called with the dtypes that meet.
+    with signed integers, in float64. `tolerance` is called with both dtypes.
 
-    A `weak` expected array takes the result's dtype, as JSON numbers do, where they fit: a fraction
-    does not fit an integer. An empty one takes the shape too, which JSON cannot write.
+    A `weak` expected array, such as one from JSON, takes the result's dtype if its numbers fit: a
+    fraction does not fit an integer. An empty one takes the shape too, which JSON cannot write.
 
     Examples
     --------
@@ -88,26 +88,25 @@ def compare(
     """
     if weak and _is_empty_in_json(expected.shape, result.shape):
         expected = np.empty(result.shape, expected.dtype)
-    shapes = (result.shape, expected.shape)
-    if shapes[0] != shapes[1]:
-        dtypes = (result.dtype, result.dtype if weak else expected.dtype)
-        return Comparison(shapes, dtypes, tolerance(*dtypes))
-    misfit = _first_misfit(result, expected) if weak else None
-    taken = result.dtype if weak else expected.dtype
-    found = Comparison(shapes, (result.dtype, taken), tolerance(result.dtype, taken), misfit)
-    meeting = np.result_type(result.dtype, taken if misfit is None else expected.dtype)
+    dtypes = (result.dtype, result.dtype if weak else expected.dtype)
+    found = Comparison((result.shape, expected.shape), dtypes, tolerance(*dtypes))
+    if result.shape != expected.shape:
+        return found
+    if weak:
+        found.misfit = _first_misfit(result, expected)
+    common = np.result_type(*dtypes if found.misfit is None else (result.dtype, expected.dtype))
     for offset, ours, theirs in _pieces(result, expected):
-        _add(found, offset, ours, theirs, meeting)
+        _add(found, offset, ours, theirs, common)
     return found
 
 
 def _is_empty_in_json(expected: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Return whether JSON writes an empty array of a shape like this: without the last axes."""
+    """Return whether JSON has this for an empty array of a shape: it lacks the last axes."""
     return 0 in shape and expected == shape[: shape.index(0) + 1]
 
 
 def _pieces(result: Array, expected: Array) -> Iterator[tuple[int, Array, Array]]:
-    """Yield values of the same places, in row-major order, and how many were before."""
+    """Yield values of both sides in row-major order, after the number of those before them."""
     flags = ["external_loop", "buffered", "zerosize_ok"]
     offset = 0
     for ours, theirs in np.nditer([result, expected], flags, order="C", buffersize=_PIECE):  # type: ignore[call-overload]
@@ -115,18 +114,18 @@ def _pieces(result: Array, expected: Array) -> Iterator[tuple[int, Array, Array]
         offset += ours.size
 
 
-def _first_misfit(result: Array, expected: Array) -> Cell | None:
+def _first_misfit(result: Array, expected: Array) -> Element | None:
     if expected.dtype == result.dtype:
         return None
     for offset, ours, theirs in _pieces(result, expected):
         holds = _held(theirs, result.dtype)
         if not holds.all():
-            return _cell(result.shape, offset, ours, theirs, int(np.argmin(holds)))
+            return _element(result.shape, offset, ours, theirs, int(np.argmin(holds)))
     return None
 
 
 def _held(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Return which numbers a dtype holds: an integer no fraction, a float any that stays finite."""
+    """Return which numbers a dtype holds: integers no fraction, floats all that stay finite."""
     with np.errstate(all="ignore"):
         held = fits(values, values.astype(dtype))
     if dtype.kind != "f" and is_floating(values):
@@ -134,23 +133,23 @@ def _held(values: Array, dtype: np.dtype[Any]) -> Array:
     return held
 
 
-def _cell(shape: tuple[int, ...], offset: int, ours: Array, theirs: Array, index: int) -> Cell:
+def _element(
+    shape: tuple[int, ...], offset: int, ours: Array, theirs: Array, index: int
+) -> Element:
     at = tuple(int(axis) for axis in np.unravel_index(offset + index, shape))
-    return Cell(at, ours[index].copy(), theirs[index].copy())
+    return Element(at, ours[index].copy(), theirs[index].copy())
 
 
-def _add(
-    found: Comparison, offset: int, ours: Array, theirs: Array, meeting: np.dtype[Any]
-) -> None:
+def _add(found: Comparison, offset: int, ours: Array, theirs: Array, common: np.dtype[Any]) -> None:
     """Add the differences of a piece."""
-    result, expected = (side.astype(meeting, copy=False) for side in (ours, theirs))
+    result, expected = (side.astype(common, copy=False) for side in (ours, theirs))
     (where,) = np.nonzero(~close(result, expected, found.tolerance))
     if not where.size:
         return
     found.differing += where.size
     shape = found.shapes[0]
-    for index in where[: MOST_CELLS - len(found.cells)].tolist():
-        found.cells.append(_cell(shape, offset, ours, theirs, index))
+    for index in where[: MOST_SHOWN - len(found.first)].tolist():
+        found.first.append(_element(shape, offset, ours, theirs, index))
     result, expected = result[where], expected[where]
     if is_floating(result):
         found.nan_pairs += int((np.isnan(result) & np.isnan(expected)).sum())
@@ -164,7 +163,7 @@ def _add(
         index = int(np.argmax(counted))
         if before is not None and errors[index] <= before.error:
             return before
-        return Largest(errors[index], _cell(shape, offset, ours, theirs, int(where[index])))
+        return Largest(errors[index], _element(shape, offset, ours, theirs, int(where[index])))
 
     errors = errors_between(result, expected)
     found.absolute = largest(errors, found.absolute)

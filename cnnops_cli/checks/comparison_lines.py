@@ -2,14 +2,14 @@
 
 import math
 
-from cnnops_cli.checks.comparison import Cell, Comparison, Largest
+from cnnops_cli.checks.comparison import Comparison, Element, Largest
 from cnnops_cli.text.numbers import short_text, shortest_text
 
 _HEADER = ("at", "result", "expected")
 
 
 def verdict(found: Comparison, name: str) -> str:
-    """Say in one line whether a result is equal to what has a name, and by which tolerance."""
+    """Return in one line whether a result is equal to a named array, and the tolerance."""
     if found.equal:
         return f"equal to {name} {found.tolerance}"
     values_count = found.shapes[0] == found.shapes[1]
@@ -18,7 +18,7 @@ def verdict(found: Comparison, name: str) -> str:
 
 
 def differences(found: Comparison) -> list[str]:
-    r"""Say in lines what differs: shape and dtype first, then how many values, how much and where.
+    r"""Return lines that say what differs: shape and dtype, then how many values, how much, where.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def differences(found: Comparison) -> list[str]:
     if found.misfit is not None:
         at, _, number = found.misfit
         text = shortest_text(number)
-        lines.append(f"dtype {found.dtypes[0]}, which cannot hold {text}, expected at {_at(at)}")
+        lines.append(f"dtype {found.dtypes[0]}, which cannot hold {text}, expected at {list(at)}")
     if found.shapes[0] != found.shapes[1]:
         return lines
     if not found.differing:
@@ -77,24 +77,20 @@ def _errors(found: Comparison) -> list[str]:
 def _largest(what: str, largest: Largest, unit: str) -> str:
     error, (at, result, expected) = largest
     found, wanted = shortest_text(result), shortest_text(expected)
-    return f"{what} {short_text(error.item())}{unit} at {_at(at)}: {found}, expected {wanted}"
+    return f"{what} {short_text(error.item())}{unit} at {list(at)}: {found}, expected {wanted}"
 
 
 def _table(found: Comparison) -> list[str]:
-    """Align the first cells that differ."""
-    rows = [_HEADER, *(_row(cell) for cell in found.cells)]
+    """Align the first elements that differ."""
+    rows = [_HEADER, *(_row(element) for element in found.first)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True))
         for row in rows
     ]
-    more = found.differing - len(found.cells)
+    more = found.differing - len(found.first)
     return [*lines, f"… {more} more"] if more else lines
 
 
-def _row(cell: Cell) -> tuple[str, str, str]:
-    return _at(cell.at), shortest_text(cell.result), shortest_text(cell.expected)
-
-
-def _at(place: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, place))}]"
+def _row(element: Element) -> tuple[str, str, str]:
+    return str(list(element.at)), shortest_text(element.result), shortest_text(element.expected)

@@ -1,6 +1,6 @@
-"""How far apart values are, exactly for integers, and which count as equal.
+"""Differences between values, exact for integers, and which values count as equal.
 
-Arrays have one dtype here, one axis, and are small: a piece of what is compared.
+Both arrays have one dtype, and one axis; they are pieces of what is compared.
 """
 
 from typing import cast
@@ -18,8 +18,8 @@ _SIGNED = {2: np.int16, 4: np.int32, 8: np.int64}
 def close(result: Array, expected: Array, tolerance: Tolerance) -> Array:
     """Return which values count as equal.
 
-    An infinity is equal to itself alone, whatever the tolerance; NaN to nothing, or to NaN with
-    `equal_nan`. A difference that overflows is within no tolerance. float16 and float32 are
+    Whatever the tolerance, an infinity is equal only to itself, and NaN to nothing, or to NaN with
+    `equal_nan`. A difference that overflows is not within any tolerance. float16 and float32 are
     compared in float64.
     """
     equal = result == expected
@@ -38,7 +38,7 @@ def close(result: Array, expected: Array, tolerance: Tolerance) -> Array:
 
 
 def errors_between(result: Array, expected: Array) -> Array:
-    """Measure |result - expected|: exactly, as uint64, for integers, else as float64."""
+    """Return |result - expected|: exact uint64 for integers, else float64."""
     if not is_floating(result):
         return _between(result, expected)
     with np.errstate(all="ignore"):
@@ -46,14 +46,14 @@ def errors_between(result: Array, expected: Array) -> Array:
 
 
 def relative_errors(errors: Array, expected: Array) -> Array:
-    """Divide errors by what was expected, in float64; NaN where that is 0."""
+    """Divide errors by the magnitude of the expected values, in float64; NaN where that is 0."""
     with np.errstate(all="ignore"):
         size = np.abs(expected.astype(np.float64))
         return np.where(size == 0, np.nan, errors / size)
 
 
 def ulps(result: Array, expected: Array) -> Array:
-    """Count the steps from one representable value to the next, as uint64.
+    """Return the number of steps between representable values, as uint64.
 
     Examples
     --------
@@ -66,14 +66,14 @@ def ulps(result: Array, expected: Array) -> Array:
 
 
 def _order(values: Array) -> Array:
-    """Number floating-point values from 0.0 and -0.0 up and down, in their order."""
+    """Number floating-point values in their order; 0.0 and -0.0 are 0."""
     signed = _SIGNED[values.dtype.itemsize]
     bits = values.view(signed).astype(np.int64)
     return np.where(bits < 0, -(1 << (8 * values.dtype.itemsize - 1)) - bits, bits)
 
 
 def _between(first: Array, second: Array) -> Array:
-    """Subtract integers modulo 2**64, the smaller from the larger: that is exact."""
+    """Subtract the smaller integer from the larger modulo 2**64, which is exact."""
     wide = np.uint64 if first.dtype.kind == "u" else np.int64
     a, b = (values.astype(wide).view(np.uint64) for values in (first, second))
     return np.where(first >= second, a - b, b - a)

@@ -13,7 +13,7 @@ _DEFAULTS = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-
 class Tolerance(NamedTuple):
     """What counts as equal: |result - expected| <= atol + rtol * |expected|.
 
-    A number of `ulp`, steps from one representable value to the next, takes the place of both. NaN
+    If given, `ulp` takes the place of both: the number of steps between representable values. NaN
     is equal to NaN with `equal_nan`.
     """
 
@@ -24,7 +24,7 @@ class Tolerance(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """Whether nothing but equal values is equal."""
+        """Whether only equal values count as equal."""
         return self.ulp is None and self.rtol == self.atol == 0
 
     def __str__(self) -> str:
@@ -45,9 +45,9 @@ def tolerance_of(
     ulp: int | None = None,
     equal_nan: bool = False,
 ) -> Tolerance:
-    """Complete what was asked for with the defaults of the dtypes that meet: the loosest decides.
+    """Return the tolerance that is asked for, or else the loosest default of the dtypes.
 
-    Where one of `rtol` and `atol` is given, the other is 0 by default.
+    If only one of `rtol` and `atol` is given, the other is 0.
 
     References
     ----------

@@ -24,8 +24,8 @@ from cnnops_cli.tensors.write import Writer, named_writer
 from cnnops_cli.words import series
 
 if TYPE_CHECKING:
-    from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
+    from cnnops_cli.explain.explanation import Explainer
 
 _COUNT = "num_batches_tracked"
 _MOST_BATCHES = 2**63 - 1
@@ -193,12 +193,12 @@ class Normalization(Operation):
     def result(self) -> Array:
         return normalise(self._image, **self._parameters, **self._choices)
 
-    def explained(self) -> "tuple[Array, Cells]":
-        from cnnops_cli.explain.batchnorm import batchnorm_cells
+    def explained(self) -> "tuple[Array, Explainer]":
+        from cnnops_cli.explain.batchnorm import batchnorm_explainer
 
         before = [self._parameters[name].copy() for name in _RUNNING]
         result = self.result()
-        return result, batchnorm_cells(
+        return result, batchnorm_explainer(
             self._image, result, before=before, **self._parameters, **self._choices
         )
 

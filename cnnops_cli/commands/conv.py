@@ -24,8 +24,8 @@ from cnnops_cli.tensors.write import Writer, array_writer, named_writer
 from cnnops_cli.words import PADDING_MODES, series
 
 if TYPE_CHECKING:
-    from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
+    from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
     from cnnops_cli.views.sections import Section
 
@@ -250,11 +250,11 @@ class Convolution(Operation):
         result, self.aside = convolve(*self._operands, **self._geometry)
         return result
 
-    def explained(self) -> "tuple[Array, Cells]":
-        from cnnops_cli.explain.conv import conv_cells
+    def explained(self) -> "tuple[Array, Explainer]":
+        from cnnops_cli.explain.conv import conv_explainer
 
         result = self.result()
-        return result, conv_cells(*self._operands, result, **self._geometry)
+        return result, conv_explainer(*self._operands, result, **self._geometry)
 
     def estimate(self) -> "Estimate":
         from cnnops_cli.explain.estimators import estimate_conv

@@ -25,8 +25,8 @@ from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import series
 
 if TYPE_CHECKING:
-    from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
+    from cnnops_cli.explain.explanation import Explainer
 
 MASK = OptionGroup("Dropout")
 
@@ -146,12 +146,12 @@ class Dropping(Operation):
         kept = self._kept
         return keep(self._image, kept, self._p) if self._train else self._image
 
-    def explained(self) -> "tuple[Array, Cells]":
-        from cnnops_cli.explain.dropout import dropout_cells
+    def explained(self) -> "tuple[Array, Explainer]":
+        from cnnops_cli.explain.dropout import dropout_explainer
 
         result = self._result_of_mask()
         seed = self._seed if self._is_drawn else None
-        return result, dropout_cells(
+        return result, dropout_explainer(
             self._image, result, self._kept, self._p, training=self._train, seed=seed
         )
 

@@ -7,13 +7,13 @@ from typing import BinaryIO
 from cnnops_cli.commands.outcome import Outcome
 from cnnops_cli.commands.stderr import tell
 from cnnops_cli.commands.stdout import is_for_people
-from cnnops_cli.explain.cells import FIRST_CELLS, Cells, Explanation, Index, Page, indices_of
+from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, indices_of
 from cnnops_cli.explain.explanation_lines import json_line, json_lines, text_lines
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import Line, plain_text
-from cnnops_cli.views.terminal import Terminal
+from cnnops_cli.views.room import Room
 
 _PIECE = 1 << 16
 """Characters that are written at a time."""
@@ -26,29 +26,29 @@ def report_writer(outcome: Outcome, settings: Settings) -> Writer:
         if as_text:
             return _text_writer(outcome.estimate.lines(outcome.shape, _width()))
         return _lines_writer([json_line(outcome.estimate.record(outcome.output.shape))])
-    if outcome.cells is None:
+    if outcome.explainer is None:
         return _formulas_writer(outcome)
-    return _explanation_writer(outcome, outcome.cells, settings, as_text=as_text)
+    return _explanation_writer(outcome, outcome.explainer, settings, as_text=as_text)
 
 
 def _explanation_writer(
-    outcome: Outcome, cells: Cells, settings: Settings, *, as_text: bool
+    outcome: Outcome, explainer: Explainer, settings: Settings, *, as_text: bool
 ) -> Writer:
     output, place = outcome.output, outcome.operation.layout.place_of_input
     picked = indices_of(output.shape, settings.at)
-    explained = _explained(outcome, cells, picked)
+    explained = _explained(outcome, explainer, picked)
     rest = 0 if settings.at else output.size - len(picked)
     left_out = f"… {rest} more element{'s' * (rest != 1)}; --at picks others" if rest > 0 else ""
     if not as_text:
         write = _lines_writer(json_lines(explained, place, settings.precision))
         if not left_out or settings.quiet:
             return write
-        first = f"the first {FIRST_CELLS} of {output.size} elements"
+        first = f"the first {len(picked)} of {output.size} elements"
         return _with_note(write, f"cnnops {outcome.operator}: {first}; --at picks others")
     note = outcome.stdout_note
     kind_of_values = "formulas" if outcome.is_formulas else output.dtype.name
     head = [outcome.operator, outcome.shape, kind_of_values, *([note] if note else [])]
-    terminal = Terminal.of(sys.stdout, color=not settings.no_color)
+    terminal = Room.of(sys.stdout, color=not settings.no_color)
     page = Page(Decimals(settings.precision, exact=False), terminal.width, terminal.color)
     lines = text_lines(head, explained, left_out, place, page)
     return _text_writer(lines, color=terminal.color)
@@ -65,10 +65,10 @@ def _with_note(write: Writer, note: str) -> Writer:
 
 
 def _explained(
-    outcome: Outcome, cells: Cells, picked: list[Index]
+    outcome: Outcome, explainer: Explainer, picked: list[Index]
 ) -> Iterator[tuple[Index, Explanation]]:
     for at in picked:
-        yield at, cells(outcome.operation.layout.place_in_result(at, outcome.result))
+        yield at, explainer(outcome.operation.layout.place_in_result(at, outcome.result))
 
 
 def _formulas_writer(outcome: Outcome) -> Writer:
@@ -80,7 +80,7 @@ def _formulas_writer(outcome: Outcome) -> Writer:
 
 
 def _width() -> int:
-    return Terminal.of(sys.stdout, color=False).width
+    return Room.of(sys.stdout, color=False).width
 
 
 def _text_writer(lines: Iterable[Line], *, color: bool = False) -> Writer:

@@ -20,8 +20,8 @@ from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import series
 
 if TYPE_CHECKING:
-    from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
+    from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
     from cnnops_cli.views.sections import Section
 
@@ -131,11 +131,11 @@ class MaxPooling(Operation):
         values: Array = pool(self._image, self._size, **self._geometry)
         return values
 
-    def explained(self) -> "tuple[Array, Cells]":
-        from cnnops_cli.explain.maxpool import maxpool_cells
+    def explained(self) -> "tuple[Array, Explainer]":
+        from cnnops_cli.explain.maxpool import maxpool_explainer
 
         values, indices = self._values_and_indices
-        return values, maxpool_cells(self._image, self._size, values, indices, **self._geometry)
+        return values, maxpool_explainer(self._image, self._size, values, indices, **self._geometry)
 
     def estimate(self) -> "Estimate":
         from cnnops_cli.explain.estimators import estimate_maxpool

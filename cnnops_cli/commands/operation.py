@@ -7,8 +7,8 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.tensors.tensor import Tensor, unify
 
 if TYPE_CHECKING:
-    from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
+    from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
     from cnnops_cli.tensors.write import Writer
     from cnnops_cli.views.sections import Section
@@ -70,7 +70,7 @@ class Operation:
         """Compute the result, channels first, in an array of its own: --relu changes it."""
         raise NotImplementedError
 
-    def explained(self) -> "tuple[Array, Cells]":
+    def explained(self) -> "tuple[Array, Explainer]":
         """Compute the result, and what explains its elements (--explain)."""
         raise NotImplementedError
 

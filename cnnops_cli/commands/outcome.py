@@ -13,8 +13,8 @@ from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import Writer
 
 if TYPE_CHECKING:
-    from cnnops_cli.explain.cells import Cells
     from cnnops_cli.explain.estimate import Estimate
+    from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.views.sections import Section
 
 
@@ -30,7 +30,7 @@ class Outcome:
         What writes the other files, by path. Those that cannot be computed again change last.
     sections : list of Section
         What the view shows before the result.
-    cells : callable or None
+    explainer : callable or None
         Explains an element; where there is one, that is what standard output shows.
     estimate : Estimate or None
         What the result would take, where nothing was computed.
@@ -42,7 +42,7 @@ class Outcome:
         self.files: dict[str, Writer] = {}
         self.durable_files: dict[str, Writer] = {}
         self.sections: list[Section] = []
-        self.cells: Cells | None = None
+        self.explainer: Explainer | None = None
         self.estimate: Estimate | None = None
 
     @property
@@ -101,13 +101,13 @@ def work_out(
         if letters:
             return _in_letters(operation, call)
         if settings.explain:
-            result, cells = operation.explained()
+            result, explainer = operation.explained()
         else:
-            result, cells = operation.result(), None
+            result, explainer = operation.result(), None
         if call.relu:
-            result, cells = _rectified(result, cells)
+            result, explainer = _rectified(result, explainer)
     outcome = Outcome(operation, result)
-    outcome.cells = cells
+    outcome.explainer = explainer
     outcome.files = {path: operation.writer(option, path) for option, path in files.items()}
     outcome.durable_files = {
         path: operation.writer(option, path) for option, path in state_files.items()
@@ -117,15 +117,15 @@ def work_out(
     return outcome
 
 
-def _rectified(result: Array, cells: "Cells | None") -> "tuple[Array, Cells | None]":
+def _rectified(result: Array, explainer: "Explainer | None") -> "tuple[Array, Explainer | None]":
     from cnnops_cli.ops.relu import relu
 
-    if cells is not None:  # which show what was there before
-        from cnnops_cli.explain.cells import with_relu
+    if explainer is not None:  # which show what was there before
+        from cnnops_cli.explain.explanation import with_relu
 
-        result, cells = result.copy(), with_relu(cells)
+        result, explainer = result.copy(), with_relu(explainer)
     relu(result)
-    return result, cells
+    return result, explainer
 
 
 def _estimated(operation: Operation) -> Outcome:
@@ -145,5 +145,5 @@ def _in_letters(operation: Operation, call: Call) -> Outcome:
     whole = not settings.explain or settings.output is not None
     outcome = Outcome(operation, formulas.result() if whole else formulas.stand_in())
     if settings.explain:
-        outcome.cells = formulas.cells
+        outcome.explainer = formulas.explain
     return outcome

@@ -40,13 +40,13 @@ def stdout_view(outcome: Outcome, settings: Settings) -> Writer:
     """Return how standard output is written as a view: coloured and named in full on a terminal."""
     from cnnops_cli.text.styled_lines import plain_text
     from cnnops_cli.views.heat import HALF
-    from cnnops_cli.views.terminal import Terminal
+    from cnnops_cli.views.room import Room
     from cnnops_cli.views.view_files import in_ascii
 
     encoding = sys.stdout.encoding or "utf-8"
     # Shades alone have a likeness in ASCII.
     has_blocks = HALF.encode(encoding, "ignore") != b""
-    terminal = Terminal.of(sys.stdout, color=has_blocks and not settings.no_color)
+    terminal = Room.of(sys.stdout, color=has_blocks and not settings.no_color)
     lines = _view_of(outcome, settings).lines(terminal, outcome.stdout_note)
     text = plain_text(lines)
     if terminal.color:
@@ -63,11 +63,11 @@ def stdout_view(outcome: Outcome, settings: Settings) -> Writer:
 def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
     """Return how a view is written to a file, by its suffix; the same wherever it is called."""
     from cnnops_cli.text.styled_lines import plain_text
-    from cnnops_cli.views.terminal import Terminal
+    from cnnops_cli.views.room import Room
     from cnnops_cli.views.view_files import html, svg
 
     write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
-    terminal = Terminal.of_file(color=write is not plain_text)
+    terminal = Room.of_file(color=write is not plain_text)
     return bytes_writer(write(_view_of(outcome, settings).lines(terminal, outcome.note)).encode())
 
 

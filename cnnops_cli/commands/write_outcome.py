@@ -92,7 +92,7 @@ def _device_writer(outcome: Outcome, settings: Settings) -> Writer:
 
 def _stdout_writer(outcome: Outcome, settings: Settings) -> Writer:
     """Return how standard output is written."""
-    if outcome.cells or outcome.estimate or (outcome.is_formulas and is_viewed(settings)):
+    if outcome.explainer or outcome.estimate or (outcome.is_formulas and is_viewed(settings)):
         from cnnops_cli.commands.explained import report_writer
 
         return report_writer(outcome, settings)

@@ -1,1 +1,1 @@
-"""The arithmetic behind results: cells worked out, formulas with letters, and plans of a call."""
+"""The arithmetic behind results: elements explained, formulas with letters, estimates of a call."""

@@ -13,7 +13,7 @@ _MOST_WORDS = 64
 
 
 def shortened(words: list[str]) -> list[str]:
-    """Leave the middle of many words out, with its comma where they have commas."""
+    """Leave out the middle of many words; what is put in its place has their comma."""
     if len(words) <= _MOST_WORDS:
         return words
     half = _MOST_WORDS // 2
@@ -28,7 +28,7 @@ def styled(text: str) -> Line:
 
 
 def result_span(text: str) -> Span:
-    """Return a result in bold, or what is not finite in its loud colour."""
+    """Return a result in bold, or in the loud colour if it is not finite."""
     return text, number_style(LOUD) if text in _NOT_FINITE else BOLD
 
 
@@ -43,7 +43,7 @@ def arithmetic_lines(
 ) -> list[Line]:
     """Fold a formula between its words, with a label before it and a note after its result.
 
-    No line ends after the usual equals sign; another `sign` is a word by itself.
+    No line ends after the usual equals sign; another `sign` is a word of its own.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The statistics and the formula behind a cell of batch normalization."""
+"""The statistics and the formula behind an element of batch normalization."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.explain.arithmetic import arithmetic_lines
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place
 from cnnops_cli.explain.elements import as_computed, element_of
+from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
 from cnnops_cli.ops.moments import moments
 from cnnops_cli.text.numbers import Decimals, scaled
 from cnnops_cli.text.styled_lines import DIM, Line, fold_text
@@ -25,13 +25,13 @@ class Update(NamedTuple):
     after: Any
 
     def formula(self, numbers: Decimals) -> str:
-        """Write the update with its numbers."""
+        """Return the update with its numbers."""
         share = numbers.setting(self.momentum)
         before, batch = numbers.operand(self.before), numbers.operand(self.batch)
         return f"(1 - {share}) * {before} + {share} * {batch}"
 
     def record(self, numbers: Decimals) -> dict[str, Any]:
-        """Return everything by name, as JSON has it."""
+        """Return everything by name, for JSON."""
         return {
             "before": numbers.value(self.before),
             "batch": numbers.value(self.batch),
@@ -45,7 +45,8 @@ class Update(NamedTuple):
 class Normalised(Explanation):
     """A value of one channel, normalised, scaled and shifted.
 
-    The statistics are of `count` values, or the running ones. Training updates these.
+    The statistics are those of `count` values in training, which updates the running ones, and
+    else the running ones.
     """
 
     input: Any
@@ -84,9 +85,9 @@ class Normalised(Explanation):
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Write the statistics, the formula and the running updates."""
         numbers, width = page.numbers, page.width
-        of = "running statistics" if self.count is None else f"of {self.count} values"
+        source = "running statistics" if self.count is None else f"of {self.count} values"
         statistics = f"mean {numbers.text(self.mean)}, variance {numbers.text(self.var)}"
-        lines = fold_text(f"channel {self.channel}, {of}: {statistics}", width, DIM)
+        lines = fold_text(f"channel {self.channel}, {source}: {statistics}", width, DIM)
         lines += fold_text("(x - mean) / sqrt(var + eps) * weight + bias", width, DIM)
         lines += self._formula_lines(page, sign="=")
         for name, update in self.running.items():
@@ -95,7 +96,7 @@ class Normalised(Explanation):
         return lines
 
 
-def batchnorm_cells(
+def batchnorm_explainer(
     input: Array,
     result: Array,
     *,
@@ -107,14 +108,14 @@ def batchnorm_cells(
     training: bool,
     momentum: float,
     eps: float,
-) -> Cells:
-    """Explain the cells of batch normalization, from its operands and options and what it gave.
+) -> Explainer:
+    """Explain batch normalization, from its operands and options and what it returned.
 
-    The running statistics are those after the call; `before` are those that it was called with.
+    The running statistics are those after the call, and `before` holds those before it.
     """
     count = input.size // max(1, input.shape[1])
     statistics = cache(lambda channel: _statistics(input[:, channel]))
-    # The shortest text of a float32 may be further from it than it is from its mean.
+    # A float32 may be closer to its mean than to the number that its shortest text says.
     in_sums = as_computed(np.dtype(np.float64))
 
     def explain(at: Index) -> Normalised:
@@ -123,9 +124,10 @@ def batchnorm_cells(
         running = {}
         if training:
             mean, var, unbiased = statistics(channel)
-            of_batch = {"running_mean": mean, "running_var": unbiased}
-            after = (running_mean, running_var)
-            for (name, batch), old, new in zip(of_batch.items(), before, after, strict=True):
+            for name, old, batch, new in (
+                ("running_mean", before[0], mean, running_mean),
+                ("running_var", before[1], unbiased, running_var),
+            ):
                 running[name] = Update(old[channel], batch, momentum, new[channel])
         return Normalised(
             at=at,
@@ -145,7 +147,7 @@ def batchnorm_cells(
 
 
 def _statistics(values: Array) -> tuple[float, float, float]:
-    """Mean, biased and unbiased variance of a channel, as the operator sums them."""
+    """Return mean, biased and unbiased variance of a channel, as the operator sums them."""
     with np.errstate(all="ignore"):
         found = moments(np.ascontiguousarray(values).reshape(1, 1, -1))
     (variance,), power = found.variance.tolist(), 0

@@ -1,16 +1,23 @@
-"""The sum of products behind a cell of a convolution."""
+"""The sum of products behind an element of a convolution."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place
 from cnnops_cli.explain.elements import as_computed, element_of
-from cnnops_cli.explain.windows import dilation_lines, pair_lines, seen_by, span_lines, window_grid
+from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
+from cnnops_cli.explain.windows import (
+    Shown,
+    dilation_lines,
+    pair_lines,
+    seen_by,
+    span_lines,
+    window_grid,
+)
 from cnnops_cli.ops.conv import place_windows
 from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.text.colours import Scale, number_span
@@ -18,22 +25,21 @@ from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import DIM, INDENT, MORE, Line, fold_text
 
 _MOST_PLANES = 6
-"""Planes of a filter (input channels, steps along D) that are drawn for one cell."""
+"""Planes of a filter (input channels, steps along D) that are drawn for one element."""
 
 
-class Term(NamedTuple):
-    """One product: a weight times what the input shows below it, in the padding if `padded`.
+@dataclass
+class Term(Shown):
+    """One product: a weight times what the input shows below it."""
 
-    There is no cell of the input, `input_at`, where padding holds a zero.
-    """
-
-    input_at: Index | None
-    input: Any
     weight: Any
-    padded: bool
+
+    def record(self, place: Place, numbers: Decimals) -> dict[str, Any]:
+        """Return the factors by name, for JSON."""
+        return {**super().record(place, numbers), "weight": numbers.value(self.weight)}
 
     def text(self, numbers: Decimals) -> str:
-        """Write the product, the weight first."""
+        """Return the product, the weight first."""
         return f"{numbers.text(self.weight)}*{numbers.operand(self.input)}"
 
     @property
@@ -45,9 +51,9 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Sum(Explanation):
-    """A sum of products, in the order of the filter's weights, which see some `channels`.
+    """A sum of products, in the order of the filter's weights, over these `channels` of the input.
 
-    `mode` is what padding holds; `scales` returns the colours of the whole input and kernel.
+    `mode` is the padding mode; `scales` returns the colours of the whole input and kernel.
     """
 
     terms: list[Term]
@@ -59,22 +65,15 @@ class Sum(Explanation):
     scales: Callable[[], list[Scale | None]]
 
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        terms = [
-            {
-                "input_at": None if term.input_at is None else place(term.input_at),
-                "input": numbers.value(term.input),
-                "weight": numbers.value(term.weight),
-            }
-            for term in self.terms
-        ]
-        return {"terms": terms, "bias": None if self.bias is None else numbers.value(self.bias)}
+        terms = [term.record(place, numbers) for term in self.terms]
+        return {"terms": terms, "bias": numbers.value(self.bias)}
 
     def _arithmetic(self, numbers: Decimals) -> list[str]:
         bias = [] if self.bias is None else [numbers.text(self.bias)]
         return _added([*(term.text(numbers) for term in self.terms), *bias])
 
     def short_formula(self, numbers: Decimals) -> str:
-        """Write the sum without what is known to be 0."""
+        """Return the sum without what is known to be 0."""
         parts = [term.text(numbers) for term in self.terms if not term.is_zero]
         if self.bias is not None and (isinstance(self.bias, str) or self.bias != 0):
             parts.append(numbers.text(self.bias))
@@ -110,12 +109,7 @@ class Sum(Explanation):
             names += [f"D + {step * dilation[0]}"] if depth > 1 else []
             lines += [[(f"{INDENT}{', '.join(names)}", DIM)]] if names else []
             terms = self.terms[number * rows * columns : (number + 1) * rows * columns]
-            inputs = [
-                (page.numbers.text(term.input), DIM)
-                if term.input_at is None
-                else number_span(term.input, page.numbers, input_scale)
-                for term in terms
-            ]
+            inputs = [term.span(page, input_scale, "0") for term in terms]
             weights = [number_span(term.weight, page.numbers, weight_scale) for term in terms]
             padded = [term.padded for term in terms]
             seen = window_grid(inputs, columns, (1, *dilation)[-2:], padded)
@@ -130,20 +124,10 @@ def _added(parts: list[str]) -> list[str]:
     return [*(f"{part} +" for part in parts[:-1]), *parts[-1:]]
 
 
-def conv_cells(
+def conv_explainer(
     input: Array, weight: Array, bias: Array | None, result: Array, **geometry: Any
-) -> Cells:
-    """Explain the cells of a convolution, from its operands and options and what it gave.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> image, weight = np.arange(1, 13).reshape(1, 3, 4), np.array([[[[1, 10], [100, 1000]]]])
-    >>> plain = {"padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
-    >>> explain = conv_cells(image, weight, None, np.array([[[6521]]]), stride=(1, 2), **plain)
-    >>> explain((0, 0, 0)).formula(Decimals())
-    '1*1 + 10*2 + 100*5 + 1000*6'
-    """
+) -> Explainer:
+    """Explain a convolution, from its operands and options and what it returned."""
     shapes = (input.shape, weight.shape, None if bias is None else bias.shape)
     windows = place_windows(*shapes, **geometry)
     mode, groups = geometry["padding_mode"], geometry["groups"]
@@ -161,7 +145,7 @@ def conv_cells(
             source = None if place is None else (*lead, first + channel, *place)
             value = 0 if source is None else computed(element_of(input, source))
             factor = computed(element_of(weight, (number, channel, *tap)))
-            terms.append(Term(source, value, factor, padded))
+            terms.append(Term(source, value, padded, factor))
         offset = None
         if bias is not None:
             offset = computed(element_of(bias, (number,) if bias.ndim else ()))

@@ -7,24 +7,17 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, working_dtype
 from cnnops_cli.explain.arithmetic import arithmetic_lines
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place
 from cnnops_cli.explain.elements import as_computed, element_of
+from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import Line
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dropped(Explanation):
-    """A value that is kept and scaled, or dropped.
+    """A value that is kept and multiplied by `scale`, or dropped with the chance `p`.
 
-    Attributes
-    ----------
-    p : float
-        The chance that a value is dropped.
-    scale : float, optional
-        What a kept value is multiplied by; at p = 1, where nothing is kept, there is none.
-    seed : int, optional
-        What the mask was drawn with.
+    There is no scale where p is 1, and no `seed` where the mask was given.
     """
 
     input: Any
@@ -47,7 +40,7 @@ class Dropped(Explanation):
             "p": self.p,
             "seed": self.seed,
             "kept": self.kept,
-            "scale": None if self.scale is None else numbers.value(self.scale),
+            "scale": numbers.value(self.scale),
         }
 
     def lines(self, place: Place, page: Page) -> list[Line]:
@@ -64,10 +57,10 @@ class Dropped(Explanation):
         return arithmetic_lines(words, value, page.width, label=label, sign=sign)
 
 
-def dropout_cells(
+def dropout_explainer(
     input: Array, result: Array, mask: Array, p: float, *, training: bool, seed: int | None
-) -> Cells:
-    """Explain the cells of dropout; `mask` is what it kept, and broadcasts to the input's shape."""
+) -> Explainer:
+    """Explain dropout; `mask` says what it kept, and broadcasts to the input's shape."""
     kept = np.broadcast_to(mask, input.shape)
     computed = as_computed(result.dtype)
     scale: Any = 1.0

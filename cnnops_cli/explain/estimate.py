@@ -1,4 +1,4 @@
-"""What a call would take, as a program reads it and as people do."""
+"""What a call would take, for programs and for people."""
 
 import re
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 class Estimate(NamedTuple):
     """What a call would take: operations by name, and bytes of operands, result and working memory.
 
-    `shape` is the result's as the operator gives it; `lengths` say how it follows, by spatial axis.
+    `shape` is the result's as the operator returns it; `lengths` has its formula by spatial axis.
     """
 
     operator: str
@@ -27,7 +27,7 @@ class Estimate(NamedTuple):
     memory: dict[str, int]
 
     def record(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        """Return everything by name, as JSON has it; `shape` is the result's as the user has it."""
+        """Return everything by name, for JSON; `shape` is the result's for the user."""
         return {
             "operator": self.operator,
             "shape": shape,
@@ -65,7 +65,7 @@ def _in_units(size: int) -> str:
 
 
 def lengths_of(windows: Windows, *, ceil_mode: bool = False) -> dict[str, str]:
-    """Return how the length of a result follows, axis by axis.
+    """Return the formula of each spatial length of a result, by the name of its axis.
 
     Examples
     --------

@@ -17,6 +17,7 @@ from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.exact_sums import largest_sum
 from cnnops_cli.ops.geometry import Size
 from cnnops_cli.ops.parallel import WORKING_BYTES
+from cnnops_cli.words import series
 
 
 def estimate_conv(
@@ -31,7 +32,7 @@ def estimate_conv(
     shapes = [array.shape for array in operands.values()]
     windows = place_windows(*shapes, **geometry)
     batched = input.ndim == weight.ndim
-    items, groups = (len(input) if batched else 1), geometry["groups"]
+    samples, groups = (len(input) if batched else 1), geometry["groups"]
     filters = len(weight) // groups
     dtype = common_dtype(*operands.values())
     if dtype.kind == "f":
@@ -41,14 +42,14 @@ def estimate_conv(
         dtype = np.dtype(np.int64)
     working, algorithms = 0, []
     for work in computed_in:
-        layer = Layer(items, groups, weight.shape[1], filters, windows, work)
+        layer = Layer(samples, groups, weight.shape[1], filters, windows, work)
         plan = plan_convolution(layer)
         algorithms.append(plan.algorithm)
         converted = 0 if weight.dtype == work else weight.size * work.itemsize
         working = max(working, _working_bytes(plan) + converted)
-    shape = ((items,) if batched else ()) + (len(weight), *windows.output)
+    shape = ((samples,) if batched else ()) + (len(weight), *windows.output)
     names = [work.name.replace("object", "Python's integers") for work in computed_in]
-    algorithm = " or ".join(dict.fromkeys(algorithms)) + f", in {_any_of(names)}"
+    algorithm = " or ".join(dict.fromkeys(algorithms)) + f", in {series(names)}"
     if len(names) > 1:
         algorithm += ", by the size of the integers"
     products = math.prod(shape) * math.prod(weight.shape[1:])
@@ -65,7 +66,7 @@ def _memory(operands: dict[str, Array], result: int, working: int) -> dict[str, 
 def _dtypes_for_sums(
     input: Array, weight: Array, bias: Array | None, headers: bool
 ) -> list[np.dtype[Any]]:
-    """What integers may be computed in; one where their values are known."""
+    """Return the dtypes that integers may be computed in: one where their values are known."""
     if not headers:
         return [working_dtype(np.dtype(np.int64), largest_sum(input, weight, bias))]
     factors = [
@@ -78,7 +79,7 @@ def _dtypes_for_sums(
 
 
 def _on_many_threads(parts: int, bytes_of_a_part: int) -> int:
-    """What parts take at a time on as many threads as there may be: the same on every machine."""
+    """Return the memory of parts on the most threads that there may be, on any machine."""
     return min(parts, max(1, WORKING_BYTES // bytes_of_a_part)) * bytes_of_a_part
 
 
@@ -148,9 +149,3 @@ def estimate_dropout(input: Array, mask: Array | None, count: int, *, training: 
         {"multiply-adds": input.size if training else 0, "random numbers": drawn},
         _memory(operands, input.size * dtype.itemsize, working),
     )
-
-
-def _any_of(names: list[str]) -> str:
-    """List words, with "or" before the last."""
-    *most, last = names
-    return f"{', '.join(most)} or {last}" if most else last

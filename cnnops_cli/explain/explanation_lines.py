@@ -1,27 +1,27 @@
-"""Explanations as a program reads them, and as people do."""
+"""Explanations as text, for programs and for people."""
 
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cnnops_cli.explain.arithmetic import result_span
-from cnnops_cli.explain.cells import Explanation, Index, Page, Place
+from cnnops_cli.explain.explanation import Explanation, Index, Page, Place
 from cnnops_cli.text.numbers import Beyond, Decimals
 from cnnops_cli.text.styled_lines import BOLD, DIM, Line, fold_parts, fold_text
 
 Explained = Iterable[tuple[Index, Explanation]]
-"""Explanations, each with where the user has its cell."""
+"""Explanations, each with the user's index of its element."""
 
 
-def json_lines(cells: Explained, place: Place, precision: int | None) -> Iterator[str]:
-    """Write one JSON object per line and cell; `place` is where the user has those of the input."""
+def json_lines(elements: Explained, place: Place, precision: int | None) -> Iterator[str]:
+    """Write one JSON object per line and element."""
     numbers = Decimals(precision)
-    for at, explanation in cells:
+    for at, explanation in elements:
         yield json_line(explanation.record(at, place, numbers))
 
 
 def json_line(value: Any) -> str:
-    """Write JSON with blanks between members, and none in places.
+    """Write JSON with blanks between members, but none in a tuple, which is an index.
 
     Examples
     --------
@@ -41,11 +41,11 @@ def json_line(value: Any) -> str:
 
 
 def text_lines(
-    head: list[str], cells: Explained, left_out: str, place: Place, page: Page
+    head: list[str], elements: Explained, left_out: str, place: Place, page: Page
 ) -> Iterator[Line]:
     """Write explanations for people, below the parts of a header; `left_out` ends them."""
     yield from fold_parts(head, page.width, BOLD)
-    for at, explanation in cells:
+    for at, explanation in elements:
         yield []
         title = f"{list(at)} = "
         value = page.numbers.text(explanation.result)

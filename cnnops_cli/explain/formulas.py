@@ -3,15 +3,15 @@
 import math
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.explain.cells import Cells, Explanation, Index, with_relu
-from cnnops_cli.explain.conv import conv_cells
-from cnnops_cli.explain.maxpool import maxpool_cells
+from cnnops_cli.explain.conv import conv_explainer
+from cnnops_cli.explain.explanation import Explainer, Explanation, Index, with_relu
+from cnnops_cli.explain.maxpool import maxpool_explainer
 from cnnops_cli.ops.conv import place_windows as windows_of_conv
 from cnnops_cli.ops.geometry import Size
 from cnnops_cli.ops.maxpool import place_windows as windows_of_maxpool
@@ -22,41 +22,39 @@ _MOST_TERMS = 1_000_000
 _MOST_LINES = 100
 
 
-class Formulas:
+class Formulas(NamedTuple):
     """The formulas of a result, of at most `terms` terms each, written when they are asked for."""
 
-    def __init__(self, shape: Index, terms: int, cells: Cells, precision: int | None) -> None:
-        self._shape = shape
-        self._terms = terms
-        self._cells = cells
-        self._numbers = Decimals(precision)
+    shape: Index
+    terms: int
+    explainer: Explainer
+    precision: int | None
 
     def with_relu(self) -> "Formulas":
         """Write max(0, …) around each formula."""
-        cells = with_relu(self._cells)
-        return Formulas(self._shape, self._terms, cells, self._numbers.precision)
+        return self._replace(explainer=with_relu(self.explainer))
 
-    def cells(self, at: Index) -> Explanation:
-        """Explain a cell, whose value is its formula."""
-        cell = self._cells(at)
-        return replace(cell, value=cell.short_formula(self._numbers))
+    def explain(self, at: Index) -> Explanation:
+        """Explain an element, whose value is its formula."""
+        element = self.explainer(at)
+        return replace(element, value=element.short_formula(Decimals(self.precision)))
 
     def result(self) -> Array:
-        """Write all of them, as an array of str, unless there are too many terms to read."""
-        count = math.prod(self._shape) * self._terms
+        """Return all of them in an array of str, or refuse to where they have too many terms."""
+        count = math.prod(self.shape) * self.terms
         if count > _MOST_TERMS:
             raise CnnopsError(
                 f"formulas would have {count} terms in all; letters take at most {_MOST_TERMS}, "
-                "or --explain with --at for some cells"
+                "or --explain with --at for some elements"
             )
-        result = np.empty(self._shape, object)
-        for at in product(*map(range, self._shape)):
-            result[at] = self.cells(at).result
+        result = np.empty(self.shape, object)
+        for at in product(*map(range, self.shape)):
+            result[at] = self.explain(at).result
         return result
 
     def stand_in(self) -> Array:
-        """Make an array of the result's shape with nothing in it."""
-        return _nothing(self._shape)
+        """Return an array of the result's shape with nothing in it."""
+        return _nothing(self.shape)
 
 
 def _nothing(shape: Index) -> Array:
@@ -66,10 +64,10 @@ def _nothing(shape: Index) -> Array:
 def conv_formulas(
     input: Array, weight: Array, bias: Array | None, precision: int | None, **geometry: Any
 ) -> Formulas:
-    """Return the sums of a convolution, of operands that are of object where they hold letters.
+    """Return the sums of a convolution; operands with letters have dtype object.
 
-    A term is a weight times what the input shows below it; one with a factor that is known to be
-    0, and no factor that is infinite or NaN, is left out, as are zeros of padding. The formula is 0
+    A term is a weight times what the input shows below it. Zeros of padding are left out, and so is
+    a term with a factor that is known to be 0 and none that is infinite or NaN. The formula is 0
     where nothing is left.
 
     Examples
@@ -87,14 +85,14 @@ def conv_formulas(
     windows = windows_of_conv(*shapes, **geometry)
     lead = input.shape[: input.ndim - weight.ndim + 1]
     shape = (*lead, len(weight), *windows.output)
-    cells = conv_cells(input, weight, bias, _nothing(shape), **geometry)
-    return Formulas(shape, math.prod(weight.shape[1:]), cells, precision)
+    explainer = conv_explainer(input, weight, bias, _nothing(shape), **geometry)
+    return Formulas(shape, math.prod(weight.shape[1:]), explainer, precision)
 
 
 def maxpool_formulas(
     input: Array, kernel_size: Size, precision: int | None, **geometry: Any
 ) -> Formulas:
-    """Return the comparisons of max pooling, as `conv_formulas`; padding is left out.
+    """Return the comparisons of max pooling, like `conv_formulas`; padding is left out.
 
     Examples
     --------
@@ -105,14 +103,14 @@ def maxpool_formulas(
     """
     windows = windows_of_maxpool(input.shape, kernel_size, **geometry)
     shape = (*input.shape[: -windows.dims], *windows.output)
-    cells = maxpool_cells(input, kernel_size, _nothing(shape), None, **geometry)
-    return Formulas(shape, math.prod(windows.kernel), cells, precision)
+    explainer = maxpool_explainer(input, kernel_size, _nothing(shape), None, **geometry)
+    return Formulas(shape, math.prod(windows.kernel), explainer, precision)
 
 
 def formula_lines(head: list[str], planes: Array, output: Array, width: int) -> list[Line]:
     """Write formulas for people: aligned grids where they fit the width, else a list.
 
-    `planes` has rows and columns as the last two axes; `output` is the same as the user has it.
+    `output` is in the user's layout; `planes` is the same with rows and columns as the last axes.
     """
     lines = fold_parts(head, width, BOLD)
     grids = planes.reshape(-1, *(1,) * (2 - planes.ndim), *planes.shape[-2:])

@@ -1,19 +1,26 @@
-"""The comparison behind a cell of max pooling."""
+"""The comparison behind an element of max pooling."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.cells import Cells, Explanation, Index, Page, Place
 from cnnops_cli.explain.elements import element_of
-from cnnops_cli.explain.windows import dilation_lines, grid_lines, seen_by, span_lines, window_grid
+from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
+from cnnops_cli.explain.windows import (
+    Shown,
+    dilation_lines,
+    grid_lines,
+    seen_by,
+    span_lines,
+    window_grid,
+)
 from cnnops_cli.ops.geometry import Size, Windows
 from cnnops_cli.ops.maxpool import place_windows
-from cnnops_cli.text.colours import Scale, number_span
+from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import DIM, INDENT, Line, fold_text
 
@@ -21,39 +28,25 @@ _PAD = "-"
 """Padding, which holds nothing."""
 
 
-class Candidate(NamedTuple):
-    """One cell of a window; padding has no place, and does not count."""
-
-    input_at: Index | None
-    input: Any
-
-
 @dataclass(frozen=True, kw_only=True)
 class Maximum(Explanation):
-    """The largest of the candidates, which are the window's cells in row-major order.
+    """The largest of the candidates, which are the window's elements in row-major order.
 
-    Letters leave open where it is, `max_at`; `scale` returns the colours of the whole input.
+    Its index is `max_at`, unknown with letters; `scale` returns the colours of the whole input.
     """
 
-    candidates: list[Candidate]
+    candidates: list[Shown]
     max_at: Index | None
     windows: Windows
     scale: Callable[[], Scale | None]
 
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        terms = [
-            {"input_at": None, "input": None}
-            if cell.input_at is None
-            else {"input_at": place(cell.input_at), "input": numbers.value(cell.input)}
-            for cell in self.candidates
-        ]
+        terms = [each.record(place, numbers) for each in self.candidates]
         return {"terms": terms, "max_at": None if self.max_at is None else place(self.max_at)}
 
     def _arithmetic(self, numbers: Decimals) -> list[str]:
-        shown = [cell for cell in self.candidates if cell.input_at is not None]
-        *most, last = [numbers.text(cell.input) for cell in shown]
-        first, *rest = [*(f"{text}," for text in most), f"{last})"]
-        return [f"max({first}", *rest]
+        counted = (each.input for each in self.candidates if not each.padded)
+        return f"max({', '.join(map(numbers.text, counted))})".split()
 
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Draw the window with its maximum in brackets, and write the comparison."""
@@ -65,41 +58,35 @@ class Maximum(Explanation):
             if windows.dims == 3:
                 step = start // (rows * columns) * windows.dilation[0]
                 lines.append([(f"{INDENT}D + {step}", DIM)])
-            cells = self.candidates[start : start + rows * columns]
-            wins = [cell.input_at is not None and cell.input_at == self.max_at for cell in cells]
+            plane = self.candidates[start : start + rows * columns]
+            wins = [not each.padded and each.input_at == self.max_at for each in plane]
             spans = [
-                (_PAD, DIM)
-                if cell.input_at is None
-                else number_span(cell.input, page.numbers, scale, bold=is_won)
-                for cell, is_won in zip(cells, wins, strict=True)
+                each.span(page, scale, _PAD, bold=is_won)
+                for each, is_won in zip(plane, wins, strict=True)
             ]
             grid = window_grid(spans, columns, (1, *windows.dilation)[-2:], wins, "[]")
             lines += grid_lines(grid, page.width)
-        if any(cell.input_at is None for cell in self.candidates):
+        if any(each.padded for each in self.candidates):
             lines += fold_text(f"({_PAD}: padding, never the maximum)", page.width, DIM)
         lines += dilation_lines(windows, page.width)
         note = "" if self.max_at is None else f"at {list(place(self.max_at))} of the input"
         return lines + self._formula_lines(page, note)
 
 
-def maxpool_cells(
+def maxpool_explainer(
     input: Array, kernel_size: Size, result: Array, indices: Array | None, **geometry: Any
-) -> Cells:
-    """Explain the cells of max pooling, from its input and options and what it gave.
-
-    Letters have no `indices`.
-    """
+) -> Explainer:
+    """Explain max pooling, from its input and options and what it returned: letters no indices."""
     windows = place_windows(input.shape, kernel_size, **geometry)
     scale = cache(lambda: Scale.of(input))
 
     def explain(at: Index) -> Maximum:
         lead = at[: -windows.dims]
         candidates = []
-        for place, _ in seen_by(windows, at[-windows.dims :]):
+        for place, padded in seen_by(windows, at[-windows.dims :]):
             source = None if place is None else (*lead, *place)
-            candidates.append(
-                Candidate(source, None if source is None else element_of(input, source))
-            )
+            value = None if source is None else element_of(input, source)
+            candidates.append(Shown(source, value, padded))
         winner = None
         if indices is not None:
             winner = (*lead, *map(int, np.unravel_index(int(indices[at]), windows.lengths)))

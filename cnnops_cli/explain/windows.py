@@ -1,12 +1,15 @@
 """What a window of the input shows, and how it is drawn."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
-from cnnops_cli.explain.cells import Index
+from cnnops_cli.explain.explanation import Index, Page, Place
 from cnnops_cli.ops.convolution.source import cells_shown
 from cnnops_cli.ops.geometry import Windows, extents
+from cnnops_cli.text.colours import Scale, number_span
+from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import (
     DIM,
     INDENT,
@@ -14,43 +17,57 @@ from cnnops_cli.text.styled_lines import (
     PLAIN,
     Line,
     Span,
-    beside,
     columns,
     fold_text,
+    side_by_side,
     width_of,
 )
 
 Grid: TypeAlias = list[list[Span]]
-"""Rows of cells."""
+"""Rows of numbers."""
 
 PASSED_OVER = "·"
-"""A cell of the input that a dilated window passes over."""
+"""An element of the input that a dilated window passes over."""
 
 _BETWEEN = 2
 _MOST_PASSED_OVER = 3
 
 
-class Seen(NamedTuple):
-    """What is below one cell of a window: a place along the spatial axes of the input, or none."""
+@dataclass
+class Shown:
+    """What the input shows below one element of a window; a constant of padding has no index."""
 
-    place: Index | None
+    input_at: Index | None
+    input: Any
     padded: bool
 
+    def record(self, place: Place, numbers: Decimals) -> dict[str, Any]:
+        """Return index and number by name, for JSON."""
+        at = None if self.input_at is None else place(self.input_at)
+        return {"input_at": at, "input": numbers.value(self.input)}
 
-def seen_by(windows: Windows, cell: Index, mode: str = "zeros") -> list[Seen]:
-    """Return what a window shows, in the row-major order of its cells.
+    def span(self, page: Page, scale: Scale | None, constant: str, *, bold: bool = False) -> Span:
+        """Return the number on its colour, or the text of the constant."""
+        if self.input_at is None:
+            return constant, DIM
+        return number_span(self.input, page.numbers, scale, bold=bold)
 
-    `cell` is the window's number along each spatial axis, `mode` what padding shows.
+
+def seen_by(windows: Windows, at: Index, mode: str = "zeros") -> list[tuple[Index | None, bool]]:
+    """Return what is below a window, in row-major order, and whether it is padding.
+
+    It is an index along the spatial axes, or None where a constant pads. `at` is the window's
+    number along each of these axes, and `mode` the padding mode.
 
     Examples
     --------
     >>> windows = Windows((3,), (3,), (1,), (1,), ((1, 1),), (3,))
     >>> seen_by(windows, (0,), "reflect")
-    [Seen(place=(1,), padded=True), Seen(place=(0,), padded=False), Seen(place=(1,), padded=False)]
+    [((1,), True), ((0,), False), ((1,), False)]
     """
     axes = []
     reach = extents(windows.kernel, windows.dilation)
-    for axis, number in enumerate(cell):
+    for axis, number in enumerate(at):
         step, length = windows.dilation[axis], windows.lengths[axis]
         start = number * windows.stride[axis] - windows.padding[axis][0]
         positions = range(start, start + reach[axis], step)
@@ -59,22 +76,22 @@ def seen_by(windows: Windows, cell: Index, mode: str = "zeros") -> list[Seen]:
             places = cells_shown(start, reach[axis], length, mode)[::step].tolist()
         padded = [not 0 <= position < length for position in positions]
         axes.append(list(zip(places, padded, strict=True)))
-    seen = []
+    seen: list[tuple[Index | None, bool]] = []
     for taps in product(*axes):
         is_padded = any(outside for _, outside in taps)
-        shown = mode != "zeros" or not is_padded
-        seen.append(Seen(tuple(place for place, _ in taps) if shown else None, is_padded))
+        is_constant = is_padded and mode == "zeros"
+        seen.append((None if is_constant else tuple(place for place, _ in taps), is_padded))
     return seen
 
 
-def span_lines(windows: Windows, cell: Index, width: int) -> list[Line]:
-    """Say which cells of the input a window spans; those before 0 are padding."""
+def span_lines(windows: Windows, at: Index, width: int) -> list[Line]:
+    """Say which part of the input a window spans; what is before 0 is padding."""
     reach = extents(windows.kernel, windows.dilation)
     parts = []
-    for axis, number, step, (begin, _), extent in zip(
-        windows.axes, cell, windows.stride, windows.padding, reach, strict=True
+    for axis, number, step, (padding, _), extent in zip(
+        windows.axes, at, windows.stride, windows.padding, reach, strict=True
     ):
-        start = number * step - begin
+        start = number * step - padding
         parts.append(f"{axis} {start}" + (f" to {start + extent - 1}" if extent > 1 else ""))
     return fold_text(f"window over {', '.join(parts)}", width, DIM)
 
@@ -84,47 +101,43 @@ def dilation_lines(windows: Windows, width: int) -> list[Line]:
     pairs = zip(windows.dilation, windows.kernel, strict=True)
     if not any(step > 1 < size for step, size in pairs):
         return []
-    alike = len(set(windows.dilation)) == 1
-    sizes = windows.dilation[:1] if alike else windows.dilation
-    return fold_text(
-        f"({PASSED_OVER}: passed over, dilation {','.join(map(str, sizes))})", width, DIM
-    )
+    sizes = windows.dilation if len(set(windows.dilation)) > 1 else windows.dilation[:1]
+    dilation = ",".join(map(str, sizes))
+    return fold_text(f"({PASSED_OVER}: passed over, dilation {dilation})", width, DIM)
 
 
 def window_grid(
-    cells: Sequence[Span],
+    spans: Sequence[Span],
     columns: int,
     dilation: Sequence[int] = (1, 1),
     marked: Sequence[bool] = (),
     brackets: str = "()",
 ) -> Grid:
-    """Lay a window's cells out in rows; dots are what a dilated one passes over, at most three.
+    """Lay out the numbers of a window in rows, with at most three dots for each dilation.
 
-    Where some are marked, these are in brackets and the others in blanks, so that digits are
-    aligned.
+    Where some are marked, these are in brackets and the others in blanks, so that digits align.
 
     Examples
     --------
-    >>> cells = [(text, PLAIN) for text in "1234"]
-    >>> [[text for text, _ in row] for row in window_grid(cells, 2, (1, 2))]
+    >>> [[text for text, _ in row] for row in window_grid([(d, PLAIN) for d in "1234"], 2, (1, 2))]
     [['1', '·', '2'], ['3', '·', '4']]
     """
     dot = PASSED_OVER, DIM
     if any(marked):
         left, right = brackets[0], brackets[1]
-        cells = [
+        spans = [
             (f"{left}{text}{right}" if is_marked else f" {text} ", style)
-            for (text, style), is_marked in zip(cells, marked, strict=True)
+            for (text, style), is_marked in zip(spans, marked, strict=True)
         ]
         dot = f"{PASSED_OVER} ", DIM
-    below, beside = (min(step - 1, _MOST_PASSED_OVER) for step in dilation)
+    dots_below, dots_between = (min(step - 1, _MOST_PASSED_OVER) for step in dilation)
     grid: Grid = []
-    for start in range(0, len(cells), columns):
+    for start in range(0, len(spans), columns):
         if grid:
-            grid += [[dot] * len(grid[0])] * below
-        row = [cells[start]]
-        for cell in cells[start + 1 : start + columns]:
-            row += [dot] * beside + [cell]
+            grid += [[dot] * len(grid[0])] * dots_below
+        row = [spans[start]]
+        for span in spans[start + 1 : start + columns]:
+            row += [dot] * dots_between + [span]
         grid.append(row)
     return grid
 
@@ -147,4 +160,4 @@ def pair_lines(left: Grid, right: Grid, width: int) -> list[Line]:
     if width_of(one) + width_of(sign) + width_of(two) > width:
         return [*one, *sign, *two]
     height = max(len(one), len(two))
-    return beside([[[]] * ((height - len(each)) // 2) + each for each in (one, sign, two)], 0)
+    return side_by_side([[[]] * ((height - len(each)) // 2) + each for each in (one, sign, two)], 0)

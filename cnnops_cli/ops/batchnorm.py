@@ -1,4 +1,4 @@
-"""Batch normalization over every axis but the channels."""
+"""Batch normalization over all axes but the channels."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from cnnops_cli.ops.extremes import Extremes
 
 _CHANNELS = 1 << 15
-"""Channels that are normalised at a time, which bounds the memory of their statistics."""
+"""The most channels that are normalised at a time, to bound the memory of their statistics."""
 
 _COPIED = 1 << 20
-"""Values that are copied at a time where they are not contiguous, or those of one channel."""
+"""Values that are copied at a time where they are not contiguous; at least one channel's."""
 
 _EXTREME_BUFFERS = 12
-"""The most arrays of a block's size that extreme channels take."""
+"""The most arrays of a block's size that extreme channels take up."""
 
 _DEFAULTS = {
     name: np.array(value, np.float64)
@@ -100,12 +100,8 @@ def batchnorm(
            [ 1.]])
     """
     image = as_array(input, "input")
-    arguments = {
-        "weight": weight,
-        "bias": bias,
-        "running_mean": running_mean,
-        "running_var": running_var,
-    }
+    statistics = {"running_mean": running_mean, "running_var": running_var}
+    arguments = {"weight": weight, "bias": bias, **statistics}
     given = {
         name: as_array(value, name, working_dtype(image.dtype))
         for name, value in arguments.items()
@@ -114,7 +110,7 @@ def batchnorm(
     with naming_operands(input=image.shape):
         check_operands(image, given, training=training, momentum=momentum, eps=eps)
         if training:
-            _check_updatable(running_mean=running_mean, running_var=running_var)
+            _check_updatable(statistics)
     dtype = result_dtype(image, *given.values())
     if image.size == 0:
         return np.empty(image.shape, dtype)
@@ -127,7 +123,7 @@ def batchnorm(
 def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     """Return input and output as (N, C, run), and the output in the input's shape.
 
-    An input that is neither contiguous nor of the output's dtype stays as it is.
+    An input that is neither contiguous nor of the output's dtype is returned as it is.
     """
     contiguous = image.flags.c_contiguous
     if not contiguous and (last := np.moveaxis(image, 1, -1)).flags.c_contiguous:
@@ -157,7 +153,7 @@ def _normalise(
     momentum: float,
     eps: float,
 ) -> None:
-    """Write the result, some channels at a time; update `running`, which is None in eval."""
+    """Write the result, some channels at a time, and update `running`, which is None in eval."""
     np.setbufsize(UNBUFFERED)
     count = output.size // output.shape[1]
 
@@ -200,7 +196,7 @@ def _normalise(
 
 
 def _apply(values: Array, output: Array, factors: Array, extreme: "Extremes | None") -> None:
-    """Write ``(values - centre) * scale + offset``, and into extreme channels what they make."""
+    """Write ``(values - centre) * scale + offset``, but `extreme` values in their channels."""
     dtype = factors.dtype
     direct = output.dtype == dtype
     most = min(values.size, block_values(dtype.itemsize))
@@ -224,7 +220,7 @@ def _apply(values: Array, output: Array, factors: Array, extreme: "Extremes | No
             if extreme is not None and exact is not None:
                 np.copyto(target, exact, where=block.along(extreme.here), casting="same_kind")
 
-    # A row of several samples would be a copy of the output where their channels are not all here.
+    # Without all channels, a row of several samples would be a copy of the output, not a view.
     parts = cut(values.shape, dtype.itemsize, may_fold=output.flags.c_contiguous)
     buffers_each = (not direct) + (0 if extreme is None else _EXTREME_BUFFERS)
     parallel.for_each(apply, parts, buffers_each * most * dtype.itemsize)
@@ -233,7 +229,7 @@ def _apply(values: Array, output: Array, factors: Array, extreme: "Extremes | No
 def check_operands(
     image: Array, given: dict[str, Array], *, training: bool, momentum: float, eps: float
 ) -> None:
-    """Refuse what `batchnorm` cannot normalise; `given` are parameters and running statistics."""
+    """Refuse what `batchnorm` cannot normalise; `given` has parameters and running statistics."""
     if not 2 <= image.ndim <= 5:
         raise CnnopsError(
             f"{INPUT} has rank {image.ndim}; accepted: (N, C) or (N, C, *spatial), rank 2 to 5"
@@ -261,8 +257,8 @@ def check_operands(
         )
 
 
-def _check_updatable(**running: npt.ArrayLike | None) -> None:
-    for name, value in running.items():
+def _check_updatable(statistics: dict[str, npt.ArrayLike | None]) -> None:
+    for name, value in statistics.items():
         if value is None:
             continue
         writable = isinstance(value, np.ndarray) and value.flags.writeable

@@ -35,8 +35,8 @@ def on_one_thread(function: Callable[Arguments, Result]) -> Callable[Arguments, 
     """Keep the matrix products of this process to one thread each while a function runs.
 
     Afterwards the limit is the host's again, whatever is interrupted. Python interrupts only the
-    main thread, so after an interrupt another thread lifts the limit too. It is woken by a call of
-    C's, the first in `finally`, before which no second interrupt comes.
+    main thread, so after an interrupt another thread lifts the limit too. What wakes it is in C and
+    first in `finally`, before which a second interrupt cannot come.
     """
 
     @wraps(function)
@@ -140,7 +140,7 @@ def _libraries() -> list[tuple[Callable[[], int], Callable[[int], object]]]:
 
 
 def _functions(library: Any) -> tuple[Callable[[], int], Callable[[int], object]]:
-    """Prefer OpenBLAS's own: threadpoolctl's may heed only the first thread that used them."""
+    """Prefer OpenBLAS's own: threadpoolctl's may affect only the first thread that used them."""
     for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64")):
         get, set_ = (
             getattr(library.dynlib, f"{prefix}openblas_{verb}_num_threads{suffix}", None)

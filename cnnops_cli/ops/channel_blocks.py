@@ -1,6 +1,6 @@
-"""Cutting an array (N, C, run) into blocks, for passes of a few long NumPy calls each.
+"""How an array (N, C, run) is cut into blocks, so that NumPy calls are few and inner loops long.
 
-NumPy begins its inner loop anew for each step of the outer axes, so the last axis should be long.
+NumPy starts its inner loop anew at each step of the outer axes, so the last axis should be long.
 Two samples of three channels a, b, c, with runs of four values, are two planes or two rows:
 
     planes (2, 3, 4)           rows (2, 12)
@@ -8,9 +8,9 @@ Two samples of three channels a, b, c, with runs of four values, are two planes 
     b b b b    b b b b         a a a a b b b b c c c c
     c c c c    c c c c
 
-Planes are for long runs: numbers that belong to the channels are a column (3, 1). Rows are for
-short runs: such numbers are repeated along a row, A A A A B B B B C C C C. Where the channels of
-one sample would be a short row, a row takes several samples, here both: (1, 24).
+Planes are for long runs: the parameters of the channels are a column (3, 1). Rows are for short
+runs: the parameters are repeated along a row, A A A A B B B B C C C C. Where the channels of one
+sample would be a short row, a row takes several samples, here both: (1, 24).
 """
 
 from dataclasses import dataclass
@@ -23,20 +23,20 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.spans import spans
 
 _BLOCK_BYTES = 1 << 21
-"""With shorter blocks, threads wait for each other, since each call of NumPy's ends by taking the
-interpreter's lock; of longer ones, the cache holds too little for the next call."""
+"""With shorter blocks, threads wait for each other, since each NumPy call ends by taking the
+interpreter's lock; longer ones do not stay in cache until the next call."""
 
 _WORTH_A_THREAD = 1 << 20
-"""Up to this number of values, one thread is done before two are."""
+"""Up to this number of values, one thread is faster than two."""
 
 _LEAST_SPANS = 4
-"""This number of spans of channels keeps several threads busy to the end."""
+"""The fewest spans of channels that keep several threads busy to the end."""
 
 _MOST_PARTS = 32
-"""Bounds the memory of what is kept of each part."""
+"""Bounds the memory of the sums that are kept for each part."""
 
 _PLANE = 512
-"""The shortest run that is a worthwhile inner loop."""
+"""The shortest run that is worthwhile as an inner loop."""
 
 _ROW = 4096
 """Values in a row of a block, where there are many rows."""
@@ -64,7 +64,7 @@ class Block:
         return part.reshape(len(part) // self.fold, -1) if self.fold else part
 
     def along(self, values: Array) -> Array:
-        """Return values by channel, in the last axis, as they broadcast against the block."""
+        """Return values, one per channel in the last axis, so that they broadcast to the block."""
         values = values[..., self.channels]
         if not self.fold:
             return values[..., np.newaxis]
@@ -81,15 +81,15 @@ Part = tuple[Block, ...]
 
 
 def block_values(itemsize: int) -> int:
-    """Return the most values of a block, at this number of bytes each."""
+    """Return the most values of a block, for a number of bytes per value."""
     return _BLOCK_BYTES // itemsize
 
 
 @lru_cache(maxsize=128)
 def cut(shape: tuple[int, int, int], itemsize: int, *, may_fold: bool = True) -> tuple[Part, ...]:
-    """Cut an array (N, C, run), with no empty axis, into what a thread does at a time.
+    """Cut an array (N, C, run), with no empty axis, into parts that a thread takes at a time.
 
-    `itemsize` is that of the arithmetic; `may_fold` lets a row take several samples. Parts and
+    `itemsize` is that of the arithmetic; with `may_fold`, a row may take several samples. Parts and
     blocks are in the order of their channels.
     """
     samples, channels, run = shape
@@ -118,9 +118,9 @@ def cut(shape: tuple[int, int, int], itemsize: int, *, may_fold: bool = True) ->
 
 
 def channels_apart(shape: tuple[int, int, int]) -> int:
-    """Return how many channels of an array (N, C, run) a thread does from sums to result.
+    """Return how many channels of an array (N, C, run) a thread takes from sums to result.
 
-    All, unless channels are planes and there are enough of them for several threads.
+    It is all of them, unless they are planes and enough for several threads.
     """
     samples, channels, run = shape
     each = max(1, _WORTH_A_THREAD // (samples * run))

@@ -214,7 +214,7 @@ def _check_padding_mode(mode: str, windows: Windows) -> None:
         if max(pads) > most:
             raise CnnopsError(
                 f"padding of {max(pads)} along {axis} is too large for mode {mode!r}: "
-                f"{INPUT} has {length} cells there, so at most {most}"
+                f"{INPUT} has {length} elements there, so at most {most}"
             )
 
 

@@ -1,4 +1,4 @@
-"""Dropout, with a mask that a seed fixes for good."""
+"""Dropout, with a mask that a seed determines."""
 
 import math
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.spans import spans
 
 _BLOCK = 1 << 18
-"""Values that a thread takes at a time; with fewer, threads wait for each other."""
+"""Values that a thread computes at a time; with fewer, threads wait for each other."""
 
 _JUMP = 0x9E3779B97F4A7C15F39CC0605CEDC835
-"""How many outputs `jumped()` takes PCG64 ahead."""
+"""The number of outputs by which `jumped()` advances PCG64."""
 
 
 def dropout(
@@ -42,7 +42,7 @@ def dropout(
     seed : int, optional
         Not negative. The same seed, shape and p give the same mask; by default a new one is drawn.
     channelwise : bool
-        Drop whole channels, as PyTorch's `Dropout1d`, `Dropout2d` and `Dropout3d`.
+        Drop whole channels, like PyTorch's `Dropout1d`, `Dropout2d` and `Dropout3d`.
 
     Returns
     -------
@@ -85,23 +85,10 @@ def check_chance(p: float) -> None:
 
 
 def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = False) -> Array:
-    """Draw which values are kept.
+    """Draw the mask of an input's shape, or, `channelwise`, of the shape (N, C, 1, ...).
 
-    Parameters
-    ----------
-    shape : tuple of int
-        The input's; its first two axes are N and C where `channelwise`.
-    p : float
-        The chance, 0 to 1, that a value is dropped.
-    seed : int
-        Not negative.
-    channelwise : bool
-        Draw once a channel.
-
-    Returns
-    -------
-    numpy.ndarray of bool
-        `shape`, or ``shape[:2]`` followed by ones where `channelwise`; True is kept.
+    It is True where a value is kept, and False with the chance `p`, 0 to 1. The `seed` is not
+    negative.
 
     Notes
     -----
@@ -135,13 +122,7 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
 
 
 def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
-    """Return the shape of a mask for an input: its own, or (N, C, 1, ...) where `channelwise`.
-
-    Raises
-    ------
-    CnnopsError
-        If the input has no channels to drop.
-    """
+    """Return the shape of an input's mask: its own, or (N, C, 1, ...) where `channelwise`."""
     if not channelwise:
         return shape
     if len(shape) < 2:
@@ -152,13 +133,13 @@ def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
 
 
 def keep(values: Array, mask: Array, p: float) -> Array:
-    """Multiply what a mask of `draw_mask` keeps by 1 / (1 - p), and set the rest to zero."""
+    """Multiply values where a mask is True by 1 / (1 - p), and set the others to zero."""
     kept = mask.reshape(-1)
     return _scaled(values, p, kept.size, lambda part: kept[part])
 
 
 def bytes_of_a_part() -> int:
-    """Return what a thread holds: random bits, a mask, ties, and factors where there are fewer."""
+    """Return the memory of a thread: random bits, a mask, ties and factors."""
     return 6 * _BLOCK
 
 
@@ -187,7 +168,7 @@ def _draw(seed: int, p: float, part: slice) -> Array:
 @parallel.apart
 @np.errstate(all="ignore")
 def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Array]) -> Array:
-    """Keep or drop each of `units` runs of equal length."""
+    """Keep or drop each of `units` runs of equal length; `mask_of` returns part of their mask."""
     dtype = values.dtype if is_floating(values) else np.dtype(np.float64)
     if p == 1 or values.size == 0:
         return np.zeros(values.shape, dtype)

@@ -58,8 +58,8 @@ class Windows:
 def remembered(plan: Callable[..., Windows]) -> Callable[..., Windows]:
     """Keep the results of a function's last calls.
 
-    Only integers, words and tuples of them are looked up, for what is equal to them may be
-    refused, as 2.0 is.
+    Only integers, words and tuples of them are looked up: what is equal to them, such as 2.0, may
+    have to be refused.
     """
     kept = lru_cache(maxsize=64, typed=True)(plan)
 
@@ -111,13 +111,7 @@ def plan_windows(
 
 
 def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, ...]:
-    """Spread one integer over every spatial axis, or check that there is one per axis.
-
-    Examples
-    --------
-    >>> per_axis(2, 3, "stride", minimum=1)
-    (2, 2, 2)
-    """
+    """Return one integer per spatial axis; a single one is for every axis."""
     value = plain(value)
     items: Any = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     try:
@@ -125,10 +119,8 @@ def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, .
     except TypeError:
         raise CnnopsError(f"{name} takes integers, not {value!r}") from None
     if len(sizes) not in (1, dims):
-        wanted = (
-            "one integer" if dims == 1 else f"one integer, or {dims} for {', '.join(AXES[dims])}"
-        )
-        raise CnnopsError(f"{name} has {len(sizes)} values; accepted: {wanted}")
+        several = "" if dims == 1 else f", or {dims} for {', '.join(AXES[dims])}"
+        raise CnnopsError(f"{name} has {len(sizes)} values; accepted: one integer{several}")
     if min(sizes) < minimum:
         raise CnnopsError(f"{name} must be at least {minimum}, not {min(sizes)}")
     if max(sizes) > _LARGEST:
@@ -137,7 +129,7 @@ def per_axis(value: Size, dims: int, name: str, *, minimum: int) -> tuple[int, .
 
 
 def plain(value: Any) -> Any:
-    """Return a NumPy array of sizes as lists, and all else as it is."""
+    """Return a NumPy array of sizes as a list, and anything else unchanged."""
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
@@ -199,7 +191,7 @@ def _output_length(
     if output < 1:
         with_padding = f" ({length} and padding {pads[0]} + {pads[1]})" if any(pads) else ""
         raise CnnopsError(
-            f"kernel reaches over {extent} cells along {axis}, "
+            f"kernel reaches over {extent} elements along {axis}, "
             f"but {INPUT} has {padded} there{with_padding}"
         )
     return output

@@ -208,7 +208,7 @@ def _check_padding(padding: Padding, windows: Windows) -> None:
         if symmetric and begin > extent // 2:
             raise CnnopsError(
                 f"padding of {begin} along {axis} is more than half of the dilated kernel's "
-                f"{extent} cells: at most {extent // 2}, or begin:end pairs"
+                f"{extent} elements: at most {extent // 2}, or begin:end pairs"
             )
     for axis, position in zip(windows.axes, _windows_in_padding(windows), strict=True):
         if position is not None:

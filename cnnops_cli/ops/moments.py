@@ -15,10 +15,10 @@ _FAR = 2.0**16
 """Where mean**2 is more than this times the variance, distances to the mean are summed."""
 
 _FAINT = 2.0**-900
-"""Below this, float64 may have lost a variance among the least numbers that it holds."""
+"""A smaller variance may have lost digits, since float64 has few of them near zero."""
 
 _FAR_OUT = 400
-"""Squares of float64 are ordinary numbers up to this power of two, and down to its inverse."""
+"""The exponent up to which squares of float64 neither overflow nor, at its negative, underflow."""
 
 
 class Moments(NamedTuple):

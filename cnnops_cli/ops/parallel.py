@@ -1,7 +1,7 @@
 """One pool of threads for all operators.
 
-The work is cut by the shapes alone, never by the number of threads, so that a result does not
-depend on it. NumPy lets other threads run while it computes on an array.
+How work is cut depends only on shapes, so that results do not depend on the number of threads.
+NumPy lets other threads run while it computes on an array.
 """
 
 import os
@@ -19,10 +19,10 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 WORKING_BYTES = 60 << 20
-"""What an operator may hold for a while in addition to its input and its result."""
+"""The memory that an operator may use in addition to its input and its result."""
 
 Watcher = Callable[[int], Callable[[], None]]
-"""Takes the number of parts, and returns what to call after each, on whatever thread."""
+"""Takes the number of parts, and returns what to call after each, on any thread."""
 
 _count: ContextVar[int | None] = ContextVar("count", default=None)
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
@@ -48,7 +48,7 @@ def using_threads(count: int | None) -> Iterator[None]:
 
 @contextmanager
 def watched_by(watcher: Watcher | None) -> Iterator[None]:
-    """Have a watcher follow the parts that are done, but not those that a part is cut into."""
+    """Have a watcher told of each part that is done, but not of parts within parts."""
     token = _watcher.set(watcher)
     try:
         yield
@@ -59,8 +59,8 @@ def watched_by(watcher: Watcher | None) -> Iterator[None]:
 def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Keep the context variables that a function sets from its caller.
 
-    NumPy's error state and buffer size are such variables. Code in Python that sets them back may
-    be interrupted before it has begun, but a `Context` is left within one call of C's.
+    NumPy's error state and buffer size are such variables. Python code that restores them may be
+    interrupted before it starts, but a `Context` is left within one call in C.
     """
 
     @wraps(function)
@@ -73,20 +73,10 @@ def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_part: int = 0) -> None:
     """Call `work` on every part, on several threads where there are several parts.
 
-    Parameters
-    ----------
-    work : callable
-        Writes the results of one part where no other part writes. What it cuts into parts again
-        stays on its thread.
-    parts : sequence
-        Each should take longer than waking a thread does, which is about 0.1 ms.
-    bytes_of_a_part : int
-        The memory that a part takes; no more threads run than `WORKING_BYTES` has room for.
-
-    Raises
-    ------
-    Exception
-        What `work` raised, on the first of the parts where it did.
+    No part may write where another does, and each should take longer than it takes to wake a
+    thread, which is about 0.1 ms. If a part calls `for_each`, that stays on its thread. There are
+    only as many threads as `WORKING_BYTES` has room for, at `bytes_of_a_part` each. What the first
+    of the parts that fail has raised is raised here.
     """
     if len(parts) == 1:
         work(parts[0])
@@ -125,11 +115,11 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
         _finish(jobs)
     finally:
         try:
-            stop()  # a call of C's, before which Python looks for no second interrupt
+            stop()  # in C; Python does not look for a second interrupt before it
         finally:
             _finish(jobs)
     if failed:
-        # An interrupt goes before what happened to a part.
+        # An interrupt takes precedence over the failure of a part.
         raise min(failed, key=lambda failure: (isinstance(failure[1], Exception), failure[0]))[1]
 
 

@@ -1,7 +1,7 @@
 """The threads next to the caller's own: started when first needed, waiting from then on.
 
-An interrupt of the caller, which may come before any line of Python, loses none of them: the caller
-and the threads share only jobs, and each job has a lock of its own.
+An interrupt of the caller may come before any line of Python and does not lose a thread: the caller
+and the threads share only jobs, and each job has its own lock.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ def start_thread(work: Callable[[], None]) -> Thread | None:
 
 
 class Job:
-    """Work for one thread, if that takes it before it is called off.
+    """Work for one thread, if it takes the job before that is cancelled.
 
     When the work is done, the thread may use the cores of the thread `back_to` again.
     """
@@ -50,27 +50,27 @@ class Job:
             self._running.release()
 
     def finish(self) -> None:
-        """Call it off, or wait for its end if it has begun; any number of times."""
+        """Cancel the work, or wait for its end if it has begun; may be called again."""
         if self._taken_by.setdefault(None, "asker") == "thread":
             with self._running:
                 pass
 
 
 class Threads:
-    """All of our threads; any thread may ask them."""
+    """All threads of the package; any thread may give them jobs."""
 
     def __init__(self) -> None:
         self.start_anew()
 
     def start_anew(self) -> None:
-        """Begin again in a child of the process, which has its caller's thread alone."""
+        """Start again in a child of the process, which has only the thread of its caller."""
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._started: list[Thread] = []
         # A handler of a signal may call an operator in the middle of `_start`.
         self._lock = RLock()
 
     def ask(self, jobs: Sequence[Job]) -> None:
-        """Have each done by its own thread, as far as threads can be started."""
+        """Have each job done by its own thread, as far as threads can be started."""
         if len(self._started) < len(jobs):
             self._start(len(jobs))
         threads = self._started[: len(jobs)]

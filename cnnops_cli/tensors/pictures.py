@@ -59,7 +59,7 @@ def check_installed(name: str) -> None:
         for module, _ in _PILLOW.values():
             import_module(f"PIL.{module}ImagePlugin")
     except (ImportError, OSError) as error:
-        raise CnnopsError(f"{name} is a picture, which takes Pillow: {_INSTALL}") from error
+        raise CnnopsError(f"{name} is a picture, which needs Pillow: {_INSTALL}") from error
 
 
 def read(stream: BinaryIO, _: int | None, name: str, reading: Reading = PLAIN) -> Array:

@@ -19,6 +19,9 @@ _TEXTS, _TURNING = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type exif\0", b"X
 """Chunks of text, and how their text begins if it may hold an orientation."""
 _LONGEST_WORD, _PIECE = 32, 1 << 20
 
+_Place = tuple[int, int]
+"""Where a chunk's data are, and how long."""
+
 
 def check_png(stream: BinaryIO, size: int) -> Header:
     """Refuse a PNG if Pillow would change a value, or if it has too little data for its size.
@@ -60,12 +63,10 @@ def check_png(stream: BinaryIO, size: int) -> Header:
     return Header(None, colours, data, due, is_interlaced, transparent, is_told)
 
 
-def _read_chunks(
-    stream: BinaryIO, size: int
-) -> tuple[dict[bytes, tuple[int, int]], list[tuple[int, int]], bool]:
+def _read_chunks(stream: BinaryIO, size: int) -> tuple[dict[bytes, _Place], list[_Place], bool]:
     """Return the places of chunks before the pixels, of the pixels, and whether no turn follows."""
-    before: dict[bytes, tuple[int, int]] = {}
-    data: list[tuple[int, int]] = []
+    before: dict[bytes, _Place] = {}
+    data: list[_Place] = []
     is_told, kind = True, b""
     stream.seek(8)
     while kind != b"IEND" and len(start := stream.read(8)) == 8:

@@ -1,7 +1,8 @@
-"""Colours that stand for numbers, the same on light and on dark ground."""
+"""Colours for numbers, the same on light and dark backgrounds."""
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,19 +21,19 @@ LOUD = 201
 _BLACK, _WHITE = 16, 231
 _CUBE = (0, 95, 135, 175, 215, 255)
 _NOISE = 1e-12
-"""A range of less than this share of its largest number is rounding, not difference."""
+"""A range of at most this share of its largest number is due to rounding."""
 
 
 def rgb(colour: int) -> tuple[int, int, int]:
-    """Return what the colour 16 to 255 of a terminal looks like."""
+    """Return red, green and blue of the colour 16 to 255 of a terminal."""
     if colour >= 232:
         return (8 + 10 * (colour - 232),) * 3
-    red, green, blue = np.unravel_index(colour - 16, (6, 6, 6))
-    return _CUBE[red], _CUBE[green], _CUBE[blue]
+    rest, blue = divmod(colour - 16, 6)
+    return _CUBE[rest // 6], _CUBE[rest % 6], _CUBE[blue]
 
 
 def luminance(colour: int) -> float:
-    """Relative luminance, 0 to 1, as WCAG 2 defines it."""
+    """Return the relative luminance, 0 to 1, as WCAG 2 defines it."""
     linear = [
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
         for c in (value / 255 for value in rgb(colour))
@@ -40,6 +41,7 @@ def luminance(colour: int) -> float:
     return sum(share * c for share, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+@cache
 def on(background: int, *, bold: bool = False) -> Style:
     """Return the style of text on a colour: black or white, whichever stands out more."""
     dark_text = (luminance(background) + 0.05) ** 2 > 0.05 * 1.05
@@ -53,14 +55,14 @@ def number_style(colour: int) -> Style:
 
 @dataclass(frozen=True)
 class Scale:
-    """Which colour stands for which number, from the least to the greatest."""
+    """A colour for each number from the least to the greatest."""
 
     low: float
     high: float
 
     @classmethod
     def of(cls, values: Array) -> "Scale | None":
-        """Make the scale of the finite numbers; None where there are none, or letters."""
+        """Return the scale of the finite numbers; None where there are none, or letters."""
         if not values.size or values.dtype.hasobject:
             return None
         low, high = float(values.min()), float(values.max())
@@ -76,13 +78,13 @@ class Scale:
 
     @property
     def constant(self) -> bool:
-        """Whether there is nothing to tell apart."""
+        """Whether the numbers are equal but for rounding."""
         scale = self.largest
         return not scale or self.high / scale - self.low / scale <= _NOISE
 
     @property
     def palette(self) -> tuple[int, ...]:
-        """Diverging around zero for numbers of both signs, else sequential."""
+        """The colours: diverging around zero for numbers of both signs, else sequential."""
         return DIVERGING if self.low < 0 < self.high and not self.constant else SEQUENTIAL
 
     def colours(self, values: Array) -> Array:
@@ -93,7 +95,7 @@ class Scale:
         return np.where(np.isfinite(values), np.take(palette, levels), LOUD)
 
     def levels(self, values: Array, count: int) -> Array:
-        """Return which of equal parts of the range holds each number: `count` where none does."""
+        """Return which of `count` equal parts of the range holds each number; else `count`."""
         levels = self._levels(values, (self.low, self.high), count)
         return np.where(np.isfinite(values), levels, count)
 
@@ -109,7 +111,7 @@ class Scale:
 
 
 def number_span(number: Any, numbers: Decimals, scale: Scale | None, *, bold: bool = False) -> Span:
-    """Write a number on its colour of a scale; a letter, or without a scale, on none."""
+    """Write a number on its colour of a scale; letters, and numbers without a scale, have none."""
     text = numbers.text(number)
     if isinstance(number, str):
         return text, PLAIN

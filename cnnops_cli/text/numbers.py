@@ -1,4 +1,4 @@
-"""Numbers as text: with every bit, decimals or a few digits, by themselves or in columns."""
+"""Numbers as text: exact, with decimals or with a few digits, alone or in columns."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _LARGEST_FIXED = 1e7
 
 
 def shortest_text(number: Any) -> str:
-    """Write a NumPy number in the shortest text that reads back equal, by way of float64 too.
+    """Return the shortest text of a NumPy number that reads back equal, by way of float64 too.
 
     Examples
     --------
@@ -34,9 +34,9 @@ def shortest_text(number: Any) -> str:
 
 
 def short_text(number: float, precision: int | None = None, digits: int = _DIGITS) -> str:
-    """Write a number for people: an integer in full, else with decimals or a few digits.
+    """Return a number for people: an integer in full, else with decimals or a few digits.
 
-    Where a float64 has no decimals, it has an exponent.
+    Numbers that are too large to have decimals have an exponent.
 
     Examples
     --------
@@ -51,17 +51,15 @@ def short_text(number: float, precision: int | None = None, digits: int = _DIGIT
 
 
 def column_texts(numbers: Sequence[float], precision: int | None = None) -> list[str]:
-    """Write numbers that are compared by eye: with equal decimals, or all with an exponent.
+    """Return numbers for a column: all with the same number of decimals, or all with an exponent.
 
     Without `precision` they have the decimals that they need, at most four, and an exponent where
     one has more than seven digits before the point, or would show as zero.
 
     Examples
     --------
-    >>> column_texts([1.0, -2.25, math.nan])
-    ['1.00', '-2.25', 'nan']
-    >>> column_texts([1e-9, 1e-6])
-    ['1.0000e-09', '1.0000e-06']
+    >>> column_texts([1.0, -2.25, math.nan]), column_texts([1e-9, 1e-6])
+    (['1.00', '-2.25', 'nan'], ['1.0000e-09', '1.0000e-06'])
     """
     if all(isinstance(number, int) for number in numbers):
         return [str(number) for number in numbers]
@@ -83,14 +81,14 @@ def _decimals_of(number: float) -> int:
 
 
 class Beyond(float):
-    """A number that a float does not hold: what it would round to, and its digits as text."""
+    """A number that no float holds: the float that it rounds to, and its digits as text."""
 
     digits: str
     six_digits: str
 
 
 def scaled(fraction: float, exponent: int) -> float:
-    """Multiply a number by a power of two, whether or not a float holds the product.
+    """Multiply a number by a power of two, even where no float holds the product.
 
     Examples
     --------
@@ -114,15 +112,15 @@ def scaled(fraction: float, exponent: int) -> float:
 class Decimals:
     """How numbers are written in formulas: with `precision` decimals where that is given.
 
-    Without it `exact` ones have every bit, in the shortest text that reads back equal; others have
-    six digits, or are written in full where they are whole.
+    Otherwise they have the shortest text that reads back equal, or, if not `exact`, six digits, and
+    all digits where they are whole.
     """
 
     precision: int | None = None
     exact: bool = True
 
     def value(self, number: Any) -> Any:
-        """Turn a number of any dtype into one that `json` writes in its shortest form."""
+        """Convert a number of any dtype to one that `json` writes in its shortest form."""
         if isinstance(number, np.floating):
             number = float(shortest_text(number))
         elif isinstance(number, np.generic):
@@ -132,7 +130,7 @@ class Decimals:
         return number
 
     def text(self, number: Any) -> str:
-        """Write a number, or the letter that stands for one.
+        """Return a number as text, or the letter in place of one.
 
         Examples
         --------
@@ -154,10 +152,10 @@ class Decimals:
         return short_text(number)
 
     def operand(self, number: Any) -> str:
-        """Write a number that follows an operator: a negative one in parentheses."""
+        """Return a number that follows an operator: a negative one in parentheses."""
         text = self.text(number)
         return f"({text})" if text.startswith("-") else text
 
     def setting(self, number: float) -> str:
-        """Write an option's value; a few decimals would turn a small one into zero."""
+        """Return an option's value without rounding: few decimals could make it zero."""
         return Decimals(exact=self.exact).text(number)

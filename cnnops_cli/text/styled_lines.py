@@ -1,4 +1,4 @@
-"""Lines of text in styles, and how they are put together: folded, in columns, side by side."""
+"""Styled lines of text, and how to fold them, align columns and set blocks side by side."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Style(NamedTuple):
-    """How text looks, in colours 16 to 255 of terminals; None is the reader's own."""
+    """How text looks: colours 16 to 255 of terminals, or None for the reader's own."""
 
     foreground: int | None = None
     background: int | None = None
@@ -27,7 +27,7 @@ MORE = "…"
 
 
 def text_of(line: Line) -> str:
-    """Return what a line says."""
+    """Return a line without its styles."""
     return "".join(text for text, _ in line)
 
 
@@ -37,7 +37,7 @@ def width_of(block: Sequence[Line]) -> int:
 
 
 def merged(spans: Iterable[Span]) -> Line:
-    """Join neighbours of one style."""
+    """Join adjacent spans of the same style."""
     line: Line = []
     for text, style in spans:
         if line and line[-1][1] == style:
@@ -48,7 +48,7 @@ def merged(spans: Iterable[Span]) -> Line:
 
 
 def fold(parts: Iterable[Line], width: int, between: str, indent: str = "") -> list[Line]:
-    """Join parts in lines that keep to a width, but for a part that is wider by itself."""
+    """Join parts in lines of at most a width; a part that is wider has a line of its own."""
     lines: list[Line] = []
     for part in parts:
         if lines and width_of(lines[-1:]) + len(between) + width_of([part]) <= width:
@@ -59,7 +59,7 @@ def fold(parts: Iterable[Line], width: int, between: str, indent: str = "") -> l
 
 
 def fold_parts(parts: Iterable[str | Line], width: int, style: Style = PLAIN) -> list[Line]:
-    """Set parts two blanks apart in lines of a width; a text that is wider by itself is broken.
+    """Set parts two blanks apart in lines of at most a width; a wider text is broken.
 
     Examples
     --------
@@ -88,28 +88,28 @@ def fold_text(text: str, width: int, style: Style = PLAIN, indent: str = INDENT)
     return [[(line, style)] for line in lines]
 
 
-def columns(cells: Sequence[Span], widest: int) -> Line:
-    """Set cells at the right of columns; of the two blanks between them each colours one.
+def columns(spans: Sequence[Span], widest: int) -> Line:
+    """Right-align spans in columns two blanks apart, of which each neighbour takes one.
 
     Examples
     --------
     >>> [text for text, _ in columns([("1", PLAIN), ("10", PLAIN), ("2", PLAIN)], 2)]
     [' 1 ', ' 10 ', '  2']
     """
-    last = len(cells) - 1
+    last = len(spans) - 1
     return [
         (" " * (number > 0) + text.rjust(widest) + " " * (number < last), style)
-        for number, (text, style) in enumerate(cells)
+        for number, (text, style) in enumerate(spans)
     ]
 
 
-def beside(blocks: Sequence[Sequence[Line]], gap: int) -> list[Line]:
-    """Set blocks side by side, their tops aligned; nothing blank ends a line.
+def side_by_side(blocks: Sequence[Sequence[Line]], blanks: int) -> list[Line]:
+    """Set blocks side by side, their tops aligned; lines do not end in blanks without colour.
 
     Examples
     --------
-    >>> lines = beside([[[("ab", PLAIN)], [("c", PLAIN)]], [[("d", PLAIN)], [("e", PLAIN)]]], 1)
-    >>> [text_of(line) for line in lines]
+    >>> left, right = [[("ab", PLAIN)], [("c", PLAIN)]], [[("d", PLAIN)], [("e", PLAIN)]]
+    >>> [text_of(line) for line in side_by_side([left, right], 1)]
     ['ab d', 'c  e']
     """
     widths = [width_of(block) for block in blocks]
@@ -117,7 +117,7 @@ def beside(blocks: Sequence[Sequence[Line]], gap: int) -> list[Line]:
     for row in zip_longest(*blocks, fillvalue=()):
         line: Line = []
         for spans, width in zip(row[:-1], widths[:-1], strict=True):
-            line += [*spans, (" " * (width - width_of([list(spans)]) + gap), PLAIN)]
+            line += [*spans, (" " * (width - width_of([list(spans)]) + blanks), PLAIN)]
         line += row[-1]
         while line and line[-1][1] == PLAIN and not line[-1][0].strip():
             line.pop()
@@ -126,5 +126,5 @@ def beside(blocks: Sequence[Sequence[Line]], gap: int) -> list[Line]:
 
 
 def plain_text(lines: Iterable[Line]) -> str:
-    """Write lines without colour, and without blanks at their ends."""
+    """Return lines as text, without styles or blanks at their ends."""
     return "".join(f"{text_of(line).rstrip()}\n" for line in lines)

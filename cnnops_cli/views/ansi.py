@@ -1,4 +1,4 @@
-"""Styled lines as a terminal is sent them."""
+"""Styled lines with the escape sequences of a terminal."""
 
 from collections.abc import Iterable
 from functools import cache

@@ -1,4 +1,4 @@
-"""Planes small enough to be read: their numbers, aligned, on colours that show magnitude."""
+"""Small planes as aligned numbers, on colours that show magnitude."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ _FEWEST_ROWS = 2
 
 
 class Numbers(NamedTuple):
-    """The numbers of several planes, written alike: texts and colours have shape (P, H, W)."""
+    """The numbers of several planes in one format: texts and colours have shape (P, H, W)."""
 
     texts: Array
     colours: Array
@@ -36,8 +36,8 @@ class Numbers(NamedTuple):
     def row(self, place: tuple[int | slice, ...]) -> Line:
         """Align the numbers of a row, or of a part of one."""
         texts, colours = self.texts[place].tolist(), self.colours[place].tolist()
-        cells = list(zip(texts, map(number_style, colours), strict=True))
-        *most, (text, style) = columns(cells, self.widest)
+        numbers = list(zip(texts, map(number_style, colours), strict=True))
+        *most, (text, style) = columns(numbers, self.widest)
         return [*most, (f"{text} ", style)]
 
 
@@ -47,13 +47,7 @@ def width_of_grid(columns: int, widest: int) -> int:
 
 
 def pick_rows(height: int, most_lines: int) -> list[int]:
-    """Choose rows of a plane, first and last, that fit together with what is said of the others.
-
-    Examples
-    --------
-    >>> pick_rows(5, 5), pick_rows(100, 6)
-    ([0, 1, 2, 3, 4], [0, 1, 98, 99])
-    """
+    """Choose the first and last rows of a plane that fit, with two lines for those left out."""
     if height <= most_lines:
         return list(range(height))
     shown = max(_FEWEST_ROWS, most_lines - 2)
@@ -62,7 +56,7 @@ def pick_rows(height: int, most_lines: int) -> list[int]:
 
 
 def grid_lines(numbers: Numbers, plane: int, left_out: int = 0) -> list[Line]:
-    """Align the rows of a plane that are shown; `left_out` is how many are not, in the middle."""
+    """Align the rows of a plane; `left_out` rows in the middle are not shown."""
     _, height, width = numbers.texts.shape
     lines = [numbers.row((plane, row)) for row in range(height)]
     if left_out:
@@ -73,7 +67,7 @@ def grid_lines(numbers: Numbers, plane: int, left_out: int = 0) -> list[Line]:
 
 
 def wrapped_lines(numbers: Numbers, width: int) -> list[Line]:
-    """Align the numbers of one long row in several lines, each with the index it begins at."""
+    """Align the numbers of one long row in several lines, each after its first index."""
     length = numbers.texts.size
     per_line = numbers_per_line(length, numbers.widest, width)
     return [
@@ -83,19 +77,19 @@ def wrapped_lines(numbers: Numbers, width: int) -> list[Line]:
 
 
 def numbers_per_line(length: int, widest: int, width: int) -> int:
-    """Return how many numbers fit in a line after its index: a round number where many, or 0."""
+    """Return how many numbers fit in a line after its index, perhaps 0: a round number of many."""
     room = width - len(index_label(0, length)[0])
     fitting = max(room + 1, 0) // (widest + _BETWEEN)
     return fitting - fitting % (10 if fitting >= 20 else 5 if fitting >= 10 else 1)
 
 
 def index_label(index: int, length: int) -> Span:
-    """Name the place that a line begins at, as wide as the others of a row of this length."""
+    """Return the label of a line's first index, as wide as the widest of a row of this length."""
     return f"{index:>{len(str(length - 1))}}: ", DIM
 
 
 def corner_lines(plane: Array, width: int, precision: int | None) -> list[Line]:
-    """Set a plane's corners at the ends of two lines; no lines where they do not fit."""
+    """Set a plane's corners at the ends of two lines, or of none where they do not fit."""
     corners = plane[np.ix_([0, -1], [0, -1])]
     texts = column_texts(corners.ravel().tolist(), precision)
     pairs = (texts[:2], texts[2:])

@@ -1,4 +1,4 @@
-"""Planes too large for numbers, as pictures of as many cells as there is room for."""
+"""Planes too large for numbers, as pictures: heat maps of the cells that there is room for."""
 
 import math
 
@@ -14,20 +14,18 @@ NOT_FINITE = "!"
 """The shade of NaN and infinity."""
 
 _SLENDER = 8
-"""Beyond this ratio of its sides a plane is scaled down on each axis by itself."""
+"""Beyond this ratio of its sides, a plane is scaled down along each axis separately."""
 
 
 def fit(plane: tuple[int, int], room: tuple[int, int], aspect: float = 1) -> tuple[int, int]:
-    """Return in how many rows and columns a plane is shown, keeping its proportions in a room.
+    """Return the rows and columns that show a plane in a room, at most its own, in proportion.
 
-    They are never more than it has; `aspect` is a cell's height over its width.
+    `aspect` is a cell's height over its width.
 
     Examples
     --------
     >>> fit((1000, 500), (40, 80)), fit((1000, 500), (40, 80), aspect=2)
     ((40, 20), (40, 40))
-    >>> fit((3, 5), (40, 80)), fit((2, 16000), (40, 80))
-    ((3, 5), (2, 80))
     """
     height, width = plane
     most = min(height, room[0]), min(width, room[1])
@@ -39,9 +37,9 @@ def fit(plane: tuple[int, int], room: tuple[int, int], aspect: float = 1) -> tup
 
 
 def shrink(plane: Array, rows: int, columns: int, largest: float) -> Array:
-    """Average a plane over the exact areas of fewer cells: NaN where one has what is not finite.
+    """Average a plane over the exact areas of fewer cells; NaN where a value is not finite.
 
-    `largest` is a magnitude that no finite value exceeds; sums in units of it do not overflow.
+    No finite value exceeds `largest`; sums in units of it do not overflow.
 
     Examples
     --------
@@ -49,7 +47,7 @@ def shrink(plane: Array, rows: int, columns: int, largest: float) -> Array:
     array([[1., 5.]])
     """
     height, width = plane.shape
-    if height < width:  # the longer axis goes first, so that little is held at a time
+    if height < width:  # the longer axis is shrunk first, which takes the least memory
         return shrink(plane.T, columns, rows, largest).T
     if (height, width) == (rows, columns):
         cells = plane.astype(np.float64)
@@ -71,15 +69,15 @@ def _average_columns(thin: Array, columns: int) -> Array:
     edges = np.arange(columns + 1) * width
     first, rest = edges // columns, (edges % columns) / columns
     sums = np.add.reduceat(thin, first[:-1], axis=1)
-    begins, ends = thin[:, first[:-1]], thin[:, np.minimum(first[1:], width - 1)]
-    sums -= np.where(rest[:-1] > 0, begins * rest[:-1], 0)
+    starts, ends = thin[:, first[:-1]], thin[:, np.minimum(first[1:], width - 1)]
+    sums -= np.where(rest[:-1] > 0, starts * rest[:-1], 0)
     sums += np.where(rest[1:] > 0, ends * rest[1:], 0)
     averages: Array = sums / (width / columns)
     return averages
 
 
 def half_blocks(cells: Array, scale: Scale) -> list[Line]:
-    """Draw two rows of cells per line, the upper in the foreground."""
+    """Draw two rows of cells per line, the upper one in the foreground colour."""
     colours = scale.colours(cells)
     upper, lower = colours[::2].tolist(), colours[1::2].tolist()
     lower += [[None] * cells.shape[1]] * (len(upper) - len(lower))
@@ -90,7 +88,7 @@ def half_blocks(cells: Array, scale: Scale) -> list[Line]:
 
 
 def strips(cells: Array, scale: Scale) -> list[Line]:
-    """Draw one row of cells per line, each filled whole."""
+    """Draw one row of cells per line, in background colours."""
     return [
         merged((" ", Style(background=colour)) for colour in row)
         for row in scale.colours(cells).tolist()

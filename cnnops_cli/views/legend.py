@@ -1,4 +1,4 @@
-"""What the colours or shades of a heat map stand for."""
+"""The legend of a heat map's colours or shades."""
 
 import numpy as np
 
@@ -6,27 +6,29 @@ from cnnops_cli.text.colours import LOUD, Scale, number_style
 from cnnops_cli.text.numbers import short_text
 from cnnops_cli.text.styled_lines import DIM, PLAIN, Line, Style, fold_parts, merged
 from cnnops_cli.views.heat import NOT_FINITE, SHADES
+from cnnops_cli.views.room import Room
 
 _BAR = 24
 _SHORTEST_BAR = 4
 _DIGITS = 4
 _WHOLE_FROM, _WHOLE_TO = 1e3, 1e7
-"""Between these, decimals say nothing and an exponent is no shorter."""
+"""Numbers between these are long enough without decimals, and an exponent is not shorter."""
 
 
 def legend_lines(
-    scale: Scale | None, each: str, *, loud: bool, width: int, precision: int | None, color: bool
+    scale: Scale | None, each: str, room: Room, precision: int | None, *, loud: bool
 ) -> list[Line]:
-    """Explain a heat map in colours or shades, of which one cell is `each`.
+    """Explain the colours or shades of a heat map; `each` says what a cell is.
 
     There is no scale where nothing is finite; `loud` is whether there are NaN or infinities.
     """
     parts: list[str | Line] = []
     if scale is not None:
-        parts += _bar(scale, width, precision) if color else _steps(scale, precision)
+        parts += _bar(scale, room.width, precision) if room.color else _steps(scale, precision)
     if loud:
-        parts.append([(NOT_FINITE, number_style(LOUD) if color else PLAIN), (" nan or inf", DIM)])
-    return fold_parts([*parts, each], width, DIM)
+        style = number_style(LOUD) if room.color else PLAIN
+        parts.append([(NOT_FINITE, style), (" nan or inf", DIM)])
+    return fold_parts([*parts, each], room.width, DIM)
 
 
 def _bar(scale: Scale, width: int, precision: int | None) -> list[str | Line]:
@@ -47,14 +49,14 @@ def _samples(scale: Scale, count: int) -> Line:
 
 
 def _steps(scale: Scale, precision: int | None) -> list[str]:
-    """Name the number that each shade begins at."""
+    """Return the number from which each shade is used."""
     count = len(SHADES)
     if scale.constant:
         return [f"{SHADES[count // 2]} {_text(scale.low, precision)}"]
     shares = [step / count for step in range(count)]
-    begins = [_text(scale.low * (1 - share) + scale.high * share, precision) for share in shares]
-    named = [f"{shade} from {begin}" for shade, begin in zip(SHADES, begins, strict=True)]
-    named[0] = f"blank from {begins[0]}"
+    starts = [_text(scale.low * (1 - share) + scale.high * share, precision) for share in shares]
+    named = [f"{shade} from {start}" for shade, start in zip(SHADES, starts, strict=True)]
+    named[0] = f"blank from {starts[0]}"
     named[-1] += f" to {_text(scale.high, precision)}"
     return named
 

@@ -1,14 +1,13 @@
 """The planes of an array side by side: as numbers where they fit, else as heat maps."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.numbers import short_text
-from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, beside, width_of
+from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, side_by_side, width_of
 from cnnops_cli.views.grid import (
     Numbers,
     corner_lines,
@@ -21,29 +20,23 @@ from cnnops_cli.views.grid import (
 )
 from cnnops_cli.views.heat import fit, half_blocks, shades, shrink, strips
 from cnnops_cli.views.legend import legend_lines
+from cnnops_cli.views.room import Room
 
 _GAP = 3
+"""Blank columns between planes."""
 _ENOUGH_GRIDS = 4
-"""As many planes as numbers are worth more than all of them as heat maps."""
+"""Numbers of this many planes are worth more than heat maps of all of them."""
 _TINY = 64
 """Planes of at most this many values are numbers even where few of the planes fit."""
 _SLIM = 16
-"""A plane of fewer columns makes no picture."""
+"""A heat map of a plane with fewer columns would not be a picture."""
 _SMALLEST_MAP = (6, 16)
 _MOST_STRIPS = 8
 _CORNERS, _CORNERS_FROM = 2, 5
-"""Lines for the numbers of a heat map's corners, and how many it has at least with them."""
+"""Lines for the numbers of a heat map's corners, and the fewest lines of a map with them."""
 _FEWEST_ROWS = 4
 _COLOUR_LEGEND, _SHADE_LEGEND = 85, 115
 """The usual length of a legend."""
-
-
-class Room(NamedTuple):
-    """The size of a block, in cells, and whether it may have colour."""
-
-    width: int
-    height: int
-    color: bool
 
 
 class Panels:
@@ -63,21 +56,21 @@ class Panels:
 
     @property
     def width_of_one(self) -> int:
-        """How many cells the numbers of one plane take."""
+        """The width of the numbers of one plane."""
         return Numbers.of(self.planes[:1], self._scale, self._precision).width
 
     @property
     def tiny(self) -> bool:
-        """Whether a heat map of a plane would be no picture."""
+        """Whether planes have too few values for a heat map."""
         return bool(self.planes[0].size <= _TINY)
 
     def low(self, room: Room) -> int:
-        """Return the fewest lines that are worth it where not all can be shown."""
+        """Return the fewest lines that are worthwhile where not all can be shown."""
         fewest = _FEWEST_ROWS + (0 if self.tiny else _usual_legend(room))
         return fewest + 2 * self._label
 
     def lines(self, room: Room) -> list[Line]:
-        """Lay the planes out: never wider than the room, nor higher where that shows anything."""
+        """Lay the planes out in the width of a room, and in its height if that shows anything."""
         return (
             self.grids(room, 1 if self.tiny else _ENOUGH_GRIDS)
             or (self._signal(room) if self.planes.shape[:2] == (1, 1) else None)
@@ -136,7 +129,7 @@ class Panels:
         return lines, self._legend(cells, (1, count), room)
 
     def _maps_and_legend(self, room: Room, reserved: int) -> tuple[list[Line], list[Line]]:
-        """Draw as many planes as heat maps as are still pictures, and those as large as can be."""
+        """Draw heat maps of the most planes that are large enough, as large as there is room."""
         low = room._replace(height=max(room.height - reserved, 1))
         per_row, shown, rows, columns = self._layout_of_maps(low)
         cells = [shrink(plane, rows, columns, self._scale.largest) for plane in self.planes[:shown]]
@@ -151,7 +144,7 @@ class Panels:
         return self._flow(drawn, per_row), legend
 
     def _layout_of_maps(self, room: Room) -> tuple[int, int, int, int]:
-        """Choose how many planes are shown, how many of them beside each other, and their cells."""
+        """Return how many planes are in a row, how many are shown, and their rows and columns."""
         height, width = self.planes.shape[1:]
         best: tuple[int, ...] = (0, 0)
         layout = (1, 1, *self._fit(room.width, max(room.height - self._label, 1), room))
@@ -180,23 +173,17 @@ class Panels:
     def _legend(self, cells: Array, shape: tuple[int, int], room: Room) -> list[Line]:
         pairs = zip(self.planes.shape[1:], shape, strict=True)
         height, width = (short_text(values / shown, digits=4) for values, shown in pairs)
-        of = width if self.planes.shape[1] == 1 else f"{height} × {width}"
-        each = f"a cell is the mean of {of} values"
+        count = width if self.planes.shape[1] == 1 else f"{height} × {width}"
+        each = f"a cell is the mean of {count} values"
         if (height, width) == ("1", "1"):
             each = "a cell is one value"
-        return legend_lines(
-            Scale.of(cells),
-            each,
-            loud=not np.isfinite(cells).all(),
-            width=room.width,
-            precision=self._precision,
-            color=room.color,
-        )
+        loud = not np.isfinite(cells).all()
+        return legend_lines(Scale.of(cells), each, room, self._precision, loud=loud)
 
     def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
-        """Return how many panels of a size stand beside each other, and how many fit in all.
+        """Return how many panels of a size fit next to each other, and how many in all.
 
-        Each has a line for its number where there are several; so have those that are left out.
+        Each has a line for its index where there are several, and all that are left out have one.
         """
         width = max(width, len(self._name(self.count - 1)) if self._lead else 0)
         if width > room.width:
@@ -208,18 +195,17 @@ class Panels:
         return per_row, min(per_row * (room.height // each), self.count)
 
     def _name(self, index: int) -> str:
-        place = ", ".join(str(int(i)) for i in np.unravel_index(index, self._lead))
-        return f"[{place}]"
+        return str([int(axis) for axis in np.unravel_index(index, self._lead)])
 
     def _flow(self, drawn: list[list[Line]], per_row: int) -> list[Line]:
-        """Set planes side by side under their numbers, in as many bands as they need."""
+        """Set planes side by side under their indices, in as many bands as they need."""
         if self._lead:
             drawn = [[[(self._name(i), DIM)], *lines] for i, lines in enumerate(drawn)]
         widest = max(map(width_of, drawn))
         lines: list[Line] = []
         for start in range(0, len(drawn), per_row):
             padded = [[*block, [(" " * widest, PLAIN)]] for block in drawn[start : start + per_row]]
-            band = beside(padded, _GAP)[:-1]
+            band = side_by_side(padded, _GAP)[:-1]
             lines += [[], *band] if lines else band
         left_out = self.count - len(drawn)
         if left_out:
@@ -235,7 +221,7 @@ def _usual_legend(room: Room) -> int:
 def _with_legend(
     draw: Callable[[Room, int], tuple[list[Line], list[Line]]], room: Room
 ) -> list[Line]:
-    """Draw something above its legend, which tells only then how many lines it takes."""
+    """Draw something above its legend, whose length is only known once it is drawn."""
     reserved = _usual_legend(room)
     while True:
         lines, legend = draw(room, reserved)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from cnnops_cli.views.terminal import Terminal
+from cnnops_cli.views.room import Room
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -24,9 +24,9 @@ _PAUSE = 0.1
 class Progress:
     """Shows on standard error what is done, how fast, and how much time is left.
 
-    A context manager: when it ends the screen is as it was. It has no thread and no timer: it looks
-    at the clock when something is done. `total` is the sum of the weights that `advance` will be
-    given, where it is known; `color` can only forbid colour.
+    A context manager: when it ends, the screen is as it was. It has no thread and no timer, and
+    looks at the clock when something is done. `total` is the sum of all weights that `advance` will
+    be given, if it is known; `color` can only forbid colour.
     """
 
     def __init__(self, label: str, unit: str, total: int | None, *, color: bool) -> None:
@@ -47,7 +47,7 @@ class Progress:
             self._erase()
 
     def begin(self, total: int) -> Callable[[], None]:
-        """Count anew, to a total, and return what to call when one more is done."""
+        """Count anew, up to a total, and return what to call when one more is done."""
         with self._lock:
             self._count = self._weight = 0
             self._total = total
@@ -55,18 +55,18 @@ class Progress:
         return self.advance
 
     def within(self, total: int) -> Callable[[], None]:
-        """Return what to call when a part of what is counted is done: the clock goes on."""
+        """Return what to call when a part of what is counted is done, to look at the clock."""
         return self._look
 
     def advance(self, weight: int = 1) -> None:
-        """Count one more, with its share of the total."""
+        """Count one more, whose weight is its share of the total."""
         with self._lock:
             self._count += 1
             self._weight += weight
         self._look()
 
     def clear(self) -> None:
-        """Free the line for something else; what is done next shows the bar again."""
+        """Free the line for something else, until the next thing is done."""
         with self._lock:
             self._erase()
             self._drawn = -_PAUSE
@@ -76,10 +76,10 @@ class Progress:
         if now - self._begun < _PATIENCE or now - self._drawn < _PAUSE:
             return
         with self._lock:
-            # What is at its end will be gone before anyone has read it.
+            # A bar that starts at its end would be gone before anyone has read it.
             if not self._closed and (self._bar or self._weight != self._total):
                 self._drawn = now
-                with suppress(OSError):  # a terminal that is gone is no reason to stop
+                with suppress(OSError):  # work goes on if the terminal is gone
                     self._draw(now - self._started)
 
     def _erase(self) -> None:
@@ -99,7 +99,7 @@ class Progress:
             self._bar.console.width = _width()
             self._bar.add_task(self._label, **shown)
             self._bar.start()
-            self._bar.console.show_cursor()  # for whoever stops the command for a while
+            self._bar.console.show_cursor()  # for users who suspend the command
         else:
             self._bar.console.width = _width()
             self._bar.update(self._bar.task_ids[0], **shown)
@@ -107,8 +107,8 @@ class Progress:
 
 
 def _width() -> int:
-    """Return how wide the bar is: as the terminal is now, but for `_ECHO`."""
-    return max(Terminal.of(sys.stderr, color=False).width - _ECHO, 1)
+    """Return the width of the bar: that of the terminal now, less `_ECHO`."""
+    return max(Room.of(sys.stderr, color=False).width - _ECHO, 1)
 
 
 def _bar(color: bool) -> "Bar":
@@ -117,7 +117,7 @@ def _bar(color: bool) -> "Bar":
     from rich.progress import Progress as Bar
     from rich.table import Column
 
-    may_color = Terminal.of(sys.stderr, color=color).color
+    may_color = Room.of(sys.stderr, color=color).color
     console = Console(
         file=sys.stderr,
         force_terminal=True,
@@ -167,7 +167,7 @@ def _text(count: int, weight: int, total: int | None, unit: str, seconds: float)
 
 
 def _clock(seconds: float) -> str:
-    """Write a length of time, as 1:02:03 or 0:04."""
+    """Write a duration as 1:02:03 or 0:04."""
     minutes, rest = divmod(math.ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

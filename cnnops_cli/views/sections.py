@@ -1,14 +1,18 @@
 """An operator's input, its kernel and its result, next to each other where the width allows."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import Scale
-from cnnops_cli.text.styled_lines import DIM, MORE, Line, beside, fold_parts, width_of
-from cnnops_cli.views.panels import Panels, Room
+from cnnops_cli.text.styled_lines import DIM, MORE, Line, fold_parts, side_by_side, width_of
+from cnnops_cli.views.panels import Panels
+from cnnops_cli.views.room import Room
+
+Item = TypeVar("Item")
 
 _GAP = 4
+"""Blank columns between sections."""
 _NARROWEST = 24
 """A section that has to be scaled down keeps this width, or is set below the others."""
 _TITLE = 20
@@ -16,7 +20,7 @@ _TITLE = 20
 
 
 class Section(NamedTuple):
-    """What an operator took or gave: its name, what is said of it, and perhaps its planes."""
+    """An operand or the result: its name, what is said of it, and perhaps its planes."""
 
     name: str
     said: list[str]
@@ -35,11 +39,11 @@ class _Block:
 
     @property
     def can_grow(self) -> bool:
-        """Whether it has more to show where it is wider."""
+        """Whether it shows more where it is wider."""
         return self._panels is not None
 
     def narrowest(self, room: Room) -> int:
-        """Return the width below which it is not worth it."""
+        """Return the least width that is worthwhile."""
         if self._panels is None:
             return width_of(self.lines(room._replace(width=min(_TITLE, room.width))))
         if not self._panels.tiny:
@@ -47,7 +51,7 @@ class _Block:
         return min(max(_TITLE, self._panels.width_of_one), room.width)
 
     def low(self, room: Room) -> int:
-        """Return the fewest lines that are worth it where not all can be shown."""
+        """Return the fewest lines that are worthwhile where not all can be shown."""
         title = len(fold_parts(self._parts, room.width, DIM))
         return title if self._panels is None else title + self._panels.low(room)
 
@@ -75,19 +79,30 @@ def sections_lines(sections: Sequence[Section], precision: int | None, room: Roo
 
 
 def _rows_of_numbers(made: list[_Block], room: Room) -> list[Line] | None:
-    """Set sections in rows, a blank line above each; None where one would have to be cut."""
-    rows: list[list[list[Line]]] = []
+    """Set whole sections in rows, a blank line above each; None where one does not fit."""
+    drawn = []
     for block in made:
-        drawn = block.whole(room)
-        if not drawn:
+        whole = block.whole(room)
+        if not whole:
             return None
-        widths = [width_of(each) for each in (*rows[-1], drawn)] if rows else [room.width + 1]
-        if sum(widths) + _GAP * (len(widths) - 1) <= room.width:
-            rows[-1].append(drawn)
-        else:
-            rows.append([drawn])
-    lines = [line for row in rows for line in ([], *beside(row, _GAP))]
+        drawn.append(whole)
+    rows = _in_rows(drawn, list(map(width_of, drawn)), room.width)
+    lines = [line for row in rows for line in ([], *side_by_side(row, _GAP))]
     return lines if len(lines) <= room.height else None
+
+
+def _in_rows(items: list[Item], widths: list[int], most: int) -> list[list[Item]]:
+    """Fill rows with as many items as their width holds."""
+    rows: list[list[Item]] = []
+    left = 0
+    for item, width in zip(items, widths, strict=True):
+        if rows and _GAP + width <= left:
+            rows[-1].append(item)
+            left -= _GAP + width
+        else:
+            rows.append([item])
+            left = most - width
+    return rows
 
 
 def _rows_that_fit(made: list[_Block], room: Room) -> list[Line]:
@@ -99,7 +114,8 @@ def _rows_that_fit(made: list[_Block], room: Room) -> list[Line]:
     left_out: list[str] = []
     head: list[Line] = []
     while True:
-        rows = _rows(shown, room)
+        narrowest = [block.narrowest(room) for block in shown]
+        rows = [_Row(row, _rooms(row, room)) for row in _in_rows(shown, narrowest, room.width)]
         drawn = [row.lines(row.low) for row in rows]
         spare = room.height - len(head) - sum(1 + len(each) for each in drawn)
         if spare >= 0 or len(shown) == 1:
@@ -133,29 +149,14 @@ class _Row(NamedTuple):
 
     @property
     def low(self) -> int:
-        """The fewest lines that are worth it where not all can be shown."""
+        """The fewest lines that are worthwhile where not all can be shown."""
         return max(block.low(room) for block, room in zip(self.blocks, self.rooms, strict=True))
 
     def lines(self, height: int) -> list[Line]:
         """Lay out in a number of lines."""
         rooms = [room._replace(height=height) for room in self.rooms]
         pairs = list(zip(self.blocks, rooms, strict=True))
-        return beside([block.whole(room) or block.lines(room) for block, room in pairs], _GAP)
-
-
-def _rows(blocks: list[_Block], room: Room) -> list[_Row]:
-    """Fill rows with as many blocks as are wide enough in them."""
-    rows: list[list[_Block]] = []
-    left = 0
-    for block in blocks:
-        width = block.narrowest(room)
-        if rows and _GAP + width <= left:
-            rows[-1].append(block)
-            left -= _GAP + width
-        else:
-            rows.append([block])
-            left = room.width - width
-    return [_Row(row, _rooms(row, room)) for row in rows]
+        return side_by_side([block.whole(room) or block.lines(room) for block, room in pairs], _GAP)
 
 
 def _rooms(row: list[_Block], room: Room) -> list[Room]:

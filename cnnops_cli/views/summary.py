@@ -10,13 +10,13 @@ from cnnops_cli.text.numbers import short_text
 
 _NOISE = 1e-12
 _PIECE = 1 << 16
-"""Values that are looked at together; copies of them are small."""
+"""Values that are looked at together: few enough for copies to be small."""
 
 
 class Statistics(NamedTuple):
-    """The number of finite values, what they are like, and the numbers of the others.
+    """The number of finite values, their statistics, and the numbers of the others.
 
-    The divisor of the variance is `finite`; where that is 0, so are the next four.
+    The variance is divided by `finite`; where that is 0, so are the statistics.
     """
 
     finite: int
@@ -30,19 +30,13 @@ class Statistics(NamedTuple):
 
     @property
     def loud(self) -> list[str]:
-        """Say how many values are not finite."""
+        """The numbers of values that are not finite, in words."""
         counts = {"nan": self.nan, "inf": self.inf, "-inf": self.negative_inf}
         return [f"{count} {what}!" for what, count in counts.items() if count]
 
 
 def measure(array: Array) -> Statistics:
-    """Look at every value, a piece at a time.
-
-    Examples
-    --------
-    >>> measure(np.array([1.0, 3.0, math.nan]))
-    Statistics(finite=2, low=1.0, high=3.0, mean=2.0, std=1.0, nan=1, inf=0, negative_inf=0)
-    """
+    """Compute the statistics of an array, a piece at a time."""
     tests: tuple[Any, ...] = (np.isnan, np.isposinf, np.isneginf)
     others = [0, 0, 0]
     lows, highs, count = [], [], 0
@@ -66,7 +60,7 @@ def summarise(
     statistics: Statistics | None = None,
     shape: str = "",
 ) -> list[str]:
-    """Return shape, dtype, extremes, mean and standard deviation, and count what is not finite.
+    """Return shape, dtype, extremes, mean, standard deviation and what is not finite, in words.
 
     Numbers have six digits without `precision`; `shape` is the text of a shape whose axes have
     names.
@@ -87,11 +81,11 @@ def summarise(
 
 
 def _moments(array: Array, count: int, low: float, high: float) -> tuple[float, float]:
-    """Average and spread, without overflow or the rounding errors that are left around zero."""
+    """Return mean and standard deviation; a mean of only rounding errors is zero."""
     largest, exponent = math.frexp(max(abs(float(low)), abs(float(high))))
     shares, sizes, means, spreads = [], [], [], []
     for piece in _pieces(array):
-        # In units that round nothing, in which no square overflows.
+        # Multiplied by a power of two, which is exact, so that no square overflows.
         values = np.ldexp(_finite(piece).astype(np.float64), -exponent)
         if values.size:
             shares.append(float((values / count).sum()))

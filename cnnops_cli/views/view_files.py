@@ -1,4 +1,4 @@
-"""A view as a file that refers to nothing outside itself: SVG or HTML."""
+"""A view as an SVG or HTML file that refers to nothing outside itself."""
 
 import re
 from collections import defaultdict
@@ -11,25 +11,19 @@ from cnnops_cli.views.heat import HALF
 
 _FONT = "'DejaVu Sans Mono',Menlo,Consolas,ui-monospace,monospace"
 _WIDTH, _HEIGHT, _MARGIN, _BASELINE = 8, 16, 12, 12
-"""Of a cell of the SVG in its units, of the page's edge, and of text within a cell."""
+"""The size of a cell, the page's margin, and the baseline of text in a cell, in SVG units."""
 _PAGE, _INK, _FAINT = "#ffffff", "#1f2328", "#59636e"
 _ASCII = str.maketrans("░▒▓█×…⋮", ".:*#x~|")
 _WORDS = re.compile(r"\S+(?: \S+)*")
 
 
 def in_ascii(text: str) -> str:
-    """Write a view for an encoding that lacks its characters.
-
-    Examples
-    --------
-    >>> in_ascii("░▒▓█ 2 × 2 …")
-    '.:*# 2 x 2 ~'
-    """
+    """Return a view's text for an encoding that lacks its characters."""
     return text.translate(_ASCII)
 
 
 def svg(lines: Sequence[Line]) -> str:
-    """Draw a view as an SVG picture on a white page, in any monospaced font of the reader's."""
+    """Draw a view as an SVG picture on a white page, in the reader's monospaced font."""
     backgrounds: dict[int, list[str]] = defaultdict(list)
     texts = []
     for row, line in enumerate(lines):
@@ -62,7 +56,7 @@ def svg(lines: Sequence[Line]) -> str:
 
 
 def html(lines: Sequence[Line]) -> str:
-    """Write a view as an HTML page on white ground."""
+    """Write a view as a white HTML page."""
     body = "\n".join("".join(_html_span(*span) for span in line) for line in lines)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
@@ -75,13 +69,13 @@ def html(lines: Sequence[Line]) -> str:
 
 
 def _halves(text: str, style: Style) -> tuple[int | None, int | None]:
-    """Return what fills the upper and the lower half of a span's cells."""
+    """Return the colours of the upper and the lower half of a span's cells."""
     is_picture = text.startswith(HALF)
     return (style.foreground if is_picture else style.background), style.background
 
 
 def _svg_texts(text: str, style: Style, column: int, row: int) -> list[str]:
-    """Set words where the grid has them, as wide as they are there in every font."""
+    """Set words at their places in the grid, and at their width there in every font."""
     look = f' fill="{ink}"' if (ink := _ink(style)) else ""
     look += ' font-weight="bold"' * style.bold
     y = row * _HEIGHT + _BASELINE

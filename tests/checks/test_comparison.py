@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnops_cli.checks.comparison import MOST_CELLS, compare
+from cnnops_cli.checks.comparison import MOST_SHOWN, compare
 from cnnops_cli.checks.distance import ulps
 from cnnops_cli.checks.tolerance import Tolerance, tolerance_of
 
@@ -26,8 +26,8 @@ def differing(result, expected, dtype, tolerance=None, weak=False):
     ours = np.array(result, dtype)
     theirs = np.array(expected, None if weak else dtype)
     found = compare(ours, theirs, weak=weak, **options)
-    assert found.differing == len(found.cells) or found.differing > MOST_CELLS
-    return [cell.at for cell in found.cells]
+    assert found.differing == len(found.first) or found.differing > MOST_SHOWN
+    return [element.at for element in found.first]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_ulp_is_a_limit_in_the_results_dtype():
     one, two = 1 + 2.0**-23, 1 + 2.0**-22
     assert differing([1, 1, one], [one, two, 1], "float32", within(ulp=1)) == [(1,)]
     found = compare(np.float32([1, 1]), np.float32([one, two]), tolerance=within(ulp=0))
-    assert (found.distance.error, found.distance.cell.at) == (2, (1,))
+    assert (found.distance.error, found.distance.element.at) == (2, (1,))
 
 
 LOW, HIGH, TOP = -(2**63), 2**63 - 1, 2**64 - 1
@@ -160,12 +160,12 @@ def test_empty_arrays_and_scalars():
     assert not compare(np.zeros((0, 3)), np.zeros((3, 0))).equal
     assert compare(np.array(5), np.array(5)).equal
     found = compare(np.array(5), np.array(7))
-    assert (found.cells[0].at, found.absolute.error) == ((), 2)
+    assert (found.first[0].at, found.absolute.error) == ((), 2)
 
 
 def test_shape_and_dtype_count():
     found = compare(np.zeros((2, 3)), np.zeros((3, 2)))
-    assert (found.equal, found.differing, found.cells) == (False, 0, [])
+    assert (found.equal, found.differing, found.first) == (False, 0, [])
     found = compare(np.float32([1, 2]), np.float64([1, 3]))
     assert (found.equal, found.differing) == (False, 1)
     assert not compare(np.float32([1, 2]), np.float64([1, 2])).equal
@@ -256,21 +256,21 @@ def test_places_are_in_row_major_order_whatever_the_memory():
     expected[299, 399, 1] += 8
     expected[2, 5, 0] -= 2
     found = compare(result, expected)
-    assert [cell.at for cell in found.cells] == [(2, 5, 0), (299, 399, 1)]
-    assert found.absolute.cell.at == (299, 399, 1)
+    assert [element.at for element in found.first] == [(2, 5, 0), (299, 399, 1)]
+    assert found.absolute.element.at == (299, 399, 1)
     assert found.absolute.error == 8
 
 
-def test_the_first_ten_cells_and_the_largest_of_all():
+def test_the_first_ten_elements_and_the_largest_of_all():
     result = np.zeros(200_000)
     expected = np.zeros(200_000)
     expected[5::5] = 1
     expected[150_000] = -7
     found = compare(result, expected)
-    assert [cell.at[0] for cell in found.cells] == list(range(5, 55, 5))
+    assert [element.at[0] for element in found.first] == list(range(5, 55, 5))
     assert found.differing == 39_999
-    assert (found.absolute.error, found.absolute.cell.at) == (7, (150_000,))
-    assert (found.relative.error, found.relative.cell.at) == (1, (5,))
+    assert (found.absolute.error, found.absolute.element.at) == (7, (150_000,))
+    assert (found.relative.error, found.relative.element.at) == (1, (5,))
 
 
 def test_large_arrays_are_compared_in_little_memory():
@@ -315,7 +315,7 @@ def test_floats_against_the_oracle(pairs, rtol, atol, equal_nan, dtype):
     found = compare(result, expected, tolerance=lambda *dtypes: tolerance)
     wrong = [i for i, pair in enumerate(pairs) if not oracle(*pair, tolerance)]
     assert found.differing == len(wrong)
-    assert [cell.at[0] for cell in found.cells] == wrong[:MOST_CELLS]
+    assert [element.at[0] for element in found.first] == wrong[:MOST_SHOWN]
     gaps = [abs(a - b) for a, b in (pairs[i] for i in wrong) if math.isfinite(a - b)]
     assert (found.absolute.error if found.absolute else None) == max(gaps, default=None)
 

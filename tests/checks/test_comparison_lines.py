@@ -58,7 +58,7 @@ def test_a_number_that_does_not_fit():
     ]
 
 
-def test_cells_that_are_left_out_are_counted():
+def test_elements_that_are_left_out_are_counted():
     lines = words(np.zeros(13), np.ones(13))
     assert lines[-1] == "… 3 more"
     assert len(lines) == 1 + 3 + 1 + 10 + 1

@@ -233,7 +233,7 @@ def test_too_many_terms_are_refused_but_for_the_cells_that_are_picked(cnnops, tm
     np.save(tmp_path / "x.npy", np.ones((600, 600)))
     reason = (
         "formulas would have 1435204 terms in all; letters take at most 1000000, or --explain "
-        "with --at for some cells"
+        "with --at for some elements"
     )
     assert cnnops.refusal(*LETTERS[:3], "x.npy").startswith(reason)
     picked = [*LETTERS[:3], "x.npy", "--explain", "--at", "-1,3"]

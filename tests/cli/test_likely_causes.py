@@ -64,7 +64,7 @@ def shapes(kernel, image):
         ),
         (
             ["conv", "-k", "bare.npy", "--depthwise", "hwc.npy"],
-            "kernel reaches over 5 cells along W, but hwc.npy has 3 there: "
+            "kernel reaches over 5 elements along W, but hwc.npy has 3 there: "
             f"{shapes('bare', 'hwc')}; its last axis is 3: {LAST}",
         ),
         (
@@ -106,17 +106,17 @@ def shapes(kernel, image):
         ),
         (
             ["maxpool", "-k", "5", "hwc.npy"],
-            "kernel reaches over 5 cells along W, but hwc.npy has 3 there: kernel (5, 5), input "
+            "kernel reaches over 5 elements along W, but hwc.npy has 3 there: kernel (5, 5), input "
             f"(8, 6, 3); its last axis is 3: {LAST}",
         ),
         (
             ["maxpool", "-k", "6", "many.npy"],
-            "kernel reaches over 6 cells along W, but many.npy has 5 there: kernel (6, 6), input "
-            "(8, 6, 5)",
+            "kernel reaches over 6 elements along W, but many.npy has 5 there: kernel (6, 6), "
+            "input (8, 6, 5)",
         ),
         (
             ["maxpool", "-k", "7", "hwc.npy"],
-            "kernel reaches over 7 cells along H, but hwc.npy has 6 there: kernel (7, 7), input "
+            "kernel reaches over 7 elements along H, but hwc.npy has 6 there: kernel (7, 7), input "
             "(8, 6, 3)",
         ),
         (

@@ -113,7 +113,7 @@ BAD = {
     "[[1],[2,3]]": "INPUT is ragged: [0] holds 1 value, but [1] holds 2 values",
     "[[[[[1]]]]]": "input has rank 5, but a 2-D kernel takes rank 2 to 4: (*spatial), "
     "(C, *spatial) or (N, C, *spatial): kernel (2, 2), input (1, 1, 1, 1, 1)",
-    "[[1,2]]": "kernel reaches over 2 cells along H, but input has 1 there: kernel (2, 2), "
+    "[[1,2]]": "kernel reaches over 2 elements along H, but input has 1 there: kernel (2, 2), "
     "input (1, 2)",
 }
 

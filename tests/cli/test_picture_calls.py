@@ -217,5 +217,5 @@ def test_without_pillow_the_line_that_installs_it(executable, folder, call, name
         )
     assert (run.returncode, run.stdout) == (2, b"")
     assert run.stderr.decode() == (
-        f"cnnops maxpool: error: {name} is a picture, which takes Pillow: pip install pillow\n"
+        f"cnnops maxpool: error: {name} is a picture, which needs Pillow: pip install pillow\n"
     )

@@ -1,4 +1,4 @@
-"""Which terms make up each cell, said in plain loops from the contract alone.
+"""Which terms make up each element, said in plain loops from the contract alone.
 
 Padding and windows are those of the oracle of conv and maxpool; nothing of the package is imported.
 The user's arrays come as they are typed; what the operator sees is found by moving an array of
@@ -12,7 +12,7 @@ from oracle import pad_pairs, pool_windows, source
 
 
 def places_of(shape):
-    """An array of this shape whose cells say where they are."""
+    """An array of this shape whose elements say where they are."""
     places = np.empty(shape, object)
     for at in product(*map(range, shape)):
         places[at] = at

@@ -1,4 +1,4 @@
-"""Terms of cells, for random geometry, against loops that know the contract alone."""
+"""Terms of elements, for random geometry, against loops that know the contract alone."""
 
 import json
 import math
@@ -16,7 +16,7 @@ def sizes(numbers):
 
 
 def values_for(rng, shape, dtype):
-    """Distinct values, so that a wrong cell shows."""
+    """Distinct values, so that a wrong element shows."""
     count = math.prod(shape)
     values = np.array(rng.sample(range(-count, 2 * count), count), dtype).reshape(shape)
     return values if np.dtype(dtype).kind == "i" else values / np.dtype(dtype).type(8)
@@ -46,7 +46,7 @@ def shape_for(rng, rank, channels, lengths, layout):
 
 
 def check_value(explained, result):
-    """The value is the cell of the real result."""
+    """The value is the element of the real result."""
     for record in explained:
         cell = result
         for number in record["at"]:

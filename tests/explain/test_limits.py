@@ -8,7 +8,7 @@ import pytest
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain import formulas
 from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
-from cnnops_cli.explain.cells import indices_of
+from cnnops_cli.explain.explanation import indices_of
 from cnnops_cli.explain.windows import window_grid
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import PLAIN, text_of
@@ -42,7 +42,7 @@ def test_6_planes_are_drawn_and_of_7_the_last_is_not(call, saved):
     assert "  … 1 more plane, as these\n" in text
 
 
-def test_12_cells_are_explained_and_of_13_the_last_is_not(call, saved):
+def test_12_elements_are_explained_and_of_13_the_last_is_not(call, saved):
     twelve, thirteen = (saved(f"x{n}", np.ones((n, 1))) for n in (12, 13))
     text = call("dropout", "-p", "0", twelve, *TABLE)
     assert "[11, 0] = " in text
@@ -133,7 +133,7 @@ def test_letters_take_as_many_terms_as_the_limit_and_no_more(call, refused, monk
     assert json.loads(call(*kernel, "[1,2,3,4]")) == ["a*1 + b*2", "a*2 + b*3", "a*3 + b*4"]
     assert refused(*kernel, "[1,2,3,4,5]").startswith(
         "cnnops conv: error: formulas would have 8 terms in all; letters take at most 6, "
-        "or --explain with --at for some cells"
+        "or --explain with --at for some elements"
     )
 
 

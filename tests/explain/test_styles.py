@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from cnnops_cli.explain.cells import Page
-from cnnops_cli.explain.conv import conv_cells
-from cnnops_cli.explain.dropout import dropout_cells
+from cnnops_cli.explain.conv import conv_explainer
+from cnnops_cli.explain.dropout import dropout_explainer
+from cnnops_cli.explain.explanation import Page
 from cnnops_cli.explain.explanation_lines import text_lines
-from cnnops_cli.explain.maxpool import maxpool_cells
+from cnnops_cli.explain.maxpool import maxpool_explainer
 from cnnops_cli.text.colours import LOUD, Scale, on
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import BOLD, DIM, PLAIN, plain_text
@@ -18,9 +18,9 @@ CONV = {"stride": 1, "dilation": 1, "groups": 1}
 POOL = {"stride": 1, "dilation": 1, "ceil_mode": False}
 
 
-def explained(cells, at, *, color=True):
+def explained(explainer, at, *, color=True):
     page = Page(Decimals(exact=False), 80, color)
-    return list(text_lines(["conv", "int64"], [(at, cells(at))], "", lambda place: place, page))
+    return list(text_lines(["conv", "int64"], [(at, explainer(at))], "", lambda place: place, page))
 
 
 def styles_of(line):
@@ -29,14 +29,14 @@ def styles_of(line):
 
 def conv_of(image, weight, result, *, padding=0, mode="zeros"):
     image, weight = np.array([image]), np.array([[weight]])
-    return conv_cells(
+    return conv_explainer(
         image, weight, None, np.array([result]), padding=padding, padding_mode=mode, **CONV
     )
 
 
 def test_a_window_has_the_colours_of_the_whole_input_and_kernel():
-    cells = conv_of([[1, 2, 3], [4, 5, 9]], [[-1, 4], [0, 2]], [[17, 28]])
-    head, blank, title, span, first, second, formula = explained(cells, (0, 0, 0))
+    explainer = conv_of([[1, 2, 3], [4, 5, 9]], [[-1, 4], [0, 2]], [[17, 28]])
+    head, blank, title, span, first, second, formula = explained(explainer, (0, 0, 0))
     inputs, weights = Scale(1, 9), Scale(-1, 4)
 
     def colour(scale, number):
@@ -72,16 +72,16 @@ def test_the_maximum_is_bold_and_padding_dim():
     result, indices = np.array([[[1.0, 9.0, 9.0]]]), np.array([[[0, 1, 1]]])
     image = np.array([[[1.0, 9.0]]])
     padding = ((0, 0), (1, 1))
-    cells = maxpool_cells(image, (1, 2), result, indices, padding=padding, **POOL)
-    assert styles_of(explained(cells, (0, 0, 1))[4]) == {"1": on(53), "[9]": on(227, bold=True)}
-    assert styles_of(explained(cells, (0, 0, 0))[4])["-"] == DIM
+    explainer = maxpool_explainer(image, (1, 2), result, indices, padding=padding, **POOL)
+    assert styles_of(explained(explainer, (0, 0, 1))[4]) == {"1": on(53), "[9]": on(227, bold=True)}
+    assert styles_of(explained(explainer, (0, 0, 0))[4])["-"] == DIM
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_loud(number):
     image = np.array([[[number]]])
-    cells = maxpool_cells(image, (1, 1), image, np.array([[[0]]]), padding=0, **POOL)
-    title, _, grid, formula = explained(cells, (0, 0, 0))[2:]
+    explainer = maxpool_explainer(image, (1, 1), image, np.array([[[0]]]), padding=0, **POOL)
+    title, _, grid, formula = explained(explainer, (0, 0, 0))[2:]
     loud = on(LOUD, bold=True)
     assert title[-1][1] == grid[-1][1] == loud
     assert loud in [style for _, style in formula]
@@ -91,8 +91,10 @@ def test_letters_have_no_colour_and_the_numbers_next_to_them_do():
     weight = np.array([[[["a", 2]]]], object)
     image = np.array([[[1, 9]]])
     nothing = np.broadcast_to(np.array(None), (1, 1, 1))
-    cells = conv_cells(image, weight, None, nothing, padding=0, padding_mode="zeros", **CONV)
-    explanation = cells((0, 0, 0))
+    explainer = conv_explainer(
+        image, weight, None, nothing, padding=0, padding_mode="zeros", **CONV
+    )
+    explanation = explainer((0, 0, 0))
     lines = explanation.lines(lambda place: place, Page(Decimals(), 80, True))
     assert styles_of(lines[1]) == {"1": on(53), "9": on(227), "×": DIM, "a": PLAIN, "2": PLAIN}
 
@@ -101,9 +103,9 @@ def test_colour_changes_no_letter():
     image = np.arange(12.0).reshape(1, 3, 4) - 5
     weight = np.array([[[[1.0, -2.5], [0, np.nan]]]])
     result = np.zeros((1, 4, 5))
-    cells = conv_cells(image, weight, None, result, padding=1, padding_mode="zeros", **CONV)
-    kept = dropout_cells(image, image, np.ones_like(image), 0.5, training=True, seed=1)
-    for explain, at in ((cells, (0, 0, 0)), (cells, (0, 1, 1)), (kept, (0, 0, 0))):
+    explainer = conv_explainer(image, weight, None, result, padding=1, padding_mode="zeros", **CONV)
+    kept = dropout_explainer(image, image, np.ones_like(image), 0.5, training=True, seed=1)
+    for explain, at in ((explainer, (0, 0, 0)), (explainer, (0, 1, 1)), (kept, (0, 0, 0))):
         plain, coloured = (explained(explain, at, color=color) for color in (False, True))
         assert plain_text(plain) == plain_text(coloured)
 

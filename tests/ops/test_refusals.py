@@ -18,10 +18,10 @@ SAME_NEEDS_STRIDE_1 = (
     "padding 'same' needs stride 1, not {}; 'same-upper' and 'same-lower' take any stride"
 )
 TOO_LARGE_FOR_MODE = (
-    "padding of {} along {} is too large for mode '{}': input has {} cells there, so at most {}"
+    "padding of {} along {} is too large for mode '{}': input has {} elements there, so at most {}"
 )
 MORE_THAN_HALF = (
-    "padding of 2 along {} is more than half of the dilated kernel's {} cells: at most 1, or "
+    "padding of 2 along {} is more than half of the dilated kernel's {} elements: at most 1, or "
     "begin:end pairs"
 )
 ONLY_PADDING = (
@@ -45,8 +45,8 @@ def refused(call, *arguments, reason, **options):
         ({"stride": 1.5}, "stride takes integers, not 1.5"),
         ({"dilation": 0}, "dilation must be at least 1, not 0"),
         ({"dilation": (1, 2, 3)}, "dilation has 3 values; accepted: one integer, or 2 for H, W"),
-        ({"dilation": (3, 1)}, "kernel reaches over 7 cells along H, but input has 5 there"),
-        ({"dilation": (1, 3)}, "kernel reaches over 7 cells along W, but input has 6 there"),
+        ({"dilation": (3, 1)}, "kernel reaches over 7 elements along H, but input has 5 there"),
+        ({"dilation": (1, 3)}, "kernel reaches over 7 elements along W, but input has 6 there"),
         ({"padding": -1}, "padding must be at least 0, not -1"),
         ({"padding": (1, 2, 3)}, "padding has 3 values; accepted: one integer, or 2 for H, W"),
         ({"padding": ((0, 1), (0, -1))}, "padding must be at least 0, not -1"),
@@ -121,12 +121,12 @@ def test_conv_groups(groups, rule):
         (
             (1, 4, 2, 6),
             (8, 4, 3, 3),
-            "kernel reaches over 3 cells along H, but input has 2 there",
+            "kernel reaches over 3 elements along H, but input has 2 there",
         ),
         (
             (0, 4, 5, 2),
             (8, 4, 3, 3),
-            "kernel reaches over 3 cells along W, but input has 2 there",
+            "kernel reaches over 3 elements along W, but input has 2 there",
         ),
         ((1, 4, 5, 6), (8, 4, 0, 3), "kernel is empty; every axis needs at least one cell"),
         ((1, 4, 5, 6), (0, 4, 3, 3), "kernel is empty; every axis needs at least one cell"),
@@ -182,12 +182,12 @@ def test_maxpool_kernels(kernel, reason):
 @pytest.mark.parametrize(
     ("kernel", "options", "reason"),
     [
-        ((7, 1), {}, "kernel reaches over 7 cells along H, but input has 5 there"),
-        ((1, 7), {}, "kernel reaches over 7 cells along W, but input has 6 there"),
+        ((7, 1), {}, "kernel reaches over 7 elements along H, but input has 5 there"),
+        ((1, 7), {}, "kernel reaches over 7 elements along W, but input has 6 there"),
         (
             (1, 4),
             {"dilation": (1, 2)},
-            "kernel reaches over 7 cells along W, but input has 6 there",
+            "kernel reaches over 7 elements along W, but input has 6 there",
         ),
         ((2, 2), {"stride": 0}, "stride must be at least 1, not 0"),
         (

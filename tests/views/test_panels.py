@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from cnnops_cli.text.styled_lines import plain_text, text_of, width_of
 from cnnops_cli.views.ansi import coloured_text
+from cnnops_cli.views.room import Room
 from cnnops_cli.views.sections import Section
-from cnnops_cli.views.terminal import Terminal
 from cnnops_cli.views.view import View
 from cnnops_cli.views.view_files import html, svg
 
@@ -23,7 +23,7 @@ SHAPES = [
 
 
 def viewed(array, columns=80, rows=24, color=False, **options):
-    return View("dropout", array, array, **options).lines(Terminal(columns, rows, color))
+    return View("dropout", array, array, **options).lines(Room(columns, rows, color))
 
 
 @settings(deadline=None, max_examples=300, derandomize=True)
@@ -35,10 +35,10 @@ def viewed(array, columns=80, rows=24, color=False, **options):
     kind=st.sampled_from(
         ["normal", "integers", "huge", "vast", "holes", "constant", "zero", "nothing"]
     ),
-    beside=st.booleans(),
+    side_by_side=st.booleans(),
     precision=st.sampled_from([None, 0, 3, 17]),
 )
-def test_every_view_keeps_to_its_width(shape, columns, rows, color, kind, beside, precision):
+def test_every_view_keeps_to_its_width(shape, columns, rows, color, kind, side_by_side, precision):
     rng = np.random.default_rng(0)
     array = {
         "normal": lambda: rng.normal(size=shape),
@@ -56,7 +56,7 @@ def test_every_view_keeps_to_its_width(shape, columns, rows, color, kind, beside
         Section("window", ["2×2", "stride 1×2"]),
     ]
     lines = viewed(
-        array, columns, rows, color, operands=around if beside else [], precision=precision
+        array, columns, rows, color, operands=around if side_by_side else [], precision=precision
     )
     assert width_of(lines) <= columns
     assert (str(array.shape) in text_of(lines[0])) or columns < 40

@@ -52,7 +52,7 @@ def test_integers_and_what_cancels_out(monkeypatch):
         "subnormal",
         "constant",
         "far from zero",
-        "beside what is not finite",
+        "side_by_side what is not finite",
     ],
 )
 def test_the_standard_deviation_is_the_populations(monkeypatch, piece, values, std):

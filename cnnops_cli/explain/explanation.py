@@ -1,4 +1,4 @@
-"""A cell of a result, explained: what all operators have in common."""
+"""How one element of a result comes about: what the explanations of all operators share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ from cnnops_cli.text.styled_lines import Line
 
 Index: TypeAlias = tuple[int, ...]
 Place: TypeAlias = Callable[[Index], Index]
-"""From where a cell is in an operator's array to where the user has it."""
+"""Turns the index of an element in an operator's array into its index in the user's array."""
 
-FIRST_CELLS = 12
-"""The number of cells that are explained where none are picked."""
+_MOST_UNASKED = 12
+"""The number of elements that are explained where none are picked."""
 
 
 class Page(NamedTuple):
@@ -28,9 +28,9 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """How one cell comes about: `at` an operator's index, by arithmetic that gives `value`.
+    """The arithmetic that gives the `value` of the element `at` an operator's index.
 
-    With letters the value is the formula itself. With `relu` the cell is max(0, value).
+    With letters, the value is the formula itself. With `relu`, the element is max(0, value).
     """
 
     at: Index
@@ -39,7 +39,7 @@ class Explanation:
 
     @property
     def result(self) -> Any:
-        """The cell as the result has it; as PyTorch's ReLU, -0 stays -0 and NaN stays NaN."""
+        """The element of the result; as in PyTorch's ReLU, -0 stays -0 and NaN stays NaN."""
         if not self.relu:
             return self.value
         if isinstance(self.value, str):
@@ -47,18 +47,15 @@ class Explanation:
         return type(self.value)(0) if self.value < 0 else self.value
 
     def formula(self, numbers: Decimals) -> str:
-        """Write the arithmetic, from the operands to the result."""
+        """Return the arithmetic, from the operands to the result."""
         return " ".join(self._rectified(self._arithmetic(numbers)))
 
     def short_formula(self, numbers: Decimals) -> str:
-        """Write what gives the value, without terms that are 0 whatever letters are."""
+        """Return the arithmetic of the value, without terms that are 0 whatever letters are."""
         return " ".join(self._arithmetic(numbers))
 
     def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Return everything by name, as JSON has it.
-
-        `at` is where the user has the cell, `place` says where the user has those of the input.
-        """
+        """Return everything by name, for JSON; `at` is the user's index of the element."""
         before = {"before_relu": numbers.value(self.value)} if self.relu else {}
         return {
             "at": at,
@@ -69,11 +66,11 @@ class Explanation:
         }
 
     def lines(self, place: Place, page: Page) -> list[Line]:
-        """Write it for people, in lines that keep to the width where the numbers allow it."""
+        """Write it for people, in lines of the page's width where the numbers fit."""
         raise NotImplementedError
 
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        """Return by name what the value is made of, as JSON has it."""
+        """Return by name what the value is made of, for JSON."""
         raise NotImplementedError
 
     def _arithmetic(self, numbers: Decimals) -> list[str]:
@@ -89,25 +86,19 @@ class Explanation:
         return ["max(0,", *words[:-1], f"{words[-1]})"] if self.relu else words
 
 
-Cells: TypeAlias = Callable[[Index], Explanation]
-"""Explains a cell of an operator's result."""
+Explainer: TypeAlias = Callable[[Index], Explanation]
+"""Explains the element of an operator's result that has an index."""
 
 
-def with_relu(cells: Cells) -> Cells:
+def with_relu(explain: Explainer) -> Explainer:
     """Explain max(0, value) in place of each value."""
-    return lambda at: replace(cells(at), relu=True)
+    return lambda at: replace(explain(at), relu=True)
 
 
 def indices_of(shape: Sequence[int], picked: Sequence[Index] | None) -> list[Index]:
-    """Return which cells of a result are explained: those picked, or the first dozen.
-
-    Examples
-    --------
-    >>> indices_of((2, 3), [(0, -1)])
-    [(0, 2)]
-    """
+    """Return which elements of a result are explained: those picked, or the first dozen."""
     if picked is None:
-        return list(islice(product(*map(range, shape)), FIRST_CELLS))
+        return list(islice(product(*map(range, shape)), _MOST_UNASKED))
     return [_checked(index, shape) for index in picked]
 
 

@@ -8,15 +8,15 @@ _PIPE_SIZE = (80, 24)
 _FILE_SIZE = (80, 48)
 
 
-class Terminal(NamedTuple):
-    """What a view goes to: its size in cells, and whether escape sequences may be written."""
+class Room(NamedTuple):
+    """A size in cells of a terminal, and whether there may be colour."""
 
     width: int
     height: int
     color: bool
 
     @classmethod
-    def of(cls, stream: TextIO, *, color: bool) -> "Terminal":
+    def of(cls, stream: TextIO, *, color: bool) -> "Room":
         """Ask the stream and the environment: COLUMNS, LINES, NO_COLOR, FORCE_COLOR and TERM.
 
         A stream that is not a terminal has 80 by 24 cells. `color` can only forbid colour.
@@ -31,14 +31,14 @@ class Terminal(NamedTuple):
         return cls(width, height, color and _may_color(interactive))
 
     @classmethod
-    def of_file(cls, *, color: bool) -> "Terminal":
+    def of_file(cls, *, color: bool) -> "Room":
         """Return the size of a view in a file: COLUMNS by LINES, or 80 by 48 on any terminal."""
         columns, lines = _FILE_SIZE
         return cls(_said("COLUMNS", columns), _said("LINES", lines), color)
 
 
 def _said(variable: str, usual: int) -> int:
-    """Return what a variable of the environment says, if that is a size."""
+    """Return a size from the environment, or the usual one."""
     said = os.environ.get(variable, "")
     return int(said) if said.isdecimal() and int(said) > 0 else usual
 
