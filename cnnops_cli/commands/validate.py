@@ -11,7 +11,7 @@ from cnnops_cli.options import Settings
 from cnnops_cli.parsers import is_directory, output_of_one, output_of_several
 from cnnops_cli.paths import real_path
 from cnnops_cli.tensors.formats import format_of_name, picture_formats, suffixes_of
-from cnnops_cli.tensors.read import STDIN
+from cnnops_cli.tensors.read import STDIN, split_member
 
 _OF_ONE_RESULT = ("view", "explain", "dry_run", "expect")
 """Settings that show, check or write one result."""
@@ -104,8 +104,20 @@ def _placed(settings: Settings, call: Call) -> Settings:
     directory, texts = str(settings.output), call.texts
     check_output_paths(texts, directory, call.read)
     paths = output_paths(texts, directory)
-    _check_apart([*paths, *call.written] if len(texts) > 1 else [])
-    return settings if len(texts) > 1 else settings._replace(output=paths[0])
+    if len(texts) == 1:
+        return settings._replace(output=paths[0])
+    _check_apart([*paths, *call.written])
+    _check_states(call)
+    return settings
+
+
+def _check_states(call: Call) -> None:
+    """Refuse to replace one of several INPUTs by what the last of them leaves."""
+    inputs = {real_path(split_member(text)[0]) for text in call.texts}
+    for option, path in call.state_files.items():
+        if path is not None and real_path(path) in inputs:
+            option = f"--{option.replace('_', '-')}"
+            raise CnnopsError(f"{option} would replace {path}, which is read; name another file")
 
 
 def _check_pictures(settings: Settings, texts: list[str]) -> None:

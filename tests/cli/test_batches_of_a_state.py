@@ -78,6 +78,19 @@ def test_a_state_that_no_result_may_replace(refused_here, tmp_path):
     assert not list((tmp_path / "out").iterdir())
 
 
+@pytest.mark.parametrize(("state", "input"), [("x.json", "x.json"), ("x.npz", "x.npz:z")])
+def test_a_state_that_would_replace_an_input(refused_here, tmp_path, state, input):
+    (tmp_path / "x.json").write_text("[[1,2,3],[4,5,6]]")
+    np.savez(tmp_path / "x.npz", z=np.ones((2, 3)))
+    before = (tmp_path / state).read_bytes()
+    reason = refused_here("batchnorm", "--save-state", f"./{state}", "a.npy", input, "-o", "out/")
+    assert reason == (
+        f"cnnops batchnorm: error: --save-state would replace ./{state}, which is read; "
+        "name another file"
+    )
+    assert (tmp_path / state).read_bytes() == before
+
+
 def test_lines_have_no_state(refused_here):
     assert refused_here("batchnorm", "--lines", "--save-state", "s.json") == (
         "cnnops batchnorm: error: --save-state is for one result, and --lines has several; "
