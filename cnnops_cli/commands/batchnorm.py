@@ -8,7 +8,7 @@ from cnnops_cli import options, parsers
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.operands import as_batch
-from cnnops_cli.commands.operation import Given, Operation
+from cnnops_cli.commands.operation import Operands, Operation
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
@@ -153,14 +153,14 @@ class Normalization(Operation):
     saved : dict of str to Tensor
         The state that was read.
     carried : dict of str to Tensor
-        The running statistics that the last INPUT left; this one replaces them by its own.
+        The running statistics that the last INPUT left.
     """
 
     name = "batchnorm"
 
     def __init__(
         self,
-        given: Given,
+        given: Operands,
         saved: dict[str, Tensor],
         carried: dict[str, Tensor],
         train: bool,
@@ -187,8 +187,12 @@ class Normalization(Operation):
             "momentum": 1 / (batches + 1) if momentum is None else momentum,
             "eps": eps,
         }
-        self._carried, self._batches = carried, batches + train
+        self._batches = batches + train
         self.aside = "" if train else _assumed(self._given)
+
+    @property
+    def _state(self) -> dict[str, Array]:
+        return self._parameters | {_COUNT: np.array(self._batches, np.int64)}
 
     def result(self) -> Array:
         return normalise(self._image, **self._parameters, **self._choices)
@@ -208,10 +212,14 @@ class Normalization(Operation):
         return estimate_batchnorm(self._image, self._parameters, **self._choices)
 
     def writer(self, option: str, path: str) -> Writer:
-        state = self._parameters | {_COUNT: np.array(self._batches, np.int64)}
-        for name in (*_RUNNING, _COUNT):
-            self._carried[name] = Tensor(state[name], name, weak=name in self._weak)
-        return named_writer(path, state)
+        return named_writer(path, self._state)
+
+    def left_to_next(self) -> dict[str, Any]:
+        state = self._state
+        carried = {
+            name: Tensor(state[name], name, weak=name in self._weak) for name in (*_RUNNING, _COUNT)
+        }
+        return {"carried": carried}
 
     def likely_cause(self) -> str:
         from cnnops_cli.commands.layout_hints import of_input

@@ -10,7 +10,7 @@ from cnnops_cli import options, parsers
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.new_layer import NewLayer, new_layer
-from cnnops_cli.commands.operation import Given, Operation
+from cnnops_cli.commands.operation import Operands, Operation
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
@@ -218,7 +218,7 @@ class Convolution(Operation):
 
     def __init__(
         self,
-        given: Given,
+        given: Operands,
         dims: int | None,
         layer: NewLayer | None,
         groups: int | None,

@@ -10,7 +10,7 @@ from cnnops_cli import options, parsers
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.operands import as_batch
-from cnnops_cli.commands.operation import Given, Operation
+from cnnops_cli.commands.operation import Operands, Operation
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
@@ -103,7 +103,7 @@ class Dropping(Operation):
     name = "dropout"
 
     def __init__(
-        self, given: Given, p: float, train: bool, seed: int | None, channelwise: bool
+        self, given: Operands, p: float, train: bool, seed: int | None, channelwise: bool
     ) -> None:
         tensor = given.tensors["input"]
         tensor = as_batch(tensor) if channelwise else tensor

@@ -56,7 +56,7 @@ def apply_to_each(
     if failed:
         raise CnnopsError(
             f"{failed} of {len(inputs)} INPUTs failed; the results of the others are in {directory}"
-            + "".join(f", and {path} is as it was" for path in state)
+            + "".join(f", and {path} was not written" for path in state)
         )
     _write_state(state)
     if wants_summary(settings):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cnnops_cli import options, parsers
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.input_layout import InputLayout
-from cnnops_cli.commands.operation import Given, Operation
+from cnnops_cli.commands.operation import Operands, Operation
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
@@ -112,7 +112,7 @@ class MaxPooling(Operation):
 
     name = "maxpool"
 
-    def __init__(self, given: Given, size: tuple[int, ...], **geometry: Any) -> None:
+    def __init__(self, given: Operands, size: tuple[int, ...], **geometry: Any) -> None:
         array = given.arrays()["input"]
         self.layout = InputLayout.spatial(array.shape, len(size), given.layout)
         self._image = self.layout.to_operator(array)

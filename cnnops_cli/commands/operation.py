@@ -1,6 +1,6 @@
 """What a command can do with one INPUT; the runner picks what the call asks for."""
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.dtypes import Array
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cnnops_cli.views.sections import Section
 
 
-class Given(NamedTuple):
+class Operands(NamedTuple):
     """What an operation is made of, besides the command's own options.
 
     Attributes
@@ -85,6 +85,10 @@ class Operation:
     def writer(self, option: str, path: str) -> "Writer":
         """Return what writes the file that an option of the command names, after the result."""
         raise NotImplementedError
+
+    def left_to_next(self) -> dict[str, Any]:
+        """Return options in which the operation of the next INPUT differs, where state is saved."""
+        return {}
 
     def sections(self) -> "list[Section]":
         """Return what the view shows before the result (--with-input)."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.operands import computing, has_any_letters
-from cnnops_cli.commands.operation import Given, Operation
+from cnnops_cli.commands.operation import Operands, Operation
 from cnnops_cli.dtypes import Array
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import Writer
@@ -84,7 +84,10 @@ class Outcome:
 def work_out(
     kind: type[Operation], call: Call, options: dict[str, Any], tensors: dict[str, Tensor]
 ) -> Outcome:
-    """Make an operation of a call and its tensors, and do with it what the settings ask for."""
+    """Make an operation of a call and its tensors, and do with it what the settings ask for.
+
+    What an INPUT leaves to the next is put into the options.
+    """
     settings = call.settings
     letters = has_any_letters(tensors, call)
     files, state_files = (
@@ -92,7 +95,7 @@ def work_out(
         for named in (call.files, call.state_files)
     )
     writes = frozenset(files | state_files)
-    given = Given(tensors, settings.dtype, settings.layout, settings.dry_run, writes)
+    given = Operands(tensors, settings.dtype, settings.layout, settings.dry_run, writes)
     with computing(settings, tensors) as hints:
         operation = kind(given, **options)  # type: ignore[call-arg]
         hints.append(operation.likely_cause)
@@ -112,6 +115,8 @@ def work_out(
     outcome.durable_files = {
         path: operation.writer(option, path) for option, path in state_files.items()
     }
+    if state_files:
+        options |= operation.left_to_next()
     if call.with_input:
         outcome.sections = operation.sections()
     return outcome

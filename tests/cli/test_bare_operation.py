@@ -11,7 +11,7 @@ import pytest
 from cnnops_cli import app, options
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.input_layout import InputLayout
-from cnnops_cli.commands.operation import Given, Operation
+from cnnops_cli.commands.operation import Operands, Operation
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
 
@@ -40,7 +40,7 @@ def avgpool(
 class AveragePooling(Operation):
     name = "avgpool"
 
-    def __init__(self, given: Given, **_: Any) -> None:
+    def __init__(self, given: Operands, **_: Any) -> None:
         array = given.arrays()["input"]
         self.layout = InputLayout.spatial(array.shape, 2, given.layout)
         self._image = self.layout.to_operator(array)

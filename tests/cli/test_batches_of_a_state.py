@@ -64,7 +64,7 @@ def test_the_state_stays_where_one_fails(capfd, failing):
     with open("s.json", "rb") as file:
         assert file.read() == before
     assert capfd.readouterr().err.endswith(
-        "1 of 3 INPUTs failed; the results of the others are in out/, and s.json is as it was\n"
+        "1 of 3 INPUTs failed; the results of the others are in out/, and s.json was not written\n"
     )
 
 
