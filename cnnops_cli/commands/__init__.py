@@ -1,1 +1,1 @@
-"""The commands: options to tensors, to operators, to output; one file each."""
+"""The commands: options to an operation, one file each, and what is done with any operation."""
