@@ -20,7 +20,7 @@ from cnnops_cli.ops.pooling.tile_cuts import Reach, Tile
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
 
-_GATHERED = 1 << 16
+_GATHERED = 1 << 14
 """How many values are taken from where they are at a time."""
 
 _HALF_INFINITY, _HALF_NAN = 0x7C00, 0x7FFF
@@ -80,13 +80,16 @@ class Pooling:
     def _fill_nan(self, tile: Tile) -> bool:
         """Write the NaN that all are, and return whether there is no other."""
         values, kind = self.values[tile.place], f"i{self.values.itemsize}"
-        is_nan = np.isnan(values)
-        bits = values[is_nan][:1].view(kind)
+        cells = self.planes[tile.regions[0]]
+        nan = cells[np.unravel_index(np.isnan(cells).argmax(), cells.shape)]
+        if not np.isnan(nan):
+            return False
+        bits = nan.view(kind)
         for region in tile.regions:
             cells = self.planes[region]
             if np.count_nonzero(np.isnan(cells)) > np.count_nonzero(cells.view(kind) == bits):
                 return False
-        np.copyto(values.view(kind), bits, where=is_nan)
+        np.copyto(values.view(kind), bits, where=np.isnan(values))
         return True
 
     def _pool_places(self, tile: Tile, wanted: Callable[[Array], Array]) -> Array:
@@ -135,7 +138,7 @@ class Pooling:
     def _uncertain(self, tile: Tile, values: Array) -> Sequence[Callable[[Array], Array]]:
         """Which values have to be taken from where they are; turn keys back."""
         uncertain = [_is_zero] if self._has_mixed_zeros(tile, values) else []
-        uncertain += [np.isnan] if self._has_nan(values) else []
+        uncertain += [_is_nan] if self._has_nan(values) else []
         if self._has_keys:
             _keys_to_bits(values)
         return uncertain
@@ -199,6 +202,10 @@ class Pooling:
 
 def _is_zero(values: Array) -> Array:
     return np.equal(values, 0)
+
+
+def _is_nan(values: Array) -> Array:
+    return np.isnan(values)
 
 
 def _pool_pieces(tile: Tile, cells_of: Callable[[int], Array], out: Array) -> None:
