@@ -82,14 +82,11 @@ class Pooling:
         values, kind = self.values[tile.place], f"i{self.values.itemsize}"
         cells = self.planes[tile.regions[0]]
         nan = cells[np.unravel_index(np.isnan(cells).argmax(), cells.shape)]
-        if not np.isnan(nan):
-            return False
-        bits = nan.view(kind)
         for region in tile.regions:
             cells = self.planes[region]
-            if np.count_nonzero(np.isnan(cells)) > np.count_nonzero(cells.view(kind) == bits):
+            if (np.isnan(cells) & (cells.view(kind) != nan.view(kind))).any():
                 return False
-        np.copyto(values.view(kind), bits, where=np.isnan(values))
+        np.copyto(values.view(kind), nan.view(kind), where=np.isnan(values))
         return True
 
     def _pool_places(self, tile: Tile, wanted: Callable[[Array], Array]) -> Array:
@@ -124,7 +121,7 @@ class Pooling:
             plan = _plan(cells, piece, self._pitches)
             offsets = largest_and_offsets(cells, plan, found)
             if self._has_nan(found):
-                offsets = largest_and_offsets(cells, plan, found, self._is_nan)
+                offsets = largest_and_offsets(cells, plan, found, _is_nan)
             axes = zip(piece, self._pitches, strict=True)
             starts = _starts(tuple((reach.first, *reach.axis[2:4], pitch) for reach, pitch in axes))
             np.add(offsets, starts, out=places, casting="unsafe")
@@ -143,30 +140,32 @@ class Pooling:
             _keys_to_bits(values)
         return uncertain
 
-    def _is_nan(self, values: Array) -> Array:
-        return values == _HALF_NAN if self._has_keys else np.isnan(values)
-
     def _has_nan(self, values: Array) -> bool:
         if not is_floating(self.values):
             return False
-        return bool(self._is_nan(np.maximum.reduce(values, axis=None)))
+        return bool(_is_nan(np.maximum.reduce(values, axis=None)))
 
     def _has_mixed_zeros(self, tile: Tile, values: Array) -> bool:
-        """Whether a maximum is a zero and -0.0 is in the tile: of all bits the least integer."""
+        """Whether a maximum is a zero and both are in the tile; keys only stand for 0.0.
+
+        The bits of -0.0 are the least of all integers.
+        """
         if not is_floating(self.values):
             return False
         is_zero = scratch("is zero", values.shape, np.dtype(np.bool_))
         if not np.equal(values, 0, out=is_zero).any():
             return False
         bits = self.planes.view(f"i{self.planes.itemsize}")
-        return any(bits[region].min() == _lowest(bits.dtype) for region in tile.regions)
+        seen = [bits[region] for region in tile.regions]
+        has_negative = any(part.min() == _lowest(bits.dtype) for part in seen)
+        return has_negative and (self._has_keys or not all(part.all() for part in seen))
 
     def _merge(self, best: tuple[Array, Array], more: tuple[Array, Array]) -> None:
         """Keep the larger values; of equal ones that at the first position, of NaNs at the last."""
         is_first = more[1] < best[1]
         wins = (more[0] > best[0]) | ((more[0] == best[0]) & is_first)
         if is_floating(self.values):
-            is_nan, was_nan = self._is_nan(more[0]), self._is_nan(best[0])
+            is_nan, was_nan = _is_nan(more[0]), _is_nan(best[0])
             wins = (wins & ~was_nan) | (is_nan & ~(was_nan & is_first))
         for kept, other in zip(best, more, strict=True):
             np.copyto(kept, other, where=wins)
@@ -205,7 +204,7 @@ def _is_zero(values: Array) -> Array:
 
 
 def _is_nan(values: Array) -> Array:
-    return np.isnan(values)
+    return values == _HALF_NAN if values.dtype == np.int16 else np.isnan(values)
 
 
 def _pool_pieces(tile: Tile, cells_of: Callable[[int], Array], out: Array) -> None:
