@@ -200,11 +200,20 @@ class Pooling:
 
 
 def _is_zero(values: Array) -> Array:
-    return np.equal(values, 0)
+    return np.equal(_fast_to_compare(values), 0)
 
 
 def _is_nan(values: Array) -> Array:
-    return values == _HALF_NAN if values.dtype == np.int16 else np.isnan(values)
+    numbers = _fast_to_compare(values)
+    return numbers > _HALF_INFINITY if numbers.dtype == np.int16 else np.isnan(values)
+
+
+def _fast_to_compare(values: Array) -> Array:
+    """The bits of float16 without the sign, others as they are; NumPy is slow at float16."""
+    if values.dtype != np.float16:
+        return values
+    use = scratch("signs of keys", values.shape, np.dtype(np.int16))
+    return np.bitwise_and(values.view(np.int16), 0x7FFF, out=use)
 
 
 def _pool_pieces(tile: Tile, cells_of: Callable[[int], Array], out: Array) -> None:
