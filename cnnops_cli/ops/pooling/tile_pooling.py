@@ -84,7 +84,9 @@ class Pooling:
         nan = cells[np.unravel_index(np.isnan(cells).argmax(), cells.shape)]
         for region in tile.regions:
             cells = self.planes[region]
-            if (np.isnan(cells) & (cells.view(kind) != nan.view(kind))).any():
+            is_other = scratch("is zero", cells.shape, np.dtype(np.bool_))
+            np.not_equal(cells.view(kind), nan.view(kind), out=is_other)
+            if np.logical_and(is_other, np.isnan(cells), out=is_other).any():
                 return False
         np.copyto(values.view(kind), nan.view(kind), where=np.isnan(values))
         return True
