@@ -43,6 +43,8 @@ def scratch(use: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     size = math.prod(shape) * dtype.itemsize
     kept: Array | None = getattr(_kept, use, None)
     if kept is None or kept.size < size:
+        kept = None
+        setattr(_kept, use, kept)  # freed before more is allocated
         kept = empty_aligned((size,), np.uint8)
         if size <= _MOST_KEPT:
             setattr(_kept, use, kept)
