@@ -10,14 +10,9 @@ from cnnops_cli.ops.scratch import scratch
 
 
 def largest(cells: Array, plan: Plan, out: Array) -> None:
-    """Write the maximum of each window.
+    """Write the maximum of each window; which NaN, and which of 0.0 and -0.0, is not certain.
 
-    Parameters
-    ----------
-    cells : numpy.ndarray, shape (P, *lengths)
-    plan : Plan
-    out : numpy.ndarray, shape (P, *windows)
-        Which NaN, and which of 0.0 and -0.0, is not certain.
+    `cells` has shape (P, *lengths), `out` has (P, *windows).
     """
     arrays = _arrays(cells, plan, out)
     for earlier, later, target, _, _ in plan.steps:
@@ -34,19 +29,10 @@ def largest_and_offsets(
     out: Array,
     is_nan: Callable[[Array], Array] | None = None,
 ) -> Array:
-    """Write the maximum of each window, and return how far it is from the first tap.
+    """Write the maximum of each window, and return its distance from the window's first tap.
 
-    Parameters
-    ----------
-    cells, plan, out
-        As `largest`; of a plan with pitches.
-    is_nan : callable, optional
-        Needed where there are NaNs: the last one of a window is its maximum.
-
-    Returns
-    -------
-    numpy.ndarray of integers, shape (P, *windows)
-        The first of equal maxima in row-major order.
+    It is that of the first of equal maxima in row-major order. The plan has pitches. `is_nan` is
+    needed where there are NaNs: the last one of a window wins.
     """
     kinds = (np.uint8, np.uint16, np.uint32)
     kind = np.dtype(next((kind for kind in kinds if plan.furthest <= np.iinfo(kind).max), np.int64))

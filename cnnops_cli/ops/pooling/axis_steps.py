@@ -35,12 +35,7 @@ _USES = ("maxima 1", "maxima 2", "maxima 3")
 class Axis(NamedTuple):
     """What windows see along one axis of an array.
 
-    Attributes
-    ----------
-    length : int
-    first : int
-        The index of the first window's first tap, below 0 in the padding.
-    windows, stride, taps, dilation : int
+    `first` is the index of the first window's first tap, below 0 in the padding.
     """
 
     length: int
@@ -92,13 +87,8 @@ class Place(NamedTuple):
 class Step(NamedTuple):
     """Write the larger of two values, or copy one where no later is given.
 
-    Attributes
-    ----------
-    earlier, later : Place
-        In row-major order of each window.
-    target : Place
-    earlier_offset, later_offset : int
-        How many positions further their windows' first taps are than those of the target.
+    `earlier` and `later` are in row-major order of each window. An offset is how many positions
+    further the first tap of their windows is than that of the target.
     """
 
     earlier: Place
@@ -109,15 +99,9 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Steps, and the arrays that they write.
+    """Steps, and the use and shape of each array after `RESULT` that they write.
 
-    Attributes
-    ----------
-    steps : tuple of Step
-    arrays : tuple of (str, tuple of int)
-        What each array after `RESULT` is kept as, and its shape.
-    furthest : int
-        How many positions a window's last tap is from its first.
+    `furthest` is how many positions a window's last tap is from its first.
     """
 
     steps: tuple[Step, ...]
@@ -129,13 +113,8 @@ class Plan(NamedTuple):
 def plan_steps(planes: int, axes: tuple[Axis, ...], pitches: tuple[int, ...] | None) -> Plan:
     """Plan the steps that pool a contiguous array (planes, *lengths).
 
-    Parameters
-    ----------
-    planes : int
-    axes : tuple of Axis
-    pitches : tuple of int, or None
-        How many positions neighbours along each axis are apart. Where they are given, the steps
-        find the first of equal elements in row-major order.
+    `pitches` are how many positions neighbours along each axis are apart. Where they are given,
+    the steps find the first of equal elements in row-major order.
     """
     planner = _Planner(planes, axes, pitches)
     work = [axis for axis, along in enumerate(axes, 1) if not along.is_done]

@@ -21,18 +21,9 @@ _PARTS = 2
 class Reach(NamedTuple):
     """What some taps of some windows see along one axis.
 
-    Attributes
-    ----------
-    windows : slice
-        Which windows.
-    first : int
-        The position of the first window's first tap, below 0 in the padding.
-    inside : slice
-        The positions that are taken in.
-    pads : tuple of (int, int)
-        How much padding is put around them.
-    axis : Axis
-        What the windows see of all this.
+    `first` is the position of the first window's first tap, below 0 in the padding. The positions
+    `inside` are taken in, `pads` is how much padding is put around them, and `axis` is what the
+    windows see of all this.
     """
 
     windows: slice
@@ -46,11 +37,7 @@ class Reach(NamedTuple):
 class Tile:
     """Some windows of some planes, and the pieces of the kernel that are pooled one by one.
 
-    Attributes
-    ----------
-    planes : slice
-    pieces : tuple of tuple of Reach
-        One per piece of the kernel and axis. All have the same windows, and see the input.
+    A piece has a reach for each axis. All have the same windows, and see the input.
     """
 
     planes: slice

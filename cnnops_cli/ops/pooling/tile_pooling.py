@@ -29,14 +29,7 @@ _HALF_INFINITY, _HALF_NAN = 0x7C00, 0x7FFF
 
 @dataclass(frozen=True)
 class Pooling:
-    """Planes and where the results of their pooling go.
-
-    Attributes
-    ----------
-    planes : numpy.ndarray, shape (P, *spatial)
-    values : numpy.ndarray, shape (P, *output)
-    indices : numpy.ndarray of int64, same shape, or None
-    """
+    """Planes (P, *spatial), and where the values, and perhaps the indices, (P, *output), go."""
 
     planes: Array
     values: Array
