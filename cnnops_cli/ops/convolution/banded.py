@@ -44,9 +44,9 @@ class Banded:
         What a band gives along the first axis.
     """
 
-    def __init__(self, layer: Layer, weights: Array, outputs: int) -> None:
+    def __init__(self, layer: Layer, weights: Array, outputs: int, is_split: int) -> None:
         self._layer = layer
-        self._band = band_of(layer.windows, outputs)
+        self._band = band_of(layer.windows, outputs, is_split)
         self._parts = self._band.parts(layer)
         self._weights = weights
         self._matrices = _matrices(layer, self._band, weights)
@@ -55,36 +55,89 @@ class Banded:
         """Fill a tile of the result, as `Columns.compute` does."""
         band = self._band
         target = result[tile.index]
-        matrices = self._matrices[tile.groups, :, tile.filters]
-        matrices = matrices.reshape(*matrices.shape[:2], -1, matrices.shape[4])
         if band.added_axis is not None:
             target = np.expand_dims(target, 3 + band.added_axis)
-        lines = self._lay_out(source, tile, target.shape[3:])
-        cells = as_matrices(lines)
-        items, groups, filters, rows, *inner = target.shape
-        shape = [len(cells), groups, matrices.shape[2], cells.shape[3]]
-        if lines.shape[-1] > 1:
-            kept = sums = scratch("sums", tuple(shape), cells.dtype)
-        else:  # the outputs of a band lie next to each other
-            kept = scratch("sums", (*shape[:2], shape[3], shape[2]), cells.dtype)
-            sums = kept.swapaxes(2, 3)
-        add_products(matrices, cells, self._parts, sums, band.dilation[-1])
-        if band.outputs > 1 and not math.isfinite(np.vdot(kept, kept)):
-            # The zeros of the matrices have spread what is not finite.
+        matrices = self._matrices[tile.groups, :, tile.filters]
+        matrices = matrices.reshape(len(matrices), -1, matrices.shape[4])
+        multiply = self._multiply_each if band.is_whole else self._multiply_all
+        sums = multiply(matrices, source, tile, target)
+        if sums is None:  # The zeros of the matrices have spread what is not finite.
             columns = Columns(self._layer, self._weights)
             for part in column_tiles(self._layer, tile):
                 columns.compute(source, part, bias, result)
             return
-        by_line = by_sample(sums, items, lines.shape[3:])[..., : inner[-1]]
-        by_line = by_line.reshape(items, groups, filters, band.outputs, -1, *inner)
-        by_band = by_line.swapaxes(3, 4)
-        whole, rest = divmod(rows, band.outputs)
+        whole, rest = divmod(target.shape[3], band.outputs)
         bands = target[:, :, :, : whole * band.outputs]
-        bands = bands.reshape(items, groups, filters, whole, band.outputs, *inner)
-        store(by_band[:, :, :, :whole], tile, bias, bands)
+        bands = bands.reshape(*target.shape[:3], whole, band.outputs, *target.shape[4:])
+        if bias is not None or not np.may_share_memory(sums, target):
+            store(sums[:, :, :, :whole], tile, bias, bands)
         if rest:
             last = target[:, :, :, whole * band.outputs :]
-            store(by_band[:, :, :, whole, :rest], tile, bias, last)
+            store(sums[:, :, :, whole, :rest], tile, bias, last)
+
+    def _multiply_all(
+        self, matrices: Array, source: Source, tile: Tile, target: Array
+    ) -> Array | None:
+        """Multiply all bands at once, as (n, g, O, bands, outputs, *inner), if all is finite."""
+        band = self._band
+        items, groups, filters, *sizes = target.shape
+        lines = self._lay_out(source, tile, tuple(sizes))
+        cells = as_matrices(lines)
+        shape = (len(cells), groups, filters * band.outputs, cells.shape[3])
+        if lines.shape[-1] > 1:
+            kept = sums = scratch("sums", shape, cells.dtype)
+        else:  # the outputs of a band lie next to each other
+            kept = scratch("sums", (*shape[:2], shape[3], shape[2]), cells.dtype)
+            sums = kept.swapaxes(2, 3)
+        add_products(matrices, cells, self._parts, sums, band.steps, band.dilation[-1])
+        if band.outputs > 1 and not math.isfinite(np.vdot(kept, kept)):
+            return None
+        by_line = by_sample(sums, items, lines.shape[3:])[..., : sizes[-1]]
+        by_line = by_line.reshape(items, groups, filters, band.outputs, -1, *sizes[1:])
+        return by_line.swapaxes(3, 4)
+
+    def _multiply_each(
+        self, matrices: Array, source: Source, tile: Tile, target: Array
+    ) -> Array | None:
+        """Multiply band by band, into the target where it lies so; else as `_multiply_all`."""
+        outputs = self._band.outputs
+        items, groups, filters, rows, *inner = target.shape
+        cells = self._lay_out_once(source, tile, target.shape[3:])
+        shape = (items, groups, cells.shape[2], filters * outputs, cells.shape[4])
+        whole_rows = target.shape[4:-1] == self._layer.windows.output[1:]
+        if filters == 1 and rows % outputs == 0 and whole_rows and target.dtype == cells.dtype:
+            sums = target.reshape(shape)
+        else:
+            sums = scratch("sums", shape, cells.dtype)
+        add_products(matrices[:, np.newaxis], cells, self._parts, sums)
+        if not all(math.isfinite(np.vdot(sample, sample)) for sample in sums):
+            return None
+        return sums.reshape(*shape[:3], filters, outputs, *inner).swapaxes(2, 3)
+
+    def _lay_out_once(self, source: Source, tile: Tile, sizes: tuple[int, ...]) -> Array:
+        """Lay out what bands see, as (n, g, bands, depth, width): they share the lines."""
+        layer, band = self._layer, self._band
+        bands = -(-sizes[0] // band.outputs)
+        step = band.outputs * band.stride[0] // band.step
+        lines = (bands - 1) * step + band.lines
+        seen_lines = (lines - 1) * band.step + 1
+        part = source.part(tile.items, tile.channels(1), tile.box, lines=seen_lines)
+        of_item, of_group, of_line, *of_axis = part.strides
+        shape = (*part.shape[:2], lines, *band.kernel[1:-1], *sizes[1:-1])
+        strides = (
+            *(of_item, of_group, band.step * of_line),
+            *map(operator.mul, band.dilation[1:-1], of_axis),
+            *map(operator.mul, band.stride[1:-1], of_axis),
+        )
+        cells = scratch("cells", shape, layer.dtype)
+        np.copyto(cells, as_strided(part, shape, strides), casting="unsafe")
+        width = math.prod(sizes[1:])
+        of_item, of_group, of_line, *_ = cells.strides
+        return as_strided(
+            cells,
+            (*part.shape[:2], bands, band.depth(1), width),
+            (of_item, of_group, step * of_line, width * cells.itemsize, cells.itemsize),
+        )
 
     def _lay_out(self, source: Source, tile: Tile, sizes: tuple[int, ...]) -> Array:
         """Lay out what bands see, as (g, depth, n, bands, *inner): a view where it lies so."""

@@ -36,6 +36,11 @@ class Band:
     added_axis: int | None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the matrices hold the kernel's last axis too, where there are several."""
+        return self.added_axis in (2, 3)
+
+    @property
     def steps(self) -> int:
         """How many columns of the kernel there are, whose products are added up."""
         return self.kernel[-1]
@@ -58,12 +63,11 @@ class Band:
 
 
 @lru_cache(maxsize=64)
-def band_of(windows: Windows, outputs: int) -> Band:
+def band_of(windows: Windows, outputs: int, is_split: int) -> Band:
     """Return the sizes for bands of so many outputs."""
     kernel, stride, dilation = windows.kernel, windows.stride, windows.dilation
-    added_axis = None
-    if windows.dims == 1:
-        added_axis = 1 if outputs > 1 else 0
+    added_axis = windows.dims if not is_split else 0 if windows.dims == 1 else None
+    if added_axis is not None:
         kernel, stride, dilation = (
             (*sizes[:added_axis], 1, *sizes[added_axis:]) for sizes in (kernel, stride, dilation)
         )

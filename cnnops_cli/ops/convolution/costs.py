@@ -104,10 +104,10 @@ def estimate_costs(layer: Layer) -> dict[Choice, float]:
     costs: dict[Choice, float] = {(COLUMNS, ()): _cost_of_columns(layer)}
     if layer.dtype.kind != "f":
         return costs
-    for outputs in _band_outputs(layer.windows):
-        band = band_of(layer.windows, outputs)
+    for sizes in _band_sizes(layer):
+        band = band_of(layer.windows, *sizes)
         if can_be_banded(layer, band):
-            costs[BANDS, (outputs,)] = _cost_of_bands(layer, band)
+            costs[BANDS, sizes] = _cost_of_bands(layer, band)
     if layer.dtype == "float32":
         lengths = _transform_lengths(layer.windows)
         if transform_bytes(layer, lengths) <= _TRANSFORM_BYTES:
@@ -115,10 +115,13 @@ def estimate_costs(layer: Layer) -> dict[Choice, float]:
     return costs
 
 
-def _band_outputs(windows: Windows) -> list[int]:
-    """How many outputs bands may have: such that bands of one size fill the axis."""
-    length = windows.output[0]
-    return sorted({-(-length // -(-length // wish)) for wish in _BANDS[windows.dims]})
+def _band_sizes(layer: Layer) -> list[tuple[int, int]]:
+    """What `band_of` may take, such that bands of one size fill the axis."""
+    dims, length = layer.windows.dims, layer.windows.output[0]
+    counts = {-(-length // -(-length // wish)) for wish in _BANDS[dims]}
+    split = [(outputs, 1) for outputs in sorted(counts) if outputs == 1 or dims > 1]
+    can_be_whole = dims == 1 or (layer.channels == 1 and layer.windows.stride[-1] == 1)
+    return split + [(outputs, 0) for outputs in sorted(counts) if outputs > 1 and can_be_whole]
 
 
 def can_be_banded(layer: Layer, band: Band) -> bool:
@@ -159,12 +162,20 @@ def _cost_of_bands(layer: Layer, band: Band) -> float:
     row = windows.output[-1] + band.halo
     everywhere = layer.items * layer.groups
     run = band.lines if band.added_axis == 1 else columns if band.outputs == 1 else row
+    count = 1
+    if band.is_whole:
+        count, run = -(-windows.output[0] // band.outputs), windows.output[-1]
     copied = everywhere * depth * columns * (band.depth(1) > 1)
-    added = everywhere * rows * columns * len(band.parts(layer))
+    if band.is_whole:  # bands share the lines
+        copied = copied * windows.stride[0] * band.outputs // (band.lines * band.step)
+    parts = len(band.parts(layer))
+    added = everywhere * rows * columns * (parts if band.steps * parts > 1 else 0)
     stored = everywhere * layer.filters * math.prod(windows.output)
+    if band.is_whole and layer.filters == 1:
+        stored = 0
     return (
         rates.start
-        + _cost_of_products(layer, rows, depth, columns)
+        + count * _cost_of_products(layer, rows, depth, columns // count)
         + copied * (rates.copy + rates.run / run)
         + added * rates.add
         + stored * (rates.copy + rates.run / windows.output[-1])

@@ -57,7 +57,12 @@ def by_sample(sums: Array, items: int, sizes: Sequence[int]) -> Array:
 
 
 def add_products(
-    weights: Array, cells: Array, parts: Sequence[slice], sums: Array, shift: int = 0
+    weights: Array,
+    cells: Array,
+    parts: Sequence[slice],
+    sums: Array,
+    steps: int = 1,
+    shift: int = 0,
 ) -> None:
     """Fill sums with products whose steps are added up, each from another column on.
 
@@ -76,22 +81,21 @@ def add_products(
         subtotal = scratch("subtotal", sums.shape, sums.dtype) if some.start else sums
         for number, part in enumerate(parts[some]):
             into = scratch("further", sums.shape, sums.dtype) if number else subtotal
-            if weights.shape[1] == 1:
-                _multiply(weights[:, 0, :, part], cells[:, :, part], into)
+            if steps == 1:
+                _multiply(weights[..., part], cells[..., part, :], into)
             else:
-                _add_steps(weights[..., part], cells[:, :, part], into, shift)
+                _add_steps(weights[..., part], cells[..., part, :], into, steps, shift)
             if number:
                 subtotal += into
         if some.start:
             sums += subtotal
 
 
-def _add_steps(weights: Array, cells: Array, sums: Array, shift: int) -> None:
-    """Multiply (g, steps, rows, depth) by (n, g, depth, width), and add up the steps."""
-    groups, steps, rows, depth = weights.shape
-    items, width = len(cells), cells.shape[3]
+def _add_steps(weights: Array, cells: Array, sums: Array, steps: int, shift: int) -> None:
+    """Multiply (g, steps * rows, depth) by (n, g, depth, width), and add up the steps."""
+    items, groups, rows, width = sums.shape
     products = scratch("products", (items, groups, steps * rows, width), sums.dtype)
-    _multiply(weights.reshape(groups, steps * rows, depth), cells, products)
+    _multiply(weights, cells, products)
     # All rows are added up as one run: what is shifted past a row's end is in its last columns. And
     # a product with ones takes half the time of additions.
     whole = rows * width - (steps - 1) * shift
@@ -105,7 +109,7 @@ def _add_steps(weights: Array, cells: Array, sums: Array, shift: int) -> None:
 
 def _multiply(weights: Array, cells: Array, out: Array) -> None:
     """Multiply (g, m, depth) by (n, g, depth, width), in pieces that are the fastest for BLAS."""
-    depth, width = cells.shape[2:]
+    depth, width = cells.shape[-2:]
     piece = min(width, _SMALL_PRODUCT // (weights.shape[-2] * depth))
     if not _LEAST_COLUMNS <= piece < width:
         np.matmul(weights, cells, out=out)
