@@ -29,16 +29,17 @@ def bytes_by_use(layer, plan, tile, *, copied=True):
         values = {
             "cells": groups * depth * items * prod(sizes),
             "sums": results * prod(sizes),
-            "further": results * prod(sizes) * (depth > _longest(layer)),
-            "subtotal": results * prod(sizes) * (depth > 2 * _longest(layer)),
+            "further": results * prod(sizes) * (depth > _longest(layer, depth)),
+            "subtotal": results * prod(sizes) * (depth > 2 * _longest(layer, depth)),
         }
     if copied:
         values["part"] = items * groups * layer.channels * prod(seen)
     return {use: count * layer.dtype.itemsize for use, count in values.items()}
 
 
-def _longest(layer):
-    return 160 if layer.filters > 8 else 32
+def _longest(layer, terms, steps=1):
+    longest = 160 if layer.filters > 8 else 32
+    return longest * 3 // 5 if steps == 1 and terms <= longest else longest
 
 
 def _values_of_bands(layer, choice, groups, filters, items, sizes, seen):
@@ -65,8 +66,8 @@ def _values_of_bands(layer, choice, groups, filters, items, sizes, seen):
         return {
             "cells": items * groups * lines * prod(kernel[1:]) * prod(sizes[1:]),
             "sums": results,
-            "further": results * (prod(kernel) > _longest(layer)),
-            "subtotal": results * (prod(kernel) > 2 * _longest(layer)),
+            "further": results * (prod(kernel) > _longest(layer, prod(kernel))),
+            "subtotal": results * (prod(kernel) > 2 * _longest(layer, prod(kernel))),
         }
     columns = items * bands * prod(sizes[1:-1]) * whole[-1]
     depth = (reach // gap + 1) * prod(kernel[1:-1])
@@ -76,6 +77,6 @@ def _values_of_bands(layer, choice, groups, filters, items, sizes, seen):
         "cells": groups * layer.channels * depth * columns,
         "products": rows * kernel[-1] * columns,
         "sums": rows * columns,
-        "further": rows * columns * (terms > _longest(layer)),
-        "subtotal": rows * columns * (terms > 2 * _longest(layer)),
+        "further": rows * columns * (terms > _longest(layer, terms, kernel[-1])),
+        "subtotal": rows * columns * (terms > 2 * _longest(layer, terms, kernel[-1])),
     }

@@ -61,7 +61,8 @@ def forced(
         sizes = min(sizes for _, sizes in known)
         if algorithm == plan.BANDS and band:
             outputs = min(band, layer.windows.output[0])
-            can_be_whole = layer.windows.dims == 1 or (layer.channels == 1 and not is_split)
+            dims = layer.windows.dims
+            can_be_whole = dims == 1 or (dims == 2 and layer.channels == 1 and not is_split)
             sizes = (outputs, int(outputs == 1 or not can_be_whole))
             if band_of(layer.windows, *sizes).stride[-1] != 1:  # a line, by single outputs
                 sizes = min(sizes for _, sizes in known)

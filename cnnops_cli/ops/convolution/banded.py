@@ -1,18 +1,16 @@
-"""Convolution as products with banded matrices, whose results are added up from shifted columns.
+"""Convolution as products with banded matrices.
 
-The kernel is taken apart along its last axis: a product gives the shares of all its columns, and
-they are added up, each from another column of the result on. So the input is laid out once, not
-once for each column of the kernel.
-
-Along the first axis a matrix gives a band of several outputs. For a kernel column a, b, c and bands
-of 2 outputs it is
+A band is several outputs along the first axis. For a kernel column a, b, c and 2 outputs its matrix
 
     a b c 0
     0 a b c
 
-and multiplied with the 4 lines of the input that the 2 outputs see together: these lines too are
-laid out once for all outputs of a band. Much of such a matrix is zero, but where channels are few,
-its product outruns the sums that it saves.
+is multiplied with the 4 lines of the input that the outputs see, so these are laid out once for
+both. The zeros cost less than that where channels are few.
+
+The kernel is split along its last axis: one product gives what each of its columns contributes, and
+these are added up, each from another column on. Narrow kernels of one channel are not split: their
+products are written straight into the result.
 """
 
 import math
@@ -40,8 +38,8 @@ class Banded:
         With a stride of 1 along the last axis.
     weights : numpy.ndarray, shape (G * O, C, *kernel)
         In the dtype to compute in, float32 or float64.
-    outputs : int
-        What a band gives along the first axis.
+    outputs, is_split : int
+        As `band_of` takes them.
     """
 
     def __init__(self, layer: Layer, weights: Array, outputs: int, is_split: int) -> None:
@@ -53,91 +51,87 @@ class Banded:
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result, as `Columns.compute` does."""
-        band = self._band
         target = result[tile.index]
-        if band.added_axis is not None:
-            target = np.expand_dims(target, 3 + band.added_axis)
-        matrices = self._matrices[tile.groups, :, tile.filters]
-        matrices = matrices.reshape(len(matrices), -1, matrices.shape[4])
-        multiply = self._multiply_each if band.is_whole else self._multiply_all
-        sums = multiply(matrices, source, tile, target)
-        if sums is None:  # The zeros of the matrices have spread what is not finite.
+        multiply = self._multiply_whole if self._band.is_whole else self._multiply_split
+        if not multiply(source, tile, bias, target):
+            # Zeros times what is not finite are NaN.
             columns = Columns(self._layer, self._weights)
             for part in column_tiles(self._layer, tile):
                 columns.compute(source, part, bias, result)
-            return
-        whole, rest = divmod(target.shape[3], band.outputs)
-        bands = target[:, :, :, : whole * band.outputs]
-        bands = bands.reshape(*target.shape[:3], whole, band.outputs, *target.shape[4:])
-        if bias is not None or not np.may_share_memory(sums, target):
-            store(sums[:, :, :, :whole], tile, bias, bands)
-        if rest:
-            last = target[:, :, :, whole * band.outputs :]
-            store(sums[:, :, :, whole, :rest], tile, bias, last)
 
-    def _multiply_all(
-        self, matrices: Array, source: Source, tile: Tile, target: Array
-    ) -> Array | None:
-        """Multiply all bands at once, as (n, g, O, bands, outputs, *inner), if all is finite."""
+    def _multiply_whole(
+        self, source: Source, tile: Tile, bias: Array | None, target: Array
+    ) -> bool:
+        """Fill a tile band by band, and return whether all of it is finite."""
+        outputs, rows = self._band.outputs, target.shape[3]
+        cells = self._unfold(source, tile)
+        matrices = self._matrices[tile.groups, 0, tile.filters, np.newaxis]
+        sums = target
+        if target.dtype != cells.dtype:
+            sums = scratch("sums", target.shape, cells.dtype)
+        count, rest = divmod(rows, outputs)
+        bands = sums[:, :, :, : rows - rest]
+        bands = bands.reshape(*sums.shape[:3], count, outputs, sums.shape[4])
+        np.matmul(matrices, cells[:, :, :, :count], out=bands)
+        if rest:
+            last = sums[:, :, :, np.newaxis, rows - rest :]
+            np.matmul(matrices[..., :rest, :], cells[:, :, :, count:], out=last)
+        if not all(math.isfinite(np.vdot(sample, sample)) for sample in sums):
+            return False
+        if sums is not target or bias is not None:
+            store(sums, tile, bias, target)
+        return True
+
+    def _unfold(self, source: Source, tile: Tile) -> Array:
+        """Lay out lines once for each column of the kernel, as (n, g, 1, bands, depth, width)."""
+        band, (rows, width) = self._band, tile.shape[3:]
+        bands = -(-rows // band.outputs)
+        step = band.outputs * band.stride[0] // band.step
+        lines = band.lines_of(bands)
+        seen_lines = (lines - 1) * band.step + 1
+        part = source.part(tile.items, tile.channels(1), tile.box, lines=seen_lines)
+        part = part[:, :, :: band.step]
+        *outer, of_cell = part.strides
+        strides = (*outer, band.dilation[1] * of_cell, band.stride[1] * of_cell)
+        shape = (*part.shape[:2], lines, band.kernel[1], width)
+        cells = scratch("cells", shape, self._layer.dtype)
+        np.copyto(cells, as_strided(part, shape, strides), casting="unsafe")
+        of_item, of_group, of_line, of_row, of_cell = cells.strides
+        shape = (*shape[:2], 1, bands, band.depth(1), width)
+        return as_strided(cells, shape, (of_item, of_group, 0, step * of_line, of_row, of_cell))
+
+    def _multiply_split(
+        self, source: Source, tile: Tile, bias: Array | None, target: Array
+    ) -> bool:
+        """Fill a tile by adding up the products of kernel columns; as `_multiply_whole`."""
         band = self._band
-        items, groups, filters, *sizes = target.shape
-        lines = self._lay_out(source, tile, tuple(sizes))
+        matrices = self._matrices[tile.groups, :, tile.filters]
+        matrices = matrices.reshape(*matrices.shape[:2], -1, matrices.shape[4])
+        if band.added_axis is not None:
+            target = np.expand_dims(target, 3 + band.added_axis)
+        lines = self._lay_out(source, tile, target.shape[3:])
         cells = as_matrices(lines)
-        shape = (len(cells), groups, filters * band.outputs, cells.shape[3])
+        items, groups, filters, rows, *inner = target.shape
+        shape = [len(cells), groups, matrices.shape[2], cells.shape[3]]
         if lines.shape[-1] > 1:
-            kept = sums = scratch("sums", shape, cells.dtype)
+            kept = sums = scratch("sums", tuple(shape), cells.dtype)
         else:  # the outputs of a band lie next to each other
             kept = scratch("sums", (*shape[:2], shape[3], shape[2]), cells.dtype)
             sums = kept.swapaxes(2, 3)
-        add_products(matrices, cells, self._parts, sums, band.steps, band.dilation[-1])
+        add_products(matrices, cells, self._parts, sums, band.dilation[-1])
         if band.outputs > 1 and not math.isfinite(np.vdot(kept, kept)):
-            return None
-        by_line = by_sample(sums, items, lines.shape[3:])[..., : sizes[-1]]
-        by_line = by_line.reshape(items, groups, filters, band.outputs, -1, *sizes[1:])
-        return by_line.swapaxes(3, 4)
-
-    def _multiply_each(
-        self, matrices: Array, source: Source, tile: Tile, target: Array
-    ) -> Array | None:
-        """Multiply band by band, into the target where it lies so; else as `_multiply_all`."""
-        outputs = self._band.outputs
-        items, groups, filters, rows, *inner = target.shape
-        cells = self._lay_out_once(source, tile, target.shape[3:])
-        shape = (items, groups, cells.shape[2], filters * outputs, cells.shape[4])
-        whole_rows = target.shape[4:-1] == self._layer.windows.output[1:]
-        if filters == 1 and rows % outputs == 0 and whole_rows and target.dtype == cells.dtype:
-            sums = target.reshape(shape)
-        else:
-            sums = scratch("sums", shape, cells.dtype)
-        add_products(matrices[:, np.newaxis], cells, self._parts, sums)
-        if not all(math.isfinite(np.vdot(sample, sample)) for sample in sums):
-            return None
-        return sums.reshape(*shape[:3], filters, outputs, *inner).swapaxes(2, 3)
-
-    def _lay_out_once(self, source: Source, tile: Tile, sizes: tuple[int, ...]) -> Array:
-        """Lay out what bands see, as (n, g, bands, depth, width): they share the lines."""
-        layer, band = self._layer, self._band
-        bands = -(-sizes[0] // band.outputs)
-        step = band.outputs * band.stride[0] // band.step
-        lines = (bands - 1) * step + band.lines
-        seen_lines = (lines - 1) * band.step + 1
-        part = source.part(tile.items, tile.channels(1), tile.box, lines=seen_lines)
-        of_item, of_group, of_line, *of_axis = part.strides
-        shape = (*part.shape[:2], lines, *band.kernel[1:-1], *sizes[1:-1])
-        strides = (
-            *(of_item, of_group, band.step * of_line),
-            *map(operator.mul, band.dilation[1:-1], of_axis),
-            *map(operator.mul, band.stride[1:-1], of_axis),
-        )
-        cells = scratch("cells", shape, layer.dtype)
-        np.copyto(cells, as_strided(part, shape, strides), casting="unsafe")
-        width = math.prod(sizes[1:])
-        of_item, of_group, of_line, *_ = cells.strides
-        return as_strided(
-            cells,
-            (*part.shape[:2], bands, band.depth(1), width),
-            (of_item, of_group, step * of_line, width * cells.itemsize, cells.itemsize),
-        )
+            return False
+        by_line = by_sample(sums, items, lines.shape[3:])[..., : inner[-1]]
+        by_line = by_line.reshape(items, groups, filters, band.outputs, -1, *inner)
+        by_band = by_line.swapaxes(3, 4)
+        whole, rest = divmod(rows, band.outputs)
+        bands = target[:, :, :, : whole * band.outputs]
+        bands = bands.reshape(items, groups, filters, whole, band.outputs, *inner)
+        store(by_band[:, :, :, :whole], tile, bias, bands)
+        if rest:
+            last = target[:, :, :, whole * band.outputs :]
+            store(by_band[:, :, :, whole, :rest], tile, bias, last)
+        return True
 
     def _lay_out(self, source: Source, tile: Tile, sizes: tuple[int, ...]) -> Array:
         """Lay out what bands see, as (g, depth, n, bands, *inner): a view where it lies so."""
@@ -176,7 +170,7 @@ class Banded:
 
 
 def _matrices(layer: Layer, band: Band, weights: Array) -> Array:
-    """Spread the weights over matrices, (G, steps, O, outputs, depth)."""
+    """Write the weights into banded matrices, (G, steps, O, outputs, depth)."""
     by_axis = weights.reshape(layer.groups, layer.filters, layer.channels, *band.kernel)
     by_step = np.moveaxis(by_axis, -1, 1)[:, :, :, np.newaxis]
     shape = (layer.groups, band.steps, layer.filters, band.outputs, layer.channels, band.lines)

@@ -27,8 +27,9 @@ class Columns:
 
     def __init__(self, layer: Layer, weights: Array) -> None:
         self._layer = layer
-        self._weights = weights.reshape(layer.groups, layer.filters, -1)
-        self._parts = spans(self._weights.shape[2], longest_sum(layer.filters))
+        self._weights = weights.reshape(layer.groups, 1, layer.filters, -1)
+        depth = self._weights.shape[3]
+        self._parts = spans(depth, longest_sum(layer.filters, depth))
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result.
@@ -41,12 +42,12 @@ class Columns:
         result : numpy.ndarray, shape (N, G, O, *output)
         """
         target = result[tile.index]
-        weights = self._weights[tile.groups, tile.filters]
+        weights = self._weights[tile.groups, :, tile.filters]
         cells = as_matrices(self._lay_out(source, tile))
         sums = self._lying_as(cells, target)
         is_target = sums is not None
         if sums is None:
-            shape = (*cells.shape[:2], weights.shape[1], cells.shape[3])
+            shape = (*cells.shape[:2], weights.shape[2], cells.shape[3])
             sums = scratch("sums", shape, self._layer.dtype)
         add_products(weights, cells, self._parts, sums)
         if not is_target:

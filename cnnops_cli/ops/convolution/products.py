@@ -25,9 +25,12 @@ _LEAST_COLUMNS = 256
 """Samples with fewer columns are multiplied together."""
 
 
-def longest_sum(filters: int) -> int:
-    """How many terms of a result are added up in one product."""
-    return _LONGEST_SUM if filters > _FEW_FILTERS else _LONGEST_OF_FEW
+def longest_sum(filters: int, terms: int, steps: int = 1) -> int:
+    """Return how many of the terms that a step adds to a result one product adds up."""
+    longest = _LONGEST_SUM if filters > _FEW_FILTERS else _LONGEST_OF_FEW
+    if steps == 1 and terms <= longest:
+        return longest * 3 // 5
+    return longest
 
 
 def spans_of_parts(count: int) -> list[slice]:
@@ -57,12 +60,7 @@ def by_sample(sums: Array, items: int, sizes: Sequence[int]) -> Array:
 
 
 def add_products(
-    weights: Array,
-    cells: Array,
-    parts: Sequence[slice],
-    sums: Array,
-    steps: int = 1,
-    shift: int = 0,
+    weights: Array, cells: Array, parts: Sequence[slice], sums: Array, shift: int = 0
 ) -> None:
     """Fill sums with products whose steps are added up, each from another column on.
 
@@ -81,21 +79,22 @@ def add_products(
         subtotal = scratch("subtotal", sums.shape, sums.dtype) if some.start else sums
         for number, part in enumerate(parts[some]):
             into = scratch("further", sums.shape, sums.dtype) if number else subtotal
-            if steps == 1:
-                _multiply(weights[..., part], cells[..., part, :], into)
+            if weights.shape[1] == 1:
+                _multiply(weights[:, 0, :, part], cells[:, :, part], into)
             else:
-                _add_steps(weights[..., part], cells[..., part, :], into, steps, shift)
+                _add_steps(weights[..., part], cells[:, :, part], into, shift)
             if number:
                 subtotal += into
         if some.start:
             sums += subtotal
 
 
-def _add_steps(weights: Array, cells: Array, sums: Array, steps: int, shift: int) -> None:
-    """Multiply (g, steps * rows, depth) by (n, g, depth, width), and add up the steps."""
-    items, groups, rows, width = sums.shape
+def _add_steps(weights: Array, cells: Array, sums: Array, shift: int) -> None:
+    """Multiply (g, steps, rows, depth) by (n, g, depth, width), and add up the steps."""
+    groups, steps, rows, depth = weights.shape
+    items, width = len(cells), cells.shape[3]
     products = scratch("products", (items, groups, steps * rows, width), sums.dtype)
-    _multiply(weights, cells, products)
+    _multiply(weights.reshape(groups, steps * rows, depth), cells, products)
     # All rows are added up as one run: what is shifted past a row's end is in its last columns. And
     # a product with ones takes half the time of additions.
     whole = rows * width - (steps - 1) * shift
@@ -109,7 +108,7 @@ def _add_steps(weights: Array, cells: Array, sums: Array, steps: int, shift: int
 
 def _multiply(weights: Array, cells: Array, out: Array) -> None:
     """Multiply (g, m, depth) by (n, g, depth, width), in pieces that are the fastest for BLAS."""
-    depth, width = cells.shape[-2:]
+    depth, width = cells.shape[2:]
     piece = min(width, _SMALL_PRODUCT // (weights.shape[-2] * depth))
     if not _LEAST_COLUMNS <= piece < width:
         np.matmul(weights, cells, out=out)
