@@ -30,16 +30,10 @@ from cnnops_cli.ops.scratch import scratch
 
 
 class Banded:
-    """Products with banded matrices, tile by tile.
+    """Banded products, where the stride along the last axis is 1.
 
-    Parameters
-    ----------
-    layer : Layer
-        With a stride of 1 along the last axis.
-    weights : numpy.ndarray, shape (G * O, C, *kernel)
-        In the dtype to compute in, float32 or float64.
-    outputs, is_split : int
-        As `band_of` takes them.
+    The weights, (G * O, C, *kernel), are float32 or float64; `outputs` and `is_split` are what
+    `band_of` takes.
     """
 
     def __init__(self, layer: Layer, weights: Array, outputs: int, is_split: int) -> None:

@@ -1,4 +1,4 @@
-"""The sizes of banded matrices: see `cnnops_cli.ops.convolution.banded`."""
+"""The sizes of banded matrices."""
 
 import math
 from dataclasses import dataclass
@@ -12,24 +12,15 @@ from cnnops_cli.spans import spans
 
 @dataclass(frozen=True)
 class Band:
-    """What the outputs of a band see of the input.
+    """The sizes of a band of outputs along the first axis, and of what it sees.
 
-    Attributes
-    ----------
-    outputs, lines : int
-        Along the first axis, of the result and of the input.
-    step : int
-        From line to line in the input.
-    kernel, stride, dilation : tuple of int
-        Those of the layer, and 1 for the added axis.
-    added_axis : int, optional
-        An axis of length 1: the first for a line without bands, the last where the kernel is not
-        split.
+    `kernel`, `stride` and `dilation` are those of the layer. Where the kernel is not split, an axis
+    of length 1 is added after the others; to a line that is split, before its own.
     """
 
     outputs: int
-    lines: int
-    step: int
+    lines: int  # of the input
+    step: int  # from line to line
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
@@ -68,7 +59,7 @@ class Band:
 
 @lru_cache(maxsize=64)
 def band_of(windows: Windows, outputs: int, is_split: int) -> Band:
-    """Return the sizes of bands, whose products take the kernel's columns apart or not."""
+    """Return the sizes of bands with a number of outputs, of a kernel that is split or not."""
     kernel, stride, dilation = windows.kernel, windows.stride, windows.dilation
     added_axis = windows.dims if not is_split else 0 if windows.dims == 1 else None
     if added_axis is not None:

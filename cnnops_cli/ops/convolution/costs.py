@@ -17,49 +17,26 @@ Choice: TypeAlias = tuple[str, tuple[int, ...]]
 
 
 class Rates(NamedTuple):
-    """How long each kind of work takes on one core, in float32.
+    """Nanoseconds that each kind of work takes on one core, in float32.
 
     Only ratios matter. ``tests/benchmarks/fit_costs.py`` measures them.
-
-    Attributes
-    ----------
-    multiply : float
-        Nanoseconds per multiply-add in a large matrix product.
-    half_rows, half_depth, half_columns : float
-        The sizes at which a product reaches half of that speed.
-    product : float
-        Nanoseconds per product.
-    copy : float
-        Nanoseconds per element that is laid out, padded or stored.
-    run : float
-        Nanoseconds per run of neighbouring elements.
-    pair, skip : float
-        Further nanoseconds per element, where a copy takes every second one, or fewer.
-    add : float
-        Nanoseconds per element that is added up.
-    spread : float
-        Nanoseconds per element of a banded matrix.
-    transform, spectrum : float
-        Nanoseconds per point of a Fourier transform, and of the product of two.
-    start, start_transforms : float
-        Nanoseconds per call with banded matrices, and per tile with transforms.
     """
 
-    multiply: float
-    half_rows: float
+    multiply: float  # per multiply-add in a large matrix product
+    half_rows: float  # sizes at which a product reaches half of that speed
     half_depth: float
     half_columns: float
-    product: float
-    copy: float
-    run: float
-    pair: float
-    skip: float
-    add: float
-    spread: float
-    transform: float
-    spectrum: float
-    start: float
-    start_transforms: float
+    product: float  # per product
+    copy: float  # per element that is laid out, padded or stored
+    run: float  # per run of neighbouring elements
+    pair: float  # further, per element, where every second one is copied
+    skip: float  # or fewer
+    add: float  # per element that is added up
+    spread: float  # per element of a banded matrix
+    transform: float  # per point of a Fourier transform
+    spectrum: float  # per point of the product of two
+    start: float  # per call with banded matrices
+    start_transforms: float  # per tile with transforms
 
 
 RATES = Rates(
