@@ -97,7 +97,7 @@ class Banded:
     def _multiply_split(
         self, source: Source, tile: Tile, bias: Array | None, target: Array
     ) -> bool:
-        """Fill a tile by adding up the products of kernel columns; as `_multiply_whole`."""
+        """Fill a tile by adding up the products of kernel columns, as `_multiply_whole` does."""
         band = self._band
         matrices = self._matrices[tile.groups, :, tile.filters]
         matrices = matrices.reshape(*matrices.shape[:2], -1, matrices.shape[4])
@@ -128,7 +128,7 @@ class Banded:
         return True
 
     def _lay_out(self, source: Source, tile: Tile, sizes: tuple[int, ...]) -> Array:
-        """Lay out what bands see, as (g, depth, n, bands, *inner): a view where it lies so."""
+        """Lay out what bands see, as (g, depth, n, bands, *inner): a view where possible."""
         layer, band = self._layer, self._band
         bands = -(-sizes[0] // band.outputs)
         step = band.outputs * band.stride[0]

@@ -6,6 +6,7 @@ directly.
 """
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -87,9 +88,9 @@ class Fourier:
                 part,
                 (*sums.shape, *weights.shape),
                 (
-                    *(step * gap for step, gap in zip(of_axis, windows.stride, strict=True)),
+                    *map(operator.mul, windows.stride, of_axis),
                     of_channel,
-                    *(step * gap for step, gap in zip(of_axis, windows.dilation, strict=True)),
+                    *map(operator.mul, windows.dilation, of_axis),
                 ),
             )
             places = np.unravel_index(faint, sums.shape)
