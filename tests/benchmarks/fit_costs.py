@@ -76,7 +76,7 @@ def measure(rounds: int) -> Rates:
     groups = 512
     layer = _layer(groups, 8, 3)
     weights = _filled(groups, 1, 3, 3)
-    spread = least(lambda: Banded(layer, weights, 8)) / (groups * 3 * 8 * 10)
+    spread = least(lambda: Banded(layer, weights, 8, 1)) / (groups * 3 * 8 * 10)
     return Rates(
         multiply=multiply,
         half_rows=half(product(8, 64, 512, count=16), middle, 8, 8),
@@ -129,7 +129,7 @@ def _tiny(make: Callable[..., Banded | Columns | Fourier]) -> Callable[[], objec
 
 
 def _banded(outputs: int) -> Callable[..., Banded]:
-    return lambda layer, weights: Banded(layer, weights, outputs)
+    return lambda layer, weights: Banded(layer, weights, outputs, 1)
 
 
 def _fourier(lengths: tuple[int, ...]) -> Callable[..., Fourier]:

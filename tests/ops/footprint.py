@@ -19,7 +19,7 @@ def bytes_by_use(layer, plan, tile, *, copied=True):
         )
     ]
     if plan.algorithm == BANDS:
-        values = _values_of_bands(layer, plan.sizes[0], groups, filters, items, sizes, seen)
+        values = _values_of_bands(layer, plan.sizes, groups, filters, items, sizes, seen)
     elif plan.algorithm == FOURIER:
         # The transforms are float64, and so are the values that they are made of.
         values = {"values": 8 // layer.dtype.itemsize * layer.channels * prod(plan.sizes)}
@@ -29,20 +29,22 @@ def bytes_by_use(layer, plan, tile, *, copied=True):
         values = {
             "cells": groups * depth * items * prod(sizes),
             "sums": results * prod(sizes),
-            "further": results * prod(sizes) * (depth > _longest(layer)),
-            "subtotal": results * prod(sizes) * (depth > 2 * _longest(layer)),
+            "further": results * prod(sizes) * (depth > _longest(layer, depth)),
+            "subtotal": results * prod(sizes) * (depth > 2 * _longest(layer, depth)),
         }
     if copied:
         values["part"] = items * groups * layer.channels * prod(seen)
     return {use: count * layer.dtype.itemsize for use, count in values.items()}
 
 
-def _longest(layer):
-    return 160 if layer.filters > 8 else 32
+def _longest(layer, terms, steps=1):
+    longest = 160 if layer.filters > 8 else 32
+    return longest * 3 // 5 if steps == 1 and terms <= longest else longest
 
 
-def _values_of_bands(layer, outputs, groups, filters, items, sizes, seen):
+def _values_of_bands(layer, choice, groups, filters, items, sizes, seen):
     windows = layer.windows
+    outputs, is_split = choice
     kernel, stride, dilation = windows.kernel, windows.stride, windows.dilation
     if windows.dims == 1 and outputs > 1:  # a line along the first of two axes
         kernel, stride, dilation = (*kernel, 1), (*stride, 1), (*dilation, 1)
@@ -57,6 +59,16 @@ def _values_of_bands(layer, outputs, groups, filters, items, sizes, seen):
     reach = (outputs - 1) * stride[0] + (kernel[0] - 1) * dilation[0]
     if windows.dims > 1 or outputs > 1:
         seen[0] = (bands - 1) * outputs * stride[0] + reach + 1
+    if windows.dims > 1 and not is_split:
+        lines = seen[0] // gap + 1
+        rows = groups * filters * outputs
+        results = items * bands * rows * prod(sizes[1:])
+        return {
+            "cells": items * groups * lines * prod(kernel[1:]) * prod(sizes[1:]),
+            "sums": results,
+            "further": results * (prod(kernel) > _longest(layer, prod(kernel))),
+            "subtotal": results * (prod(kernel) > 2 * _longest(layer, prod(kernel))),
+        }
     columns = items * bands * prod(sizes[1:-1]) * whole[-1]
     depth = (reach // gap + 1) * prod(kernel[1:-1])
     terms = layer.channels * prod(kernel[:-1])
@@ -65,6 +77,6 @@ def _values_of_bands(layer, outputs, groups, filters, items, sizes, seen):
         "cells": groups * layer.channels * depth * columns,
         "products": rows * kernel[-1] * columns,
         "sums": rows * columns,
-        "further": rows * columns * (terms > _longest(layer)),
-        "subtotal": rows * columns * (terms > 2 * _longest(layer)),
+        "further": rows * columns * (terms > _longest(layer, terms, kernel[-1])),
+        "subtotal": rows * columns * (terms > 2 * _longest(layer, terms, kernel[-1])),
     }

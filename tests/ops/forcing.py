@@ -31,6 +31,7 @@ def forced(
     algorithm: str,
     *,
     band: int | None = None,
+    is_split: bool = True,
     tile_bytes: int = 1 << 22,
     tiles: int = 1,
     share_filters: bool = False,
@@ -42,6 +43,8 @@ def forced(
     algorithm : str
     band : int, optional
         The width to use, where the algorithm has one; the least that it estimates by default.
+    is_split : bool
+        Whether bands take the kernel apart along its last axis, where they need not.
     tile_bytes : int
         What a tile may lay out.
     tiles : int
@@ -57,7 +60,10 @@ def forced(
             return dict.fromkeys(_ESTIMATE(layer), tiles)
         sizes = min(sizes for _, sizes in known)
         if algorithm == plan.BANDS and band:
-            sizes = (min(band, layer.windows.output[0]),)
+            outputs = min(band, layer.windows.output[0])
+            dims = layer.windows.dims
+            can_be_whole = dims == 1 or (dims == 2 and layer.channels == 1 and not is_split)
+            sizes = (outputs, int(outputs == 1 or not can_be_whole))
             if band_of(layer.windows, *sizes).stride[-1] != 1:  # a line, by single outputs
                 sizes = min(sizes for _, sizes in known)
         if algorithm == plan.FOURIER and tile_bytes < 1 << 16:

@@ -1,5 +1,7 @@
 """Every algorithm of conv, on tiles cut along every axis, compared with plain loops."""
 
+from itertools import product
+
 import numpy as np
 import oracle
 import pytest
@@ -25,6 +27,7 @@ forcings = st.fixed_dictionaries(
     {
         "algorithm": st.sampled_from(ALGORITHMS),
         "band": st.integers(1, 5),
+        "is_split": st.booleans(),
         "tile_bytes": st.sampled_from((1, 100, 400, 2000, 1 << 22)),
         "tiles": st.sampled_from((1, 2, 5, 16)),
         "share_filters": st.booleans(),
@@ -154,8 +157,9 @@ def layer_and_sums(request):
 def test_layers_on_tiles_of_every_kind(layer_and_sums, algorithm):
     (x, weight, bias), options, (sums, plain) = layer_and_sums
     for cut in CUTS:
-        for band in (1, 2, 5, 16) if algorithm == BANDS else (None,):
-            with forced(algorithm, band=band, **cut):
+        bands = product((1, 2, 5, 16), (True, False)) if algorithm == BANDS else [(None, True)]
+        for band, is_split in bands:
+            with forced(algorithm, band=band, is_split=is_split, **cut):
                 for dtype in FLOATS:
                     arrays = [array.astype(dtype) for array in (x, weight, bias)]
                     assert_exact(conv(*arrays, **options), dtype, sums)
@@ -262,8 +266,9 @@ def test_an_input_whose_values_are_all_one_cell(algorithm):
 
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf, 1e30])
 @pytest.mark.parametrize("layer", ["a line of many bands", "groups", "rows of several phases"])
+@pytest.mark.parametrize("is_split", [True, False], ids=["split", "whole"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_one_special_value_reaches_its_windows_alone(algorithm, layer, special):
+def test_one_special_value_reaches_its_windows_alone(algorithm, is_split, layer, special):
     """Near each border and in the middle; 1e30 is finite, but its square is not."""
     (x, weight, bias), options = whole_numbers(layer)
     geometry = geometry_of(x.shape, weight.shape, **options)
@@ -273,7 +278,7 @@ def test_one_special_value_reaches_its_windows_alone(algorithm, layer, special):
         sums, _ = oracle.conv(spoilt, weight, bias, **geometry)
         plain, _ = oracle.conv(x, weight, bias, **geometry)
         for cut in CUTS[1:4]:
-            with forced(algorithm, band=5, **cut):
+            with forced(algorithm, band=5, is_split=is_split, **cut):
                 got = conv(spoilt, weight, bias, **options)
             seen = sums != plain
             np.testing.assert_array_equal(got[~seen], plain[~seen].astype(np.float32))

@@ -54,8 +54,11 @@ def guarded(monkeypatch):
 
 
 @pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("is_split", [True, False], ids=["split", "whole"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_tile_is_written_whole_and_nothing_beside_it(guarded, monkeypatch, algorithm, layer):
+def test_a_tile_is_written_whole_and_nothing_beside_it(
+    guarded, monkeypatch, algorithm, is_split, layer
+):
     """What is read beside the input or before it is written is NaN, and would show."""
     (x, weight, bias), options = whole_numbers(layer)
     geometry = geometry_of(x.shape, weight.shape, **options)
@@ -67,7 +70,7 @@ def test_a_tile_is_written_whole_and_nothing_beside_it(guarded, monkeypatch, alg
         raise AssertionError("a tile of finite values was taken for one that has others")
 
     for cut in CUTS:
-        with forced(algorithm, band=5, **cut):
+        with forced(algorithm, band=5, is_split=is_split, **cut):
             plan = plan_convolution(sizes)
             engine = engine_of(sizes, plan, weight)
             if plan.algorithm == BANDS:

@@ -147,8 +147,9 @@ def test_a_tile_of_an_extreme_layer_lays_out_little(name, dtype):
 
 
 @pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("is_split", [True, False], ids=["split", "whole"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_what_is_laid_out_is_what_is_counted(monkeypatch, algorithm, name):
+def test_what_is_laid_out_is_what_is_counted(monkeypatch, algorithm, is_split, name):
     """So that the tests above, which count from shapes, speak of what the engine asks for."""
     asked: dict[str, int] = {}
 
@@ -162,7 +163,7 @@ def test_what_is_laid_out_is_what_is_counted(monkeypatch, algorithm, name):
     layer = layer_of(x.shape, weight.shape, **options)
     for cut in CUTS:
         asked.clear()
-        with forced(algorithm, band=5, **cut), parallel.using_threads(1):
+        with forced(algorithm, band=5, is_split=is_split, **cut), parallel.using_threads(1):
             plan = plan_convolution(layer)
             conv(x, weight, bias, **options)
         tiles = [bytes_by_use(layer, plan, tile) for tile in plan.tiles]

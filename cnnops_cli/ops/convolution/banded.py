@@ -1,18 +1,16 @@
-"""Convolution as products with banded matrices, whose results are added up from shifted columns.
+"""Convolution as products with banded matrices.
 
-The kernel is taken apart along its last axis: a product gives the shares of all its columns, and
-they are added up, each from another column of the result on. So the input is laid out once, not
-once for each column of the kernel.
-
-Along the first axis a matrix gives a band of several outputs. For a kernel column a, b, c and bands
-of 2 outputs it is
+A band is several outputs along the first axis. For a kernel column a, b, c and 2 outputs its matrix
 
     a b c 0
     0 a b c
 
-and multiplied with the 4 lines of the input that the 2 outputs see together: these lines too are
-laid out once for all outputs of a band. Much of such a matrix is zero, but where channels are few,
-its product outruns the sums that it saves.
+is multiplied with the 4 lines of the input that the outputs see, so these are laid out once for
+both. The zeros cost less than that where channels are few.
+
+The kernel is split along its last axis: one product gives what each of its columns contributes, and
+these are added up, each from another column on. Narrow kernels of one channel are not split: their
+products are written straight into the result.
 """
 
 import math
@@ -32,29 +30,75 @@ from cnnops_cli.ops.scratch import scratch
 
 
 class Banded:
-    """Products with banded matrices, tile by tile.
+    """Banded products, where the stride along the last axis is 1.
 
-    Parameters
-    ----------
-    layer : Layer
-        With a stride of 1 along the last axis.
-    weights : numpy.ndarray, shape (G * O, C, *kernel)
-        In the dtype to compute in, float32 or float64.
-    outputs : int
-        What a band gives along the first axis.
+    The weights, (G * O, C, *kernel), are float32 or float64; `outputs` and `is_split` are what
+    `band_of` takes.
     """
 
-    def __init__(self, layer: Layer, weights: Array, outputs: int) -> None:
+    def __init__(self, layer: Layer, weights: Array, outputs: int, is_split: int) -> None:
         self._layer = layer
-        self._band = band_of(layer.windows, outputs)
+        self._band = band_of(layer.windows, outputs, is_split)
         self._parts = self._band.parts(layer)
         self._weights = weights
         self._matrices = _matrices(layer, self._band, weights)
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result, as `Columns.compute` does."""
-        band = self._band
         target = result[tile.index]
+        multiply = self._multiply_whole if self._band.is_whole else self._multiply_split
+        if not multiply(source, tile, bias, target):
+            # Zeros times what is not finite are NaN.
+            columns = Columns(self._layer, self._weights)
+            for part in column_tiles(self._layer, tile):
+                columns.compute(source, part, bias, result)
+
+    def _multiply_whole(
+        self, source: Source, tile: Tile, bias: Array | None, target: Array
+    ) -> bool:
+        """Fill a tile band by band, and return whether all of it is finite."""
+        outputs, rows = self._band.outputs, target.shape[3]
+        cells = self._unfold(source, tile)
+        matrices = self._matrices[tile.groups, 0, tile.filters, np.newaxis]
+        sums = target
+        if target.dtype != cells.dtype:
+            sums = scratch("sums", target.shape, cells.dtype)
+        count, rest = divmod(rows, outputs)
+        bands = sums[:, :, :, : rows - rest]
+        bands = bands.reshape(*sums.shape[:3], count, outputs, sums.shape[4])
+        np.matmul(matrices, cells[:, :, :, :count], out=bands)
+        if rest:
+            last = sums[:, :, :, np.newaxis, rows - rest :]
+            np.matmul(matrices[..., :rest, :], cells[:, :, :, count:], out=last)
+        if not all(math.isfinite(np.vdot(sample, sample)) for sample in sums):
+            return False
+        if sums is not target or bias is not None:
+            store(sums, tile, bias, target)
+        return True
+
+    def _unfold(self, source: Source, tile: Tile) -> Array:
+        """Lay out lines once for each column of the kernel, as (n, g, 1, bands, depth, width)."""
+        band, (rows, width) = self._band, tile.shape[3:]
+        bands = -(-rows // band.outputs)
+        step = band.outputs * band.stride[0] // band.step
+        lines = band.lines_of(bands)
+        seen_lines = (lines - 1) * band.step + 1
+        part = source.part(tile.items, tile.channels(1), tile.box, lines=seen_lines)
+        part = part[:, :, :: band.step]
+        *outer, of_cell = part.strides
+        strides = (*outer, band.dilation[1] * of_cell, band.stride[1] * of_cell)
+        shape = (*part.shape[:2], lines, band.kernel[1], width)
+        cells = scratch("cells", shape, self._layer.dtype)
+        np.copyto(cells, as_strided(part, shape, strides), casting="unsafe")
+        of_item, of_group, of_line, of_row, of_cell = cells.strides
+        shape = (*shape[:2], 1, bands, band.depth(1), width)
+        return as_strided(cells, shape, (of_item, of_group, 0, step * of_line, of_row, of_cell))
+
+    def _multiply_split(
+        self, source: Source, tile: Tile, bias: Array | None, target: Array
+    ) -> bool:
+        """Fill a tile by adding up the products of kernel columns, as `_multiply_whole` does."""
+        band = self._band
         matrices = self._matrices[tile.groups, :, tile.filters]
         matrices = matrices.reshape(*matrices.shape[:2], -1, matrices.shape[4])
         if band.added_axis is not None:
@@ -70,11 +114,7 @@ class Banded:
             sums = kept.swapaxes(2, 3)
         add_products(matrices, cells, self._parts, sums, band.dilation[-1])
         if band.outputs > 1 and not math.isfinite(np.vdot(kept, kept)):
-            # The zeros of the matrices have spread what is not finite.
-            columns = Columns(self._layer, self._weights)
-            for part in column_tiles(self._layer, tile):
-                columns.compute(source, part, bias, result)
-            return
+            return False
         by_line = by_sample(sums, items, lines.shape[3:])[..., : inner[-1]]
         by_line = by_line.reshape(items, groups, filters, band.outputs, -1, *inner)
         by_band = by_line.swapaxes(3, 4)
@@ -85,9 +125,10 @@ class Banded:
         if rest:
             last = target[:, :, :, whole * band.outputs :]
             store(by_band[:, :, :, whole, :rest], tile, bias, last)
+        return True
 
     def _lay_out(self, source: Source, tile: Tile, sizes: tuple[int, ...]) -> Array:
-        """Lay out what bands see, as (g, depth, n, bands, *inner): a view where it lies so."""
+        """Lay out what bands see, as (g, depth, n, bands, *inner): a view where possible."""
         layer, band = self._layer, self._band
         bands = -(-sizes[0] // band.outputs)
         step = band.outputs * band.stride[0]
@@ -123,7 +164,7 @@ class Banded:
 
 
 def _matrices(layer: Layer, band: Band, weights: Array) -> Array:
-    """Spread the weights over matrices, (G, steps, O, outputs, depth)."""
+    """Write the weights into banded matrices, (G, steps, O, outputs, depth)."""
     by_axis = weights.reshape(layer.groups, layer.filters, layer.channels, *band.kernel)
     by_step = np.moveaxis(by_axis, -1, 1)[:, :, :, np.newaxis]
     shape = (layer.groups, band.steps, layer.filters, band.outputs, layer.channels, band.lines)

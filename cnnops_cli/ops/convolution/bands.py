@@ -1,4 +1,4 @@
-"""The sizes of banded matrices: see `cnnops_cli.ops.convolution.banded`."""
+"""The sizes of banded matrices."""
 
 import math
 from dataclasses import dataclass
@@ -12,58 +12,57 @@ from cnnops_cli.spans import spans
 
 @dataclass(frozen=True)
 class Band:
-    """How the outputs of a band see the input, along two or three axes.
+    """The sizes of a band of outputs along the first axis, and of what it sees.
 
-    Attributes
-    ----------
-    outputs, lines : int
-        Along the first axis, of the result and of the input.
-    step : int
-        From line to line in the input.
-    kernel, stride, dilation : tuple of int
-        Those of the layer. A line of one axis has a second axis of length 1: the last, where
-        there are bands along the line, else the first.
-    added_axis : int, optional
-        Where that axis is.
+    `kernel`, `stride` and `dilation` are those of the layer. Where the kernel is not split, an axis
+    of length 1 is added after the others; to a line that is split, before its own.
     """
 
     outputs: int
-    lines: int
-    step: int
+    lines: int  # of the input
+    step: int  # from line to line
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
     added_axis: int | None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the matrices hold both axes of a kernel."""
+        return self.added_axis == 2
+
+    @property
     def steps(self) -> int:
-        """How many columns of the kernel there are, whose products are added up."""
+        """The number of kernel columns whose products are added up."""
         return self.kernel[-1]
 
     @property
     def halo(self) -> int:
-        """How many more inputs than outputs a tile has along the last axis."""
+        """The number of further inputs of a tile along the last axis."""
         return (self.kernel[-1] - 1) * self.dilation[-1]
 
+    def lines_of(self, bands: int) -> int:
+        """Count the lines of the input that neighbouring bands see together."""
+        return (bands - 1) * self.outputs * self.stride[0] // self.step + self.lines
+
     def depth(self, channels: int) -> int:
-        """How many lines of so many channels are multiplied, by cell of the kernel between."""
+        """Count the rows of the matrix that is multiplied."""
         return channels * self.lines * math.prod(self.kernel[1:-1])
 
     def parts(self, layer: Layer) -> list[slice]:
-        """Cut the depth; where matrices are banded, between channels."""
+        """Cut the depth into sums; where matrices are banded, between channels."""
         depth, of_channel = self.depth(layer.channels), self.depth(1)
         terms = layer.channels * math.prod(self.kernel[:-1])
-        most = longest_sum(layer.filters) * depth // terms
+        most = longest_sum(layer.filters, terms, self.steps) * depth // terms
         return spans(depth, most, of_channel if self.outputs > 1 else 1)
 
 
 @lru_cache(maxsize=64)
-def band_of(windows: Windows, outputs: int) -> Band:
-    """Return the sizes for bands of so many outputs."""
+def band_of(windows: Windows, outputs: int, is_split: int) -> Band:
+    """Return the sizes of bands with a number of outputs, of a kernel that is split or not."""
     kernel, stride, dilation = windows.kernel, windows.stride, windows.dilation
-    added_axis = None
-    if windows.dims == 1:
-        added_axis = 1 if outputs > 1 else 0
+    added_axis = windows.dims if not is_split else 0 if windows.dims == 1 else None
+    if added_axis is not None:
         kernel, stride, dilation = (
             (*sizes[:added_axis], 1, *sizes[added_axis:]) for sizes in (kernel, stride, dilation)
         )

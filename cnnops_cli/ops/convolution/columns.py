@@ -1,4 +1,4 @@
-"""Convolution as a matrix product: what each window sees is laid out as a column of a matrix."""
+"""Convolution as a matrix product: what each window sees is a column of a matrix."""
 
 import math
 import operator
@@ -16,30 +16,16 @@ from cnnops_cli.spans import spans
 
 
 class Columns:
-    """Products with matrices of columns, tile by tile.
-
-    Parameters
-    ----------
-    layer : Layer
-    weights : numpy.ndarray, shape (G * O, C, *kernel)
-        In the dtype to compute in.
-    """
+    """Matrix products with weights (G * O, C, *kernel), in the dtype to compute in."""
 
     def __init__(self, layer: Layer, weights: Array) -> None:
         self._layer = layer
         self._weights = weights.reshape(layer.groups, 1, layer.filters, -1)
-        self._parts = spans(self._weights.shape[3], longest_sum(layer.filters))
+        depth = self._weights.shape[3]
+        self._parts = spans(depth, longest_sum(layer.filters, depth))
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
-        """Fill a tile of the result.
-
-        Parameters
-        ----------
-        source : Source
-        tile : Tile
-        bias : numpy.ndarray, shape (G, O), optional
-        result : numpy.ndarray, shape (N, G, O, *output)
-        """
+        """Fill a tile of the result (N, G, O, *output), with a bias (G, O)."""
         target = result[tile.index]
         weights = self._weights[tile.groups, :, tile.filters]
         cells = as_matrices(self._lay_out(source, tile))
@@ -55,7 +41,7 @@ class Columns:
             store(target, tile, bias, target)
 
     def _lying_as(self, cells: Array, target: Array) -> Array | None:
-        """View a part of the result as products (n, g, o, width), if it lies in memory so."""
+        """View a part of the result as (n, g, o, width), if its memory allows it."""
         whole_rows = target.shape[4:] == self._layer.windows.output[1:]
         if not whole_rows or len(cells) < len(target) or target.dtype != self._layer.dtype:
             return None
@@ -63,7 +49,7 @@ class Columns:
         return as_strided(target, shape, (*target.strides[:3], target.itemsize))
 
     def _lay_out(self, source: Source, tile: Tile) -> Array:
-        """Lay out what the windows see, as (g, depth, n, *sizes): a view where it lies so."""
+        """Lay out what the windows see, as (g, depth, n, *sizes): a view where possible."""
         windows, channels, dtype = self._layer.windows, self._layer.channels, self._layer.dtype
         in_pairs = windows.stride[-1] == 2
         part = source.part(tile.items, tile.channels(channels), tile.box, beyond=int(in_pairs))

@@ -1,4 +1,4 @@
-"""What the algorithms cost, by which one is chosen."""
+"""Estimates of what each algorithm costs."""
 
 import math
 from typing import NamedTuple, TypeAlias
@@ -13,53 +13,30 @@ BANDS = "banded matrix products"
 FOURIER = "Fourier transforms"
 
 Choice: TypeAlias = tuple[str, tuple[int, ...]]
-"""An algorithm, and its sizes: outputs of a band, or lengths of the transforms."""
+"""An algorithm and its sizes: what `band_of` takes, or the lengths of the transforms."""
 
 
 class Rates(NamedTuple):
-    """What the parts of the work take on one core, in float32.
+    """Nanoseconds that each kind of work takes on one core, in float32.
 
-    Only their ratios matter. ``tests/benchmarks/fit_costs.py`` measures them.
-
-    Attributes
-    ----------
-    multiply : float
-        Nanoseconds per multiply-add in a large matrix product.
-    half_rows, half_depth, half_columns : float
-        The sizes of a product at which it reaches half of that speed.
-    product : float
-        Nanoseconds per product that is begun.
-    copy : float
-        Nanoseconds per element that is laid out, padded or stored.
-    run : float
-        Nanoseconds per run of neighbouring elements that is begun.
-    pair, skip : float
-        Nanoseconds per element in addition, where a copy takes every second one, or fewer.
-    add : float
-        Nanoseconds per element of the products that are added up.
-    spread : float
-        Nanoseconds per element of a banded matrix.
-    transform, spectrum : float
-        Nanoseconds per point of a Fourier transform, and of a product of two.
-    start, start_transforms : float
-        Nanoseconds per call with banded matrices, and per tile that is transformed.
+    Only ratios matter. ``tests/benchmarks/fit_costs.py`` measures them.
     """
 
-    multiply: float
-    half_rows: float
+    multiply: float  # per multiply-add in a large matrix product
+    half_rows: float  # sizes at which a product reaches half of that speed
     half_depth: float
     half_columns: float
-    product: float
-    copy: float
-    run: float
-    pair: float
-    skip: float
-    add: float
-    spread: float
-    transform: float
-    spectrum: float
-    start: float
-    start_transforms: float
+    product: float  # per product
+    copy: float  # per element that is laid out, padded or stored
+    run: float  # per run of neighbouring elements
+    pair: float  # further, per element, where every second one is copied
+    skip: float  # or fewer
+    add: float  # per element that is added up
+    spread: float  # per element of a banded matrix
+    transform: float  # per point of a Fourier transform
+    spectrum: float  # per point of the product of two
+    start: float  # per call with banded matrices
+    start_transforms: float  # per tile with transforms
 
 
 RATES = Rates(
@@ -82,32 +59,36 @@ RATES = Rates(
 """Measured with OpenBLAS on x86-64."""
 
 TILE_BYTES = 1 << 23
-"""What is laid out for one tile. A core's cache holds less, but threads that make many short calls
-wait for the interpreter more than for memory."""
+"""Memory for one tile. A core's cache holds less, but many short calls make threads wait for the
+interpreter."""
 
 _BANDS = {1: (1, 16, 64, 256), 2: (1, 4, 8, 16), 3: (1, 4, 8)}
-"""Outputs that a band may have, by the number of axes."""
+"""The outputs that a band may have, by number of axes."""
 
 _MATRIX_BYTES = 1 << 24
-"""What banded matrices may take together."""
+"""The most that all banded matrices may take."""
 
 _LONGEST_BAND_SUM = 512
-"""How many terms of one channel one banded product may add up."""
+"""The most terms of one channel in a banded product."""
+
+_WIDEST_WHOLE = 3
+"""The widest kernel that is not split: products of wider ones round more, and are hardly faster."""
 
 _SHORTEST_TRANSFORM = {1: 1 << 15, 2: 384, 3: 64}
 _TRANSFORM_BYTES = 60 << 20
-"""What the transforms of one tile may take, and those of the weights together."""
+"""The most for the transforms of one tile, and for those of all weights."""
 
 
 def estimate_costs(layer: Layer) -> dict[Choice, float]:
-    """Estimate the nanoseconds of every algorithm that can compute the layer."""
+    """Estimate the nanoseconds of each algorithm that can compute the layer."""
     costs: dict[Choice, float] = {(COLUMNS, ()): _cost_of_columns(layer)}
     if layer.dtype.kind != "f":
         return costs
-    for outputs in _band_outputs(layer.windows):
-        band = band_of(layer.windows, outputs)
+    for sizes in _band_sizes(layer):
+        band = band_of(layer.windows, *sizes)
         if can_be_banded(layer, band):
-            costs[BANDS, (outputs,)] = _cost_of_bands(layer, band)
+            cost = _cost_of_whole_bands if band.is_whole else _cost_of_bands
+            costs[BANDS, sizes] = cost(layer, band)
     if layer.dtype == "float32":
         lengths = _transform_lengths(layer.windows)
         if transform_bytes(layer, lengths) <= _TRANSFORM_BYTES:
@@ -115,14 +96,18 @@ def estimate_costs(layer: Layer) -> dict[Choice, float]:
     return costs
 
 
-def _band_outputs(windows: Windows) -> list[int]:
-    """How many outputs bands may have: such that bands of one size fill the axis."""
-    length = windows.output[0]
-    return sorted({-(-length // -(-length // wish)) for wish in _BANDS[windows.dims]})
+def _band_sizes(layer: Layer) -> list[tuple[int, int]]:
+    """Return sizes for `band_of`, such that bands of one size fill the axis."""
+    dims, length = layer.windows.dims, layer.windows.output[0]
+    counts = {-(-length // -(-length // wish)) for wish in _BANDS[dims]}
+    split = [(outputs, 1) for outputs in sorted(counts) if outputs == 1 or dims > 1]
+    is_narrow = layer.windows.kernel[-1] <= _WIDEST_WHOLE and layer.windows.stride[-1] == 1
+    can_be_whole = dims == 1 or (dims == 2 and layer.channels == 1 and is_narrow)
+    return split + [(outputs, 0) for outputs in sorted(counts) if outputs > 1 and can_be_whole]
 
 
 def can_be_banded(layer: Layer, band: Band) -> bool:
-    """Return whether a layer's stride, and what its bands take, allow banded products."""
+    """Return whether the stride and the memory for bands allow banded products."""
     if band.stride[-1] != 1:
         return False
     halo_bytes = band.halo * elements_of_a_band(layer, band) * layer.dtype.itemsize
@@ -133,7 +118,7 @@ def can_be_banded(layer: Layer, band: Band) -> bool:
 
 
 def matrix_bytes(layer: Layer, band: Band) -> int:
-    """What the banded matrices of all groups take."""
+    """Return the bytes of the banded matrices of all groups."""
     rows = layer.groups * layer.filters * band.outputs * band.steps
     return rows * band.depth(layer.channels) * layer.dtype.itemsize
 
@@ -146,7 +131,7 @@ def _cost_of_columns(layer: Layer) -> float:
     each += {1: 0.0, 2: rates.pair}.get(windows.stride[-1], rates.skip)
     lies_so = max(*windows.kernel, *windows.stride) == 1
     copied = 0 if lies_so else layer.items * layer.groups * depth * cells
-    parts = -(-depth // longest_sum(layer.filters))
+    parts = -(-depth // longest_sum(layer.filters, depth))
     added = layer.items * layer.groups * layer.filters * cells * (parts if parts > 1 else 0)
     products = _cost_of_products(layer, layer.filters, depth, cells)
     return products + copied * each + added * rates.add + _cost_of_padding(layer)
@@ -173,8 +158,22 @@ def _cost_of_bands(layer: Layer, band: Band) -> float:
     )
 
 
+def _cost_of_whole_bands(layer: Layer, band: Band) -> float:
+    """Of products that are written straight into the result, of lines that bands share."""
+    rates, (rows, width) = RATES, layer.windows.output
+    bands, depth = -(-rows // band.outputs), band.depth(1)
+    copied = layer.items * layer.groups * band.lines_of(bands) * band.kernel[1] * width
+    return (
+        rates.start
+        + bands * layer.filters * _cost_of_products(layer, band.outputs, depth, width)
+        + copied * (rates.copy + rates.run / width)
+        + layer.groups * layer.filters * band.outputs * depth * rates.spread
+        + _cost_of_padding(layer)
+    )
+
+
 def columns_of_bands(windows: Windows, band: Band) -> int:
-    """How many columns the bands of one sample and group have."""
+    """Return the number of columns of all bands of a sample and group."""
     first, *inner = windows.output
     counts = [-(-first // band.outputs), *inner]
     counts[-1] += band.halo
@@ -182,7 +181,7 @@ def columns_of_bands(windows: Windows, band: Band) -> int:
 
 
 def _cost_of_products(layer: Layer, rows: int, depth: int, columns: int) -> float:
-    """Of one product for each sample and group, with matrices of these sizes."""
+    """Of one product per sample and group, with matrices of these sizes."""
     rates = RATES
     slowed = (rows + rates.half_rows) * (depth + rates.half_depth) * (columns + rates.half_columns)
     return layer.items * layer.groups * (rates.product + slowed * rates.multiply)
@@ -197,27 +196,27 @@ def _cost_of_padding(layer: Layer) -> float:
 
 
 def elements_of_a_column(layer: Layer) -> int:
-    """What is laid out for one output cell of one group: its column, products, and input."""
+    """Count the elements laid out per output of a group: its column, products and input."""
     depth = layer.channels * math.prod(layer.windows.kernel)
-    results = arrays_of_results(-(-depth // longest_sum(layer.filters)))
+    results = arrays_of_results(-(-depth // longest_sum(layer.filters, depth)))
     return depth + layer.filters * results + layer.channels * math.prod(layer.windows.stride)
 
 
 def elements_of_a_band(layer: Layer, band: Band) -> int:
-    """What is laid out for one column of a band of one group: itself, products, and input."""
+    """Count the elements laid out per column of a band: itself, its products and input."""
     results = band.steps + arrays_of_results(len(band.parts(layer)))
     seen = layer.channels * math.prod(band.stride)
     return band.depth(layer.channels) + band.outputs * (layer.filters * results + seen)
 
 
 def transform_bytes(layer: Layer, lengths: tuple[int, ...]) -> int:
-    """What a tile needs for its transforms, or all weights for theirs, whichever is more."""
+    """Return the bytes for a tile's transforms or for those of all weights: the larger."""
     spectra = layer.groups * layer.filters * layer.channels
     return 8 * math.prod(lengths) * max(2 * layer.channels + 4, 2 * spectra)
 
 
 def transform_boxes(windows: Windows, lengths: tuple[int, ...]) -> tuple[int, ...]:
-    """How many outputs one transform gives, by axis."""
+    """Return the number of outputs of one transform, by axis."""
     reach = extents(windows.kernel, windows.dilation)
     return tuple(
         min(outputs, (length - extent) // step + 1)
@@ -228,7 +227,7 @@ def transform_boxes(windows: Windows, lengths: tuple[int, ...]) -> tuple[int, ..
 
 
 def _transform_lengths(windows: Windows) -> tuple[int, ...]:
-    """Lengths by axis that hold several windows, or all, and have small factors."""
+    """Choose lengths that hold several windows, or all, and have small factors."""
     reach = extents(windows.kernel, windows.dilation)
     lengths = []
     for outputs, step, extent in zip(windows.output, windows.stride, reach, strict=True):
@@ -240,15 +239,10 @@ def _transform_lengths(windows: Windows) -> tuple[int, ...]:
 
 
 def _smooth(length: int) -> int:
-    """The least product of 2, 3 and 5 that is no less."""
-    while True:
-        rest = length
-        for factor in (2, 3, 5):
-            while rest % factor == 0:
-                rest //= factor
-        if rest == 1:
-            return length
+    """Return the next number that has no prime factors but 2, 3 and 5."""
+    while pow(30, 64, length):
         length += 1
+    return length
 
 
 def _cost_of_transforms(layer: Layer, lengths: tuple[int, ...]) -> float:

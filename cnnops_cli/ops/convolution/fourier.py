@@ -1,11 +1,12 @@
 """Convolution as products of Fourier transforms, for large kernels.
 
-A transform of n values carries rounding errors of every value to every other. In float64 they are
-far below an epsilon of float32, except in results that are far smaller than the values around them;
-those are summed directly.
+A transform spreads the rounding errors of each value over all others. In float64 they are far below
+an epsilon of float32, except in results much smaller than their neighbours: those are summed
+directly.
 """
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -21,23 +22,15 @@ from cnnops_cli.ops.scratch import scratch
 _DOUBLE = np.dtype(np.float64)
 
 _FAINT = 2.0**25
-"""A result is summed directly if it is less than this many times the error of the transforms: all
-others are exact to a quarter of an epsilon of float32."""
+"""Results less than this many times the error of the transforms are summed directly; all others
+are exact to a quarter of an epsilon of float32."""
 
 _MOST_SUMMED = 1 << 21
-"""Cells of windows that are summed directly in one tile; with more the tile is not transformed."""
+"""The most terms that are summed directly in a tile; with more it is not transformed."""
 
 
 class Fourier:
-    """Products of Fourier transforms, tile by tile.
-
-    Parameters
-    ----------
-    layer : Layer
-    weights : numpy.ndarray of float32, shape (G * O, C, *kernel)
-    lengths : tuple of int
-        Of the transforms, by spatial axis.
-    """
+    """Products of transforms of some lengths by axis, with float32 weights (G * O, C, *kernel)."""
 
     def __init__(self, layer: Layer, weights: Array, lengths: tuple[int, ...]) -> None:
         windows = layer.windows
@@ -47,14 +40,14 @@ class Fourier:
         self._weights = weights.reshape(layer.groups, layer.filters, *weights.shape[1:])
         spread = np.zeros((*self._weights.shape[:3], *lengths))
         cells = zip(windows.kernel, windows.dilation, strict=True)
-        place = tuple(slice(0, (size - 1) * gap + 1, gap) for size, gap in cells)
+        place = tuple(slice(0, (size - 1) * dilation + 1, dilation) for size, dilation in cells)
         spread[(slice(None),) * 3 + place] = self._weights
         self._spectra = np.conj(np.fft.rfftn(spread, axes=self._axes))
         self._norms = np.sqrt(np.square(self._weights, dtype=_DOUBLE).sum(axis=self._axes))
         self._columns = Columns(layer, weights)
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
-        """Fill a tile of one item and one group, as `Columns.compute` does."""
+        """Fill a tile of one sample and group, as `Columns.compute` does."""
         group, channels = tile.groups.start, self._layer.channels
         part = source.part(tile.items, tile.channels(channels), tile.box)[0]
         values = scratch("values", (channels, *self._lengths), _DOUBLE)
@@ -81,7 +74,7 @@ class Fourier:
     def _settle(
         self, sums: Array, noise: float, part: Array, weights: Array, dtype: np.dtype[Any]
     ) -> bool:
-        """Make sums as exact as float32 is, or tell that it takes too long."""
+        """Make sums as exact as float32, and return whether that was possible in short time."""
         if dtype.kind != "f":
             np.rint(sums, out=sums)
             return noise < 0.25
@@ -95,9 +88,9 @@ class Fourier:
                 part,
                 (*sums.shape, *weights.shape),
                 (
-                    *(step * gap for step, gap in zip(of_axis, windows.stride, strict=True)),
+                    *map(operator.mul, windows.stride, of_axis),
                     of_channel,
-                    *(step * gap for step, gap in zip(of_axis, windows.dilation, strict=True)),
+                    *map(operator.mul, windows.dilation, of_axis),
                 ),
             )
             places = np.unravel_index(faint, sums.shape)

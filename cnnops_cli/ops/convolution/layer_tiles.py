@@ -14,22 +14,12 @@ from cnnops_cli.spans import spans
 
 @dataclass(frozen=True)
 class Layer:
-    """The sizes of a convolution.
-
-    Attributes
-    ----------
-    items, groups : int
-    channels, filters : int
-        Of one group.
-    windows : Windows
-    dtype : numpy.dtype
-        What is computed in.
-    """
+    """The sizes of a convolution, and the dtype to compute in."""
 
     items: int
     groups: int
-    channels: int
-    filters: int
+    channels: int  # of one group
+    filters: int  # of one group
     windows: Windows
     dtype: np.dtype[Any]
 
@@ -52,12 +42,12 @@ class Tile:
 
     @property
     def index(self) -> tuple[slice, ...]:
-        """Where it is in the result, shape (N, G, O, *output)."""
+        """Its place in the result (N, G, O, *output)."""
         return (self.items, self.groups, self.filters, *self.box)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its own shape, (n, g, o, *sizes)."""
+        """Its shape, (n, g, o, *sizes)."""
         return tuple(int(span.stop - span.start) for span in self.index)
 
     def channels(self, of_group: int) -> slice:
@@ -67,20 +57,11 @@ class Tile:
 
 @dataclass(frozen=True)
 class Tiles(Sequence[Tile]):
-    """A part of the result, cut along every axis: made when the first tile is asked for.
-
-    Attributes
-    ----------
-    part : Tile
-    most : tuple of int
-        The largest shape of a tile.
-    multiple : int
-        Tiles have a multiple of this many outputs along the first spatial axis, but the last.
-    """
+    """A part of the result, cut along every axis; made when the first tile is asked for."""
 
     part: Tile
-    most: tuple[int, ...]
-    multiple: int = 1
+    most: tuple[int, ...]  # the largest shape of a tile
+    multiple: int = 1  # of outputs along the first spatial axis, for all tiles but the last
 
     @property
     def _multiples(self) -> tuple[int, ...]:

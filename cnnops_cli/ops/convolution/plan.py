@@ -1,7 +1,4 @@
-"""On which tiles a convolution is computed, and how: decided from shapes alone.
-
-The plan is the same whatever the number of threads.
-"""
+"""How a convolution is computed, and in which tiles: decided from shapes, for any threads."""
 
 import math
 from collections.abc import Sequence
@@ -25,48 +22,32 @@ from cnnops_cli.ops.convolution.costs import (
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
 
 _LEAST_WORTH, _WORTH = 600_000, 2_000_000
-"""Nanoseconds of work from which on two tiles are better than one, and that each further tile
-should have: a thread takes a tenth of a millisecond to wake, and the last tiles end apart."""
+"""The least nanoseconds of work for two tiles, and per tile where there are more: a thread takes a
+tenth of a millisecond to wake, and the last tiles end apart."""
 
 _MOST_WANTED = 16
 _LEAST_CELLS = 160
 """A product with fewer columns is slower per column."""
 
 _LEAST_FILTERS = 128
-"""Filters are only shared out by as many: each share lays out the cells again."""
+"""The fewest filters of a tile that has not all: each such tile lays out the input again."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to compute a convolution.
-
-    Attributes
-    ----------
-    algorithm : str
-        `COLUMNS`, `BANDS` or `FOURIER`.
-    sizes : tuple of int
-        How many outputs a band gives, or the lengths of the transforms.
-    tiles : sequence of Tile
-        They cover the result once.
-    bytes_of_a_tile : int
-        What a tile needs of memory for itself.
-    bytes_of_all : int
-        What all tiles together need at most.
-    bytes_kept : int
-        What is made of the weights.
-    """
+    """How to compute a convolution: by an algorithm and its sizes (see `Choice`), tile by tile."""
 
     algorithm: str
     sizes: tuple[int, ...]
     tiles: Sequence[Tile]
     bytes_of_a_tile: int = TILE_BYTES + TILE_BYTES // 4
-    bytes_of_all: int = 0
-    bytes_kept: int = 0
+    bytes_of_all: int = 0  # the most that all tiles need together
+    bytes_kept: int = 0  # for what is made of the weights
 
 
 @lru_cache(maxsize=64)
 def plan_convolution(layer: Layer) -> Plan:
-    """Choose the algorithm whose estimate is the least, and cut the result into tiles."""
+    """Choose the algorithm with the least estimate, and cut the result into tiles."""
     if layer.items == 0:
         return Plan(COLUMNS, (), ())
     costs = estimate_costs(layer)
@@ -92,7 +73,7 @@ def plan_convolution(layer: Layer) -> Plan:
 
 
 def column_tiles(layer: Layer, part: Tile, wanted: int = 1) -> Tiles:
-    """Cut a part of the result into tiles whose matrix of columns stays in cache."""
+    """Cut a part of the result into tiles for `Columns`."""
     most = _most(layer, part, elements_of_a_column(layer))
     return Tiles(part, _fewer(part.shape, most, wanted))
 
@@ -100,7 +81,7 @@ def column_tiles(layer: Layer, part: Tile, wanted: int = 1) -> Tiles:
 def _most(
     layer: Layer, part: Tile, elements: int, outputs: int = 1, halo: int = 0
 ) -> tuple[int, ...]:
-    """The largest shape of a tile, of so many elements for each column of a matrix."""
+    """Return the largest shape of a tile that lays out some elements per matrix column."""
     left = max(1, TILE_BYTES // layer.dtype.itemsize // elements)
     items, groups, filters, *lengths = part.shape
     lengths[0] = -(-lengths[0] // outputs)
@@ -115,10 +96,10 @@ def _most(
 
 
 def _fewer(shape: tuple[int, ...], most: tuple[int, ...], wanted: int) -> tuple[int, ...]:
-    """Lessen the shape of a tile until there are as many tiles as wanted, where that is worth it.
+    """Return the shape of smaller tiles, as many as wanted where that is worth it.
 
-    Groups are shared out first, then samples, then outputs along the first axis; and where these
-    have too few cells, the filters.
+    Groups are cut first, then samples, then the first spatial axis; where products would get too
+    narrow, filters.
     """
     counts = [-(-length // size) for length, size in zip(shape, most, strict=True)]
     products = shape[0] * math.prod(shape[3:]) // _LEAST_CELLS

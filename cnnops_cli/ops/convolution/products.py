@@ -1,7 +1,4 @@
-"""Sums of matrix products, which two of the algorithms come down to.
-
-Long sums are cut into parts that are products of their own, since each addition rounds.
-"""
+"""Sums of matrix products. Long sums are cut into several products, since each addition rounds."""
 
 import math
 from collections.abc import Sequence
@@ -14,29 +11,30 @@ from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
 
 _LONGEST_SUM, _FEW_FILTERS, _LONGEST_OF_FEW = 160, 8, 32
-"""How many products are added up one after the other, and how many where filters are few: each
-addition rounds. With up to 384, which are BLAS's own parts, the largest error was up to 3.5 times
-PyTorch's, whose error is less yet for few filters. A part costs an addition for each result."""
+"""The most terms that a product adds up, and the most where filters are few: with BLAS's own limit
+of 384 the largest error is up to 3.5 times PyTorch's, whose error is less for few filters."""
 
 _SMALL_PRODUCT = 1_000_000
-"""Multiply-adds up to which OpenBLAS multiplies small matrices without reordering them first."""
+"""The most multiply-adds for which OpenBLAS does not reorder the matrices first."""
 
 _LEAST_COLUMNS = 256
 """Samples with fewer columns are multiplied together."""
 
 
-def longest_sum(filters: int) -> int:
-    """How many terms of a result are added up in one product."""
-    return _LONGEST_SUM if filters > _FEW_FILTERS else _LONGEST_OF_FEW
+def longest_sum(filters: int, terms: int, steps: int = 1) -> int:
+    """Return the most terms of a product; `terms` is the number of a step's terms."""
+    longest = _LONGEST_SUM if filters > _FEW_FILTERS else _LONGEST_OF_FEW
+    # A sum that nothing else cuts is rather cut in halves.
+    return longest * 3 // 5 if steps == 1 and terms <= longest else longest
 
 
 def spans_of_parts(count: int) -> list[slice]:
-    """Cut parts into about as many subtotals as each has parts: then few additions round."""
+    """Cut parts into subtotals, about as many as each has parts: then few additions round."""
     return spans(count, math.isqrt(count - 1) + 1)
 
 
 def arrays_of_results(parts: int) -> int:
-    """How many results are held while so many parts are added up: the sum, a part, a subtotal."""
+    """Count the arrays that hold results while parts are added up: sum, part, subtotal."""
     return 1 + (parts > 1) + (len(spans_of_parts(parts)) > 1)
 
 
@@ -59,18 +57,17 @@ def by_sample(sums: Array, items: int, sizes: Sequence[int]) -> Array:
 def add_products(
     weights: Array, cells: Array, parts: Sequence[slice], sums: Array, shift: int = 0
 ) -> None:
-    """Fill sums with products whose steps are added up, each from another column on.
+    """Fill sums with products, of which each step is added from `shift` columns further on.
 
     Parameters
     ----------
     weights : numpy.ndarray, shape (g, steps, rows, depth)
     cells : numpy.ndarray, shape (n, g, depth, width)
     parts : sequence of slice
-        Of the depth; each is a product of its own.
+        Of the depth, one per product.
     sums : numpy.ndarray, shape (n, g, rows, width)
-        Filled, but for the last ``(steps - 1) * shift`` columns, which hold anything finite.
+        The last ``(steps - 1) * shift`` columns hold anything finite.
     shift : int
-        Columns from step to step.
     """
     for some in spans_of_parts(len(parts)):
         subtotal = scratch("subtotal", sums.shape, sums.dtype) if some.start else sums
@@ -92,8 +89,8 @@ def _add_steps(weights: Array, cells: Array, sums: Array, shift: int) -> None:
     items, width = len(cells), cells.shape[3]
     products = scratch("products", (items, groups, steps * rows, width), sums.dtype)
     _multiply(weights.reshape(groups, steps * rows, depth), cells, products)
-    # All rows are added up as one run: what is shifted past a row's end is in its last columns. And
-    # a product with ones takes half the time of additions.
+    # All rows are one run, since the last columns do not count. A product with ones takes half the
+    # time of additions.
     whole = rows * width - (steps - 1) * shift
     of_item, of_group, of_row, of_cell = products.strides
     strides = (of_item, of_group, rows * of_row + shift * of_cell, of_cell)

@@ -10,24 +10,14 @@ from cnnops_cli.ops.geometry import Windows, extents
 from cnnops_cli.ops.scratch import scratch
 
 _SHORT_LINE = 128
-"""Elements of a line up to which it is cheaper to clear all of it than each of its ends."""
+"""The most elements of a line that is cleared whole, not at its ends."""
 
 _SHORT_ROW = 256
-"""Bytes of a row up to which it is copied as one value: that takes two thirds of the time."""
+"""The most bytes of a row that is copied as one value, which takes two thirds of the time."""
 
 
 class Source:
-    """An input and what lies around it.
-
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (N, C, *lengths)
-    windows : Windows
-    mode : str
-        A padding mode of `cnnops_cli.conv`.
-    dtype : numpy.dtype
-        What is computed in.
-    """
+    """An input (N, C, *lengths) and its padding, in a mode of `cnnops_cli.conv`."""
 
     def __init__(self, image: Array, windows: Windows, mode: str, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
@@ -46,16 +36,11 @@ class Source:
         lines: int = 0,
         beyond: int = 0,
     ) -> Array:
-        """Take what a box of windows sees.
+        """Return what a box of windows sees, (n, c, *spatial).
 
-        At least `lines` are taken along the first axis, and along the last one `beyond` elements
-        after the last window.
-
-        Returns
-        -------
-        numpy.ndarray, shape (n, c, *spatial)
-            A view of the input in its own dtype; or, where padding is seen, a copy in the dtype
-            that is computed in, which the thread's next one overwrites.
+        It has at least `lines` along the first axis, and `beyond` further elements along the last.
+        Without padding it is a view of the input; else a copy in the dtype to compute in, which the
+        thread overwrites with the next.
         """
         part = self._image[items, channels]
         axes = list(zip(box, self._stride, self._starts, self._reach, strict=True))
@@ -107,7 +92,7 @@ def copy_rows(source: Array, into: Array) -> None:
 
 
 def cells_shown(start: int, count: int, length: int, mode: str) -> Array:
-    """Return which elements of an axis stand for `count` positions from `start` on.
+    """Return the indices of the elements shown at `count` positions from `start` on.
 
     Examples
     --------
