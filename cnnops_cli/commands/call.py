@@ -1,6 +1,6 @@
 """A call of a command: its settings, and what it reads and writes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ class Call(NamedTuple):
         Whether the view shows the operands too.
     relu : bool
         Whether negative values of the result become 0.
+    outputs : sequence of str
+        Where the result of each INPUT goes, as `validate` finds it.
     """
 
     settings: Settings
@@ -41,6 +43,7 @@ class Call(NamedTuple):
     state_files: Texts = _NONE
     with_input: bool = False
     relu: bool = False
+    outputs: Sequence[str] = ()
 
     @property
     def texts(self) -> list[str]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from cnnops_cli import signals
 from cnnops_cli.commands.operands import read_tensors
 from cnnops_cli.commands.outcome import Outcome
-from cnnops_cli.commands.output_paths import output_paths
 from cnnops_cli.commands.stderr import reason_of, report, tell
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.commands.write_outcome import move_into_place, wants_summary, write_outcome
@@ -23,6 +22,7 @@ def apply_to_each(
     work: Callable[[dict[str, Tensor]], Outcome],
     settings: Settings,
     inputs: Sequence[str],
+    outputs: Sequence[str],
     operands: dict[str, Tensor],
     reading: Reading,
 ) -> None:
@@ -36,7 +36,7 @@ def apply_to_each(
         made_directory(directory),
         progress_of(settings, command, "INPUTs", len(inputs)) as progress,
     ):
-        for text, path in zip(inputs, output_paths(inputs, directory), strict=True):
+        for text, path in zip(inputs, outputs, strict=True):
             signals.release()  # those that waited until the files of the last were in their places
             try:
                 with watched_by(progress.within if progress else None):

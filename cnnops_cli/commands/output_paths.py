@@ -9,15 +9,30 @@ from cnnops_cli.tensors.formats import NPY, format_of_name
 from cnnops_cli.tensors.read import STDIN, is_inline, split_member
 
 
-def output_paths(inputs: Sequence[str], directory: str) -> list[str]:
-    """Return where each input's result goes; an input without a name is refused.
+def output_paths(inputs: Sequence[str], directory: str, read: Sequence[str] = ()) -> list[str]:
+    """Return where the result of each INPUT goes.
+
+    An INPUT without a name is refused, and a result that would replace another, or what is read.
 
     Examples
     --------
     >>> output_paths(["a/x.json", "w.npz:conv1.weight", "photo.raw"], "out/")
     ['out/x.json', 'out/conv1.weight.npy', 'out/photo.raw.npy']
     """
-    return [os.path.join(directory, _name(text, directory)) for text in inputs]
+    paths = [os.path.join(directory, _name(text, directory)) for text in inputs]
+    taken: dict[str, str] = {}
+    sources = {_identity(split_member(text)[0]): text for text in (*inputs, *read)}
+    for text, path in zip(inputs, paths, strict=True):
+        if path in taken:
+            raise CnnopsError(f"{taken[path]} and {text} would both be written to {path}")
+        taken[path] = text
+        identity = _identity(path)
+        if identity is not None and identity in sources:
+            raise CnnopsError(
+                f"the result of {text} would replace {sources[identity]}, which is read; "
+                "name another directory"
+            )
+    return paths
 
 
 def _name(text: str, directory: str) -> str:
@@ -30,22 +45,6 @@ def _name(text: str, directory: str) -> str:
     name = Path(path if member is None else member.removesuffix(".npy")).name or Path(path).stem
     is_kept = member is None and bool(format_of_name(name).suffixes)
     return name if is_kept else f"{name}{NPY.suffixes[0]}"
-
-
-def check_output_paths(inputs: Sequence[str], directory: str, read: Sequence[str]) -> None:
-    """Refuse results that would replace each other, or what is read: INPUTs and others."""
-    taken: dict[str, str] = {}
-    sources = {_identity(split_member(text)[0]): text for text in (*inputs, *read)}
-    for text, place in zip(inputs, output_paths(inputs, directory), strict=True):
-        if place in taken:
-            raise CnnopsError(f"{taken[place]} and {text} would both be written to {place}")
-        taken[place] = text
-        identity = _identity(place)
-        if identity is not None and identity in sources:
-            raise CnnopsError(
-                f"the result of {text} would replace {sources[identity]}, which is read; "
-                "name another directory"
-            )
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -51,7 +51,7 @@ def run(kind: type[Operation], call: Call, **options: Any) -> None:
         from cnnops_cli.commands.many_inputs import apply_to_each
 
         tensors = read_tensors(reading, settings.layout, **call.tensors)
-        apply_to_each(kind.name, work, settings, call.texts, tensors, reading)
+        apply_to_each(kind.name, work, settings, call.texts, call.outputs, tensors, reading)
     else:
         _apply_to_one(kind.name, work, call, reading)
 

@@ -27,8 +27,8 @@ def validate(call: Call) -> Call:
         Its --output names a file where there is one INPUT, a directory where there are several.
     """
     _check_count(call)
-    call = call._replace(settings=_placed(_with_output(call.settings, call.texts), call))
-    _check_pictures(call.settings, call.texts)
+    call = _with_outputs(call)
+    _check_pictures(call)
     _check_files(call)
     _check_stdout(call.settings)
     _check_explanation(call.settings, call.written)
@@ -78,13 +78,29 @@ def _check_lines(settings: Settings, inputs: list[str] | None) -> None:
         )
 
 
-def _with_output(settings: Settings, texts: list[str]) -> Settings:
-    """Decide whether --output names a file or a directory."""
+def _with_outputs(call: Call) -> Call:
+    """Find where the result of each INPUT goes."""
+    settings, texts = call.settings, call.texts
     if settings.lines or (len(texts) == 1 and settings.output is None):
-        return settings
+        return call
+    output = _file_or_directory(settings.output, texts)
+    if not is_directory(output):
+        return call._replace(settings=settings._replace(output=output), outputs=[output])
+    from cnnops_cli.commands.output_paths import output_paths
+
+    outputs = output_paths(texts, output, call.read)
     if len(texts) == 1:
-        return settings._replace(output=output_of_one(str(settings.output)))
-    directory = output_of_several(settings.output)
+        output = outputs[0]
+    else:
+        _check_apart([*outputs, *call.written])
+        _check_states(call)
+    return call._replace(settings=settings._replace(output=output), outputs=outputs)
+
+
+def _file_or_directory(output: str | None, texts: list[str]) -> str:
+    if len(texts) == 1:
+        return output_of_one(str(output))
+    directory = output_of_several(output)
     if directory is None:
         first, second = (text[:_MOST_SHOWN] for text in texts[:2])
         hint = "; JSON text needs quotes" if "[" in first else ""
@@ -92,23 +108,7 @@ def _with_output(settings: Settings, texts: list[str]) -> Settings:
             f"several INPUTs, as {first} and {second}, need a directory for their results: "
             f"-o DIRECTORY/{hint}"
         )
-    return settings._replace(output=directory)
-
-
-def _placed(settings: Settings, call: Call) -> Settings:
-    """Find the file's name for the one result that goes to a directory."""
-    if settings.lines or not is_directory(settings.output):
-        return settings
-    from cnnops_cli.commands.output_paths import check_output_paths, output_paths
-
-    directory, texts = str(settings.output), call.texts
-    check_output_paths(texts, directory, call.read)
-    paths = output_paths(texts, directory)
-    if len(texts) == 1:
-        return settings._replace(output=paths[0])
-    _check_apart([*paths, *call.written])
-    _check_states(call)
-    return settings
+    return directory
 
 
 def _check_states(call: Call) -> None:
@@ -120,19 +120,14 @@ def _check_states(call: Call) -> None:
             raise CnnopsError(f"{option} would replace {path}, which is read; name another file")
 
 
-def _check_pictures(settings: Settings, texts: list[str]) -> None:
+def _check_pictures(call: Call) -> None:
     """Refuse pictures where nothing writes them, and what is for pictures where there are none."""
-    outputs = [settings.output] if settings.output is not None else []
-    if is_directory(settings.output):
-        from cnnops_cli.commands.output_paths import output_paths
-
-        outputs = output_paths(texts, outputs[0])
-    pictures = [path for path in outputs if format_of_name(path).is_picture]
+    pictures = [path for path in call.outputs if format_of_name(path).is_picture]
     if pictures:
         from cnnops_cli.tensors.pictures import check_installed
 
         check_installed(pictures[0])
-    elif settings.stretch:
+    elif call.settings.stretch:
         accepted = ", ".join(suffixes_of(picture_formats()))
         raise CnnopsError(f"--stretch goes with a picture: --output FILE, {accepted}")
 
