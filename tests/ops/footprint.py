@@ -11,7 +11,7 @@ def bytes_by_use(layer, plan, tile, *, copied=True):
     `copied` is whether what it sees is padded or converted, which it may be in any call.
     """
     windows = layer.windows
-    items, groups, filters, *sizes = (span.stop - span.start for span in tile.index)
+    items, groups, filters, *sizes = (span.stop - span.start for span in tile.place)
     seen = [
         (size - 1) * step + (taps - 1) * gap + 1
         for size, step, taps, gap in zip(

@@ -177,7 +177,7 @@ def test_the_layers_are_cut_along_every_axis(algorithm):
                 plan = plan_convolution(layer)
             can_be = algorithm != BANDS or layer.windows.stride[-1] == 1
             assert (plan.algorithm == algorithm) == can_be or layer.windows.dims == 1
-            places = zip(*(tile.index for tile in plan.tiles), strict=True)
+            places = zip(*(tile.place for tile in plan.tiles), strict=True)
             seen |= {
                 (layer.windows.dims, axis)
                 for axis, spans in enumerate(places)

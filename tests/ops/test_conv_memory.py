@@ -81,8 +81,8 @@ def test_a_tile_is_written_whole_and_nothing_beside_it(
             for tile in plan.tiles:
                 filled = ~np.isnan(result)
                 engine.compute(source, tile, bias, result)
-                assert not filled[tile.index].any()
-                filled[tile.index] = True
+                assert not filled[tile.place].any()
+                filled[tile.place] = True
                 np.testing.assert_array_equal(result, np.where(filled, whole, np.nan))
         guarded.assert_untouched()
 

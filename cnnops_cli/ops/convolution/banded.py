@@ -45,7 +45,7 @@ class Banded:
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result, as `Columns.compute` does."""
-        target = result[tile.index]
+        target = result[tile.place]
         multiply = self._multiply_whole if self._band.is_whole else self._multiply_split
         if not multiply(source, tile, bias, target):
             # Zeros times what is not finite are NaN.

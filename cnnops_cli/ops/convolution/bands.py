@@ -1,8 +1,8 @@
 """The sizes of banded matrices."""
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.products import longest_sum
@@ -10,8 +10,7 @@ from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.spans import spans
 
 
-@dataclass(frozen=True)
-class Band:
+class Band(NamedTuple):
     """The sizes of a band of outputs along the first axis, and of what it sees.
 
     `kernel`, `stride` and `dilation` are those of the layer. Where the kernel is not split, an axis

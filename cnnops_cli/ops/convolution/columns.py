@@ -26,7 +26,7 @@ class Columns:
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
         """Fill a tile of the result (N, G, O, *output), with a bias (G, O)."""
-        target = result[tile.index]
+        target = result[tile.place]
         weights = self._weights[tile.groups, :, tile.filters]
         cells = as_matrices(self._lay_out(source, tile))
         sums = self._lying_as(cells, target)

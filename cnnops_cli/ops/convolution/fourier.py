@@ -69,7 +69,7 @@ class Fourier:
             rounded = sums.astype(self._weights.dtype)
             if bias is not None:
                 rounded += bias[group, number]
-            result[tile.index][0, 0, number] = rounded
+            result[tile.place][0, 0, number] = rounded
 
     def _settle(
         self, sums: Array, noise: float, part: Array, weights: Array, dtype: np.dtype[Any]

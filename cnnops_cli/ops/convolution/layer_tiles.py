@@ -1,10 +1,9 @@
 """The sizes of a convolution, and the tiles that its result is computed in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +11,7 @@ from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.spans import spans
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """The sizes of a convolution, and the dtype to compute in."""
 
     items: int
@@ -31,8 +29,7 @@ class Layer:
         return Tile(items, groups, filters, tuple(box))
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(NamedTuple):
     """A part of the result: samples, groups, filters of each group, and outputs by axis."""
 
     items: slice
@@ -41,27 +38,31 @@ class Tile:
     box: tuple[slice, ...]
 
     @property
-    def index(self) -> tuple[slice, ...]:
+    def place(self) -> tuple[slice, ...]:
         """Its place in the result (N, G, O, *output)."""
         return (self.items, self.groups, self.filters, *self.box)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape, (n, g, o, *sizes)."""
-        return tuple(int(span.stop - span.start) for span in self.index)
+        return tuple(int(span.stop - span.start) for span in self.place)
 
     def channels(self, of_group: int) -> slice:
         """The channels of the input that its groups see."""
         return slice(self.groups.start * of_group, self.groups.stop * of_group)
 
 
-@dataclass(frozen=True)
 class Tiles(Sequence[Tile]):
-    """A part of the result, cut along every axis; made when the first tile is asked for."""
+    """A part of the result, cut along every axis; made when the first tile is asked for.
 
-    part: Tile
-    most: tuple[int, ...]  # the largest shape of a tile
-    multiple: int = 1  # of outputs along the first spatial axis, for all tiles but the last
+    `most` is the largest shape of a tile. Outputs along the first spatial axis are in multiples of
+    a number, in all tiles but the last.
+    """
+
+    def __init__(self, part: Tile, most: tuple[int, ...], multiple: int = 1) -> None:
+        self.part = part
+        self.most = most
+        self.multiple = multiple
 
     @property
     def _multiples(self) -> tuple[int, ...]:
@@ -80,7 +81,7 @@ class Tiles(Sequence[Tile]):
 
     @cached_property
     def _made(self) -> tuple[Tile, ...]:
-        axes = map(spans, self.part.index, self.most, self._multiples)
+        axes = map(spans, self.part.place, self.most, self._multiples)
         return tuple(
             Tile(items, groups, filters, tuple(box))
             for items, groups, filters, *box in product(*axes)

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cnnops_cli.ops.convolution.bands import band_of
 from cnnops_cli.ops.convolution.costs import (
@@ -33,8 +33,7 @@ _LEAST_FILTERS = 128
 """The fewest filters of a tile that has not all: each such tile lays out the input again."""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """How to compute a convolution: by an algorithm and its sizes (see `Choice`), tile by tile."""
 
     algorithm: str
