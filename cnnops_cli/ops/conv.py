@@ -238,7 +238,7 @@ def _compute(
         offsets = offsets.reshape(layer.groups, layer.filters)
     engine = engine_of(layer, plan, kernel.astype(layer.dtype, copy=False))
     parallel.for_each(
-        lambda tile: engine.compute(source, tile, offsets, by_group),
+        lambda tile: engine.compute(source, tile, offsets, by_group[tile.place]),
         plan.tiles,
         bytes_of_a_part=plan.bytes_of_a_tile,
     )

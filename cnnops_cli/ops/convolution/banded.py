@@ -43,15 +43,14 @@ class Banded:
         self._weights = weights
         self._matrices = _matrices(layer, self._band, weights)
 
-    def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
+    def compute(self, source: Source, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, as `Columns.compute` does."""
-        target = result[tile.place]
         multiply = self._multiply_whole if self._band.is_whole else self._multiply_split
         if not multiply(source, tile, bias, target):
             # Zeros times what is not finite are NaN.
             columns = Columns(self._layer, self._weights)
             for part in column_tiles(self._layer, tile):
-                columns.compute(source, part, bias, result)
+                columns.compute(source, part, bias, target[part.within(tile)])
 
     def _multiply_whole(
         self, source: Source, tile: Tile, bias: Array | None, target: Array

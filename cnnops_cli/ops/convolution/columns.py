@@ -24,9 +24,8 @@ class Columns:
         depth = self._weights.shape[3]
         self._parts = spans(depth, longest_sum(layer.filters, depth))
 
-    def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
-        """Fill a tile of the result (N, G, O, *output), with a bias (G, O)."""
-        target = result[tile.place]
+    def compute(self, source: Source, tile: Tile, bias: Array | None, target: Array) -> None:
+        """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
         weights = self._weights[tile.groups, :, tile.filters]
         cells = as_matrices(self._lay_out(source, tile))
         sums = self._lying_as(cells, target)
@@ -41,9 +40,9 @@ class Columns:
             store(target, tile, bias, target)
 
     def _lying_as(self, cells: Array, target: Array) -> Array | None:
-        """View a part of the result as (n, g, o, width), if its memory allows it."""
-        whole_rows = target.shape[4:] == self._layer.windows.output[1:]
-        if not whole_rows or len(cells) < len(target) or target.dtype != self._layer.dtype:
+        """View a tile of the result as (n, g, o, width), if its memory allows it."""
+        are_planes = target[0, 0, 0].flags.c_contiguous
+        if not are_planes or len(cells) < len(target) or target.dtype != self._layer.dtype:
             return None
         shape = (*target.shape[:3], cells.shape[3])
         return as_strided(target, shape, (*target.strides[:3], target.itemsize))
@@ -75,7 +74,7 @@ class Columns:
 
 
 def store(sums: Array, tile: Tile, bias: Array | None, target: Array) -> None:
-    """Write sums (n, g, o, *sizes), plus the bias, to a part of the result."""
+    """Write sums (n, g, o, *sizes), plus the bias, to a tile of the result."""
     if bias is None:
         copy_rows(sums, target)
     else:
