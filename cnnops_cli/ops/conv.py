@@ -110,11 +110,10 @@ def convolve(
 ) -> tuple[Array, str]:
     """Convolve as `conv`, and name the algorithm that `plan_convolution` chose."""
     image, kernel = as_array(input, "input"), as_array(weight, "kernel")
-    beside = common_dtype(image, kernel)
-    offset = None if bias is None else as_array(bias, "bias", beside)
+    offset = None if bias is None else as_array(bias, "bias", common_dtype(image, kernel))
     groups = integer(groups, "groups", minimum=1)
     operands = (image, kernel) if offset is None else (image, kernel, offset)
-    shapes = (operand.shape for operand in operands)
+    shapes = [operand.shape for operand in operands]
     windows = place_windows(*shapes, groups=groups, padding_mode=padding_mode, **sizes)
     batch = image if image.ndim == kernel.ndim else image[np.newaxis]
     dtype = common_dtype(*operands)
@@ -151,11 +150,26 @@ def place_windows(
     >>> place_windows((1, 3, 4), (1, 1, 2, 2), stride=(1, 2), padding=0, **geometry).output
     (2, 2)
     """
+    return _place(input, kernel, bias, stride, padding, dilation, groups, padding_mode)
+
+
+@remembered
+def _place(
+    input: tuple[int, ...],
+    kernel: tuple[int, ...],
+    bias: tuple[int, ...] | None,
+    stride: Size,
+    padding: Padding,
+    dilation: Size,
+    groups: int,
+    padding_mode: str,
+) -> Windows:
     shapes = {"kernel": kernel, "input": input} | ({} if bias is None else {"bias": bias})
     with naming_operands(**shapes):
         _check_channels(input, kernel, bias, groups)
-        lengths = input[2 - len(kernel) :]
-        windows = _plan(lengths, kernel[2:], stride, padding, dilation, padding_mode)
+        sizes = {"stride": stride, "padding": padding, "dilation": dilation}
+        windows = plan_windows(input[2 - len(kernel) :], kernel[2:], **sizes)
+        _check_padding_mode(padding_mode, windows)
     check_fits((*input[: len(input) - len(kernel) + 1], kernel[0], *windows.output))
     return windows
 
@@ -190,21 +204,6 @@ def _check_channels(
             f"bias has shape {bias}; accepted: one number for each of the kernel's "
             f"{filters} output channels, ({filters},), or one for all"
         )
-
-
-@remembered
-def _plan(
-    lengths: tuple[int, ...],
-    kernel: tuple[int, ...],
-    stride: Size,
-    padding: Padding,
-    dilation: Size,
-    padding_mode: str,
-) -> Windows:
-    """Place the windows, and check that the padding mode can fill theirs."""
-    windows = plan_windows(lengths, kernel, stride=stride, padding=padding, dilation=dilation)
-    _check_padding_mode(padding_mode, windows)
-    return windows
 
 
 def _check_padding_mode(mode: str, windows: Windows) -> None:

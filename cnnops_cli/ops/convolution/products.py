@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -28,6 +29,7 @@ def longest_sum(filters: int, terms: int, steps: int = 1) -> int:
     return longest * 3 // 5 if steps == 1 and terms <= longest else longest
 
 
+@cache
 def spans_of_parts(count: int) -> list[slice]:
     """Cut parts into subtotals, about as many as each has parts: then few additions round."""
     return spans(count, math.isqrt(count - 1) + 1)

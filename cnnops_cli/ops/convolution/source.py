@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.geometry import Windows, extents
+from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.ops.scratch import scratch
 
 _SHORT_LINE = 128
@@ -22,9 +22,7 @@ class Source:
     def __init__(self, image: Array, windows: Windows, mode: str, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
         self._image = image
-        self._stride = windows.stride
-        self._reach = extents(windows.kernel, windows.dilation)
-        self._starts = [start for start, _ in windows.padding]
+        self._windows = windows
         self._mode = mode
 
     def part(
@@ -43,16 +41,19 @@ class Source:
         thread overwrites with the next.
         """
         part = self._image[items, channels]
-        axes = list(zip(box, self._stride, self._starts, self._reach, strict=True))
-        starts = [span.start * step - start for span, step, start, _ in axes]
-        sizes = [(span.stop - span.start - 1) * step + reach for span, step, _, reach in axes]
-        sizes[0] = max(sizes[0], lines)
-        sizes[-1] += beyond
-        ends = [start + size for start, size in zip(starts, sizes, strict=True)]
+        windows = self._windows
+        starts, ends = [], []
+        axes = zip(box, windows.stride, windows.padding, windows.reach, strict=True)
+        for span, step, (before, _), reach in axes:
+            starts.append(span.start * step - before)
+            ends.append((span.stop - 1) * step - before + reach)
+        ends[0] = max(ends[0], starts[0] + lines)
+        ends[-1] += beyond
         if min(starts) >= 0 and not any(map(int.__gt__, ends, part.shape[2:])):
             place: tuple[Any, ...] = (..., *map(slice, starts, ends))
             seen_part: Array = part[place]
             return seen_part
+        sizes = [end - start for start, end in zip(starts, ends, strict=True)]
         if self._mode != "zeros":
             for axis, (start, size) in enumerate(zip(starts, sizes, strict=True), start=2):
                 part = part.take(cells_shown(start, size, part.shape[axis], self._mode), axis)
