@@ -167,8 +167,10 @@ def _place(
     shapes = {"kernel": kernel, "input": input} | ({} if bias is None else {"bias": bias})
     with naming_operands(**shapes):
         _check_channels(input, kernel, bias, groups)
-        sizes = {"stride": stride, "padding": padding, "dilation": dilation}
-        windows = plan_windows(input[2 - len(kernel) :], kernel[2:], **sizes)
+        lengths = input[2 - len(kernel) :]
+        windows = plan_windows(
+            lengths, kernel[2:], stride=stride, padding=padding, dilation=dilation
+        )
         _check_padding_mode(padding_mode, windows)
     check_fits((*input[: len(input) - len(kernel) + 1], kernel[0], *windows.output))
     return windows
