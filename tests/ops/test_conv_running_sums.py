@@ -1,0 +1,177 @@
+"""`sequential` and `fma`: what plain loops in C give, bit for bit."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import plain_loops
+import pytest
+from comparing import assert_identical
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plain_loops import CASES, LAYERS, MODES, VALUES, digits_of, geometry_of, operands
+from test_conv_against_oracle import conv_calls
+
+from cnnops_cli.ops.convolution import running_sums
+from cnnops_cli.ops.convolution.layer_tiles import Layer, Tiles
+from cnnops_cli.ops.convolution.running_sums import RunningSums
+from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.geometry import plan_windows
+
+LITERALS = json.loads(Path(plain_loops.__file__).with_name("running_sums.json").read_text())
+
+needs_compiler = pytest.mark.skipif(
+    plain_loops.compiler() is None, reason="no C compiler (cc, gcc or clang) is installed"
+)
+MODES_AND_DTYPES = [(mode, dtype) for mode in MODES for dtype in MODES[mode]]
+
+
+def conv(
+    x, weight, bias=None, *, accumulate, tile=(99,) * 6, groups=1, padding_mode="zeros", **sizes
+):
+    """The result, by tiles that are at most as large as `tile`."""
+    sizes = {"stride": 1, "padding": 0, "dilation": 1} | sizes
+    windows = plan_windows(x.shape[2:], weight.shape[2:], **sizes)
+    work = np.promote_types(x.dtype, np.float32)
+    layer = Layer(len(x), groups, weight.shape[1], len(weight) // groups, windows, work)
+    result = np.empty((len(x), groups, layer.filters, *windows.output), x.dtype)
+    engine = RunningSums(layer, weight.astype(work), fused=accumulate == "fma")
+    offsets = None if bias is None else bias.astype(work).reshape(groups, -1)
+    source = Source(x, windows, padding_mode, work)
+    with np.errstate(all="ignore"):
+        for part in Tiles(layer.tile, tile[: result.ndim]) if len(x) else ():
+            engine.compute(source, part, offsets, result[part.place])
+    return result.reshape(len(x), len(weight), *windows.output)
+
+
+def assert_bits(got, expected):
+    assert_identical(got, expected)
+    assert digits_of(got) == digits_of(expected)
+
+
+@pytest.mark.parametrize(("mode", "dtype", "values", "layer"), CASES)
+def test_literals(mode, dtype, values, layer):
+    shape, weight, options = LAYERS[layer]
+    got = conv(*operands(shape, weight, values, dtype), accumulate=mode, **options)
+    assert got.dtype == dtype
+    assert digits_of(got) == LITERALS[f"{mode}, {dtype}, {values}, {layer}"]
+
+
+def test_every_literal_is_looked_at():
+    assert [", ".join(case) for case in CASES] == list(LITERALS)
+
+
+@needs_compiler
+@pytest.mark.parametrize(("mode", "dtype", "values", "layer"), CASES)
+def test_the_literals_are_what_the_loops_give(mode, dtype, values, layer):
+    shape, weight, options = LAYERS[layer]
+    arrays = operands(shape, weight, values, dtype)
+    loop = plain_loops.conv(mode, *arrays, **geometry_of(shape, weight, **options))
+    assert digits_of(loop) == LITERALS[f"{mode}, {dtype}, {values}, {layer}"]
+
+
+@needs_compiler
+@given(
+    conv_calls(),
+    st.sampled_from(MODES_AND_DTYPES),
+    st.sampled_from(list(VALUES)),
+    st.booleans(),
+    st.tuples(*(st.integers(1, 4),) * 6),
+    st.sampled_from([(1, 1), (5, 3), (12, 12), (1 << 15, 1 << 12)]),
+    st.integers(0, 2**20),
+)
+@settings(deadline=None, max_examples=300)
+def test_random_layers(call, mode_and_dtype, values, with_bias, tile, block, seed):
+    (shape, weight), options, geometry, _ = call
+    mode, dtype = mode_and_dtype
+    x, kernel, bias = operands(shape, weight, values, dtype, seed)
+    bias = bias if with_bias else None
+    geometry = geometry | {"padding_mode": geometry["mode"]}
+    del geometry["mode"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running_sums, "_BLOCK", block[0])
+        patch.setattr(running_sums, "_BLOCK_COLUMNS", block[1])
+        got = conv(x, kernel, bias, accumulate=mode, tile=tile, **options)
+    assert_bits(got, plain_loops.conv(mode, x, kernel, bias, **geometry))
+
+
+@needs_compiler
+@pytest.mark.parametrize(("mode", "dtype", "values"), sorted({case[:3] for case in CASES}))
+def test_many_sums(mode, dtype, values):
+    """Some hundred thousand terms of each kind, among them whatever is rare."""
+    shape, weight, options = (3, 4, 41, 33), (6, 2, 3, 3), {"groups": 2, "padding": (1, 1)}
+    for seed in range(4):
+        arrays = operands(shape, weight, values, dtype, seed)
+        loop = plain_loops.conv(mode, *arrays, **geometry_of(shape, weight, **options))
+        assert_bits(conv(*arrays, accumulate=mode, **options), loop)
+
+
+def line(terms, bias=None, *, accumulate, dtype):
+    """The sum of products of pairs."""
+    x, weight = np.array(terms, dtype).T
+    bias = None if bias is None else np.array([bias], dtype)
+    return conv(x.reshape(1, 1, -1), weight.reshape(1, 1, -1), bias, accumulate=accumulate).item()
+
+
+MOST, BELOW_ONE = float(np.finfo(np.float32).max), (1 + 2.0**-20, 1 - 2.0**-20)
+"""The largest float32, and two whose product is 1 - 2**-40."""
+
+ODD_SUBNORMAL = 2.0**-127 + 2.0**-149
+ALMOST_HALF = 2.0**-75 + 2.0**-98, 2.0**-75 - 2.0**-98
+"""Two whose product is a little less than half of the smallest subnormal."""
+
+# Terms, a bias, and the sums: `sequential`, then `fma` where it differs.
+SUMS = [
+    ([(-1, 0)], None, "0.0"),
+    ([(-1, 0)], -0.0, "0.0"),
+    ([(1, 1), (-1, 1)], -0.0, "0.0"),
+    ([(2.0**-149, -1), (0, 1)], None, str(-(2.0**-149))),
+    ([(-(2.0**-80), 2.0**-80)], None, "0.0", "-0.0"),
+    ([(-(2.0**-80), 2.0**-80), (-1, 0)], -0.0, "0.0", "-0.0"),
+    ([(2.0**-80, 2.0**-70)], None, "0.0"),
+    ([(1.5 * 2.0**-80, 2.0**-70)], None, str(2.0**-149)),
+    ([(2.0**-149, 1), (2.0**-80, 2.0**-70)], None, str(2.0**-149), str(2.0**-148)),
+    ([(ODD_SUBNORMAL, 1), ALMOST_HALF], None, str(ODD_SUBNORMAL)),
+    ([(2.0**24, 1), (1, 1), (1, 1)], None, str(2.0**24)),
+    ([(2.0**24 + 2, 1), BELOW_ONE], None, str(2.0**24 + 4), str(2.0**24 + 2)),
+    ([(-(2.0**24) - 2, 1), BELOW_ONE], None, str(-(2.0**24)), str(-(2.0**24) - 2)),
+    ([(2.0**127, -1), (2.0**100, 2.0**28)], None, "inf", str(2.0**127)),
+    ([(MOST, 1), (2.0**103, 1)], None, "inf"),
+    ([(MOST, 1), (2.0**103 * BELOW_ONE[0], BELOW_ONE[1])], None, "inf", str(MOST)),
+    ([(-MOST, 1), (2.0**103 * BELOW_ONE[0], -BELOW_ONE[1])], None, "-inf", str(-MOST)),
+    ([(2.0**100, 2.0**100), (1, 1)], -(2.0**100), "inf"),
+    ([(np.inf, 0)], None, "nan"),
+    ([(np.inf, 1), (-np.inf, 1)], None, "nan"),
+    ([(-np.inf, 1), (3, 4)], 1, "-inf"),
+    ([(1, 1)], np.inf, "inf"),
+]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("terms", "bias", "expected"), [(t, b, e) for t, b, *e in SUMS])
+def test_sums_by_hand(mode, terms, bias, expected):
+    x, weight = np.array(terms, np.float32).T.reshape(2, 1, 1, -1)
+    offset = None if bias is None else np.array([bias], np.float32)
+    got = conv(x, weight, offset, accumulate=mode)
+    assert str(got.item()) == expected[-1 if mode == "fma" else 0]
+
+
+@pytest.mark.parametrize(("mode", "dtype"), MODES_AND_DTYPES)
+def test_a_nan_is_the_positive_one_without_payload(mode, dtype):
+    size = np.dtype(dtype).itemsize
+    odd = np.frombuffer(b"\x2a" + b"\xff" * (size - 1), dtype)
+    x = np.array([[[odd[0], np.inf, 1]]], dtype)
+    one = np.ones((1, 1, 1), dtype)
+    for weight, bias in ((one, None), (-one, None), (0 * one, None), (one, odd)):
+        got = conv(x, weight, bias, accumulate=mode)[0, 0]
+        bits = got.view(f"u{size}")[np.isnan(got)]
+        assert bits.size > 0
+        assert set(bits.tolist()) == {np.array(np.nan, dtype).view(f"u{size}").item()}
+        assert not np.signbit(got[np.isnan(got)]).any()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_float16_is_rounded_once(mode):
+    """In steps of float16, 2048 + 1 + 1 stays at 2048."""
+    x = np.array([[[2048, 1, 1]]], np.float16)
+    assert conv(x, np.ones((1, 1, 3), np.float16), accumulate=mode).tolist() == [[[2050]]]
