@@ -1,24 +1,55 @@
 """Convolution as a plain loop adds it up: one term after another, each sum rounded."""
 
+import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.columns import lay_out, store
+from cnnops_cli.ops.convolution.costs import elements_of_a_column
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
+from cnnops_cli.ops.convolution.plan import Plan, column_tiles, tiles_wanted
 from cnnops_cli.ops.convolution.products import as_matrices, by_sample
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
 
-_BLOCK, _BLOCK_COLUMNS = 1 << 15, 1 << 12
-"""The most sums that terms are added to at a time, and the most of one filter: what is read and
-written for one term stays in a core's cache."""
+RUNNING_SUMS = "running sums"
+FUSED_SUMS = "fused multiply-adds"
+
+_BLOCK = 1 << 15
+"""The most sums that a term is added to at a time: what this reads and writes stays in a core's
+cache."""
+
+_FUSED_BYTES = 88
+"""What a block takes per sum with fused multiply-adds, where all are ties."""
+
+_TERM, _FUSED_TERM = 0.5, 3.6
+"""Nanoseconds per term on one core: ``tests/benchmarks/fit_running_sums.py`` measures them."""
 
 _FRACTION = np.int64((1 << 52) - 1)
 """The bits of a float64 that are neither its sign nor its exponent."""
+
+
+@lru_cache(maxsize=64)
+def plan_running_sums(layer: Layer, *, fused: bool) -> Plan:
+    """Cut the result into tiles for `RunningSums`."""
+    plan = Plan(FUSED_SUMS if fused else RUNNING_SUMS, (), ())
+    if layer.items == 0:
+        return plan
+    columns = layer.items * layer.groups * math.prod(layer.windows.output)
+    terms = columns * layer.filters * layer.channels * math.prod(layer.windows.kernel)
+    wanted = tiles_wanted(terms * (_FUSED_TERM if fused else _TERM))
+    of_sum = _FUSED_BYTES if fused else layer.dtype.itemsize
+    of_column = elements_of_a_column(layer) * layer.dtype.itemsize + layer.filters * of_sum
+    return plan._replace(
+        tiles=column_tiles(layer, layer.tile, wanted),
+        bytes_of_a_tile=plan.bytes_of_a_tile + _BLOCK * of_sum,
+        bytes_of_all=columns * of_column,
+    )
 
 
 class RunningSums:
@@ -101,9 +132,8 @@ def _rounded_to_odd(sums: Array, products: Array) -> Array:
 def _blocks(shape: Sequence[int]) -> Iterator[tuple[slice, ...]]:
     """Cut sums (n, g, o, width) into blocks."""
     cuts: list[list[slice]] = []
-    left, most = _BLOCK, _BLOCK_COLUMNS
+    left = _BLOCK
     for length in reversed(shape):
-        cuts.insert(0, spans(length, min(left, most)))
+        cuts.insert(0, spans(length, left))
         left //= cuts[0][0].stop
-        most = left
     return product(*cuts)
