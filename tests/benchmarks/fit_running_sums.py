@@ -2,9 +2,9 @@
 
     python tests/benchmarks/fit_running_sums.py [--rounds 5]
 
-A row shows the nanoseconds per term on one core, the least of several rounds. The best size is
-`_BLOCK` in cnnops_cli/ops/convolution/running_sums.py, and what most layers take with it are `_TERM`
-and `_FUSED_TERM` there.
+A row shows the nanoseconds per term on one core, the least of several rounds. The best size of a
+block is `_BLOCK` in cnnops_cli/ops/convolution/running_sums.py, and what most layers take with it
+are `_TERM` and `_FUSED_TERM` there.
 """
 
 import argparse

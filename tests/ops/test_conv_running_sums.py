@@ -4,17 +4,24 @@ import json
 from pathlib import Path
 
 import numpy as np
+import oracle
 import plain_loops
 import pytest
+import test_conv_algorithms as algorithms
 from comparing import assert_identical
+from footprint import bytes_by_use
+from forcing import layer_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_loops import CASES, LAYERS, MODES, VALUES, digits_of, geometry_of, operands
 from test_conv_against_oracle import conv_calls
+from test_conv_memory import Guarded
+from test_conv_plan import A_THREADS_SHARE, EXTREMES, assert_covered_once
 
-from cnnops_cli.ops.convolution import running_sums
+from cnnops_cli.ops.convolution import columns, running_sums
+from cnnops_cli.ops.convolution import source as sources
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tiles
-from cnnops_cli.ops.convolution.running_sums import RunningSums
+from cnnops_cli.ops.convolution.running_sums import RunningSums, plan_running_sums
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.geometry import plan_windows
 
@@ -174,3 +181,52 @@ def test_float16_is_rounded_once(mode):
     """In steps of float16, 2048 + 1 + 1 stays at 2048."""
     x = np.array([[[2048, 1, 1]]], np.float16)
     assert conv(x, np.ones((1, 1, 3), np.float16), accumulate=mode).tolist() == [[[2050]]]
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("layer", algorithms.LAYERS)
+def test_a_tile_is_written_whole_and_nothing_beside_it(monkeypatch, layer, fused):
+    """What is read beside the input or before it is written is NaN, and would show."""
+    guarded = Guarded()
+    for module in (columns, running_sums, sources):
+        monkeypatch.setattr(module, "scratch", guarded.scratch)
+    (x, weight, bias), options = algorithms.whole_numbers(layer)
+    geometry = algorithms.geometry_of(x.shape, weight.shape, **options)
+    expected = oracle.conv(x, weight, bias, **geometry)[0].astype(np.float32)
+    sizes = layer_of(x.shape, weight.shape, **options)
+    x, weight, bias = map(guarded.copy_of, (x, weight, bias.reshape(sizes.groups, -1)))
+    engine = RunningSums(sizes, weight, fused=fused)
+    source = Source(x, sizes.windows, "zeros", x.dtype)
+    for most in ((99,) * 6, (1, 1, 2, 3, 4, 5), (2, 3, 1, 5, 7, 9)):
+        result = guarded.array(sizes.tile.shape, x.dtype)
+        whole = expected.reshape(result.shape)
+        for tile in Tiles(sizes.tile, most[: result.ndim]):
+            filled = ~np.isnan(result)
+            engine.compute(source, tile, bias, result[tile.place])
+            assert not filled[tile.place].any()
+            filled[tile.place] = True
+            np.testing.assert_array_equal(result, np.where(filled, whole, np.nan))
+    guarded.assert_untouched()
+
+
+@pytest.mark.parametrize(("fused", "dtype"), [(False, "f4"), (False, "f8"), (True, "f4")])
+@pytest.mark.parametrize("name", EXTREMES)
+def test_a_tile_of_an_extreme_layer_lays_out_little(name, fused, dtype):
+    shape, weight, options = EXTREMES[name]
+    layer = layer_of(shape, weight, dtype, **options)
+    plan = plan_running_sums(layer, fused=fused)
+    assert len(plan.tiles) > 1
+    for tile in (plan.tiles[0], plan.tiles[-1]):
+        size = sum(bytes_by_use(layer, plan, tile).values()) + (90 if fused else 8) * (1 << 15)
+        assert size <= A_THREADS_SHARE
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_work_for_one_thread_and_for_several(fused):
+    small = plan_running_sums(layer_of((1, 3, 20, 20), (4, 3, 3, 3)), fused=fused)
+    assert len(small.tiles) == 1
+    layer = layer_of((2, 16, 60, 50), (32, 16, 3, 3), padding=1)
+    large = plan_running_sums(layer, fused=fused)
+    assert len(large.tiles) > 3
+    assert_covered_once(layer, large)
+    assert len(plan_running_sums(layer_of((0, 3, 9), (4, 3, 3)), fused=fused).tiles) == 0
