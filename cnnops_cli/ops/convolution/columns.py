@@ -8,7 +8,13 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
-from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample, longest_sum
+from cnnops_cli.ops.convolution.products import (
+    add_products,
+    as_matrices,
+    by_sample,
+    longest_sum,
+    most_roundings,
+)
 from cnnops_cli.ops.convolution.source import Source, copy_rows
 from cnnops_cli.ops.every_second import copy_every_second
 from cnnops_cli.ops.scratch import scratch
@@ -23,6 +29,7 @@ class Columns:
         self._weights = weights.reshape(layer.groups, 1, layer.filters, -1)
         depth = self._weights.shape[3]
         self._parts = spans(depth, longest_sum(layer.filters, depth))
+        self.roundings = most_roundings(self._parts[0].stop, len(self._parts))
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
