@@ -34,7 +34,7 @@ class Columns:
     def compute(self, source: Source, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
         weights = self._weights[tile.groups, :, tile.filters]
-        cells = as_matrices(lay_out(self._layer, source, tile))
+        cells = as_matrices(self.lay_out(source, tile))
         sums = self._lying_as(cells, target)
         is_target = sums is not None
         if sums is None:
@@ -54,31 +54,30 @@ class Columns:
         shape = (*target.shape[:3], cells.shape[3])
         return as_strided(target, shape, (*target.strides[:3], target.itemsize))
 
-
-def lay_out(layer: Layer, source: Source, tile: Tile) -> Array:
-    """Lay out what the windows see, as (g, depth, n, *sizes): a view where possible."""
-    windows, channels, dtype = layer.windows, layer.channels, layer.dtype
-    in_pairs = windows.stride[-1] == 2
-    part = source.part(tile.items, tile.channels(channels), tile.box, beyond=int(in_pairs))
-    items, groups, _, *sizes = tile.shape
-    of_item, of_channel, *of_axis = part.strides
-    steps = list(map(operator.mul, windows.stride, of_axis))
-    depth = (channels, *windows.kernel)
-    strides = (channels * of_channel, of_channel)
-    strides += (*map(operator.mul, windows.dilation, of_axis), of_item, *steps)
-    seen = as_strided(part, (groups, *depth, items, *sizes), strides)
-    lies_so = max(*windows.kernel, *windows.stride) == 1 and part[0, 0].flags.c_contiguous
-    if lies_so and part.dtype == dtype:
-        return seen.reshape(groups, channels, items, *sizes)
-    cells = scratch("cells", seen.shape, dtype)
-    if in_pairs:
-        # The last pair ends in the element beyond the last window.
-        row = 2 * sizes[-1]
-        pairs = as_strided(part, (*seen.shape[:-1], row), (*seen.strides[:-1], of_axis[-1]))
-        copy_every_second(pairs, cells)
-    else:
-        np.copyto(cells, seen, casting="unsafe")
-    return cells.reshape(groups, math.prod(depth), items, *sizes)
+    def lay_out(self, source: Source, tile: Tile) -> Array:
+        """Lay out what the windows see, as (g, depth, n, *sizes): a view where possible."""
+        windows, channels, dtype = self._layer.windows, self._layer.channels, self._layer.dtype
+        in_pairs = windows.stride[-1] == 2
+        part = source.part(tile.items, tile.channels(channels), tile.box, beyond=int(in_pairs))
+        items, groups, _, *sizes = tile.shape
+        of_item, of_channel, *of_axis = part.strides
+        steps = list(map(operator.mul, windows.stride, of_axis))
+        depth = (channels, *windows.kernel)
+        strides = (channels * of_channel, of_channel)
+        strides += (*map(operator.mul, windows.dilation, of_axis), of_item, *steps)
+        seen = as_strided(part, (groups, *depth, items, *sizes), strides)
+        lies_so = max(*windows.kernel, *windows.stride) == 1 and part[0, 0].flags.c_contiguous
+        if lies_so and part.dtype == dtype:
+            return seen.reshape(groups, channels, items, *sizes)
+        cells = scratch("cells", seen.shape, dtype)
+        if in_pairs:
+            # The last pair ends in the element beyond the last window.
+            row = 2 * sizes[-1]
+            pairs = as_strided(part, (*seen.shape[:-1], row), (*seen.strides[:-1], of_axis[-1]))
+            copy_every_second(pairs, cells)
+        else:
+            np.copyto(cells, seen, casting="unsafe")
+        return cells.reshape(groups, math.prod(depth), items, *sizes)
 
 
 def store(sums: Array, tile: Tile, bias: Array | None, target: Array) -> None:

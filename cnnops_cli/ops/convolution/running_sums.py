@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.convolution.columns import lay_out, store
+from cnnops_cli.ops.convolution.columns import Columns, store
 from cnnops_cli.ops.convolution.costs import elements_of_a_column
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import Plan, column_tiles, tiles_wanted
@@ -61,13 +61,14 @@ class RunningSums:
 
     def __init__(self, layer: Layer, weights: Array, *, fused: bool = False) -> None:
         self._layer = layer
+        self._columns = Columns(layer, weights)
         self._weights = weights.reshape(layer.groups, layer.filters, -1)
         self._fused = fused
 
     def compute(self, source: Source, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
         weights = self._weights[tile.groups, tile.filters]
-        cells = as_matrices(lay_out(self._layer, source, tile))
+        cells = as_matrices(self._columns.lay_out(source, tile))
         shape = (*cells.shape[:2], weights.shape[1], cells.shape[3])
         sums = scratch("sums", shape, self._layer.dtype)
         sums.fill(0)
