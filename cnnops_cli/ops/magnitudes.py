@@ -12,7 +12,7 @@ from cnnops_cli.dtypes import Array
 def finite(values: Array) -> Array:
     """Replace NaN and infinity by 0."""
     are_finite = np.isfinite(values)
-    return values if are_finite.all() else np.where(are_finite, values, 0).astype(values.dtype)
+    return values if are_finite.all() else np.where(are_finite, values, values.dtype.type(0))
 
 
 def largest(values: Array) -> Array:
@@ -24,12 +24,15 @@ def largest(values: Array) -> Array:
         return np.zeros(values.shape[:2])
     axes = tuple(range(2, values.ndim))
     if values.dtype.kind != "f":
-        return np.maximum(values.max(axes), -values.min(axes).astype(np.float64))
+        extremes = np.stack([values.max(axes), values.min(axes)]).astype(np.float64)
+        peaks: Array = np.abs(extremes).max(axis=0)
+        return peaks
     size = values.itemsize
     of_positive = values.view(f"i{size}").max(axes)
     of_negative = values.view(f"u{size}").max(axes).view(f"i{size}")
     digits = np.maximum(*(bits & np.iinfo(bits.dtype).max for bits in (of_positive, of_negative)))
-    return digits.view(values.dtype).astype(np.float64)
+    found: Array = digits.view(values.dtype).astype(np.float64)
+    return found
 
 
 def grid_of(values: Array) -> float:
@@ -52,4 +55,5 @@ def finest_grids(values: Array) -> Array:
     fraction, exponent = np.frexp(values)
     digits = np.ldexp(fraction, 53).astype(np.int64)
     grids = np.ldexp((digits & -digits).astype(np.float64), exponent - 53)
-    return np.where(values == 0, np.inf, grids).min(axis=-1)
+    finest: Array = np.where(values == 0, np.inf, grids).min(axis=-1)
+    return finest

@@ -1,6 +1,9 @@
 """`sequential` and `fma`: what plain loops in C give, bit for bit."""
 
 import json
+import re
+import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ import oracle
 import plain_loops
 import pytest
 import test_conv_algorithms as algorithms
-from comparing import assert_identical
+from comparing import assert_exact, assert_identical
 from footprint import bytes_by_use
 from forcing import layer_of
 from hypothesis import given, settings
@@ -18,12 +21,16 @@ from test_conv_against_oracle import conv_calls
 from test_conv_memory import Guarded
 from test_conv_plan import A_THREADS_SHARE, EXTREMES, assert_covered_once
 
+from cnnops_cli import CnnopsError, conv
+from cnnops_cli.explain.estimators import estimate_conv
+from cnnops_cli.ops import scratch
 from cnnops_cli.ops.convolution import columns, running_sums
 from cnnops_cli.ops.convolution import source as sources
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tiles
 from cnnops_cli.ops.convolution.running_sums import RunningSums, plan_running_sums
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.geometry import plan_windows
+from cnnops_cli.ops.parallel import using_threads
 
 LITERALS = json.loads(Path(plain_loops.__file__).with_name("running_sums.json").read_text())
 
@@ -33,21 +40,19 @@ needs_compiler = pytest.mark.skipif(
 MODES_AND_DTYPES = [(mode, dtype) for mode in MODES for dtype in MODES[mode]]
 
 
-def conv(
-    x, weight, bias=None, *, accumulate, tile=(99,) * 6, groups=1, padding_mode="zeros", **sizes
-):
-    """The result, by tiles that are at most as large as `tile`."""
-    sizes = {"stride": 1, "padding": 0, "dilation": 1} | sizes
+def by_tiles(x, weight, bias, most, *, accumulate, groups=1, padding_mode="zeros", **sizes):
+    """The result, by tiles that are at most as large as `most`."""
     windows = plan_windows(x.shape[2:], weight.shape[2:], **sizes)
     work = np.promote_types(x.dtype, np.float32)
-    layer = Layer(len(x), groups, weight.shape[1], len(weight) // groups, windows, work)
-    result = np.empty((len(x), groups, layer.filters, *windows.output), x.dtype)
-    engine = RunningSums(layer, weight.astype(work), fused=accumulate == "fma")
+    filters = len(weight) // groups
+    layer = Layer(len(x), groups, weight.shape[1], filters, windows, work, accumulate)
+    result = np.empty((len(x), groups, filters, *windows.output), x.dtype)
+    engine = RunningSums(layer, weight.astype(work))
     offsets = None if bias is None else bias.astype(work).reshape(groups, -1)
     source = Source(x, windows, padding_mode, work)
     with np.errstate(all="ignore"):
-        for part in Tiles(layer.tile, tile[: result.ndim]) if len(x) else ():
-            engine.compute(source, part, offsets, result[part.place])
+        for tile in Tiles(layer.tile, most[: result.ndim]) if len(x) else ():
+            engine.compute(source, tile, offsets, result[tile.place])
     return result.reshape(len(x), len(weight), *windows.output)
 
 
@@ -97,8 +102,10 @@ def test_random_layers(call, mode_and_dtype, values, with_bias, tile, block, see
     del geometry["mode"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running_sums, "_BLOCK", block)
-        got = conv(x, kernel, bias, accumulate=mode, tile=tile, **options)
-    assert_bits(got, plain_loops.conv(mode, x, kernel, bias, **geometry))
+        got = by_tiles(x, kernel, bias, tile, accumulate=mode, **options)
+    expected = plain_loops.conv(mode, x, kernel, bias, **geometry)
+    assert_bits(got, expected)
+    assert_bits(conv(x, kernel, bias, accumulate=mode, **options), expected)
 
 
 @needs_compiler
@@ -177,15 +184,8 @@ def test_a_nan_is_the_positive_one_without_payload(mode, dtype):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_float16_is_rounded_once(mode):
-    """In steps of float16, 2048 + 1 + 1 stays at 2048."""
-    x = np.array([[[2048, 1, 1]]], np.float16)
-    assert conv(x, np.ones((1, 1, 3), np.float16), accumulate=mode).tolist() == [[[2050]]]
-
-
-@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("layer", algorithms.LAYERS)
-def test_a_tile_is_written_whole_and_nothing_beside_it(monkeypatch, layer, fused):
+def test_a_tile_is_written_whole_and_nothing_beside_it(monkeypatch, layer, mode):
     """What is read beside the input or before it is written is NaN, and would show."""
     guarded = Guarded()
     for module in (columns, running_sums, sources):
@@ -193,9 +193,9 @@ def test_a_tile_is_written_whole_and_nothing_beside_it(monkeypatch, layer, fused
     (x, weight, bias), options = algorithms.whole_numbers(layer)
     geometry = algorithms.geometry_of(x.shape, weight.shape, **options)
     expected = oracle.conv(x, weight, bias, **geometry)[0].astype(np.float32)
-    sizes = layer_of(x.shape, weight.shape, **options)
+    sizes = layer_of(x.shape, weight.shape, **options)._replace(accumulate=mode)
     x, weight, bias = map(guarded.copy_of, (x, weight, bias.reshape(sizes.groups, -1)))
-    engine = RunningSums(sizes, weight, fused=fused)
+    engine = RunningSums(sizes, weight)
     source = Source(x, sizes.windows, "zeros", x.dtype)
     for most in ((99,) * 6, (1, 1, 2, 3, 4, 5), (2, 3, 1, 5, 7, 9)):
         result = guarded.array(sizes.tile.shape, x.dtype)
@@ -209,24 +209,90 @@ def test_a_tile_is_written_whole_and_nothing_beside_it(monkeypatch, layer, fused
     guarded.assert_untouched()
 
 
-@pytest.mark.parametrize(("fused", "dtype"), [(False, "f4"), (False, "f8"), (True, "f4")])
+@pytest.mark.parametrize(
+    ("mode", "dtype"), [("sequential", "float32"), ("sequential", "float64"), ("fma", "float32")]
+)
 @pytest.mark.parametrize("name", EXTREMES)
-def test_a_tile_of_an_extreme_layer_lays_out_little(name, fused, dtype):
+def test_a_tile_of_an_extreme_layer_lays_out_little(name, mode, dtype):
     shape, weight, options = EXTREMES[name]
-    layer = layer_of(shape, weight, dtype, **options)
-    plan = plan_running_sums(layer, fused=fused)
+    layer = layer_of(shape, weight, dtype, **options)._replace(accumulate=mode)
+    plan = plan_running_sums(layer)
+    of_block = {"sequential": 8, "fma": 90}[mode] << 15
     assert len(plan.tiles) > 1
     for tile in (plan.tiles[0], plan.tiles[-1]):
-        size = sum(bytes_by_use(layer, plan, tile).values()) + (90 if fused else 8) * (1 << 15)
-        assert size <= A_THREADS_SHARE
+        assert sum(bytes_by_use(layer, plan, tile).values()) + of_block <= A_THREADS_SHARE
 
 
-@pytest.mark.parametrize("fused", [False, True])
-def test_work_for_one_thread_and_for_several(fused):
-    small = plan_running_sums(layer_of((1, 3, 20, 20), (4, 3, 3, 3)), fused=fused)
-    assert len(small.tiles) == 1
-    layer = layer_of((2, 16, 60, 50), (32, 16, 3, 3), padding=1)
-    large = plan_running_sums(layer, fused=fused)
-    assert len(large.tiles) > 3
-    assert_covered_once(layer, large)
-    assert len(plan_running_sums(layer_of((0, 3, 9), (4, 3, 3)), fused=fused).tiles) == 0
+@pytest.mark.parametrize("mode", MODES)
+def test_work_for_one_thread_and_for_several(mode):
+    def plan(shape, weight, **options):
+        layer = layer_of(shape, weight, **options)._replace(accumulate=mode)
+        plan = plan_running_sums(layer)
+        assert_covered_once(layer, plan)
+        return plan
+
+    assert len(plan((1, 3, 20, 20), (4, 3, 3, 3)).tiles) == 1
+    assert len(plan((2, 16, 60, 50), (32, 16, 3, 3), padding=1).tiles) > 3
+    assert len(plan((0, 3, 9), (4, 3, 3)).tiles) == 0
+
+
+@pytest.mark.parametrize(("mode", "dtype"), MODES_AND_DTYPES)
+def test_the_same_bits_on_any_number_of_threads(mode, dtype):
+    shape, weight, options = (2, 6, 60, 50), (32, 3, 3, 3), {"groups": 2, "padding": 1}
+    arrays = operands(shape, weight, "all magnitudes", dtype)
+    results = set()
+    for count in (1, 2, 5):
+        with using_threads(count):
+            results.add(conv(*arrays, accumulate=mode, **options).tobytes())
+    assert len(results) == 1
+
+
+@pytest.mark.parametrize(("mode", "dtype"), MODES_AND_DTYPES)
+def test_memory_is_what_the_estimate_says(monkeypatch, mode, dtype):
+    """Where all sums are ties, which takes the most."""
+    x = np.full((1, 12, 300, 300), 1 + 2.0**-20, np.float32).astype(dtype)
+    x[:, 0] = 2.0**15
+    weight = np.full((40, 12, 3, 3), 1 - 2.0**-20, np.float32).astype(dtype)
+    weight[:, 0] = 2.0**6
+    monkeypatch.setattr(scratch, "_kept", threading.local())
+    geometry = {"stride": 1, "padding": 1, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
+    told = estimate_conv(x, weight, None, accumulate=mode, headers=False, **geometry)
+    tracemalloc.start()
+    try:
+        result = conv(x, weight, padding=1, accumulate=mode)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert told.memory["result"] == result.nbytes
+    assert peak - result.nbytes <= told.memory["working"] <= 64 << 20
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_integers_are_exact(mode):
+    x, weight = np.array([[2**53, 1, 2**40]]), np.array([[[1, 1, 2**10]]])
+    assert_exact(conv(x, weight, [3], accumulate=mode), np.int64, np.array([[2**53 + 4 + 2**50]]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_widest_floating_dtype_is_what_is_summed(mode):
+    x, weight = np.array([[2**24 + 1, 1]]), np.ones((1, 1, 2), np.float16)
+    bias = np.ones(1, np.float32)
+    got = conv(x, weight, bias, accumulate=mode)
+    assert (got.dtype, got.tolist()) == (np.float32, [[2.0**24]])
+    x = np.array([[2048, 1, 1]], np.float16)
+    got = conv(x, np.ones((1, 1, 3), np.float16), accumulate=mode)
+    assert (got.dtype, got.tolist()) == (np.float16, [[2050]])
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_fma_of_float64_is_refused(which):
+    arrays = [np.ones(shape, np.float32) for shape in ((1, 3), (1, 1, 2), (1,))]
+    assert conv(*arrays, accumulate="fma").tolist() == [[3, 3]]
+    arrays[which] = arrays[which].astype(np.float64)
+    reason = (
+        "accumulate 'fma' is for float16 and float32, but the result is float64; "
+        "--dtype float32 converts the tensors, and 'sequential' sums float64"
+    )
+    with pytest.raises(CnnopsError, match=f"^{re.escape(reason)}$"):
+        conv(*arrays, accumulate="fma")
+    assert conv(*arrays, accumulate="sequential").tolist() == [[3, 3]]

@@ -16,7 +16,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import column_tiles
-from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.convolution.source import Shown
 from cnnops_cli.ops.scratch import scratch
 
 _DOUBLE = np.dtype(np.float64)
@@ -46,7 +46,7 @@ class Fourier:
         self._norms = np.sqrt(np.square(self._weights, dtype=_DOUBLE).sum(axis=self._axes))
         self._columns = Columns(layer, weights)
 
-    def compute(self, source: Source, tile: Tile, bias: Array | None, target: Array) -> None:
+    def compute(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of one sample and group, as `Columns.compute` does."""
         group, channels = tile.groups.start, self._layer.channels
         part = source.part(tile.items, tile.channels(channels), tile.box)[0]

@@ -13,7 +13,7 @@ from cnnops_cli.ops.convolution.costs import elements_of_a_column
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import Plan, column_tiles, tiles_wanted
 from cnnops_cli.ops.convolution.products import as_matrices, by_sample
-from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.convolution.source import Shown
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
 
@@ -35,8 +35,9 @@ _FRACTION = np.int64((1 << 52) - 1)
 
 
 @lru_cache(maxsize=64)
-def plan_running_sums(layer: Layer, *, fused: bool) -> Plan:
+def plan_running_sums(layer: Layer) -> Plan:
     """Cut the result into tiles for `RunningSums`."""
+    fused = layer.accumulate == "fma"
     plan = Plan(FUSED_SUMS if fused else RUNNING_SUMS, (), ())
     if layer.items == 0:
         return plan
@@ -55,17 +56,16 @@ def plan_running_sums(layer: Layer, *, fused: bool) -> Plan:
 class RunningSums:
     """Sums from +0 on with weights (G * O, C, *kernel): in order of channel, then of kernel axes.
 
-    Each product and each sum is rounded to the layer's dtype, or with `fused`, which float32 has,
+    Each product and each sum is rounded to the layer's dtype; where the layer's mode is 'fma',
     product and sum together, as C's `fmaf` does. The bias is added last.
     """
 
-    def __init__(self, layer: Layer, weights: Array, *, fused: bool = False) -> None:
+    def __init__(self, layer: Layer, weights: Array) -> None:
         self._layer = layer
         self._columns = Columns(layer, weights)
         self._weights = weights.reshape(layer.groups, layer.filters, -1)
-        self._fused = fused
 
-    def compute(self, source: Source, tile: Tile, bias: Array | None, target: Array) -> None:
+    def compute(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
         weights = self._weights[tile.groups, tile.filters]
         cells = as_matrices(self._columns.lay_out(source, tile))
@@ -83,7 +83,11 @@ class RunningSums:
 
     def _add_terms(self, weights: Array, cells: Array, sums: Array) -> None:
         """Add the products of weights (g, o, depth) and cells (n, g, depth, w) to (n, g, o, w)."""
-        add, dtype = (_add_fused, np.dtype(np.float64)) if self._fused else (_add, sums.dtype)
+        add, dtype = (
+            (_add_fused, np.dtype(np.float64))
+            if self._layer.accumulate == "fma"
+            else (_add, sums.dtype)
+        )
         products = scratch("products", sums.shape, dtype)
         for term in range(weights.shape[2]):
             weight = weights[:, :, term, np.newaxis].astype(dtype, copy=False)

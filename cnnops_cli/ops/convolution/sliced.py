@@ -16,14 +16,15 @@ matrix multiplication and its applications", 2012.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.banded import Banded
 from cnnops_cli.ops.convolution.columns import Columns
-from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
+from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
+from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.convolution.terms import Places, Terms, chosen
 from cnnops_cli.ops.magnitudes import finite, largest
@@ -74,7 +75,7 @@ class Sliced:
         self._engine = make_engine(inner, sliced.reshape(shape))
         self._sizes = [np.abs(each).sum(axis=(2, 3)) for each in (third, second + third, weights)]
         peaks = peaks[..., 0, 0]
-        in_range = (_SMALLEST <= peaks) & (peaks <= _LARGEST) | (peaks == 0)
+        in_range = (peaks >= _SMALLEST) & (peaks <= _LARGEST) | (peaks == 0)
         self._in_range = in_range & (self._terms.offsets <= _LARGEST)
 
     def compute(self, source: Source, tile: Tile, target: Array) -> None:
@@ -226,9 +227,9 @@ class _Signs:
     def __init__(self, source: Source) -> None:
         self._source = source
 
-    def part(self, *place: Any, **more: int) -> Array:
+    def part(self, items: slice, channels: slice, box: Sequence[slice], **more: int) -> Array:
         """Return what a box of windows sees, as `Source.part` does."""
-        return _signs(self._source.part(*place, **more))
+        return _signs(self._source.part(items, channels, box, **more))
 
 
 def _signs(values: Array) -> Array:
@@ -237,7 +238,19 @@ def _signs(values: Array) -> Array:
 
 def sliced_layer(layer: Layer) -> Layer:
     """Return the sizes of the convolution that has slices for channels."""
-    return layer._replace(channels=SLICES * layer.channels, filters=SLICES * layer.filters)
+    return layer._replace(
+        channels=SLICES * layer.channels, filters=SLICES * layer.filters, accumulate="fast"
+    )
+
+
+def plan_slices(layer: Layer) -> Plan:
+    """Plan how `Sliced` computes a layer: as its slices are, in tiles of all of a filter's."""
+    plan = plan_convolution(sliced_layer(layer))
+    if not isinstance(plan.tiles, Tiles):
+        return plan
+    *outer, filters = plan.tiles.most[:3]
+    most = (*outer, -(-filters // SLICES), *plan.tiles.most[3:])
+    return plan._replace(tiles=Tiles(layer.tile, most, plan.tiles.multiple))
 
 
 def slices(values: Array, peak: Array | float, digits: int) -> tuple[Array, Array, Array]:

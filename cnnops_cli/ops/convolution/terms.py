@@ -1,6 +1,5 @@
 """The terms of single results, for those whose rounding no bound of a whole tile proves."""
 
-import math
 from functools import cached_property
 
 import numpy as np
@@ -53,12 +52,13 @@ class Terms:
         """Return a power of two of which all terms are multiples, by filter (g, o); 0 if none."""
         of_weights, of_bias = (grids[tile.groups, tile.filters] for grids in self._grids)
         grids: Array = of_weights * grid_of(seen)
-        return np.where(of_bias >= grids, grids, 0)
+        grids[of_bias < grids] = 0
+        return grids
 
     def are_many(self, places: Places, seen: Array) -> bool:
         """Return whether to look for tighter bounds takes less time than to sum up the terms."""
         terms = self.weights[0, 0].size
-        return places[0].size * terms > _WORTH_A_TIGHTER_BOUND * seen.size
+        return bool(places[0].size * terms > _WORTH_A_TIGHTER_BOUND * seen.size)
 
     def window_sums(self, values: Array, tile: Tile) -> Array:
         """Sum up over the windows of a part of the input: (n, g, *sizes)."""
