@@ -24,14 +24,11 @@ _BLOCK = 1 << 15
 """The most sums that a term is added to at a time: what this reads and writes stays in a core's
 cache."""
 
-_FUSED_BYTES = 88
-"""What a block takes per sum with fused multiply-adds, where all are ties."""
+_ARRAYS, _FUSED_BYTES = 2, 48
+"""What a block takes per sum: arrays of the layer's dtype, or with fused multiply-adds, bytes."""
 
-_TERM, _FUSED_TERM = 0.5, 3.6
+_TERM, _FUSED_TERM = 0.5, 5.0
 """Nanoseconds per term on one core: ``tests/benchmarks/fit_running_sums.py`` measures them."""
-
-_FRACTION = np.int64((1 << 52) - 1)
-"""The bits of a float64 that are neither its sign nor its exponent."""
 
 
 @lru_cache(maxsize=64)
@@ -44,7 +41,7 @@ def plan_running_sums(layer: Layer) -> Plan:
     columns = layer.items * layer.groups * math.prod(layer.windows.output)
     terms = columns * layer.filters * layer.channels * math.prod(layer.windows.kernel)
     wanted = tiles_wanted(terms * (_FUSED_TERM if fused else _TERM))
-    of_sum = _FUSED_BYTES if fused else layer.dtype.itemsize
+    of_sum = _FUSED_BYTES if fused else _ARRAYS * layer.dtype.itemsize
     of_column = elements_of_a_column(layer) * layer.dtype.itemsize + layer.filters * of_sum
     return plan._replace(
         tiles=column_tiles(layer, layer.tile, wanted),
@@ -71,9 +68,8 @@ class RunningSums:
         cells = as_matrices(self._columns.lay_out(source, tile))
         shape = (*cells.shape[:2], weights.shape[1], cells.shape[3])
         sums = scratch("sums", shape, self._layer.dtype)
-        sums.fill(0)
         for items, groups, filters, columns in _blocks(shape):
-            self._add_terms(
+            self._add_up(
                 weights[groups, filters],
                 cells[items, groups, :, columns],
                 sums[items, groups, filters, columns],
@@ -81,19 +77,20 @@ class RunningSums:
         store(by_sample(sums, len(target), target.shape[3:]), tile, bias, target)
         np.copyto(target, np.nan, where=np.isnan(target))  # whatever its sign and payload were
 
-    def _add_terms(self, weights: Array, cells: Array, sums: Array) -> None:
-        """Add the products of weights (g, o, depth) and cells (n, g, depth, w) to (n, g, o, w)."""
-        add, dtype = (
-            (_add_fused, np.dtype(np.float64))
-            if self._layer.accumulate == "fma"
-            else (_add, sums.dtype)
-        )
+    def _add_up(self, weights: Array, cells: Array, sums: Array) -> None:
+        """Fill sums (n, g, o, w) of the products of weights (g, o, depth) and (n, g, depth, w)."""
+        add, dtype = _add, sums.dtype
+        if self._layer.accumulate == "fma":
+            add, dtype = _add_fused, np.dtype(np.float64)
+        running = scratch("running", sums.shape, dtype)
+        running.fill(0)
         products = scratch("products", sums.shape, dtype)
         for term in range(weights.shape[2]):
             weight = weights[:, :, term, np.newaxis].astype(dtype, copy=False)
             cell = cells[:, :, term, np.newaxis].astype(dtype, copy=False)
             np.multiply(cell, weight, out=products)
-            add(sums, products)
+            add(running, products)
+        np.copyto(sums, running, casting="same_kind")
 
 
 def _add(sums: Array, products: Array) -> None:
@@ -101,37 +98,27 @@ def _add(sums: Array, products: Array) -> None:
 
 
 def _add_fused(sums: Array, products: Array) -> None:
-    """Add products, exact in float64, to sums in float32, and round each once.
+    """Add products of float32 to values of float32, all held in float64, and round each sum once.
 
-    To round to float64 first only matters where that gives a tie: the middle of two neighbours in
-    float32. It is a power of two away from both.
-    """
-    totals = np.add(sums, products, out=scratch("totals", sums.shape, products.dtype))
-    rounded = scratch("rounded", sums.shape, sums.dtype)
-    np.copyto(rounded, totals, casting="unsafe")
-    rests = np.subtract(totals, rounded, out=scratch("rests", sums.shape, products.dtype))
-    fractions = rests.view(np.int64)
-    fractions &= _FRACTION
-    if not fractions.all():
-        ties = (fractions == 0) & (rounded != totals)
-        rounded[ties] = _rounded_to_odd(sums[ties], products[ties])
-    np.copyto(sums, rounded)
-
-
-def _rounded_to_odd(sums: Array, products: Array) -> Array:
-    """Add in float64; of the two neighbours of what is not exact, take the one with an odd bit.
-
+    Sums that float64 cannot hold are rounded to whichever of their neighbours has an odd last bit.
     Rounded to float32, this gives what the exact sum gives (S. Boldo and G. Melquiond, "Emulation
-    of FMA and correctly rounded sums", 2008).
+    of FMA and correctly rounded sums", 2008). The errors of infinities and NaN are NaN.
     """
-    totals = sums + products
-    added = totals - sums
-    errors = (sums - (totals - added)) + (products - added)
+    totals = np.add(sums, products, out=scratch("totals", sums.shape, sums.dtype))
+    errors = np.subtract(totals, sums, out=scratch("errors", sums.shape, sums.dtype))
+    products -= errors
+    np.subtract(totals, errors, out=errors)
+    np.subtract(sums, errors, out=errors)
+    errors += products
+    errors *= totals
+    is_smaller, is_inexact = errors < 0, errors > 0
+    is_inexact |= is_smaller
     bits = totals.view(np.int64)
-    is_below = (errors < 0) != (totals < 0)
-    bits -= (errors != 0) & is_below
-    bits |= errors != 0
-    return totals
+    bits -= is_smaller
+    bits |= is_inexact
+    rounded = scratch("rounded", sums.shape, np.dtype(np.float32))
+    np.copyto(rounded, totals, casting="same_kind")
+    np.copyto(sums, rounded)
 
 
 def _blocks(shape: Sequence[int]) -> Iterator[tuple[slice, ...]]:
