@@ -21,6 +21,7 @@ import results
 from tables import Table
 
 from cnnops_cli import conv
+from cnnops_cli.ops.convolution import running_sums
 from cnnops_cli.ops.convolution.costs import Rates
 
 FOLDER = Path(__file__).parent
@@ -93,6 +94,13 @@ def test_growth():
     (row,) = run("growth.py", "--rounds", "1", "--match", "batchnorm eval, rows of 512")
     points = ", ".join(rf"{size}: {TIME}" for size in (1, 4, 16, 64))
     assert re.match(rf"batchnorm eval, rows of 512 +batch +-?{RATIO} +1 +{points}", row)
+
+
+def test_fit_running_sums():
+    rows = run("fit_running_sums.py", "--rounds", "1")
+    blocks = [int(row.split()[1]) for row in rows if row.startswith("fma ")]
+    assert running_sums._BLOCK in blocks
+    assert all(re.fullmatch(rf"(sequential|fma) +\d+( +{RATIO}){{5}}", row) for row in rows)
 
 
 def test_fit_costs(monkeypatch, capsys):
