@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
-from cnnops_cli.ops import blas, parallel
+from cnnops_cli.ops import parallel
 from cnnops_cli.ops.channel_blocks import UNBUFFERED, Part, block_values, channels_apart, cut
 from cnnops_cli.ops.coefficients import are_surely_ordinary, coefficients
 from cnnops_cli.ops.moments import moments
@@ -140,9 +140,6 @@ def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     return image.reshape(flat), result.reshape(flat), result
 
 
-_for_each_on_one_thread = blas.on_one_thread(parallel.for_each)
-
-
 @parallel.apart
 @np.errstate(all="ignore")
 def _normalise(
@@ -191,8 +188,7 @@ def _normalise(
         most = max(1, min(most, _COPIED // count))
     elif running is not None:
         most = min(most, channels_apart(output.shape))
-    for_each = parallel.for_each if running is None else _for_each_on_one_thread
-    for_each(normalise, spans(output.shape[1], most, multiple=most))
+    parallel.for_each(normalise, spans(output.shape[1], most, multiple=most))
 
 
 def _apply(values: Array, output: Array, factors: Array, extreme: "Extremes | None") -> None:

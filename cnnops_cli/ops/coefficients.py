@@ -61,12 +61,8 @@ def are_surely_ordinary(terms: Array) -> bool:
     """Return whether a quick check shows that nothing overflows or underflows on the way."""
     if terms.itemsize == 4:
         return True
-    flat, scale = terms.reshape(-1), terms[-2]
-    least = scale[scale.argmin()]
-    if least < 0:
-        sizes = np.abs(scale)
-        least = sizes[sizes.argmin()]
-    return bool(least > 1 / HUGE and flat.dot(flat) < np.inf)
+    sizes = np.abs(terms)
+    return bool(np.minimum.reduce(sizes[-2]) > 1 / HUGE and sizes.max() < HUGE)
 
 
 def _fits_float32(terms: Array) -> bool:

@@ -115,19 +115,21 @@ def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> 
 
 
 def _block_sums(distances: Array, block: Block) -> Array:
-    """Sum a block's values and squares by channel: (2, C); rows are overwritten."""
+    """Sum a block's values and squares by channel, (2, C), and overwrite its values.
+
+    `numpy.add.reduce` adds in an order that depends on shapes alone. Those of BLAS and
+    `numpy.einsum` depend on the processor.
+    """
+    axis = 0 if block.fold else -1
+    first = np.add.reduce(distances, axis=axis)
+    sums = np.empty((2, *first.shape))
+    sums[0] = first
+    np.add.reduce(np.square(distances, out=distances), axis=axis, out=sums[1])
     if not block.fold:
-        sums = np.empty((2, *distances.shape[:2]))
-        np.einsum("ncr->nc", distances, out=sums[0])
-        np.vecdot(distances, distances, out=sums[1])
         total: Array = np.add.reduce(sums, axis=1)
         return total
-    sums = np.empty((2, distances.shape[1]))
-    ones = np.ones(len(distances))
-    np.dot(ones, distances, out=sums[0])
-    np.multiply(distances, distances, out=distances)
-    np.dot(ones, distances, out=sums[1])
     if block.fold == block.run.stop == 1:
         return sums
-    by_channel: Array = np.einsum("pfcr->pc", sums.reshape(2, block.fold, -1, block.run.stop))
+    of_runs = np.add.reduce(sums.reshape(2, block.fold, -1, block.run.stop), axis=-1)
+    by_channel: Array = np.add.reduce(of_runs, axis=1)
     return by_channel
