@@ -11,6 +11,8 @@ from cnnops_cli.ops.scratch import scratch
 
 _FLOAT64 = np.dtype(np.float64)
 
+_ZERO = np.zeros(1)
+
 _FAR = 2.0**16
 """Where mean**2 is more than this times the variance, distances to the mean are summed."""
 
@@ -74,7 +76,7 @@ def _moments(values: Array, exponent: Array | None = None) -> Moments:
     variance = squares - square
     exact = values.dtype.itemsize <= 4 and values.dtype.kind == "f"
     if exact and not np.count_nonzero(square > _FAR * variance):
-        return Moments(mean, np.zeros(len(mean)), variance)
+        return Moments(mean, _ZERO, variance)
     rest, squares = _sums(values, exponent, mean) / count
     variance = squares - rest * rest
     rest[~np.isfinite(rest)] = 0
@@ -91,8 +93,8 @@ def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> 
     def sum_part(number: int) -> None:
         part = parts[number]
         room = scratch("distances", (most,), _FLOAT64)
-        first = part[0].channels.start
-        sums = np.zeros((2, part[-1].channels.stop - first))
+        first, stop = part[0].channels.start, part[-1].channels.stop
+        sums = np.zeros((2, stop - first))
         for block in part:
             source = block.view(values)
             distances = room[: source.size].reshape(source.shape)
@@ -117,19 +119,19 @@ def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> 
 def _block_sums(distances: Array, block: Block) -> Array:
     """Sum a block's values and squares by channel, (2, C), and overwrite its values.
 
-    `numpy.add.reduce` adds in an order that depends on shapes alone. Those of BLAS and
-    `numpy.einsum` depend on the processor.
+    `numpy.add.reduce` adds in an order that depends on shapes alone. That of BLAS, of
+    `numpy.einsum` and of `numpy.vecdot` depends on the processor.
     """
-    axis = 0 if block.fold else -1
-    first = np.add.reduce(distances, axis=axis)
-    sums = np.empty((2, *first.shape))
-    sums[0] = first
-    np.add.reduce(np.square(distances, out=distances), axis=axis, out=sums[1])
-    if not block.fold:
-        total: Array = np.add.reduce(sums, axis=1)
-        return total
-    if block.fold == block.run.stop == 1:
-        return sums
-    of_runs = np.add.reduce(sums.reshape(2, block.fold, -1, block.run.stop), axis=-1)
-    by_channel: Array = np.add.reduce(of_runs, axis=1)
-    return by_channel
+    rest, axis = (distances.shape[1:], 0) if block.fold else (distances.shape[:-1], -1)
+    sums = np.empty((2, *rest))
+    np.add.reduce(distances, axis, out=sums[0])
+    np.add.reduce(np.square(distances, out=distances), axis, out=sums[1])
+    if block.fold:
+        sums = _along(sums.reshape(2, block.fold, -1, block.run.stop), -1)
+    return _along(sums, 1)
+
+
+def _along(sums: Array, axis: int) -> Array:
+    """Sum along an axis, where NumPy takes about as long for one element as for some."""
+    total: Array = sums.squeeze(axis) if sums.shape[axis] == 1 else np.add.reduce(sums, axis)
+    return total

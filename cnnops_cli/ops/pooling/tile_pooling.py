@@ -27,7 +27,7 @@ _HALF_INFINITY, _HALF_NAN = 0x7C00, 0x7FFF
 """Keys of float16: the bits of infinity, and what stands for all NaNs."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pooling:
     """Planes (P, *spatial), and where the values, and perhaps the indices, (P, *output), go."""
 
@@ -136,9 +136,12 @@ class Pooling:
         return uncertain
 
     def _has_nan(self, values: Array) -> bool:
-        if not is_floating(self.values):
+        if self._has_keys:
+            return bool(np.maximum.reduce(values, axis=None) > _HALF_INFINITY)
+        if not is_floating(values):
             return False
-        return bool(_is_nan(np.maximum.reduce(values, axis=None)))
+        largest_value = np.maximum.reduce(values, axis=None)
+        return bool(largest_value != largest_value)
 
     def _has_mixed_zeros(self, tile: Tile, values: Array) -> bool:
         """Whether a maximum is a zero and both are in the tile; keys only stand for 0.0.
