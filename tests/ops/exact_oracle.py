@@ -92,20 +92,13 @@ class Layer:
         filters, self.depth, *kernel = weight.shape
         self.filters = filters // groups
         batch, _, *self.lengths = x.shape
-        self.axes = [
-            [
-                [
-                    source(window * stride[axis] - pairs[axis][0] + tap * dilation[axis], n, mode)
-                    for tap in range(kernel[axis])
-                ]
-                for window in range(
-                    (n + sum(pairs[axis]) - dilation[axis] * (kernel[axis] - 1) - 1) // stride[axis]
-                    + 1
-                )
-            ]
-            for axis, n in enumerate(self.lengths)
+        self.kernel, self.stride, self.dilation, self.pairs = kernel, stride, dilation, pairs
+        windows = [
+            (length + sum(pairs[axis]) - dilation[axis] * (kernel[axis] - 1) - 1) // stride[axis]
+            + 1
+            for axis, length in enumerate(self.lengths)
         ]
-        self.shape = (batch, filters, *map(len, self.axes))
+        self.shape = (batch, filters, *windows)
         self.is_finite = self.x.is_finite and self.weight.is_finite and self.bias.is_finite
         self.exponent = self.x.exponent + self.weight.exponent
         self.begun = [self.scaled(value) for value in self.bias.floats]
@@ -117,14 +110,21 @@ class Layer:
             return numerator << -self.exponent, denominator
         return numerator, denominator << self.exponent
 
+    def steps(self, axis, window):
+        """The positions along an axis that one window sees, None where a zero is."""
+        start = window * self.stride[axis] - self.pairs[axis][0]
+        taps = range(start, start + self.dilation[axis] * self.kernel[axis], self.dilation[axis])
+        return [source(tap, self.lengths[axis], self.mode) for tap in taps]
+
     def places(self, cell):
         """Flat positions in a plane of what one window sees, None where a zero is."""
         places = [0]
-        for axis, index in enumerate(cell):
+        for axis, window in enumerate(cell):
+            steps, length = self.steps(axis, window), self.lengths[axis]
             places = [
-                None if place is None or step is None else place * self.lengths[axis] + step
+                None if place is None or step is None else place * length + step
                 for place in places
-                for step in self.axes[axis][index]
+                for step in steps
             ]
         return places
 

@@ -7,7 +7,7 @@ import exact_oracle
 import numpy as np
 import oracle
 import pytest
-from exact_oracle import Layer, bits, round_once, whole_numbers
+from exact_oracle import Layer, as_dtype, bits, round_once, whole_numbers
 
 INFINITY, NAN = math.inf, math.nan
 FLOATS = tuple(exact_oracle.FORMATS)
@@ -96,52 +96,86 @@ def test_whole_numbers_stand_for_their_floats():
     assert whole_numbers([]) == ([], 0)
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-def test_a_sum_with_cancellation(dtype):
-    epsilon = float(np.finfo(dtype).eps)
-    assert one(dtype, [1.0, -1 - epsilon], [3, 3]) == -3 * epsilon
-    assert one(dtype, [1.0, 1 + epsilon], [1 + epsilon, -1]) == 0
-    assert not np.signbit(one(dtype, [-0.0, -0.0], [1, 1], -0.0))
-    assert not np.signbit(one(dtype, [-1.0, 1.0], [1, 1]))
-
-
-@pytest.mark.parametrize("dtype", FLOATS)
-def test_what_a_bias_decides(dtype):
-    epsilon, least = float(np.finfo(dtype).eps), float(np.finfo(dtype).smallest_subnormal)
-    midpoint = [[1.0, epsilon], [1.0, 0.5]]
-    assert one(dtype, *midpoint) == 1
-    assert one(dtype, *midpoint, least) == 1 + epsilon
-    assert one(dtype, *midpoint, -least) == 1
-    assert one(dtype, [1 + epsilon, epsilon], [1.0, 0.5], -least) == 1 + epsilon
-    assert one(dtype, [1 + epsilon, epsilon], [1.0, 0.5]) == 1 + 2 * epsilon
-
-
-@pytest.mark.parametrize("dtype", FLOATS)
-def test_overflow_and_underflow(dtype):
+def single_windows(dtype):
+    """Input, kernel, bias and the one value that they give, worked out by hand."""
     info = np.finfo(dtype)
-    largest, least = float(info.max), float(info.smallest_subnormal)
-    assert one(dtype, [largest, largest, largest], [largest, -largest, 1]) == info.max
-    assert one(dtype, [largest, largest], [1, 1]) == INFINITY
-    assert one(dtype, [largest, largest], [-1, -1]) == -INFINITY
-    assert np.signbit(one(dtype, [-least], [least]))
-    assert one(dtype, [-least], [least]) == 0
-    assert one(dtype, [least, least], [0.5, 0.25]) == least
+    epsilon, least = float(info.eps), float(info.smallest_subnormal)
+    largest, normal = float(info.max), float(info.smallest_normal)
+    unit = largest - float(np.nextafter(info.max, info.dtype.type(0)))
+    return {
+        "cancellation": ([1, -1 - epsilon], [3, 3], 0, -3 * epsilon),
+        "products that cancel": ([1, 1 + epsilon], [1 + epsilon, -1], 0, 0.0),
+        "squares of neighbours": ([1 + epsilon, 1], [1 - epsilon, -1], 0, -epsilon * epsilon),
+        "negative zeros": ([-0.0, -0.0], [1, 1], -0.0, 0.0),
+        "a zero bias": ([-0.0], [1], -0.0, 0.0),
+        "a midpoint, down to even": ([1, epsilon], [1, 0.5], 0, 1),
+        "a midpoint, up to even": ([1 + epsilon, epsilon], [1, 0.5], 0, 1 + 2 * epsilon),
+        "a midpoint and a little": ([1, epsilon], [1, 0.5], least, 1 + epsilon),
+        "a midpoint less a little": ([1 + epsilon, epsilon], [1, 0.5], -least, 1 + epsilon),
+        "a negative midpoint and a little": ([-1, -epsilon], [1, 0.5], -least, -1 - epsilon),
+        "a midpoint and a tiny product": (
+            [1, epsilon, least],
+            [1, 0.5, least],
+            0,
+            1 + epsilon,
+        ),
+        "a midpoint less a tiny product": (
+            [1 + epsilon, epsilon, -least],
+            [1, 0.5, least],
+            0,
+            1 + epsilon,
+        ),
+        "sums too large on the way": ([largest, largest, largest], [1, 1, -1], 0, largest),
+        "products too large": ([largest, largest, largest], [largest, -largest, 1], 0, largest),
+        "products too large that leave the least": (
+            [largest, largest, least],
+            [largest, -largest, 1],
+            0,
+            least,
+        ),
+        "too large": ([largest, largest], [1, 1], 0, INFINITY),
+        "too large, negative": ([largest, largest], [-1, -1], 0, -INFINITY),
+        "half a unit past the largest": ([largest, unit], [1, 0.5], 0, INFINITY),
+        "less than half a unit past it": ([largest, unit], [1, 0.5], -least, largest),
+        "less than half a unit, negative": ([-largest, -unit], [1, 0.5], least, -largest),
+        "underflow": ([least], [least], 0, 0.0),
+        "underflow of what is negative": ([-least], [least], 0, -0.0),
+        "half the least": ([-least], [0.5], 0, -0.0),
+        "halves of the least": ([least, least], [0.5, 0.25], 0, least),
+        "half the least and a little": ([least, least], [0.5, least], 0, least),
+        "one and a half of the least": ([least, least], [1, 0.5], 0, 2 * least),
+        "just below the normal": ([normal, -least], [1, 0.5], 0, normal),
+        "more below the normal": ([normal, -least, -least], [1, 0.5, least], 0, normal - least),
+        "infinity": ([INFINITY, 1], [1, 1], 0, INFINITY),
+        "infinity times a negative": ([INFINITY, 1], [-1, 1], 0, -INFINITY),
+        "infinity times zero": ([INFINITY, 1], [0, 1], 0, NAN),
+        "zero times infinity": ([-0.0, 1], [INFINITY, 1], 0, NAN),
+        "infinities that meet in the sum": ([INFINITY, INFINITY], [1, -1], 0, NAN),
+        "infinities that meet in the bias": ([INFINITY, 1], [1, 1], -INFINITY, NAN),
+        "infinity next to what is too large": ([largest, 1], [largest, -INFINITY], 0, -INFINITY),
+        "an infinite bias": ([1, 1], [1, 1], -INFINITY, -INFINITY),
+        "a negative NaN": ([-NAN, 1], [1, 1], 0, NAN),
+        "a NaN times zero": ([NAN, 1], [0, 1], INFINITY, NAN),
+        "a NaN bias": ([1, 1], [1, 1], -NAN, NAN),
+    }
 
 
-def test_what_is_not_finite():
-    for x, weight, bias, expected in [
-        ([INFINITY, 1], [1, 1], 0, INFINITY),
-        ([INFINITY, 1], [-1, 1], 0, -INFINITY),
-        ([INFINITY, 1], [0, 1], 0, NAN),
-        ([INFINITY, 1], [1, 1], -INFINITY, NAN),
-        ([INFINITY, INFINITY], [1, -1], 0, NAN),
-        ([1e300, 1], [1e300, -INFINITY], 0, -INFINITY),
-        ([1, 1], [1, 1], -INFINITY, -INFINITY),
-        ([-NAN, 1], [1, 1], 0, NAN),
-        ([1, 1], [1, 1], NAN, NAN),
-    ]:
-        got = one("float64", x, weight, bias)
-        assert bits(got) == bits(np.float64(expected))
+WINDOWS = tuple(single_windows("float32"))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("window", WINDOWS)
+def test_single_windows(window, dtype):
+    x, weight, bias, expected = single_windows(dtype)[window]
+    got = one(dtype, x, weight, bias)
+    assert got.dtype == dtype
+    assert bits(got) == bits(as_dtype(expected, dtype))
+
+
+def test_not_a_number_has_one_pattern_of_bits():
+    for dtype, pattern in [("float16", 0x7E00), ("float32", 0x7FC00000), ("float64", 0x7FF8 << 48)]:
+        assert bits(as_dtype([-NAN, 1.0, NAN], dtype))[::2].tolist() == [pattern, pattern]
+        assert bits(one(dtype, [INFINITY], [0])) == pattern
     padded = layer([[[1.0]]], [[[INFINITY, 1.0]]], None, "float32", pairs=[(1, 0)])
     assert bits(padded.all()).tolist() == [[[0x7FC00000]]]
 

@@ -1,0 +1,314 @@
+"""Layers whose exact sums are hard to find: values of many kinds in geometries of many kinds.
+
+A kind makes an input, a kernel and a bias of a dtype from a random generator. `terms` is the number
+of products in a sum.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from exact_oracle import FORMATS
+from oracle import pad_pairs
+
+MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+def signs(rng, shape):
+    return rng.choice([1.0, -1.0], shape)
+
+
+def exponents(rng, shape, low, high):
+    """Powers of two, from 2**low on and below 2**high."""
+    return np.ldexp(1.0, rng.integers(low, high, shape))
+
+
+def any_bits(rng, shape, dtype):
+    """Every pattern of bits alike: all exponents, subnormals, infinities and NaNs."""
+    size = np.dtype(dtype).itemsize
+    count = math.prod(shape) * size
+    return np.frombuffer(rng.bytes(count), dtype).reshape(shape)
+
+
+def normal(rng, shapes, dtype):
+    return [rng.standard_normal(shape) for shape in shapes]
+
+
+def cancelling(rng, shapes, dtype):
+    """Neighbours that are x and -x, or -x * (1 + epsilon), below equal weights."""
+    x, weight, bias = normal(rng, shapes, dtype)
+    axis = 1 if weight.shape[1] > 1 else -1
+    x, weight = (np.moveaxis(array.astype(dtype), axis, -1) for array in (x, weight))
+    pairs = x[..., 1::2].shape[-1]
+    ones = rng.integers(0, 2, x[..., 1::2].shape) * np.finfo(dtype).eps
+    x[..., 1::2] = -(x[..., : 2 * pairs : 2] * (1 + ones))
+    weight[..., 1::2] = weight[..., : 2 * (weight.shape[-1] // 2) : 2]
+    return np.moveaxis(x, -1, axis), np.moveaxis(weight, -1, axis), bias * (rng.random() < 0.5)
+
+
+def midpoints(rng, shapes, dtype, terms):
+    """Values of full precision, halves of their unit, and what is far smaller and decides."""
+    precision, least, limit = FORMATS[dtype]
+    shape, kernel, filters = shapes
+    unit = int(rng.choice([0, least, limit - precision]))  # of ones, subnormals and the largest
+    largest = [1, 2, 3, 4] if unit == least else [2**precision - 1, 2**precision - 2]
+    whole = np.ldexp(rng.choice([*largest, 2 ** (precision - 1)], shape), unit)
+    half = np.ldexp(signs(rng, shape), max(unit - 1, least))
+    far = signs(rng, shape) * exponents(rng, shape, least, max(unit - precision // 2, least + 1))
+    chance = min(0.6, 3 / terms) / 3
+    drawn = rng.choice(4, shape, p=[1 - 3 * chance, chance, chance, chance])
+    x = np.choose(drawn, [np.zeros(shape), whole, half, far])
+    epsilon = float(np.finfo(dtype).eps)
+    weight = rng.choice([1, 1, 1, -1, 0.5, 0.25, 1 + epsilon, 2.0**least], kernel)
+    return x, weight, np.ldexp(rng.choice([0, 0, 1, 2, -2], filters), max(unit - 1, least))
+
+
+def wide(rng, shapes, dtype):
+    """1e30 next to 1e-30."""
+    low, high = {"float16": (-12, 8)}.get(dtype, (-100, 100))
+    return [signs(rng, s) * rng.random(s) * exponents(rng, s, low, high) for s in shapes]
+
+
+def finite_bits(rng, shapes, dtype):
+    return [np.nan_to_num(any_bits(rng, s, dtype), nan=1, posinf=-1, neginf=0) for s in shapes]
+
+
+def every_bits(rng, shapes, dtype):
+    return [any_bits(rng, shape, dtype) for shape in shapes]
+
+
+def near_the_largest(rng, shapes, dtype):
+    """Sums on both sides of the largest finite value."""
+    largest = float(np.finfo(dtype).max)
+    x, weight, bias = (signs(rng, shape) for shape in shapes)
+    x *= rng.choice([1, 1, 0.5, 0.25, 2.0 ** -FORMATS[dtype][0]], x.shape)
+    weight *= rng.choice([1, 1, 0.5, 2.0**-12], weight.shape)
+    return x * largest, weight, bias * rng.choice([0, largest])
+
+
+def too_large_products(rng, shapes, dtype):
+    """Products that overflow the dtype, and sums of them that often do not."""
+    root = math.sqrt(np.finfo(dtype).max)
+    x, weight, bias = cancelling(rng, shapes, dtype)
+    return x * x.dtype.type(root), weight * x.dtype.type(2 * root), bias
+
+
+def too_small_products(rng, shapes, dtype):
+    """Products around the least subnormal, and below it."""
+    half = FORMATS[dtype][1] // 2
+    reach = {"float16": 5, "float32": 14, "float64": 30}[dtype]
+    scales = [exponents(rng, shape, half - reach, half + reach) for shape in shapes[:2]]
+    x, weight = (rng.standard_normal(scale.shape) * scale for scale in scales)
+    return x, weight, np.ldexp(rng.integers(-1, 2, shapes[2]).astype(float), 2 * half)
+
+
+def subnormals(rng, shapes, dtype):
+    least = float(np.finfo(dtype).smallest_subnormal)
+    x, weight, bias = normal(rng, shapes, dtype)
+    many = 2.0 ** rng.integers(1, FORMATS[dtype][0])
+    return np.rint(x * many) * least, weight, np.rint(bias * many) * least
+
+
+def zeros(rng, shapes, dtype):
+    """Zeros of both signs, and now and then the least subnormal."""
+    least = float(np.finfo(dtype).smallest_subnormal)
+    values = [0.0, 0.0, 0.0, least, 1.0]
+    return [signs(rng, shape) * rng.choice(values, shape) for shape in shapes]
+
+
+def special(rng, shapes, dtype, share=0.05):
+    """Infinities, and NaNs of several payloads and both signs."""
+    arrays = [array.astype(dtype) for array in normal(rng, shapes, dtype)]
+    unsigned = np.dtype(f"u{arrays[0].itemsize}")
+    precision = FORMATS[dtype][0]
+    infinity = int(np.array(np.inf, dtype).view(unsigned))
+    top = 1 << (8 * arrays[0].itemsize - 1)
+    payloads = [0, 0, 1, 1 << (precision - 2), 3 << (precision - 3)]
+    patterns = [infinity | payload | sign for payload in payloads for sign in (0, top)]
+    for array in arrays[: int(rng.integers(1, 4))]:
+        chosen = rng.random(array.shape) < share
+        array.view(unsigned)[chosen] = rng.choice(np.array(patterns, unsigned), chosen.sum())
+    arrays[0][rng.random(arrays[0].shape) < 0.1] = 0
+    return arrays
+
+
+def tenth_nan(rng, shapes, dtype):
+    x, weight, bias = normal(rng, shapes, dtype)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    return x, weight, bias
+
+
+def bright_pixel(rng, shapes, dtype):
+    x, weight, bias = normal(rng, shapes, dtype)
+    x *= 1e-4
+    if x.size:
+        x.flat[rng.integers(x.size)] = {"float16": 6e4, "float32": 1e30, "float64": 1e30}[dtype]
+    return x, weight, bias * 0
+
+
+def edges(rng, shape):
+    """Whole weights that sum to zero, as those of Sobel and Laplace."""
+    weight = rng.integers(-3, 4, shape)
+    flat = weight.reshape(len(weight), -1)
+    flat[:, 0] -= flat.sum(1)
+    return weight
+
+
+def constant_plane(rng, shapes, dtype):
+    shape, kernel, filters = shapes
+    return np.full(shape, rng.choice([0.1, 1 / 3, 200.0])), edges(rng, kernel), np.zeros(filters)
+
+
+def picture(rng, shapes, dtype):
+    """Bytes divided by 255, smooth or not."""
+    shape, kernel, filters = shapes
+    steps = rng.integers(-3, 4, shape) if rng.random() < 0.7 else rng.integers(0, 256, shape)
+    values = np.clip(np.cumsum(steps, axis=-1) + 128, 0, 255)
+    x = values.astype(dtype) / np.array(255, dtype)
+    taps = math.prod(kernel[2:])
+    weight = edges(rng, kernel) if rng.random() < 0.5 else np.full(kernel, 1 / taps)
+    return x, weight, np.zeros(filters)
+
+
+def whole(rng, shapes, dtype):
+    low, high = [(-9, 10), (0, 256), (-2048, 2049)][rng.integers(3)]
+    return [rng.integers(low, high, shape) for shape in shapes]
+
+
+def half_zeros(rng, shapes, dtype):
+    x, weight, bias = normal(rng, shapes, dtype)
+    return np.maximum(x, 0), weight, bias
+
+
+def dyadic(rng, shapes, dtype):
+    """Few bits and few exponents, so that many sums are midpoints."""
+    step = FORMATS[dtype][0] // 2
+    return [rng.integers(-3, 4, s) * exponents(rng, s, -step, step) for s in shapes]
+
+
+def far_bias(rng, shapes, dtype):
+    x, weight, bias = normal(rng, shapes, dtype)
+    scale = int(rng.choice([-14, 12] if dtype == "float16" else [-100, -60, 60]))
+    return x, weight, np.ldexp(bias, scale)
+
+
+KINDS = {
+    kind.__name__: kind
+    for kind in (
+        normal,
+        cancelling,
+        midpoints,
+        wide,
+        finite_bits,
+        every_bits,
+        near_the_largest,
+        too_large_products,
+        too_small_products,
+        subnormals,
+        zeros,
+        special,
+        tenth_nan,
+        bright_pixel,
+        constant_plane,
+        picture,
+        whole,
+        half_zeros,
+        dyadic,
+        far_bias,
+    )
+}
+
+
+def operands(kind, rng, shape, weight, dtype):
+    """An input, a kernel and a bias of a kind."""
+    shapes = (shape, weight, weight[:1])
+    options = {"terms": math.prod(weight[1:])} if kind == "midpoints" else {}
+    with np.errstate(all="ignore"):
+        arrays = KINDS[kind](rng, shapes, dtype, **options)
+        return [np.asarray(array).astype(dtype) for array in arrays]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Shapes of an input and a kernel, and what conv takes besides."""
+
+    shape: tuple[int, ...]
+    weight: tuple[int, ...]
+    options: dict[str, Any]
+
+    @property
+    def for_oracle(self):
+        """The oracle's arguments."""
+        dims = len(self.shape) - 2
+        stride, dilation = (
+            (size,) * dims if isinstance(size, int) else size
+            for size in (self.options.get("stride", 1), self.options.get("dilation", 1))
+        )
+        padding = self.options.get("padding", 0)
+        return {
+            "stride": stride,
+            "pairs": pad_pairs(padding, self.shape[2:], self.weight[2:], stride, dilation),
+            "dilation": dilation,
+            "groups": self.options.get("groups", 1),
+            "mode": self.options.get("padding_mode", "zeros"),
+        }
+
+
+def _layer(shape, weight, **options):
+    return Geometry(shape, weight, options)
+
+
+LAYERS = {
+    "3x3": _layer((1, 32, 14, 14), (32, 32, 3, 3), padding=1),
+    "3x3 of a batch": _layer((3, 16, 13, 9), (24, 16, 3, 3), padding=1),
+    "1x1": _layer((2, 64, 9, 9), (48, 64, 1, 1)),
+    "1x1 on one pixel": _layer((1, 96, 1, 1), (40, 96, 1, 1)),
+    "stem": _layer((1, 3, 64, 64), (16, 3, 7, 7), stride=2, padding=3),
+    "RGB 5x5": _layer((1, 3, 60, 70), (8, 3, 5, 5), padding=2),
+    "grey 3x3": _layer((1, 1, 120, 160), (1, 1, 3, 3), padding=1, padding_mode="reflect"),
+    "grey 3x3, two filters": _layer((1, 1, 90, 80), (2, 1, 3, 3), padding=1),
+    "depthwise": _layer((2, 40, 15, 17), (40, 1, 3, 3), padding=1, groups=40),
+    "depthwise 5x5/2": _layer((1, 24, 6, 80), (24, 1, 5, 5), padding=2, stride=2, groups=24),
+    "groups": _layer((1, 64, 12, 12), (64, 8, 3, 3), padding=1, groups=8),
+    "dilation": _layer((1, 16, 33, 33), (8, 16, 3, 3), padding=12, dilation=12),
+    "separable": _layer((1, 2, 70, 50), (2, 2, 1, 9), padding=(0, 4), padding_mode="replicate"),
+    "audio": _layer((1, 1, 6000), (8, 1, 81), stride=4),
+    "long filter": _layer((2, 1, 6000), (1, 1, 1025), padding=512),
+    "dilated audio": _layer((1, 8, 3000), (8, 8, 3), padding=((128, 0),), dilation=64),
+    "circular audio": _layer((3, 2, 700), (4, 2, 9), padding=4, padding_mode="circular"),
+    "one window": _layer((1, 1, 30000), (1, 1, 30000)),
+    "3-D": _layer((1, 4, 8, 9, 10), (6, 4, 3, 3, 3), padding=1),
+    "3-D, depthwise": _layer((2, 6, 7, 8, 9), (6, 1, 2, 3, 3), groups=6, stride=(1, 2, 1)),
+    "13x13": _layer((1, 4, 60, 60), (4, 4, 13, 13), padding=6),
+    "15x15, depthwise": _layer((1, 8, 64, 64), (8, 1, 15, 15), padding=7, groups=8),
+    "31x31": _layer((1, 1, 300, 300), (1, 1, 31, 31), padding=15),
+}
+
+
+def any_geometry(rng):
+    """A small layer with any options that fit."""
+    dims = int(rng.integers(1, 4))
+    room = (0, 60, 12, 6)[dims]
+
+    def sizes(low, high):
+        return tuple(rng.integers(low, high, dims).tolist())
+
+    kernel = sizes(1, (0, 12, 6, 4)[dims])
+    dilation, stride = (sizes(1, 4) if rng.random() < 0.5 else (1,) * dims for _ in range(2))
+    reaches = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    pairs = tuple(tuple(rng.integers(0, 4, 2).tolist()) for _ in range(dims))
+    if rng.random() < 0.3:
+        pairs = ((0, 0),) * dims
+    lengths = tuple(max(4, reach) + int(rng.integers(0, room)) for reach in reaches)
+    groups = int(rng.choice([1, 1, 2, 5]))
+    channels, filters = (groups * int(rng.choice([1, 1, 2, 3])) for _ in range(2))
+    options = {
+        "stride": stride,
+        "padding": pairs,
+        "dilation": dilation,
+        "groups": groups,
+        "padding_mode": str(rng.choice(MODES)),
+    }
+    shape = (int(rng.choice([1, 1, 2, 3])), channels, *lengths)
+    return Geometry(shape, (filters, channels // groups, *kernel), options)
