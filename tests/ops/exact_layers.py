@@ -64,6 +64,49 @@ def midpoints(rng, shapes, dtype, terms):
     return x, weight, np.ldexp(rng.choice([0, 0, 1, 2, -2], filters), max(unit - 1, least))
 
 
+def decided(rng, shapes, dtype):
+    """Sums that are a midpoint of two values, but for one far smaller term.
+
+    The kernel holds a value of full precision, half its unit and the far term, which are in the
+    bias where there is no room; some kernels also hold pairs v and -v. The input is one power of
+    two per channel, the smallest where the far term is.
+    """
+    precision, least, limit = FORMATS[dtype]
+    shape, (filters, depth, *taps), _ = shapes
+    shifts = np.sort(rng.integers(least, limit // 2, depth))
+    if depth > 1 and rng.random() < 0.5:
+        shifts[0] = least
+    low, high = int(shifts[0]), int(shifts[-1])
+    top = limit - precision - max(high, 0)
+    unit = int(rng.integers(least + 1 - min(high, 0), top + 1)) if rng.random() < 0.7 else top
+    far = int(rng.integers(least, max(least + 1, min(unit - 2 + high - low, limit))))
+    far = least if rng.random() < 0.3 else far
+
+    weight, bias = np.zeros((filters, depth, math.prod(taps))), np.zeros(filters)
+    first, *others = rng.permutation(weight.shape[2])
+    significands = rng.integers(2 ** (precision - 1), 2**precision, filters)
+    if rng.random() < 0.3:
+        significands[:] = 2**precision - 1
+    weight[:, -1, first] = np.ldexp(significands.astype(float), unit)
+    halves = signs(rng, filters) * np.ldexp(1.0, unit - 1)
+    if others:
+        weight[:, -1, others.pop()] = halves
+    else:
+        bias = np.ldexp(halves, high)
+    if depth > 1 or others:
+        weight[:, 0, others.pop() if depth == 1 else first] = signs(rng, filters) * 2.0**far
+    elif math.prod(taps) > 1:
+        bias = signs(rng, filters) * 2.0 ** max(far, least)
+    has_pairs = rng.random() < 0.5
+    if has_pairs:
+        pairs = len(others) // 2
+        values = np.ldexp(rng.standard_normal((filters, pairs)), min(unit + 8, limit - 4))
+        weight[:, -1, others[:pairs]], weight[:, -1, others[pairs : 2 * pairs]] = values, -values
+    x = np.ones(shape) if has_pairs else signs(rng, shape)
+    scale = np.ldexp(1.0, np.tile(shifts, shape[1] // depth))
+    return x * scale.reshape(-1, *[1] * len(taps)), weight.reshape(filters, depth, *taps), bias
+
+
 def wide(rng, shapes, dtype):
     """1e30 next to 1e-30."""
     low, high = {"float16": (-12, 8)}.get(dtype, (-100, 100))
@@ -199,6 +242,7 @@ KINDS = {
         normal,
         cancelling,
         midpoints,
+        decided,
         wide,
         finite_bits,
         every_bits,

@@ -138,6 +138,12 @@ def single_windows(dtype):
         "half a unit past the largest": ([largest, unit], [1, 0.5], 0, INFINITY),
         "less than half a unit past it": ([largest, unit], [1, 0.5], -least, largest),
         "less than half a unit, negative": ([-largest, -unit], [1, 0.5], least, -largest),
+        "a tiny product decides what is too large": (
+            [-largest, -unit, least],
+            [1, 0.5, least],
+            0,
+            -largest,
+        ),
         "underflow": ([least], [least], 0, 0.0),
         "underflow of what is negative": ([-least], [least], 0, -0.0),
         "half the least": ([-least], [0.5], 0, -0.0),
