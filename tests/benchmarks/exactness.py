@@ -21,8 +21,9 @@ from cnnops_cli import conv
 
 sys.path.append(str(Path(__file__).parent.parent / "ops"))
 
-from exact_layers import KINDS, LAYERS, Geometry, any_geometry, operands
+from exact_layers import LAYERS, Geometry, any_geometry
 from exact_oracle import FORMATS, Layer, bits
+from hostile_values import KINDS, operands
 
 MOST_VALUES = 500
 """Of one layer."""

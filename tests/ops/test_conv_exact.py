@@ -6,7 +6,8 @@ import exact_oracle
 import numpy as np
 import pytest
 from comparing import assert_same_bits
-from exact_layers import KINDS, LAYERS, Geometry, any_geometry, operands
+from exact_layers import LAYERS, Geometry, any_geometry
+from hostile_values import KINDS, operands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_conv_against_oracle import FLOATS, conv_calls
