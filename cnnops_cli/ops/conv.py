@@ -11,14 +11,16 @@ from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.convolution.banded import Banded
 from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.costs import BANDS, FOURIER
+from cnnops_cli.ops.convolution.exact import Exact
 from cnnops_cli.ops.convolution.fourier import Fourier
-from cnnops_cli.ops.convolution.layer_tiles import Layer
+from cnnops_cli.ops.convolution.layer_tiles import Layer, Tiles
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
+from cnnops_cli.ops.convolution.sliced import SLICES, Sliced, sliced_layer
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.exact_sums import as_int64, largest_sum
 from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows, remembered
 from cnnops_cli.ops.scalars import integer
-from cnnops_cli.words import PADDING_MODES, check_word
+from cnnops_cli.words import ACCUMULATE, PADDING_MODES, check_word
 
 
 def conv(
@@ -31,6 +33,7 @@ def conv(
     dilation: Size = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    accumulate: str = "exact",
 ) -> Array:
     """Convolve an input with a bank of filters, as PyTorch's `conv1d`, `conv2d` and `conv3d`.
 
@@ -55,6 +58,10 @@ def conv(
         Blocks of channels that are convolved independently.
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
         What the added elements hold. 'reflect' adds fewer than the axis has, 'circular' no more.
+    accumulate : {'exact', 'fast', 'sequential', 'fma'}
+        How floating results are summed. 'exact' gives the exact sum of the exact products and the
+        bias, rounded once, ties to even: the same bytes on every machine. 'fast' takes what matrix
+        products and transforms give.
 
     Returns
     -------
@@ -95,6 +102,7 @@ def conv(
         dilation=dilation,
         groups=groups,
         padding_mode=padding_mode,
+        accumulate=accumulate,
     )
     return result
 
@@ -106,9 +114,11 @@ def convolve(
     *,
     groups: int,
     padding_mode: str,
+    accumulate: str,
     **sizes: Any,
 ) -> tuple[Array, str]:
     """Convolve as `conv`, and name the algorithm that `plan_convolution` chose."""
+    check_word("accumulate", accumulate, ACCUMULATE)
     image, kernel = as_array(input, "input"), as_array(weight, "kernel")
     beside = common_dtype(image, kernel)
     offset = None if bias is None else as_array(bias, "bias", beside)
@@ -118,15 +128,24 @@ def convolve(
     windows = place_windows(*shapes, groups=groups, padding_mode=padding_mode, **sizes)
     batch = image if image.ndim == kernel.ndim else image[np.newaxis]
     dtype = common_dtype(*operands)
+    is_exact = accumulate == "exact" and dtype.kind == "f"
     if dtype.kind == "f":
-        work, kept = working_dtype(dtype), dtype
+        work, kept = np.dtype(np.float64) if is_exact else working_dtype(dtype), dtype
     else:
         work = working_dtype(dtype, largest_sum(image, kernel, offset))
         kept = work if work.hasobject else np.dtype(np.int64)
     layer = Layer(len(batch), groups, kernel.shape[1], len(kernel) // groups, windows, work)
-    plan = plan_convolution(layer)
-    source = Source(batch, windows, padding_mode, work)
-    result = _compute(layer, plan, source, kernel, offset, kept)
+    if is_exact and kept == np.float64:
+        plan = plan_convolution(sliced_layer(layer))
+        if plan.tiles:
+            most = list(plan.tiles.most)
+            most[2] = -(-most[2] // SLICES)
+            plan = plan._replace(tiles=Tiles(layer.tile, tuple(most), plan.tiles.multiple))
+    else:
+        plan = plan_convolution(layer)
+    needs_rounding = is_exact and not np.can_cast(batch.dtype, dtype)
+    source = Source(batch, windows, padding_mode, work, dtype if needs_rounding else None)
+    result = _compute(layer, plan, source, kernel, offset, kept, is_exact)
     if kept.hasobject:
         result = as_int64(result)
     return result if image.ndim == kernel.ndim else result[0], plan.algorithm
@@ -228,17 +247,31 @@ def _compute(
     kernel: Array,
     bias: Array | None,
     dtype: np.dtype[Any],
+    is_exact: bool,
 ) -> Array:
     """Compute tile by tile, and give the result in `dtype`."""
+    if is_exact:
+        kernel = kernel.astype(dtype, copy=False)
+        bias = None if bias is None else bias.astype(dtype, copy=False)
     result = np.empty((layer.items, len(kernel), *layer.windows.output), dtype)
     by_group = result.reshape(layer.items, layer.groups, layer.filters, *layer.windows.output)
     offsets = None
     if bias is not None:
         offsets = np.broadcast_to(bias.astype(layer.dtype), len(kernel))
         offsets = offsets.reshape(layer.groups, layer.filters)
-    engine = engine_of(layer, plan, kernel.astype(layer.dtype, copy=False))
+    weights = kernel.astype(layer.dtype, copy=False)
+    if not is_exact or dtype != np.float64:
+        engine = engine_of(layer, plan, weights)
+    if is_exact and dtype != np.float64:
+        exact = Exact(layer, engine, weights, offsets)
+    elif is_exact:
+        exact = Sliced(layer, lambda inner, w: engine_of(inner, plan, w), weights, offsets)
     parallel.for_each(
-        lambda tile: engine.compute(source, tile, offsets, by_group),
+        lambda tile: (
+            exact.compute(source, tile, by_group[tile.place])
+            if is_exact
+            else engine.compute(source, tile, offsets, by_group[tile.place])
+        ),
         plan.tiles,
         bytes_of_a_part=plan.bytes_of_a_tile,
     )

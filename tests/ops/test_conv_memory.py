@@ -80,7 +80,7 @@ def test_a_tile_is_written_whole_and_nothing_beside_it(
             whole = expected.reshape(result.shape)
             for tile in plan.tiles:
                 filled = ~np.isnan(result)
-                engine.compute(source, tile, bias, result)
+                engine.compute(source, tile, bias, result[tile.place])
                 assert not filled[tile.place].any()
                 filled[tile.place] = True
                 np.testing.assert_array_equal(result, np.where(filled, whole, np.nan))

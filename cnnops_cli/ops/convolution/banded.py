@@ -24,7 +24,7 @@ from cnnops_cli.ops.convolution.bands import Band, band_of
 from cnnops_cli.ops.convolution.columns import Columns, store
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import column_tiles
-from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample
+from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample, most_roundings
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.scratch import scratch
 
@@ -38,20 +38,22 @@ class Banded:
 
     def __init__(self, layer: Layer, weights: Array, outputs: int, is_split: int) -> None:
         self._layer = layer
-        self._band = band_of(layer.windows, outputs, is_split)
+        self._band = band = band_of(layer.windows, outputs, is_split)
         self._parts = self._band.parts(layer)
+        longest = self._parts[0].stop * band.terms(layer) // band.depth(layer.channels)
+        roundings = most_roundings(longest, len(self._parts), band.steps)
+        self.roundings = max(roundings, Columns(layer, weights).roundings)
         self._weights = weights
         self._matrices = _matrices(layer, self._band, weights)
 
-    def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
+    def compute(self, source: Source, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, as `Columns.compute` does."""
-        target = result[tile.place]
         multiply = self._multiply_whole if self._band.is_whole else self._multiply_split
         if not multiply(source, tile, bias, target):
             # Zeros times what is not finite are NaN.
             columns = Columns(self._layer, self._weights)
             for part in column_tiles(self._layer, tile):
-                columns.compute(source, part, bias, result)
+                columns.compute(source, part, bias, target[part.within(tile)])
 
     def _multiply_whole(
         self, source: Source, tile: Tile, bias: Array | None, target: Array

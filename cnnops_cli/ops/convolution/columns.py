@@ -8,7 +8,13 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
-from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample, longest_sum
+from cnnops_cli.ops.convolution.products import (
+    add_products,
+    as_matrices,
+    by_sample,
+    longest_sum,
+    most_roundings,
+)
 from cnnops_cli.ops.convolution.source import Source, copy_rows
 from cnnops_cli.ops.every_second import copy_every_second
 from cnnops_cli.ops.scratch import scratch
@@ -23,10 +29,10 @@ class Columns:
         self._weights = weights.reshape(layer.groups, 1, layer.filters, -1)
         depth = self._weights.shape[3]
         self._parts = spans(depth, longest_sum(layer.filters, depth))
+        self.roundings = most_roundings(self._parts[0].stop, len(self._parts))
 
-    def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
-        """Fill a tile of the result (N, G, O, *output), with a bias (G, O)."""
-        target = result[tile.place]
+    def compute(self, source: Source, tile: Tile, bias: Array | None, target: Array) -> None:
+        """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
         weights = self._weights[tile.groups, :, tile.filters]
         cells = as_matrices(self._lay_out(source, tile))
         sums = self._lying_as(cells, target)
@@ -41,9 +47,9 @@ class Columns:
             store(target, tile, bias, target)
 
     def _lying_as(self, cells: Array, target: Array) -> Array | None:
-        """View a part of the result as (n, g, o, width), if its memory allows it."""
-        whole_rows = target.shape[4:] == self._layer.windows.output[1:]
-        if not whole_rows or len(cells) < len(target) or target.dtype != self._layer.dtype:
+        """View a tile of the result as (n, g, o, width), if its memory allows it."""
+        are_planes = target[0, 0, 0].flags.c_contiguous
+        if not are_planes or len(cells) < len(target) or target.dtype != self._layer.dtype:
             return None
         shape = (*target.shape[:3], cells.shape[3])
         return as_strided(target, shape, (*target.strides[:3], target.itemsize))
@@ -75,7 +81,7 @@ class Columns:
 
 
 def store(sums: Array, tile: Tile, bias: Array | None, target: Array) -> None:
-    """Write sums (n, g, o, *sizes), plus the bias, to a part of the result."""
+    """Write sums (n, g, o, *sizes), plus the bias, to a tile of the result."""
     if bias is None:
         copy_rows(sums, target)
     else:

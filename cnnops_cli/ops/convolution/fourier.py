@@ -46,7 +46,7 @@ class Fourier:
         self._norms = np.sqrt(np.square(self._weights, dtype=_DOUBLE).sum(axis=self._axes))
         self._columns = Columns(layer, weights)
 
-    def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
+    def compute(self, source: Source, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of one sample and group, as `Columns.compute` does."""
         group, channels = tile.groups.start, self._layer.channels
         part = source.part(tile.items, tile.channels(channels), tile.box)[0]
@@ -62,14 +62,14 @@ class Fourier:
             steps = zip(tile.shape[3:], self._layer.windows.stride, strict=True)
             sums = sums[tuple(slice(0, (size - 1) * step + 1, step) for size, step in steps)]
             noise = error * float(norms @ self._norms[group, number])
-            if not self._settle(sums, noise, part, self._weights[group, number], result.dtype):
+            if not self._settle(sums, noise, part, self._weights[group, number], target.dtype):
                 for some in column_tiles(self._layer, tile):
-                    self._columns.compute(source, some, bias, result)
+                    self._columns.compute(source, some, bias, target[some.within(tile)])
                 return
             rounded = sums.astype(self._weights.dtype)
             if bias is not None:
                 rounded += bias[group, number]
-            result[tile.place][0, 0, number] = rounded
+            target[0, 0, number] = rounded
 
     def _settle(
         self, sums: Array, noise: float, part: Array, weights: Array, dtype: np.dtype[Any]

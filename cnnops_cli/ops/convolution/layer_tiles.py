@@ -47,6 +47,13 @@ class Tile(NamedTuple):
         """Its shape, (n, g, o, *sizes)."""
         return tuple(int(span.stop - span.start) for span in self.place)
 
+    def within(self, whole: "Tile") -> tuple[slice, ...]:
+        """Its place in the part of the result that a larger tile is."""
+        return tuple(
+            slice(span.start - outer.start, span.stop - outer.start)
+            for span, outer in zip(self.place, whole.place, strict=True)
+        )
+
     def channels(self, of_group: int) -> slice:
         """The channels of the input that its groups see."""
         return slice(self.groups.start * of_group, self.groups.stop * of_group)

@@ -33,6 +33,12 @@ def spans_of_parts(count: int) -> list[slice]:
     return spans(count, math.isqrt(count - 1) + 1)
 
 
+def most_roundings(longest: int, parts: int, steps: int = 1) -> int:
+    """Return the most additions that a term goes through, for the nonzero terms of a product."""
+    subtotals = spans_of_parts(parts)
+    return longest + (steps if steps > 1 else 0) + subtotals[0].stop + len(subtotals)
+
+
 def arrays_of_results(parts: int) -> int:
     """Count the arrays that hold results while parts are added up: sum, part, subtotal."""
     return 1 + (parts > 1) + (len(spans_of_parts(parts)) > 1)

@@ -1,11 +1,14 @@
 """The padded input of a convolution, of which parts are taken."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.geometry import Windows, extents
 from cnnops_cli.ops.scratch import scratch
 
@@ -19,8 +22,16 @@ _SHORT_ROW = 256
 class Source:
     """An input (N, C, *lengths) and its padding, in a mode of `cnnops_cli.conv`."""
 
-    def __init__(self, image: Array, windows: Windows, mode: str, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        image: Array,
+        windows: Windows,
+        mode: str,
+        dtype: np.dtype[Any],
+        rounded_to: np.dtype[Any] | None = None,
+    ) -> None:
         self._dtype = dtype
+        self._rounded_to = rounded_to
         self._image = image
         self._stride = windows.stride
         self._reach = extents(windows.kernel, windows.dilation)
@@ -51,34 +62,54 @@ class Source:
         ends = [start + size for start, size in zip(starts, sizes, strict=True)]
         if min(starts) >= 0 and not any(map(int.__gt__, ends, part.shape[2:])):
             place: tuple[Any, ...] = (..., *map(slice, starts, ends))
-            seen_part: Array = part[place]
-            return seen_part
+            return self._rounded(part[place])
         if self._mode != "zeros":
             for axis, (start, size) in enumerate(zip(starts, sizes, strict=True), start=2):
                 part = part.take(cells_shown(start, size, part.shape[axis], self._mode), axis)
-            return part
+            return self._rounded(part)
         copy = scratch("part", (*part.shape[:2], *sizes), self._dtype)
-        _copy_padded(copy, part, starts)
+        self._copy_padded(copy, part, starts)
         return copy
 
+    def seen(self, items: slice, channels: slice, box: Sequence[slice]) -> Array:
+        """Return the elements of the input that a box of windows sees, or more where these repeat."""
+        part = self._image[items, channels]
+        if self._mode == "zeros":
+            axes = zip(box, self._stride, self._starts, self._reach, strict=True)
+            part = part[
+                (
+                    ...,
+                    *(
+                        slice(
+                            max(0, span.start * step - start),
+                            max(0, (span.stop - 1) * step - start + reach),
+                        )
+                        for span, step, start, reach in axes
+                    ),
+                )
+            ]
+        return self._rounded(part)
 
-def _copy_padded(target: Array, part: Array, starts: Sequence[int]) -> None:
-    """Copy the elements from `starts` on to (n, c, *box); those outside of `part` are zero."""
-    inside: list[Any] = [slice(None)] * 2
-    taken: list[Any] = [slice(None)] * 2
-    beyond: list[tuple[Any, ...]] = []
-    for count, length, start in zip(target.shape[2:], part.shape[2:], starts, strict=True):
-        first = min(count, max(0, -start))
-        last = max(first, min(count, length - start))
-        beyond += [(*inside, slice(first))] * (first > 0)
-        beyond += [(*inside, slice(last, None))] * (last < count)
-        inside.append(slice(first, last))
-        taken.append(slice(start + first, start + last))
-    if beyond and target.shape[-1] < _SHORT_LINE:
-        beyond = [(...,)]
-    for place in beyond:
-        target[place] = 0
-    copy_rows(part[tuple(taken)], target[tuple(inside)])
+    def _rounded(self, part: Array) -> Array:
+        return part if self._rounded_to is None else part.astype(self._rounded_to, copy=False)
+
+    def _copy_padded(self, target: Array, part: Array, starts: Sequence[int]) -> None:
+        """Copy the elements from `starts` on to (n, c, *box); those outside of `part` are zero."""
+        inside: list[Any] = [slice(None)] * 2
+        taken: list[Any] = [slice(None)] * 2
+        beyond: list[tuple[Any, ...]] = []
+        for count, length, start in zip(target.shape[2:], part.shape[2:], starts, strict=True):
+            first = min(count, max(0, -start))
+            last = max(first, min(count, length - start))
+            beyond += [(*inside, slice(first))] * (first > 0)
+            beyond += [(*inside, slice(last, None))] * (last < count)
+            inside.append(slice(first, last))
+            taken.append(slice(start + first, start + last))
+        if beyond and target.shape[-1] < _SHORT_LINE:
+            beyond = [(...,)]
+        for place in beyond:
+            target[place] = 0
+        copy_rows(self._rounded(part[tuple(taken)]), target[tuple(inside)])
 
 
 def copy_rows(source: Array, into: Array) -> None:
@@ -107,3 +138,19 @@ def cells_shown(start: int, count: int, length: int, mode: str) -> Array:
     round_trip = max(1, 2 * (length - 1))
     positions %= round_trip
     return np.minimum(positions, round_trip - positions)
+
+
+def windows_of(part: Array, layer: Layer, sizes: Sequence[int]) -> Array:
+    """View what each window sees of a part of the input, as (n, g, *sizes, C, *kernel)."""
+    windows = layer.windows
+    of_item, of_channel, *of_axis = part.strides
+    return as_strided(
+        part,
+        (len(part), part.shape[1] // layer.channels, *sizes, layer.channels, *windows.kernel),
+        (
+            *(of_item, layer.channels * of_channel),
+            *map(operator.mul, windows.stride, of_axis),
+            of_channel,
+            *map(operator.mul, windows.dilation, of_axis),
+        ),
+    )

@@ -1,0 +1,120 @@
+"""Convolution of float16 and float32, rounded once.
+
+An engine computes in float64, where the products are exact. Its error is at most the number of its
+roundings, times their unit, times the sum of the magnitudes of the terms. Where the lower and the
+upper bound round to the same value, that is the result. For the few others there are tighter
+bounds, and then the sum of the terms without any error.
+"""
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.convolution.banded import Banded
+from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
+from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.convolution.terms import Places, Terms, chosen
+from cnnops_cli.ops.magnitudes import finite, largest
+from cnnops_cli.ops.rounded_sums import DIGITS, ROUNDED_UP, UNIT, bits
+from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.spans import spans
+
+_DOUBLE = np.dtype(np.float64)
+
+_BLOCK = 1 << 15
+"""The results that are rounded at a time, so that they stay in cache."""
+
+_OWN_ROUNDINGS = 3
+"""Those of adding the bias, and of the two bounds."""
+
+
+class Exact:
+    """Sums of products with weights (G * O, C, *kernel) and a bias (G, O), rounded once.
+
+    All are float64, and hold values of the result's dtype.
+    """
+
+    def __init__(
+        self, layer: Layer, engine: Columns | Banded, weights: Array, bias: Array | None
+    ) -> None:
+        self._layer = layer
+        self._engine = engine
+        self._unit = (engine.roundings + _OWN_ROUNDINGS) * UNIT * ROUNDED_UP
+        self._bias = bias
+        self._terms = Terms(layer, weights, bias)
+        self._sizes = np.abs(finite(self._terms.weights)).sum(axis=3)
+
+    def compute(self, source: Source, tile: Tile, target: Array) -> None:
+        """Fill a tile of the result, (n, g, o, *sizes)."""
+        sums = scratch("exact", target.shape, _DOUBLE)
+        self._engine.compute(source, tile, self._bias, sums)
+        seen = source.seen(tile.items, tile.channels(self._layer.channels), tile.box)
+        peaks = largest(seen)
+        are_finite = self._terms.are_finite and bool(np.isfinite(peaks).all())
+        if not are_finite:
+            seen = finite(seen)
+            peaks = largest(seen)
+        filters = (tile.groups, tile.filters)
+        peaks = peaks.reshape(len(target), -1, self._layer.channels, 1)
+        magnitudes = np.matmul(self._sizes[filters], peaks)[..., 0] + self._terms.offsets[filters]
+        error = float(magnitudes.max()) * self._unit
+        places = _round(sums, error, target, are_finite)
+        if self._terms.are_many(places, seen):
+            errors = self._errors(places, magnitudes, seen, source, tile)
+            places = _settle(places, sums[places] + 0.0, errors, target)
+        if places[0].size:
+            self._terms.sum_up(places, source, tile, target)
+
+    def _errors(
+        self, places: Places, magnitudes: Array, seen: Array, source: Source, tile: Tile
+    ) -> Array:
+        """Bound errors by the windows that single results see.
+
+        A sum of multiples of some number is exact if float64 counts up to it in such units.
+        """
+        item, group, filter_, *cell = places
+        filters, here = (tile.groups, tile.filters), (item, group, filter_)
+        part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
+        norms = np.sqrt(self._terms.window_sums(np.square(finite(part), dtype=_DOUBLE), tile))
+        of_window = norms[(item, group, *cell)] * self._terms.norms[filters][group, filter_]
+        of_window += self._terms.offsets[filters][group, filter_]
+        errors: Array = np.minimum(of_window, magnitudes[here]) * self._unit
+        are_exact = magnitudes * ROUNDED_UP < DIGITS * self._terms.grids(tile, seen)
+        errors[are_exact[here]] = 0
+        return errors
+
+
+def _round(sums: Array, error: float, target: Array, are_finite: bool) -> Places:
+    """Round sums, and return the places of those that an error may have rounded to another value.
+
+    NaN becomes the positive one without payload.
+    """
+    flat, is_flat = sums.reshape(-1), target.flags.c_contiguous
+    rounded = target.reshape(-1) if is_flat else scratch("rounded", flat.shape, target.dtype)
+    edges = scratch("edges", (_BLOCK,), _DOUBLE)
+    others = scratch("others", (_BLOCK,), target.dtype)
+    doubtful = []
+    for block in spans(flat.size, _BLOCK):
+        exact, upper = flat[block], rounded[block]
+        edge, lower = edges[: exact.size], others[: exact.size]
+        np.copyto(upper, np.add(exact, error, out=edge), casting="same_kind")
+        np.copyto(lower, np.subtract(exact, error, out=edge), casting="same_kind")
+        differ = bits(lower) != bits(upper)
+        if not are_finite:
+            outside = ~np.isfinite(exact)
+            upper[outside] = np.where(np.isnan(exact), np.nan, exact)[outside]
+            differ &= ~outside
+        if differ.any():
+            doubtful.append(np.flatnonzero(differ) + block.start)
+    if not is_flat:
+        np.copyto(target, rounded.reshape(target.shape))
+    found = np.concatenate(doubtful) if doubtful else np.empty(0, np.intp)
+    return np.unravel_index(found, sums.shape)
+
+
+def _settle(places: Places, sums: Array, errors: Array, target: Array) -> Places:
+    """Round the sums of which the errors do not matter, and return the places of the others."""
+    lower, upper = ((sums + by).astype(target.dtype) for by in (-errors, errors))
+    are_proven = bits(lower) == bits(upper)
+    target[chosen(places, are_proven)] = upper[are_proven]
+    return chosen(places, ~are_proven)
