@@ -12,24 +12,22 @@ from cnnops_cli.dtypes import Array
 def finite(values: Array) -> Array:
     """Replace NaN and infinity by 0."""
     are_finite = np.isfinite(values)
-    return values if are_finite.all() else np.where(are_finite, values, 0).astype(values.dtype)
+    return values if are_finite.all() else np.where(are_finite, values, values.dtype.type(0))
 
 
-def largest(values: Array) -> Array:
-    """Return the largest magnitudes over the axes from the third on, in float64.
-
-    Where there is NaN, that is the largest.
-    """
+def largest(values: Array) -> float:
+    """Return the largest magnitude; where there is NaN, that."""
     if not values.size:
-        return np.zeros(values.shape[:2])
-    axes = tuple(range(2, values.ndim))
+        return 0.0
     if values.dtype.kind != "f":
-        return np.maximum(values.max(axes), -values.min(axes).astype(np.float64))
-    size = values.itemsize
-    of_positive = values.view(f"i{size}").max(axes)
-    of_negative = values.view(f"u{size}").max(axes).view(f"i{size}")
-    digits = np.maximum(*(bits & np.iinfo(bits.dtype).max for bits in (of_positive, of_negative)))
-    return digits.view(values.dtype).astype(np.float64)
+        return float(max(int(values.max()), -int(values.min())))
+    # As signed integers the positive numbers are above all, as unsigned ones the negative.
+    of_positive = values.view(f"i{values.itemsize}").max()
+    of_negative = values.view(f"u{values.itemsize}").max()
+    peaks = np.abs(
+        np.array([of_positive, of_negative]).astype(of_negative.dtype).view(values.dtype)
+    )
+    return float(peaks.max())
 
 
 def grid_of(values: Array) -> float:
@@ -37,6 +35,8 @@ def grid_of(values: Array) -> float:
 
     It is the last digit of the smallest magnitude but zero.
     """
+    if not values.size:
+        return np.inf
     limits = np.finfo(values.dtype)
     digits = values.view(f"u{values.itemsize}") << 1
     digits -= 1  # zeros are the largest now
@@ -52,4 +52,5 @@ def finest_grids(values: Array) -> Array:
     fraction, exponent = np.frexp(values)
     digits = np.ldexp(fraction, 53).astype(np.int64)
     grids = np.ldexp((digits & -digits).astype(np.float64), exponent - 53)
-    return np.where(values == 0, np.inf, grids).min(axis=-1)
+    finest: Array = np.where(values == 0, np.inf, grids).min(axis=-1)
+    return finest

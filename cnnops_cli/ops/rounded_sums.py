@@ -91,7 +91,8 @@ def _are_in_range(first: Array, second: Array, products: Array) -> Array:
     sizes = np.abs(products)
     is_small = (sizes < _SMALL) & (first != 0) & (second != 0)
     is_large = (sizes > _LARGE) | (np.abs(first) > _LARGE) | (np.abs(second) > _LARGE)
-    return ~(is_small | is_large).any(axis=0)
+    outside: Array = (is_small | is_large).any(axis=0)
+    return ~outside
 
 
 def rounded_sums(terms: Array, dtype: np.dtype[Any]) -> Array:
@@ -154,7 +155,8 @@ def _rounded(total: Array, rest: Array, dtype: np.dtype[Any]) -> Array:
 
 def bits(values: Array) -> Array:
     """View floating-point numbers as the integers of their bits."""
-    return values.view(f"i{values.itemsize}")
+    digits: Array = values.view(f"i{values.itemsize}")
+    return digits
 
 
 def _round_ratios(ratios: Iterable[tuple[int, int]], dtype: np.dtype[Any]) -> float:
@@ -166,6 +168,8 @@ def _round_ratios(ratios: Iterable[tuple[int, int]], dtype: np.dtype[Any]) -> fl
         total = above / scale
     except OverflowError:
         return math.inf if above > 0 else -math.inf
+    if dtype == np.float64:
+        return total
     whole, parts = total.as_integer_ratio()
     rest = above * parts - whole * scale
     sign = (rest > 0) - (rest < 0)

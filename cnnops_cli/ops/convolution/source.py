@@ -2,14 +2,14 @@
 
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer_tiles import Layer
-from cnnops_cli.ops.geometry import Windows, extents
+from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.ops.scratch import scratch
 
 _SHORT_LINE = 128
@@ -17,6 +17,21 @@ _SHORT_LINE = 128
 
 _SHORT_ROW = 256
 """The most bytes of a row that is copied as one value, which takes two thirds of the time."""
+
+
+class Shown(Protocol):
+    """What shows the windows of tiles their elements."""
+
+    def part(
+        self,
+        items: slice,
+        channels: slice,
+        box: Sequence[slice],
+        *,
+        lines: int = 0,
+        beyond: int = 0,
+    ) -> Array:
+        """Return what a box of windows sees, as `Source.part` does."""
 
 
 class Source:
@@ -28,14 +43,12 @@ class Source:
         windows: Windows,
         mode: str,
         dtype: np.dtype[Any],
-        rounded_to: np.dtype[Any] | None = None,
+        kept: np.dtype[Any] | None = None,
     ) -> None:
         self._dtype = dtype
-        self._rounded_to = rounded_to
+        self._kept = kept
         self._image = image
-        self._stride = windows.stride
-        self._reach = extents(windows.kernel, windows.dilation)
-        self._starts = [start for start, _ in windows.padding]
+        self._windows = windows
         self._mode = mode
 
     def part(
@@ -54,15 +67,18 @@ class Source:
         thread overwrites with the next.
         """
         part = self._image[items, channels]
-        axes = list(zip(box, self._stride, self._starts, self._reach, strict=True))
-        starts = [span.start * step - start for span, step, start, _ in axes]
-        sizes = [(span.stop - span.start - 1) * step + reach for span, step, _, reach in axes]
-        sizes[0] = max(sizes[0], lines)
-        sizes[-1] += beyond
-        ends = [start + size for start, size in zip(starts, sizes, strict=True)]
+        windows = self._windows
+        starts, ends = [], []
+        axes = zip(box, windows.stride, windows.padding, windows.reach, strict=True)
+        for span, step, (before, _), reach in axes:
+            starts.append(span.start * step - before)
+            ends.append((span.stop - 1) * step - before + reach)
+        ends[0] = max(ends[0], starts[0] + lines)
+        ends[-1] += beyond
         if min(starts) >= 0 and not any(map(int.__gt__, ends, part.shape[2:])):
             place: tuple[Any, ...] = (..., *map(slice, starts, ends))
             return self._rounded(part[place])
+        sizes = [end - start for start, end in zip(starts, ends, strict=True)]
         if self._mode != "zeros":
             for axis, (start, size) in enumerate(zip(starts, sizes, strict=True), start=2):
                 part = part.take(cells_shown(start, size, part.shape[axis], self._mode), axis)
@@ -72,26 +88,22 @@ class Source:
         return copy
 
     def seen(self, items: slice, channels: slice, box: Sequence[slice]) -> Array:
-        """Return the elements of the input that a box of windows sees, or more where these repeat."""
+        """Return the elements of the input that a box of windows sees, or more of them."""
         part = self._image[items, channels]
-        if self._mode == "zeros":
-            axes = zip(box, self._stride, self._starts, self._reach, strict=True)
-            part = part[
-                (
-                    ...,
-                    *(
-                        slice(
-                            max(0, span.start * step - start),
-                            max(0, (span.stop - 1) * step - start + reach),
-                        )
-                        for span, step, start, reach in axes
-                    ),
-                )
-            ]
-        return self._rounded(part)
+        if self._mode != "zeros":
+            return self._rounded(part)
+        windows, place = self._windows, []
+        axes = zip(box, windows.stride, windows.padding, windows.reach, strict=True)
+        for span, step, (before, _), reach in axes:
+            ends = (span.start * step - before, (span.stop - 1) * step - before + reach)
+            place.append(slice(*(max(0, end) for end in ends)))
+        return self._rounded(part[(slice(None), slice(None), *place)])
 
     def _rounded(self, part: Array) -> Array:
-        return part if self._rounded_to is None else part.astype(self._rounded_to, copy=False)
+        """Round elements that are to be computed in a longer dtype than they are kept in."""
+        if self._kept is None or self._kept == self._dtype or np.can_cast(part.dtype, self._kept):
+            return part
+        return part.astype(self._kept)
 
     def _copy_padded(self, target: Array, part: Array, starts: Sequence[int]) -> None:
         """Copy the elements from `starts` on to (n, c, *box); those outside of `part` are zero."""
