@@ -1,5 +1,6 @@
 """Conv's exact mode, every bit of it, compared with sums of whole numbers."""
 
+import re
 import zlib
 
 import exact_oracle
@@ -14,6 +15,7 @@ from test_conv_against_oracle import FLOATS, conv_calls
 from test_exact_oracle import WINDOWS, single_windows
 
 from cnnops_cli import conv
+from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.parallel import using_threads
 
 
@@ -180,6 +182,12 @@ def test_integers_are_exact_in_every_mode(accumulate):
     x, kernel = np.array([[2**53 + 1, 1]]), np.array([[[1, 2]]])
     got = conv(x, kernel, accumulate=accumulate)
     assert (got.dtype, got.tolist()) == (np.int64, [[2**53 + 3]])
+
+
+def test_a_mode_that_is_not_known_is_refused():
+    reason = "accumulate 'exactly' is not one of exact, fast, sequential, fma"
+    with pytest.raises(CnnopsError, match=f"^{re.escape(reason)}$"):
+        conv(np.ones((1, 1)), np.ones((1, 1, 1)), accumulate="exactly")
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
