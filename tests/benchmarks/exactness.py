@@ -21,9 +21,9 @@ from cnnops_cli import conv
 
 sys.path.append(str(Path(__file__).parent.parent / "ops"))
 
-from exact_layers import LAYERS, Geometry, any_geometry
+from exact_layers import LARGE_KERNELS, LAYERS, Geometry, any_geometry
 from exact_oracle import FORMATS, Layer, bits
-from hostile_values import KINDS, operands
+from hostile_values import KINDS, QUICK, operands
 
 MOST_VALUES = 500
 """Of one layer."""
@@ -32,7 +32,7 @@ MOST_TERMS = 300_000
 """Products that the oracle adds up for one layer, unless a single value takes more."""
 
 LARGE = 0.2
-"""The share of layers with a shape of `exact_layers.LAYERS`; the others are small and random."""
+"""The share of layers with a shape of `exact_layers`; the others are small and random."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         rng = np.random.default_rng([arguments.seed, number])
         geometry = any_geometry(rng)
         if rng.random() < LARGE:
-            geometry = LAYERS[rng.choice(list(LAYERS))]
+            layers = LAYERS | LARGE_KERNELS if kind in QUICK else LAYERS
+            geometry = layers[rng.choice(list(layers))]
         values, difference = compare(kind, dtype, geometry, rng)
         if difference:
             sys.exit(f"layer {number} of seed {arguments.seed}: {kind} {dtype} {difference}")

@@ -62,14 +62,14 @@ LAYERS = {
     "13x13": _layer((1, 2, 24, 24), (2, 2, 13, 13), padding=6),
     "15x15, depthwise": _layer((1, 3, 20, 20), (3, 1, 15, 15), padding=7, groups=3),
 }
-"""Layers that take little time even where every sum is hard."""
+"""Layers of all kinds, which take seconds at most even where every sum is hard."""
 
 LARGE_KERNELS = {
-    "13x13": _layer((1, 4, 100, 90), (4, 4, 13, 13), padding=6),
-    "15x15, depthwise": _layer((1, 8, 64, 64), (8, 1, 15, 15), padding=7, groups=8),
+    "13x13, large": _layer((1, 4, 100, 90), (4, 4, 13, 13), padding=6),
+    "15x15, depthwise, large": _layer((1, 8, 64, 64), (8, 1, 15, 15), padding=7, groups=8),
     "21x21, strided": _layer((1, 2, 200, 200), (3, 2, 21, 21), stride=2),
     "31x31": _layer((1, 1, 400, 400), (1, 1, 31, 31), padding=15),
-    "long filter": _layer((2, 1, 20000), (1, 1, 1025), padding=512),
+    "long filter, large": _layer((2, 1, 20000), (1, 1, 1025), padding=512),
     "9x9x9": _layer((1, 1, 20, 24, 28), (2, 1, 9, 9, 9), padding=4),
 }
 """Kernels for which a transform may pay."""

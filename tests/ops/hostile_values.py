@@ -269,6 +269,21 @@ KINDS = {
 }
 
 
+QUICK = (
+    "normal",
+    "cancelling",
+    "special",
+    "tenth_nan",
+    "bright_pixel",
+    "constant_plane",
+    "picture",
+    "whole",
+    "half_zeros",
+    "far_bias",
+)
+"""Kinds of which few sums are so hard that they have to be taken apart one by one."""
+
+
 def operands(kind, rng, shape, weight, dtype):
     """An input, a kernel and a bias of a kind, now and then times powers of two."""
     shapes = (shape, weight, weight[:1])

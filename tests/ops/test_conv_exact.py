@@ -7,8 +7,8 @@ import exact_oracle
 import numpy as np
 import pytest
 from comparing import assert_same_bits
-from exact_layers import LAYERS, Geometry, any_geometry
-from hostile_values import KINDS, operands
+from exact_layers import LARGE_KERNELS, LAYERS, Geometry, any_geometry
+from hostile_values import KINDS, QUICK, operands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_conv_against_oracle import FLOATS, conv_calls
@@ -61,16 +61,27 @@ def test_values_of_every_kind(kind, dtype):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("layer", LAYERS)
-def test_layers_of_every_kind(layer, dtype):
+def test_layers(layer, dtype):
     rng = np.random.default_rng(seed_of(layer, dtype))
-    for kind in ["midpoints", *rng.choice(list(KINDS), 2)]:
+    hard = ["midpoints"] if dtype != "float64" else []
+    for kind in [*hard, *rng.choice(QUICK, 2)]:
         geometry = LAYERS[layer]
         arrays = operands(kind, rng, geometry.shape, geometry.weight, dtype)
         assert_right(geometry, arrays, dtype, rng, most=20)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("layer", LARGE_KERNELS)
+def test_large_kernels(layer, dtype):
+    rng = np.random.default_rng(seed_of(layer, dtype))
+    geometry = LARGE_KERNELS[layer]
+    kind = rng.choice(QUICK)
+    arrays = operands(kind, rng, geometry.shape, geometry.weight, dtype)
+    assert_right(geometry, arrays, dtype, rng, most=20)
+
+
 @given(conv_calls(), st.sampled_from(tuple(KINDS)), st.sampled_from(FLOATS), st.integers(0, 2**32))
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=300, derandomize=True)
 def test_every_way_to_call_it(call, kind, dtype, seed):
     shapes, options, geometry, unbatched = call
     x, weight, bias = operands(kind, np.random.default_rng(seed), *shapes, dtype)
@@ -88,7 +99,7 @@ LONG = (
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("kind", ["normal", "cancelling", "midpoints", "wide"])
+@pytest.mark.parametrize("kind", ["cancelling", "midpoints", "wide"])
 def test_100000_terms(kind, dtype):
     rng = np.random.default_rng(seed_of(kind, dtype))
     geometry = Geometry(*LONG[rng.integers(len(LONG))], {})
