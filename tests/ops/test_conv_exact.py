@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from comparing import assert_same_bits
 from exact_layers import LARGE_KERNELS, LAYERS, Geometry, any_geometry
+from forcing import forced
 from hostile_values import KINDS, QUICK, operands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_conv_against_oracle import FLOATS, conv_calls
+from test_conv_algorithms import forcings
 from test_exact_oracle import WINDOWS, single_windows
 
 from cnnops_cli import conv
@@ -89,6 +91,16 @@ def test_every_way_to_call_it(call, kind, dtype, seed):
     expected = exact_oracle.conv(x, weight, bias, dtype, **geometry)
     got = conv(x[0] if unbatched else x, weight, bias, **options, accumulate="exact")
     assert_same_bits(got, expected[0] if unbatched else expected)
+
+
+@given(conv_calls(), forcings, st.sampled_from(QUICK), st.sampled_from(FLOATS), st.integers(0, 99))
+@settings(deadline=None, max_examples=150, derandomize=True)
+def test_tiles_of_every_kind(call, forcing, kind, dtype, seed):
+    shapes, options, geometry, _ = call
+    x, weight, bias = operands(kind, np.random.default_rng(seed), *shapes, dtype)
+    with forced(**forcing):
+        got = conv(x, weight, bias, **options)
+    assert_same_bits(got, exact_oracle.conv(x, weight, bias, dtype, **geometry))
 
 
 LONG = (
