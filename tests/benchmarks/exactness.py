@@ -23,7 +23,7 @@ sys.path.append(str(Path(__file__).parent.parent / "ops"))
 
 from exact_layers import LARGE_KERNELS, LAYERS, Geometry, any_geometry
 from exact_oracle import FORMATS, Layer, bits
-from hostile_values import KINDS, QUICK, operands
+from hostile_values import KINDS, QUICK, mixed, operands
 
 MOST_VALUES = 500
 """Of one layer."""
@@ -70,6 +70,8 @@ def compare(
 ) -> tuple[int, str | None]:
     """Return the number of values compared, and what differs if anything does."""
     arrays = operands(kind, rng, geometry.shape, geometry.weight, dtype)
+    if rng.random() < 0.1:
+        arrays = mixed(rng, arrays, dtype)
     if rng.random() < 0.3:
         arrays[2] = None
     got = conv(*arrays, **geometry.options, accumulate="exact")

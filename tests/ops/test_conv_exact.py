@@ -9,7 +9,7 @@ import pytest
 from comparing import assert_same_bits
 from exact_layers import LARGE_KERNELS, LAYERS, Geometry, any_geometry
 from forcing import forced
-from hostile_values import KINDS, QUICK, operands
+from hostile_values import KINDS, QUICK, mixed, operands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_conv_against_oracle import FLOATS, conv_calls
@@ -180,6 +180,15 @@ def test_operands_are_converted_first(dtypes, expected):
     ]
     geometry = {"stride": (1,), "pairs": [(2, 2)], "dilation": (1,)}
     assert_same_bits(conv(*arrays, padding=2), exact_oracle.conv(*arrays, expected, **geometry))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layers_of_mixed_dtypes(layer, dtype):
+    rng = np.random.default_rng(seed_of(layer, dtype))
+    geometry = LAYERS[layer]
+    arrays = operands("normal", rng, geometry.shape, geometry.weight, dtype)
+    assert_right(geometry, mixed(rng, arrays, dtype), dtype, rng, most=20)
 
 
 def test_a_number_as_bias():
