@@ -191,6 +191,14 @@ def test_layers_of_mixed_dtypes(layer, dtype):
     assert_right(geometry, mixed(rng, arrays, dtype), dtype, rng, most=20)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("integers", ["uint8", "int64"])
+def test_a_plane_of_integers_under_weights_that_cancel(integers, dtype):
+    x = np.full((1, 1, 30, 20), 200, integers)
+    weight = np.array([[[[0.1, 0, -0.1], [0.2, 0, -0.2], [0.1, 0, -0.1]]]], dtype)
+    assert_same_bits(conv(x, weight), np.zeros((1, 1, 28, 18), dtype))
+
+
 def test_a_number_as_bias():
     x, kernel, _ = hard_operands("float32")
     expected = conv(x, kernel, np.full(len(kernel), 0.1, np.float32))
