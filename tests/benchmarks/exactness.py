@@ -74,9 +74,12 @@ def compare(
         arrays = mixed(rng, arrays, dtype)
     if rng.random() < 0.3:
         arrays[2] = None
-    got = conv(*arrays, **geometry.options, accumulate="exact")
     layer = Layer(*arrays, dtype, **geometry.for_oracle)
     described = f"{geometry.shape} {geometry.weight} {geometry.options}"
+    try:
+        got = conv(*arrays, **geometry.options, accumulate="exact")
+    except Exception as error:
+        return 0, f"{described}: {error!r}"
     if (got.shape, got.dtype) != (layer.shape, dtype):
         return 0, f"{described}: shape {got.shape}, dtype {got.dtype}"
     terms = arrays[1][0].size
