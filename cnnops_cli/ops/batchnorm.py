@@ -233,7 +233,7 @@ def _apply(
                 np.copyto(target, np.nan, where=np.isnan(target) & block.along(makes_nan))
 
     # Without all channels, a row of several samples would be a copy of the output, not a view.
-    parts = cut(values.shape, dtype.itemsize, may_fold=output.flags.c_contiguous)
+    parts = cut(values.shape, block_values(dtype.itemsize), may_fold=output.flags.c_contiguous)
     buffers_each = (not direct) + (makes_nan is not None)
     buffers_each += 0 if extreme is None else _EXTREME_BUFFERS
     parallel.for_each(apply, parts, buffers_each * most * dtype.itemsize)

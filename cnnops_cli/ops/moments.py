@@ -6,12 +6,15 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops import parallel
-from cnnops_cli.ops.channel_blocks import Block, block_values, cut
+from cnnops_cli.ops.channel_blocks import Block, cut
 from cnnops_cli.ops.scratch import scratch
 
 _FLOAT64 = np.dtype(np.float64)
 
 _ZERO = np.zeros(1)
+
+_SUMMED = 1 << 17
+"""The values of a block, as float64: they stay in a core's cache for the four steps of its sums."""
 
 _FAR = 2.0**16
 """Where mean**2 is more than this times the variance, distances to the mean are summed."""
@@ -86,8 +89,8 @@ def _moments(values: Array, exponent: Array | None = None) -> Moments:
 
 def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> Array:
     """Sum ``x / 2**exponent - shift`` and its square over each channel: (2, C)."""
-    parts = cut(values.shape, _FLOAT64.itemsize)
-    most = min(values.size, block_values(_FLOAT64.itemsize))
+    parts = cut(values.shape, _SUMMED)
+    most = min(values.size, _SUMMED)
     sums_of: dict[int, Array] = {}
 
     def sum_part(number: int) -> None:
