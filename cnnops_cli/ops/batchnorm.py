@@ -150,7 +150,6 @@ def _normalise(
     eps: float,
 ) -> None:
     """Write the result, some channels at a time, and update `running`, which is None in eval."""
-    np.setbufsize(UNBUFFERED)
     count = output.size // output.shape[1]
 
     def normalise(channels: slice) -> None:
@@ -212,6 +211,7 @@ def _apply(
     most = min(values.size, block_values(dtype.itemsize))
 
     def apply(part: Part) -> None:
+        np.setbufsize(UNBUFFERED)
         room = None if direct else scratch("normalised", (most,), dtype)
         for block in part:
             *centre, scale, offset = block.along(factors)

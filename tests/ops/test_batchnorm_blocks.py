@@ -97,6 +97,7 @@ def small_blocks(monkeypatch):
     for name, value in SMALL.items():
         monkeypatch.setattr(channel_blocks, name, value)
     monkeypatch.setattr(moments, "_SUMMED", 20)
+    monkeypatch.setattr(moments, "_BUFFERED", 16)
     channel_blocks.cut.cache_clear()
     yield
     channel_blocks.cut.cache_clear()
