@@ -19,6 +19,8 @@ SHORTEST, READS_BACK = b"7.038531e-26", b"7.0385307e-26"
 EXACT_BELOW = ((2**24, "float32"), (2**53, "float64"), (2**63, "int64"))
 """The bounds below which sums of integers are exact in a dtype, the fastest first."""
 
+_UNCHANGED = frozenset(np.dtype(name) for name in DTYPES if name != "bool")
+
 _KINDS = {"O": "object", "S": "bytes", "U": "string", "T": "string"}
 
 
@@ -31,6 +33,8 @@ def as_array(value: npt.ArrayLike, name: str, other: np.dtype[Any] | None = None
         array = np.asarray(value)
     except ValueError as error:
         raise CnnopsError(f"{name} is not an array: its rows have different lengths") from error
+    if array is value and array.dtype in _UNCHANGED:
+        return array
     check_supported(array.dtype, name)
     if isinstance(value, (int, float)) and other is not None and other.kind == "f":
         return array.astype(other)
@@ -85,8 +89,13 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
     >>> common_dtype(np.zeros(2, np.int64), np.zeros(2, np.float32))
     dtype('float32')
     """
-    floating = [array for array in arrays if is_floating(array)]
-    dtype = np.result_type(*(floating or arrays))
+    return _promoted(*(array.dtype for array in arrays))
+
+
+@cache
+def _promoted(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    floating = [dtype for dtype in dtypes if dtype.kind == "f"]
+    dtype = np.result_type(*(floating or dtypes))
     return dtype if floating or dtype.kind != "f" else np.dtype(np.int64)
 
 

@@ -10,6 +10,7 @@ DTYPES = (
     "uint8", "uint16", "uint32", "uint64",
     "bool",
 )  # fmt: skip
+ACCUMULATE = ("exact", "fast", "sequential", "fma")
 FORMATS = ("auto", "table", "json", "npy")
 LAYOUTS = ("channels-first", "channels-last")
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")

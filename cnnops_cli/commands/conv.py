@@ -21,7 +21,7 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.formats import array_suffixes, member_suffixes
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
-from cnnops_cli.words import PADDING_MODES, series
+from cnnops_cli.words import ACCUMULATE, PADDING_MODES, series
 
 if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
@@ -40,6 +40,7 @@ _USUAL_GEOMETRY = {
 }
 
 KERNEL = OptionGroup("Kernel")
+SUMS = OptionGroup("Sums")
 
 _LAYERS = member_suffixes()
 _KERNELS = [suffix for suffix in array_suffixes() if suffix not in _LAYERS]
@@ -147,6 +148,17 @@ def conv(
             "--depthwise", "One group per channel. A bare kernel is applied to every channel."
         ),
     ] = False,
+    accumulate: Annotated[
+        str,
+        SUMS.choice(
+            "--accumulate",
+            ACCUMULATE,
+            "How floating-point results are summed. exact, the default, is the exact sum, rounded "
+            "once: the same bytes on every machine. fast is what matrix products and transforms "
+            "give. sequential adds one product after the other, channel by channel, then the bias; "
+            "fma too, with one rounding for product and sum. Integers are always exact.",
+        ),
+    ] = "exact",
     with_input: options.WithInput = False,
     relu: options.Relu = False,
     inputs: options.Inputs = None,
@@ -198,6 +210,7 @@ def conv(
         padding=padding,
         dilation=dilation,
         padding_mode=padding_mode,
+        accumulate=accumulate,
     )
 
 
@@ -212,6 +225,8 @@ class Convolution(Operation):
         What is drawn in place of a kernel.
     groups : int or None
         None where every channel is a group.
+    accumulate : str
+        How floating-point results are summed.
     """
 
     name = "conv"
@@ -222,6 +237,7 @@ class Convolution(Operation):
         dims: int | None,
         layer: NewLayer | None,
         groups: int | None,
+        accumulate: str,
         **geometry: Any,
     ) -> None:
         tensors, tensor = given.tensors, given.tensors["input"]
@@ -231,6 +247,7 @@ class Convolution(Operation):
         self._depthwise = groups is None
         groups = channels if groups is None else groups
         self._geometry: dict[str, Any] = {**geometry, "groups": groups}
+        self._accumulate = accumulate
         if layer:
             drawn = layer.draw(tensor, channels, groups, self._dims, header=given.headers)
             tensors = tensors | drawn
@@ -247,7 +264,9 @@ class Convolution(Operation):
         return self._image, weight, self._bias
 
     def result(self) -> Array:
-        result, self.aside = convolve(*self._operands, **self._geometry)
+        result, self.aside = convolve(
+            *self._operands, accumulate=self._accumulate, **self._geometry
+        )
         return result
 
     def explained(self) -> "tuple[Array, Explainer]":
@@ -259,7 +278,12 @@ class Convolution(Operation):
     def estimate(self) -> "Estimate":
         from cnnops_cli.explain.estimators import estimate_conv
 
-        return estimate_conv(*self._operands, headers=self._headers, **self._geometry)
+        return estimate_conv(
+            *self._operands,
+            accumulate=self._accumulate,
+            headers=self._headers,
+            **self._geometry,
+        )
 
     def formulas(self, precision: int | None) -> "Formulas":
         from cnnops_cli.explain.formulas import conv_formulas

@@ -15,7 +15,8 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 class Estimate(NamedTuple):
     """What a call would take: operations by name, and bytes of operands, result and working memory.
 
-    `shape` is the result's as the operator returns it; `lengths` has its formula by spatial axis.
+    `shape` is the result's as the operator returns it; `lengths` has its formula by spatial axis;
+    `accumulate` says how it is summed, where there are ways.
     """
 
     operator: str
@@ -25,6 +26,7 @@ class Estimate(NamedTuple):
     algorithm: str
     counts: dict[str, int]
     memory: dict[str, int]
+    accumulate: str = ""
 
     def record(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return everything by name, for JSON; `shape` is the result's for the user."""
@@ -34,6 +36,7 @@ class Estimate(NamedTuple):
             "dtype": self.dtype.name,
             "lengths": self.lengths,
             "algorithm": self.algorithm,
+            **({"accumulate": self.accumulate} if self.accumulate else {}),
             **{re.sub("[- ]", "_", name): count for name, count in self.counts.items()},
             "memory": self.memory,
         }
@@ -46,6 +49,7 @@ class Estimate(NamedTuple):
             texts.append(_ceiled(_RULE) if is_ceiled else _RULE)
         texts += [f"{axis}: {formula}" for axis, formula in self.lengths.items()]
         texts.append(f"algorithm: {self.algorithm}")
+        texts += [f"accumulate: {self.accumulate}"] * bool(self.accumulate)
         texts += [f"{name}: {count}" for name, count in self.counts.items()]
         for name, size in self.memory.items():
             most = "at most " if name == "working" else ""

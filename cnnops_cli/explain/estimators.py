@@ -12,8 +12,9 @@ from cnnops_cli.ops import dropout, maxpool
 from cnnops_cli.ops.batchnorm import check_operands, result_dtype
 from cnnops_cli.ops.channel_blocks import block_values
 from cnnops_cli.ops.conv import place_windows
+from cnnops_cli.ops.convolution.engines import plan_layer, summing_dtype
 from cnnops_cli.ops.convolution.layer_tiles import Layer
-from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
+from cnnops_cli.ops.convolution.plan import Plan
 from cnnops_cli.ops.exact_sums import largest_sum
 from cnnops_cli.ops.geometry import Size
 from cnnops_cli.ops.parallel import WORKING_BYTES
@@ -21,7 +22,13 @@ from cnnops_cli.words import series
 
 
 def estimate_conv(
-    input: Array, weight: Array, bias: Array | None, *, headers: bool, **geometry: Any
+    input: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    accumulate: str,
+    headers: bool,
+    **geometry: Any,
 ) -> Estimate:
     """Estimate a convolution with the options of `cnnops_cli.conv`.
 
@@ -36,14 +43,15 @@ def estimate_conv(
     filters = len(weight) // groups
     dtype = common_dtype(*operands.values())
     if dtype.kind == "f":
-        computed_in = [working_dtype(dtype)]
+        computed_in, mode = [summing_dtype(dtype, accumulate)], accumulate
     else:
+        accumulate, mode = "exact", "fast"
         computed_in = _dtypes_for_sums(input, weight, bias, headers)
         dtype = np.dtype(np.int64)
     working, algorithms = 0, []
     for work in computed_in:
-        layer = Layer(samples, groups, weight.shape[1], filters, windows, work)
-        plan = plan_convolution(layer)
+        layer = Layer(samples, groups, weight.shape[1], filters, windows, work, mode)
+        plan = plan_layer(layer, dtype)
         algorithms.append(plan.algorithm)
         converted = 0 if weight.dtype == work else weight.size * work.itemsize
         working = max(working, _working_bytes(plan) + converted)
@@ -55,7 +63,8 @@ def estimate_conv(
     products = math.prod(shape) * math.prod(weight.shape[1:])
     memory = _memory(operands, math.prod(shape) * dtype.itemsize, working)
     lengths = lengths_of(windows)
-    return Estimate("conv", shape, dtype, lengths, algorithm, {"multiply-adds": products}, memory)
+    counts = {"multiply-adds": products}
+    return Estimate("conv", shape, dtype, lengths, algorithm, counts, memory, accumulate)
 
 
 def _memory(operands: dict[str, Array], result: int, working: int) -> dict[str, int]:

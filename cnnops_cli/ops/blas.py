@@ -108,6 +108,8 @@ class _Limit:
 
     def leave(self, user: object) -> None:
         """Lift the limit if this is the last user; what the host has set meanwhile stays."""
+        if user not in self._users:
+            return
         with self._lock:
             if self._users == {user}:
                 self.lift()

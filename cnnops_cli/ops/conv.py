@@ -8,17 +8,14 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import blas, parallel
-from cnnops_cli.ops.convolution.banded import Banded
-from cnnops_cli.ops.convolution.columns import Columns
-from cnnops_cli.ops.convolution.costs import BANDS, FOURIER
-from cnnops_cli.ops.convolution.fourier import Fourier
+from cnnops_cli.ops.convolution.engines import filling, plan_layer, summing_dtype
 from cnnops_cli.ops.convolution.layer_tiles import Layer
-from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
+from cnnops_cli.ops.convolution.plan import Plan
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.exact_sums import as_int64, largest_sum
 from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows, remembered
 from cnnops_cli.ops.scalars import integer
-from cnnops_cli.words import PADDING_MODES, check_word
+from cnnops_cli.words import ACCUMULATE, PADDING_MODES, check_word
 
 
 def conv(
@@ -31,6 +28,7 @@ def conv(
     dilation: Size = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    accumulate: str = "exact",
 ) -> Array:
     """Convolve an input with a bank of filters, as PyTorch's `conv1d`, `conv2d` and `conv3d`.
 
@@ -55,6 +53,12 @@ def conv(
         Blocks of channels that are convolved independently.
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
         What the added elements hold. 'reflect' adds fewer than the axis has, 'circular' no more.
+    accumulate : {'exact', 'fast', 'sequential', 'fma'}
+        How floating results are summed. 'exact' gives the exact sum of the exact products and the
+        bias, rounded once, ties to even: the same bytes on every machine. 'fast' takes what matrix
+        products and transforms give. 'sequential' is a plain loop: from 0 on, in order of channel,
+        then of kernel axes, padding included, then the bias, each product and each sum rounded.
+        'fma', not for float64, rounds product and sum together, as C's `fmaf`.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def conv(
     Raises
     ------
     CnnopsError
-        If shapes, sizes or words do not fit, or int64 cannot hold a sum of integers.
+        If shapes, sizes, words or dtypes do not fit, or int64 cannot hold a sum of integers.
 
     Notes
     -----
@@ -95,6 +99,7 @@ def conv(
         dilation=dilation,
         groups=groups,
         padding_mode=padding_mode,
+        accumulate=accumulate,
     )
     return result
 
@@ -106,26 +111,29 @@ def convolve(
     *,
     groups: int,
     padding_mode: str,
+    accumulate: str,
     **sizes: Any,
 ) -> tuple[Array, str]:
     """Convolve as `conv`, and name the algorithm that `plan_convolution` chose."""
+    check_word("accumulate", accumulate, ACCUMULATE)
     image, kernel = as_array(input, "input"), as_array(weight, "kernel")
-    beside = common_dtype(image, kernel)
-    offset = None if bias is None else as_array(bias, "bias", beside)
+    offset = None if bias is None else as_array(bias, "bias", common_dtype(image, kernel))
     groups = integer(groups, "groups", minimum=1)
     operands = (image, kernel) if offset is None else (image, kernel, offset)
-    shapes = (operand.shape for operand in operands)
+    shapes = [operand.shape for operand in operands]
     windows = place_windows(*shapes, groups=groups, padding_mode=padding_mode, **sizes)
     batch = image if image.ndim == kernel.ndim else image[np.newaxis]
     dtype = common_dtype(*operands)
+    kept = dtype
     if dtype.kind == "f":
-        work, kept = working_dtype(dtype), dtype
+        work = summing_dtype(dtype, accumulate)
     else:
-        work = working_dtype(dtype, largest_sum(image, kernel, offset))
+        accumulate, work = "fast", working_dtype(dtype, largest_sum(image, kernel, offset))
         kept = work if work.hasobject else np.dtype(np.int64)
-    layer = Layer(len(batch), groups, kernel.shape[1], len(kernel) // groups, windows, work)
-    plan = plan_convolution(layer)
-    source = Source(batch, windows, padding_mode, work)
+    filters = len(kernel) // groups
+    layer = Layer(len(batch), groups, kernel.shape[1], filters, windows, work, accumulate)
+    plan = plan_layer(layer, kept)
+    source = Source(batch, windows, padding_mode, work, kept)
     result = _compute(layer, plan, source, kernel, offset, kept)
     if kept.hasobject:
         result = as_int64(result)
@@ -151,11 +159,28 @@ def place_windows(
     >>> place_windows((1, 3, 4), (1, 1, 2, 2), stride=(1, 2), padding=0, **geometry).output
     (2, 2)
     """
+    return _place(input, kernel, bias, stride, padding, dilation, groups, padding_mode)
+
+
+@remembered
+def _place(
+    input: tuple[int, ...],
+    kernel: tuple[int, ...],
+    bias: tuple[int, ...] | None,
+    stride: Size,
+    padding: Padding,
+    dilation: Size,
+    groups: int,
+    padding_mode: str,
+) -> Windows:
     shapes = {"kernel": kernel, "input": input} | ({} if bias is None else {"bias": bias})
     with naming_operands(**shapes):
         _check_channels(input, kernel, bias, groups)
         lengths = input[2 - len(kernel) :]
-        windows = _plan(lengths, kernel[2:], stride, padding, dilation, padding_mode)
+        windows = plan_windows(
+            lengths, kernel[2:], stride=stride, padding=padding, dilation=dilation
+        )
+        _check_padding_mode(padding_mode, windows)
     check_fits((*input[: len(input) - len(kernel) + 1], kernel[0], *windows.output))
     return windows
 
@@ -192,21 +217,6 @@ def _check_channels(
         )
 
 
-@remembered
-def _plan(
-    lengths: tuple[int, ...],
-    kernel: tuple[int, ...],
-    stride: Size,
-    padding: Padding,
-    dilation: Size,
-    padding_mode: str,
-) -> Windows:
-    """Place the windows, and check that the padding mode can fill theirs."""
-    windows = plan_windows(lengths, kernel, stride=stride, padding=padding, dilation=dilation)
-    _check_padding_mode(padding_mode, windows)
-    return windows
-
-
 def _check_padding_mode(mode: str, windows: Windows) -> None:
     check_word("padding mode", mode, PADDING_MODES)
     for axis, length, pads in zip(windows.axes, windows.lengths, windows.padding, strict=True):
@@ -232,23 +242,10 @@ def _compute(
     """Compute tile by tile, and give the result in `dtype`."""
     result = np.empty((layer.items, len(kernel), *layer.windows.output), dtype)
     by_group = result.reshape(layer.items, layer.groups, layer.filters, *layer.windows.output)
-    offsets = None
-    if bias is not None:
-        offsets = np.broadcast_to(bias.astype(layer.dtype), len(kernel))
-        offsets = offsets.reshape(layer.groups, layer.filters)
-    engine = engine_of(layer, plan, kernel.astype(layer.dtype, copy=False))
+    fill = filling(layer, plan, kernel, bias, dtype)
     parallel.for_each(
-        lambda tile: engine.compute(source, tile, offsets, by_group),
+        lambda tile: fill(source, tile, by_group[tile.place]),
         plan.tiles,
         bytes_of_a_part=plan.bytes_of_a_tile,
     )
     return result
-
-
-def engine_of(layer: Layer, plan: Plan, weights: Array) -> Columns | Banded | Fourier:
-    """Return what computes the tiles of a plan."""
-    if plan.algorithm == FOURIER:
-        return Fourier(layer, weights, plan.sizes)
-    if plan.algorithm == BANDS:
-        return Banded(layer, weights, *plan.sizes)
-    return Columns(layer, weights)

@@ -8,7 +8,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -49,6 +49,11 @@ class Windows:
         """The number of spatial axes."""
         return len(self.kernel)
 
+    @cached_property
+    def reach(self) -> tuple[int, ...]:
+        """How many elements a window reaches over along each axis."""
+        return extents(self.kernel, self.dilation)
+
     @property
     def axes(self) -> tuple[str, ...]:
         """The names of the spatial axes."""
@@ -70,9 +75,15 @@ def remembered(plan: Callable[..., Windows]) -> Callable[..., Windows]:
 
 
 def _is_plain(size: object) -> bool:
-    if isinstance(size, tuple):
-        return all(type(part) in (int, tuple) and _is_plain(part) for part in size)
-    return type(size) in (int, str, bool)
+    if type(size) is tuple:
+        return _INTEGERS.issuperset(map(type, size)) or all(
+            type(part) is tuple and _is_plain(part) for part in size
+        )
+    return type(size) in _WORDS_AND_INTEGERS
+
+
+_INTEGERS = frozenset((int,))
+_WORDS_AND_INTEGERS = frozenset((int, str, bool, type(None)))
 
 
 def extents(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import accuracy
 import commands
+import exactness
 import fit_costs
 import kernels
 import machine
@@ -24,6 +25,7 @@ from calls import our_call
 from tables import Table
 
 from cnnops_cli import conv
+from cnnops_cli.ops.convolution import running_sums
 from cnnops_cli.ops.convolution.costs import Rates
 
 FOLDER = Path(__file__).parent
@@ -110,6 +112,13 @@ def test_growth():
     assert re.match(rf"batchnorm eval, rows of 512 +batch +-?{RATIO} +1 +{points}", row)
 
 
+def test_fit_running_sums():
+    rows = run("fit_running_sums.py", "--rounds", "1")
+    blocks = [int(row.split()[1]) for row in rows if row.startswith("fma ")]
+    assert running_sums._BLOCK in blocks
+    assert all(re.fullmatch(rf"(sequential|fma) +\d+( +{RATIO}){{5}}", row) for row in rows)
+
+
 def test_fit_costs(monkeypatch, capsys):
     """What is printed is what costs.py holds."""
     monkeypatch.setattr(fit_costs, "ELEMENTS", 1 << 14)
@@ -145,6 +154,26 @@ def test_accuracy(monkeypatch, capsys):
 def test_accuracy_without_pytorch(without_peers, capsys):
     accuracy.main([])
     assert capsys.readouterr().out.endswith("skipped: no torch\n")
+
+
+def test_exactness():
+    *rows, sums = run("exactness.py", "--values", "3000")
+    assert [row.split()[0] for row in rows] == list(exactness.KINDS)
+    counts = [[int(count) for count in row.split()[1:]] for row in (*rows, sums)]
+    assert counts[-1] == [sum(column) for column in zip(*counts[:-1], strict=True)]
+    assert all(sum(by_dtype) == total for *by_dtype, total in counts)
+    assert counts[-1][-1] >= 3000
+
+
+def test_exactness_describes_the_first_layer_that_differs(monkeypatch):
+    def negative(*operands, accumulate, **options):
+        return -conv(*operands, **options)
+
+    monkeypatch.setattr(exactness, "conv", negative)
+    layer = r"layer 0 of seed 1: normal float16 \(.*\) \(.*\) \{.*\}"
+    values = r"\d+ of \d+ values differ; at \(.*\) .*, not .*"
+    with pytest.raises(SystemExit, match=rf"^{layer}: {values}$"):
+        exactness.main([])
 
 
 @pytest.mark.parametrize(

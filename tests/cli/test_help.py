@@ -20,7 +20,7 @@ OPTIONS = {
         *["--kernel", "-k", "--dims", "--bias", "-b", "--stride", "-s", "--padding", "-p"],
         *["--padding-mode", "--dilation", "-d", "--groups", "-g", "--depthwise"],
         *["--out-channels", "--kernel-size", "--seed", "--no-bias", "--save-kernel"],
-        "--with-input",
+        *["--with-input", "--accumulate"],
     ],
     "maxpool": [
         *["--kernel", "--kernel-size", "-k", "--stride", "-s", "--padding", "-p"],
@@ -40,6 +40,7 @@ WORDS = {
     "conv": [
         *["valid", "same", "same-upper", "same-lower", "zeros", "reflect", "replicate"],
         *["circular", "channels-first", "channels-last", "auto", "table", "json", "npy"],
+        *["exact", "fast", "sequential", "fma"],
     ],
     "maxpool": ["same-upper", "channels-last"],
     "batchnorm": ["none", "0.1", "1e-05|1e-5|0.00001", "num_batches_tracked"],
@@ -185,7 +186,11 @@ def test_examples_come_first_and_what_all_share_comes_last(helped, command):
     assert first.count("\n") == 0
     assert example.startswith("    ")
     assert f"cnnops {command}" in example
-    own = {"conv": ["Kernel", "Geometry"], "maxpool": ["Geometry"], "batchnorm": ["Normalization"]}
+    own = {
+        "conv": ["Kernel", "Geometry", "Sums"],
+        "maxpool": ["Geometry"],
+        "batchnorm": ["Normalization"],
+    }
     shared = ["Input and output", "Many tensors", "Check", "Explanation", "Help", "Notes"]
     assert headings(text) == own.get(command, ["Dropout"]) + shared
 

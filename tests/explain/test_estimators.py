@@ -38,8 +38,8 @@ def layer_of(rng):
 @pytest.mark.parametrize("seed", range(80))
 def test_conv_is_done_as_it_is_told(seed):
     image, weight, geometry = layer_of(random.Random(seed))
-    told = estimate_conv(image, weight, None, headers=False, **geometry)
-    result, algorithm = convolve(image, weight, None, **geometry)
+    told = estimate_conv(image, weight, None, accumulate="exact", headers=False, **geometry)
+    result, algorithm = convolve(image, weight, None, accumulate="exact", **geometry)
     assert (told.shape, told.dtype) == (result.shape, result.dtype)
     assert told.algorithm.startswith(f"{algorithm}, in ")
     assert told.counts == {"multiply-adds": result.size * math.prod(weight.shape[1:])}
@@ -84,9 +84,11 @@ def test_conv_holds_nothing_where_the_input_is_the_matrix():
 def told_and_held(image, weight):
     arrays = np.ones(image, np.float32), np.ones(weight, np.float32)
     plain = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
-    told = estimate_conv(*arrays, None, headers=False, **plain).memory["working"]
+    told = estimate_conv(*arrays, None, accumulate="exact", headers=False, **plain).memory[
+        "working"
+    ]
     with using_threads(1):
-        return told, peak_beside(lambda: convolve(*arrays, None, **plain)[0])
+        return told, peak_beside(lambda: convolve(*arrays, None, accumulate="exact", **plain)[0])
 
 
 def test_maxpool_holds_what_it_is_told_to():

@@ -9,10 +9,10 @@ from forcing import ALGORITHMS, forced, layer_of
 from test_conv_algorithms import CUTS, LAYERS, geometry_of, whole_numbers
 
 from cnnops_cli.ops import scratch
-from cnnops_cli.ops.conv import engine_of
 from cnnops_cli.ops.convolution import banded, columns, fourier, products
 from cnnops_cli.ops.convolution import source as sources
 from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.engines import engine_of
 from cnnops_cli.ops.convolution.plan import BANDS, plan_convolution
 from cnnops_cli.ops.convolution.source import Source
 
@@ -80,7 +80,7 @@ def test_a_tile_is_written_whole_and_nothing_beside_it(
             whole = expected.reshape(result.shape)
             for tile in plan.tiles:
                 filled = ~np.isnan(result)
-                engine.compute(source, tile, bias, result)
+                engine.compute(source, tile, bias, result[tile.place])
                 assert not filled[tile.place].any()
                 filled[tile.place] = True
                 np.testing.assert_array_equal(result, np.where(filled, whole, np.nan))

@@ -23,9 +23,9 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.bands import Band, band_of
 from cnnops_cli.ops.convolution.columns import Columns, store
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
-from cnnops_cli.ops.convolution.plan import column_tiles
-from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample
-from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.convolution.plan import BANDS, Plan, column_tiles
+from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample, most_roundings
+from cnnops_cli.ops.convolution.source import Shown
 from cnnops_cli.ops.scratch import scratch
 
 
@@ -38,24 +38,24 @@ class Banded:
 
     def __init__(self, layer: Layer, weights: Array, outputs: int, is_split: int) -> None:
         self._layer = layer
-        self._band = band_of(layer.windows, outputs, is_split)
+        self._band = band = band_of(layer.windows, outputs, is_split)
         self._parts = self._band.parts(layer)
+        longest = self._parts[0].stop * band.terms(layer) // band.depth(layer.channels)
+        roundings = most_roundings(longest, len(self._parts), band.steps)
+        self.roundings = max(roundings, Columns(layer, weights).roundings)
         self._weights = weights
         self._matrices = _matrices(layer, self._band, weights)
 
-    def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
+    def compute(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, as `Columns.compute` does."""
-        target = result[tile.place]
         multiply = self._multiply_whole if self._band.is_whole else self._multiply_split
         if not multiply(source, tile, bias, target):
             # Zeros times what is not finite are NaN.
             columns = Columns(self._layer, self._weights)
             for part in column_tiles(self._layer, tile):
-                columns.compute(source, part, bias, result)
+                columns.compute(source, part, bias, target[part.within(tile)])
 
-    def _multiply_whole(
-        self, source: Source, tile: Tile, bias: Array | None, target: Array
-    ) -> bool:
+    def _multiply_whole(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> bool:
         """Fill a tile band by band, and return whether all of it is finite."""
         outputs, rows = self._band.outputs, target.shape[3]
         cells = self._unfold(source, tile)
@@ -76,7 +76,7 @@ class Banded:
             store(sums, tile, bias, target)
         return True
 
-    def _unfold(self, source: Source, tile: Tile) -> Array:
+    def _unfold(self, source: Shown, tile: Tile) -> Array:
         """Lay out lines once for each column of the kernel, as (n, g, 1, bands, depth, width)."""
         band, (rows, width) = self._band, tile.shape[3:]
         bands = -(-rows // band.outputs)
@@ -94,9 +94,7 @@ class Banded:
         shape = (*shape[:2], 1, bands, band.depth(1), width)
         return as_strided(cells, shape, (of_item, of_group, 0, step * of_line, of_row, of_cell))
 
-    def _multiply_split(
-        self, source: Source, tile: Tile, bias: Array | None, target: Array
-    ) -> bool:
+    def _multiply_split(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> bool:
         """Fill a tile by adding up the products of kernel columns, as `_multiply_whole` does."""
         band = self._band
         matrices = self._matrices[tile.groups, :, tile.filters]
@@ -127,7 +125,7 @@ class Banded:
             store(by_band[:, :, :, whole, :rest], tile, bias, last)
         return True
 
-    def _lay_out(self, source: Source, tile: Tile, sizes: tuple[int, ...]) -> Array:
+    def _lay_out(self, source: Shown, tile: Tile, sizes: tuple[int, ...]) -> Array:
         """Lay out what bands see, as (g, depth, n, bands, *inner): a view where possible."""
         layer, band = self._layer, self._band
         bands = -(-sizes[0] // band.outputs)
@@ -180,3 +178,10 @@ def _matrices(layer: Layer, band: Band, weights: Array) -> Array:
     )
     diagonals[...] = by_step
     return matrices.reshape(*shape[:4], -1)
+
+
+def product_engine(layer: Layer, plan: Plan, weights: Array) -> Columns | Banded:
+    """Return what computes the tiles of a plan by matrix products."""
+    if plan.algorithm == BANDS:
+        return Banded(layer, weights, *plan.sizes)
+    return Columns(layer, weights)

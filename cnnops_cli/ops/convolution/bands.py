@@ -48,10 +48,14 @@ class Band(NamedTuple):
         """Count the rows of the matrix that is multiplied."""
         return channels * self.lines * math.prod(self.kernel[1:-1])
 
+    def terms(self, layer: Layer) -> int:
+        """Count the products that one output is added up from in each step."""
+        return layer.channels * math.prod(self.kernel[:-1])
+
     def parts(self, layer: Layer) -> list[slice]:
         """Cut the depth into sums; where matrices are banded, between channels."""
         depth, of_channel = self.depth(layer.channels), self.depth(1)
-        terms = layer.channels * math.prod(self.kernel[:-1])
+        terms = self.terms(layer)
         most = longest_sum(layer.filters, terms, self.steps) * depth // terms
         return spans(depth, most, of_channel if self.outputs > 1 else 1)
 

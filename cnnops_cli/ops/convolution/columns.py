@@ -8,8 +8,14 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
-from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample, longest_sum
-from cnnops_cli.ops.convolution.source import Source, copy_rows
+from cnnops_cli.ops.convolution.products import (
+    add_products,
+    as_matrices,
+    by_sample,
+    longest_sum,
+    most_roundings,
+)
+from cnnops_cli.ops.convolution.source import Shown, copy_rows
 from cnnops_cli.ops.every_second import copy_every_second
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
@@ -21,14 +27,15 @@ class Columns:
     def __init__(self, layer: Layer, weights: Array) -> None:
         self._layer = layer
         self._weights = weights.reshape(layer.groups, 1, layer.filters, -1)
+        self._is_pointwise = max(*layer.windows.kernel, *layer.windows.stride) == 1
         depth = self._weights.shape[3]
         self._parts = spans(depth, longest_sum(layer.filters, depth))
+        self.roundings = most_roundings(self._parts[0].stop, len(self._parts))
 
-    def compute(self, source: Source, tile: Tile, bias: Array | None, result: Array) -> None:
-        """Fill a tile of the result (N, G, O, *output), with a bias (G, O)."""
-        target = result[tile.place]
+    def compute(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> None:
+        """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
         weights = self._weights[tile.groups, :, tile.filters]
-        cells = as_matrices(self._lay_out(source, tile))
+        cells = as_matrices(self.lay_out(source, tile))
         sums = self._lying_as(cells, target)
         is_target = sums is not None
         if sums is None:
@@ -41,28 +48,27 @@ class Columns:
             store(target, tile, bias, target)
 
     def _lying_as(self, cells: Array, target: Array) -> Array | None:
-        """View a part of the result as (n, g, o, width), if its memory allows it."""
-        whole_rows = target.shape[4:] == self._layer.windows.output[1:]
-        if not whole_rows or len(cells) < len(target) or target.dtype != self._layer.dtype:
+        """View a tile of the result as (n, g, o, width), if its memory allows it."""
+        are_planes = target[0, 0, 0].flags.c_contiguous
+        if not are_planes or len(cells) < len(target) or target.dtype != self._layer.dtype:
             return None
-        shape = (*target.shape[:3], cells.shape[3])
-        return as_strided(target, shape, (*target.strides[:3], target.itemsize))
+        return target.reshape(*target.shape[:3], -1)
 
-    def _lay_out(self, source: Source, tile: Tile) -> Array:
+    def lay_out(self, source: Shown, tile: Tile) -> Array:
         """Lay out what the windows see, as (g, depth, n, *sizes): a view where possible."""
         windows, channels, dtype = self._layer.windows, self._layer.channels, self._layer.dtype
         in_pairs = windows.stride[-1] == 2
         part = source.part(tile.items, tile.channels(channels), tile.box, beyond=int(in_pairs))
         items, groups, _, *sizes = tile.shape
+        if self._is_pointwise and part.dtype == dtype and part[0, 0].flags.c_contiguous:
+            by_group = part.reshape(items, groups, channels, *sizes)
+            return by_group.transpose(1, 2, 0, *range(3, by_group.ndim))
         of_item, of_channel, *of_axis = part.strides
         steps = list(map(operator.mul, windows.stride, of_axis))
         depth = (channels, *windows.kernel)
         strides = (channels * of_channel, of_channel)
         strides += (*map(operator.mul, windows.dilation, of_axis), of_item, *steps)
         seen = as_strided(part, (groups, *depth, items, *sizes), strides)
-        lies_so = max(*windows.kernel, *windows.stride) == 1 and part[0, 0].flags.c_contiguous
-        if lies_so and part.dtype == dtype:
-            return seen.reshape(groups, channels, items, *sizes)
         cells = scratch("cells", seen.shape, dtype)
         if in_pairs:
             # The last pair ends in the element beyond the last window.
@@ -75,7 +81,7 @@ class Columns:
 
 
 def store(sums: Array, tile: Tile, bias: Array | None, target: Array) -> None:
-    """Write sums (n, g, o, *sizes), plus the bias, to a part of the result."""
+    """Write sums (n, g, o, *sizes), plus the bias, to a tile of the result."""
     if bias is None:
         copy_rows(sums, target)
     else:

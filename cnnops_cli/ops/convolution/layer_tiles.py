@@ -12,7 +12,7 @@ from cnnops_cli.spans import spans
 
 
 class Layer(NamedTuple):
-    """The sizes of a convolution, and the dtype to compute in."""
+    """The sizes of a convolution, the dtype to compute in, and how it is summed."""
 
     items: int
     groups: int
@@ -20,6 +20,7 @@ class Layer(NamedTuple):
     filters: int  # of one group
     windows: Windows
     dtype: np.dtype[Any]
+    accumulate: str = "fast"
 
     @property
     def tile(self) -> "Tile":
@@ -45,7 +46,14 @@ class Tile(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape, (n, g, o, *sizes)."""
-        return tuple(int(span.stop - span.start) for span in self.place)
+        return tuple([span.stop - span.start for span in self.place])
+
+    def within(self, whole: "Tile") -> tuple[slice, ...]:
+        """Its place in the part of the result that a larger tile is."""
+        return tuple(
+            slice(span.start - outer.start, span.stop - outer.start)
+            for span, outer in zip(self.place, whole.place, strict=True)
+        )
 
     def channels(self, of_group: int) -> slice:
         """The channels of the input that its groups see."""
@@ -69,6 +77,10 @@ class Tiles(Sequence[Tile]):
         return (1, 1, 1, self.multiple, *(1,) * len(self.most[4:]))
 
     def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
         count = 1
         axes = zip(self.part.shape, self.most, self._multiples, strict=True)
         for size, most, multiple in axes:

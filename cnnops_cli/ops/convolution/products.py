@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -28,9 +29,17 @@ def longest_sum(filters: int, terms: int, steps: int = 1) -> int:
     return longest * 3 // 5 if steps == 1 and terms <= longest else longest
 
 
+@cache
 def spans_of_parts(count: int) -> list[slice]:
     """Cut parts into subtotals, about as many as each has parts: then few additions round."""
     return spans(count, math.isqrt(count - 1) + 1)
+
+
+def most_roundings(longest: int, parts: int, steps: int = 1) -> int:
+    """Return the most additions that a term goes through, for the nonzero terms of a product."""
+    subtotals = spans_of_parts(parts)
+    by_step = steps if steps > 1 else 0
+    return longest + by_step + int(subtotals[0].stop) + len(subtotals)
 
 
 def arrays_of_results(parts: int) -> int:

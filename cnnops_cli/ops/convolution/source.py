@@ -1,12 +1,15 @@
 """The padded input of a convolution, of which parts are taken."""
 
+import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.geometry import Windows, extents
+from cnnops_cli.ops.convolution.layer_tiles import Layer
+from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.ops.scratch import scratch
 
 _SHORT_LINE = 128
@@ -16,15 +19,36 @@ _SHORT_ROW = 256
 """The most bytes of a row that is copied as one value, which takes two thirds of the time."""
 
 
+class Shown(Protocol):
+    """What shows the windows of tiles their elements."""
+
+    def part(
+        self,
+        items: slice,
+        channels: slice,
+        box: Sequence[slice],
+        *,
+        lines: int = 0,
+        beyond: int = 0,
+    ) -> Array:
+        """Return what a box of windows sees, as `Source.part` does."""
+
+
 class Source:
     """An input (N, C, *lengths) and its padding, in a mode of `cnnops_cli.conv`."""
 
-    def __init__(self, image: Array, windows: Windows, mode: str, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        image: Array,
+        windows: Windows,
+        mode: str,
+        dtype: np.dtype[Any],
+        kept: np.dtype[Any] | None = None,
+    ) -> None:
         self._dtype = dtype
+        self._kept = kept
         self._image = image
-        self._stride = windows.stride
-        self._reach = extents(windows.kernel, windows.dilation)
-        self._starts = [start for start, _ in windows.padding]
+        self._windows = windows
         self._mode = mode
 
     def part(
@@ -43,42 +67,61 @@ class Source:
         thread overwrites with the next.
         """
         part = self._image[items, channels]
-        axes = list(zip(box, self._stride, self._starts, self._reach, strict=True))
-        starts = [span.start * step - start for span, step, start, _ in axes]
-        sizes = [(span.stop - span.start - 1) * step + reach for span, step, _, reach in axes]
-        sizes[0] = max(sizes[0], lines)
-        sizes[-1] += beyond
-        ends = [start + size for start, size in zip(starts, sizes, strict=True)]
+        windows = self._windows
+        starts, ends = [], []
+        axes = zip(box, windows.stride, windows.padding, windows.reach, strict=True)
+        for span, step, (before, _), reach in axes:
+            starts.append(span.start * step - before)
+            ends.append((span.stop - 1) * step - before + reach)
+        ends[0] = max(ends[0], starts[0] + lines)
+        ends[-1] += beyond
         if min(starts) >= 0 and not any(map(int.__gt__, ends, part.shape[2:])):
             place: tuple[Any, ...] = (..., *map(slice, starts, ends))
-            seen_part: Array = part[place]
-            return seen_part
+            return self._rounded(part[place])
+        sizes = [end - start for start, end in zip(starts, ends, strict=True)]
         if self._mode != "zeros":
             for axis, (start, size) in enumerate(zip(starts, sizes, strict=True), start=2):
                 part = part.take(cells_shown(start, size, part.shape[axis], self._mode), axis)
-            return part
+            return self._rounded(part)
         copy = scratch("part", (*part.shape[:2], *sizes), self._dtype)
-        _copy_padded(copy, part, starts)
+        self._copy_padded(copy, part, starts)
         return copy
 
+    def seen(self, items: slice, channels: slice, box: Sequence[slice]) -> Array:
+        """Return the elements of the input that a box of windows sees, or more of them."""
+        part = self._image[items, channels]
+        if self._mode != "zeros":
+            return self._rounded(part)
+        windows, place = self._windows, []
+        axes = zip(box, windows.stride, windows.padding, windows.reach, strict=True)
+        for span, step, (before, _), reach in axes:
+            ends = (span.start * step - before, (span.stop - 1) * step - before + reach)
+            place.append(slice(*(max(0, end) for end in ends)))
+        return self._rounded(part[(slice(None), slice(None), *place)])
 
-def _copy_padded(target: Array, part: Array, starts: Sequence[int]) -> None:
-    """Copy the elements from `starts` on to (n, c, *box); those outside of `part` are zero."""
-    inside: list[Any] = [slice(None)] * 2
-    taken: list[Any] = [slice(None)] * 2
-    beyond: list[tuple[Any, ...]] = []
-    for count, length, start in zip(target.shape[2:], part.shape[2:], starts, strict=True):
-        first = min(count, max(0, -start))
-        last = max(first, min(count, length - start))
-        beyond += [(*inside, slice(first))] * (first > 0)
-        beyond += [(*inside, slice(last, None))] * (last < count)
-        inside.append(slice(first, last))
-        taken.append(slice(start + first, start + last))
-    if beyond and target.shape[-1] < _SHORT_LINE:
-        beyond = [(...,)]
-    for place in beyond:
-        target[place] = 0
-    copy_rows(part[tuple(taken)], target[tuple(inside)])
+    def _rounded(self, part: Array) -> Array:
+        """Round elements that are to be computed in a longer dtype than they are kept in."""
+        if self._kept is None or self._kept == self._dtype or np.can_cast(part.dtype, self._kept):
+            return part
+        return part.astype(self._kept)
+
+    def _copy_padded(self, target: Array, part: Array, starts: Sequence[int]) -> None:
+        """Copy the elements from `starts` on to (n, c, *box); those outside of `part` are zero."""
+        inside: list[Any] = [slice(None)] * 2
+        taken: list[Any] = [slice(None)] * 2
+        beyond: list[tuple[Any, ...]] = []
+        for count, length, start in zip(target.shape[2:], part.shape[2:], starts, strict=True):
+            first = min(count, max(0, -start))
+            last = max(first, min(count, length - start))
+            beyond += [(*inside, slice(first))] * (first > 0)
+            beyond += [(*inside, slice(last, None))] * (last < count)
+            inside.append(slice(first, last))
+            taken.append(slice(start + first, start + last))
+        if beyond and target.shape[-1] < _SHORT_LINE:
+            beyond = [(...,)]
+        for place in beyond:
+            target[place] = 0
+        copy_rows(self._rounded(part[tuple(taken)]), target[tuple(inside)])
 
 
 def copy_rows(source: Array, into: Array) -> None:
@@ -107,3 +150,19 @@ def cells_shown(start: int, count: int, length: int, mode: str) -> Array:
     round_trip = max(1, 2 * (length - 1))
     positions %= round_trip
     return np.minimum(positions, round_trip - positions)
+
+
+def windows_of(part: Array, layer: Layer, sizes: Sequence[int]) -> Array:
+    """View what each window sees of a part of the input, as (n, g, *sizes, C, *kernel)."""
+    windows = layer.windows
+    of_item, of_channel, *of_axis = part.strides
+    return as_strided(
+        part,
+        (len(part), part.shape[1] // layer.channels, *sizes, layer.channels, *windows.kernel),
+        (
+            *(of_item, layer.channels * of_channel),
+            *map(operator.mul, windows.stride, of_axis),
+            of_channel,
+            *map(operator.mul, windows.dilation, of_axis),
+        ),
+    )

@@ -1,0 +1,195 @@
+"""Convolution of float16 and float32, rounded once.
+
+An engine computes in float64, where the products are exact. Its error is at most the number of its
+roundings, times their unit, times the sum of the magnitudes of the terms. Where the lower and the
+upper bound round to the same value, that is the result. For the few others there are tighter
+bounds, and then the sum of the terms without any error.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.convolution.banded import Banded
+from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.fourier import Fourier
+from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
+from cnnops_cli.ops.convolution.plan import column_tiles
+from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.convolution.terms import Places, Settle, Terms, chosen
+from cnnops_cli.ops.magnitudes import finite, largest
+from cnnops_cli.ops.rounded_sums import DIGITS, ROUNDED_UP, UNIT, bits
+from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.spans import spans
+
+_DOUBLE = np.dtype(np.float64)
+
+_BLOCK = 1 << 15
+"""The results that are rounded at a time, so that they stay in cache."""
+
+_OWN_ROUNDINGS = 3
+"""Those of adding the bias, and of the two bounds."""
+
+_MOST_SUMMED = 1 << 21
+"""The most terms that are summed exactly in a tile of transforms; with more, it is multiplied."""
+
+
+class Exact:
+    """Sums of products with weights (G * O, C, *kernel) and a bias (G, O), rounded once.
+
+    All are float64, and hold values of the result's dtype.
+    """
+
+    def __init__(
+        self, layer: Layer, engine: Columns | Banded, weights: Array, bias: Array | None
+    ) -> None:
+        self._layer = layer
+        self._engine = engine
+        self._unit = (engine.roundings + _OWN_ROUNDINGS) * UNIT * ROUNDED_UP
+        self._bias = bias
+        self._terms = Terms(layer, weights, bias)
+        self._sizes = self._terms.norms * math.sqrt(
+            self._terms.count
+        )  # at least sums of magnitudes
+
+    def compute(self, source: Source, tile: Tile, target: Array) -> None:
+        """Fill a tile of the result, (n, g, o, *sizes)."""
+        sums = scratch("exact", target.shape, _DOUBLE)
+        self._engine.compute(source, tile, self._bias, sums)
+        seen = source.seen(tile.items, tile.channels(self._layer.channels), tile.box)
+        peak = largest(seen)
+        are_finite = self._terms.are_finite and math.isfinite(peak)
+        if not are_finite:
+            seen = finite(seen)
+            peak = largest(seen)
+        filters = (tile.groups, tile.filters)
+        magnitudes = peak * self._sizes[filters] + self._terms.offsets[filters]
+        error = float(magnitudes.max()) * self._unit
+        doubtful = _round(sums, error, target, are_finite)
+        if not doubtful.size:
+            return
+
+        def tighten(part: Array) -> Settle:
+            errors = self._errors(part, seen, magnitudes, tile)
+            return lambda places: _settle(places, sums, errors(places), target)
+
+        self._terms.round(doubtful, seen, source, tile, target, tighten)
+
+    def _errors(
+        self, part: Array, seen: Array, magnitudes: Array, tile: Tile
+    ) -> Callable[[Places], Array]:
+        """Return what bounds errors by the windows that single results see.
+
+        A sum of multiples of some number is exact if float64 counts up to it in such units.
+        """
+        filters = (tile.groups, tile.filters)
+        squares = np.square(part, dtype=_DOUBLE)
+        of_windows = np.sqrt(self._terms.window_sums(squares, tile.shape[3:]))
+        norms, offsets = self._terms.norms[filters], self._terms.offsets[filters]
+        are_exact = magnitudes * ROUNDED_UP < DIGITS * self._terms.grids(tile, seen)
+        units = np.where(are_exact, 0, self._unit)
+
+        def errors(places: Places) -> Array:
+            item, group, filter_, *cell = places
+            here = (group, filter_)
+            found = of_windows[(item, group, *cell)] * norms[here] + offsets[here]
+            bounds: Array = np.minimum(found, magnitudes[here]) * units[here]
+            return bounds
+
+        return errors
+
+
+def _round(sums: Array, error: float, target: Array, are_finite: bool) -> Array:
+    """Round sums, and return the flat places of those that an error may have changed.
+
+    NaN becomes the positive one without payload.
+    """
+    flat, is_flat = sums.reshape(-1), target.flags.c_contiguous
+    rounded = target.reshape(-1) if is_flat else scratch("rounded", flat.shape, target.dtype)
+    edges = scratch("edges", (_BLOCK,), _DOUBLE)
+    others = scratch("others", (_BLOCK,), target.dtype)
+    doubtful = []
+    for block in spans(flat.size, _BLOCK):
+        exact, upper = flat[block], rounded[block]
+        edge, lower = edges[: exact.size], others[: exact.size]
+        np.copyto(upper, np.add(exact, error, out=edge), casting="same_kind")
+        np.copyto(lower, np.subtract(exact, error, out=edge), casting="same_kind")
+        differ = bits(lower) != bits(upper)
+        if not are_finite:
+            outside = ~np.isfinite(exact)
+            upper[outside] = np.where(np.isnan(exact), np.nan, exact)[outside]
+            differ &= ~outside
+        if differ.any():
+            doubtful.append(np.flatnonzero(differ) + block.start)
+    if not is_flat:
+        np.copyto(target, rounded.reshape(target.shape))
+    return np.concatenate(doubtful) if doubtful else np.empty(0, np.intp)
+
+
+def _settle(places: Places, sums: Array, errors: Array, target: Array) -> Places:
+    """Round the sums of which the errors do not matter, and return the places of the others."""
+    sums = sums[places] + 0.0
+    lower, upper = ((sums + by).astype(target.dtype) for by in (-errors, errors))
+    are_proven = bits(lower) == bits(upper)
+    target[chosen(places, are_proven)] = upper[are_proven]
+    return chosen(places, ~are_proven)
+
+
+class ExactTransforms:
+    """As `Exact`, by transforms; where too much is in doubt, by products."""
+
+    def __init__(
+        self, layer: Layer, transforms: Fourier, weights: Array, bias: Array | None
+    ) -> None:
+        self._layer = layer
+        self._transforms = transforms
+        self._terms = Terms(layer, weights, bias)
+        self._products = Exact(layer, Columns(layer, weights), weights, bias)
+
+    def compute(self, source: Source, tile: Tile, target: Array) -> None:
+        """Fill a tile of one sample and group of the result, (1, 1, o, *sizes)."""
+        seen = source.seen(tile.items, tile.channels(self._layer.channels), tile.box)
+        if not self._terms.are_finite or not math.isfinite(largest(seen)):
+            self._multiply(source, tile, target)
+            return
+        part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
+        filters = (tile.groups, tile.filters)
+        sums = scratch("exact", target.shape, _DOUBLE)
+        magnitudes, errors = self._transforms.sum_up(part[0], tile, sums[0, 0])
+        if self._terms.has_bias:
+            sums += self._terms.bias[filters].reshape(1, 1, -1, *(1,) * (target.ndim - 3))
+        magnitudes = (magnitudes + self._terms.offsets[filters]) * ROUNDED_UP
+        errors = errors + magnitudes * (_OWN_ROUNDINGS * UNIT)
+        doubtful = _round(sums, float(errors.max()), target, are_finite=True)
+        if doubtful.size * self._terms.count > seen.size:
+            doubtful = self._settle(doubtful, sums, magnitudes, errors, tile, seen, target)
+        if doubtful.size * self._terms.count > _MOST_SUMMED:
+            self._multiply(source, tile, target)
+        elif doubtful.size:
+            self._terms.round(doubtful, seen, source, tile, target)
+
+    def _settle(
+        self,
+        doubtful: Array,
+        sums: Array,
+        magnitudes: Array,
+        errors: Array,
+        tile: Tile,
+        seen: Array,
+        target: Array,
+    ) -> Array:
+        """Round sums whose terms are multiples of a number that is far larger than the error."""
+        grids = self._terms.grids(tile, seen)
+        are_exact = ((errors < grids / 4) & (magnitudes < DIGITS * grids) & (grids < np.inf))[0]
+        by_filter = doubtful // math.prod(target.shape[3:])
+        is_exact = are_exact[by_filter]
+        places = np.unravel_index(doubtful[is_exact], target.shape)
+        grid = grids[0, by_filter[is_exact]]
+        target[places] = np.rint(sums[places] / grid) * grid + 0.0
+        return doubtful[~is_exact]
+
+    def _multiply(self, source: Source, tile: Tile, target: Array) -> None:
+        for some in column_tiles(self._layer, tile):
+            self._products.compute(source, some, target[some.within(tile)])

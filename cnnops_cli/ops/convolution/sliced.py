@@ -1,0 +1,269 @@
+"""Convolution of float64, rounded once.
+
+Both operands are cut into slices of few digits, ``x = x1 + x2 + x3`` and ``w = w1 + w2 + w3``, for
+
+    near  = x1 w1
+    far   = x1 w2 + x2 w1
+    small = x1 w3 + x2 (w2 + w3) + x3 w
+
+The sums of the first two are exact in float64. The third is so small that its error hardly ever
+decides a rounding. An engine computes all three at once, as filters of a convolution that has
+slices for channels.
+
+K. Ozaki and others, "Error-free transformations of matrix multiplication by using fast routines of
+matrix multiplication and its applications", 2012.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.convolution.banded import product_engine
+from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
+from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
+from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.convolution.terms import Places, Settle, Terms, chosen
+from cnnops_cli.ops.magnitudes import finite, largest
+from cnnops_cli.ops.rounded_sums import DIGITS, ROUNDED_UP, UNIT, two_sum
+from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.spans import spans
+
+SLICES = 3
+
+_DOUBLE = np.dtype(np.float64)
+
+_SMALLEST, _LARGEST = 2.0**-400, 2.0**400
+"""Where the largest magnitudes are between these, no product of slices leaves float64's range."""
+
+_LEAST = 2.0**-1074
+"""What a product that underflows may be off by."""
+
+_BLOCK = 1 << 14
+"""The results that are rounded at a time, so that they stay in cache."""
+
+
+class Sliced:
+    """Sums of products with weights (G * O, C, *kernel) and a bias (G, O), rounded once."""
+
+    def __init__(
+        self,
+        layer: Layer,
+        plan: Plan,
+        weights: Array,
+        bias: Array | None,
+    ) -> None:
+        self._layer = layer
+        self._terms = Terms(layer, weights, bias)
+        weights = finite(self._terms.weights)
+        # Of twice as many products as a result has, each of so many digits, the sum is exact.
+        self._digits = (54 - (self._terms.count - 1).bit_length()) // 2
+        peaks = np.abs(weights).max(axis=2, keepdims=True)
+        first, second, third = slices(weights, peaks, self._digits)
+        zeros = np.zeros_like(weights)
+        near, far = (first, zeros, zeros), (second, first, zeros)
+        small = (third, second + third, weights)
+        # Next to each other, so that a tile may have some of the filters: (G, O, 3, 3, count).
+        sliced = np.stack([np.stack(row, axis=2) for row in (near, far, small)], axis=2)
+        inner = sliced_layer(layer)
+        self._shape = (layer.channels, *layer.windows.kernel)
+        shape = (layer.groups * inner.filters, inner.channels, *layer.windows.kernel)
+        self._engine = product_engine(inner, plan, sliced.reshape(shape))
+        self._sizes = [np.abs(each).sum(axis=2) for each in (third, second + third, weights)]
+        peaks = peaks[..., 0]
+        in_range = (peaks >= _SMALLEST) & (peaks <= _LARGEST) | (peaks == 0)
+        self._in_range = in_range & (self._terms.offsets <= _LARGEST)
+
+    def compute(self, source: Source, tile: Tile, target: Array) -> None:
+        """Fill a tile of the result, (n, g, o, *sizes)."""
+        seen = source.seen(tile.items, tile.channels(self._layer.channels), tile.box)
+        peak = largest(seen)
+        are_finite = self._terms.are_finite and math.isfinite(peak)
+        if not are_finite:
+            seen = finite(seen)
+            peak = largest(seen)
+        shown = _Slices(source, self._layer.channels, peak, self._digits)
+        items, groups, filters, *sizes = target.shape
+        sums = scratch("exact", (items, groups, SLICES * filters, *sizes), _DOUBLE)
+        of_filters = slice(SLICES * tile.filters.start, SLICES * tile.filters.stop)
+        self._engine.compute(shown, tile._replace(filters=of_filters), None, sums)
+        sums = sums.reshape(items, groups, filters, SLICES, *sizes)
+        bounds = self._bounds(tile, *shown.peaks)
+        doubtful = self._round(sums, bounds.errors, tile, target)
+        if not are_finite:
+            outside = self._outside(source, tile)
+            is_outside = ~np.isfinite(outside)
+            target[is_outside] = outside[is_outside]
+            doubtful = doubtful[~is_outside.reshape(-1)[doubtful]]
+        if not doubtful.size:
+            return
+
+        def tighten(part: Array) -> Settle:
+            return self._settling(sums, bounds, part, seen, tile, target)
+
+        self._terms.round(doubtful, seen, source, tile, target, tighten)
+
+    def _bounds(self, tile: Tile, first: float, second: float, third: float) -> "_Bounds":
+        """Bound sums and errors by the largest magnitudes of the input's slices."""
+        filters = (tile.groups, tile.filters)
+        of_third, of_rest, of_all = (sizes[filters] for sizes in self._sizes)
+        offsets = self._terms.offsets[filters]
+        small = first * of_third + second * of_rest + third * of_all
+        whole = 2 * first * of_all + offsets
+        errors = (self._engine.roundings + 4) * small + 8 * UNIT * whole
+        errors = errors * (UNIT * ROUNDED_UP) + 4 * self._terms.count * _LEAST
+        errors[(small == 0) & (offsets == 0)] = 0
+        in_range = self._in_range[filters] & (_SMALLEST <= first <= _LARGEST or first == 0)
+        errors[~in_range] = np.inf
+        return _Bounds(errors, np.maximum(small, 4 * UNIT * whole) * ROUNDED_UP)
+
+    def _round(self, sums: Array, errors: Array, tile: Tile, target: Array) -> Array:
+        """Round sums, and return the flat places of those that an error may have changed."""
+        rows, cells = math.prod(target.shape[:3]), math.prod(target.shape[3:])
+        of_row = [
+            np.broadcast_to(each, target.shape[:3]).reshape(-1, 1)
+            for each in (errors, self._terms.bias[tile.groups, tile.filters])
+        ]
+        by_row = sums.reshape(rows, SLICES, cells)
+        is_flat = target.flags.c_contiguous
+        rounded = target if is_flat else scratch("rounded", target.shape, _DOUBLE)
+        found = []
+        into = rounded.reshape(rows, cells)
+        for some in spans(rows, max(1, _BLOCK // cells)):
+            error, bias = (each[some] for each in of_row)
+            for run in spans(cells, _BLOCK):
+                parts = by_row[some, :, run].swapaxes(0, 1)
+                total, rest = self._pair(parts, bias)
+                upper = np.add(total, rest + error, out=into[some, run])
+                doubtful = total + (rest - error) != upper
+                if doubtful.any():
+                    row, cell = np.nonzero(doubtful)
+                    found.append((row + some.start) * cells + cell + run.start)
+        if not is_flat:
+            np.copyto(target, rounded)
+        return np.concatenate(found) if found else np.empty(0, np.intp)
+
+    def _pair(self, parts: Array, bias: Array) -> tuple[Array, Array]:
+        """Add up the three sums and the bias, in two float64 each."""
+        near, far, small = parts
+        total, rest = two_sum(near, far)
+        total, rest = two_sum(total, rest + small)
+        if self._terms.has_bias:
+            total, more = two_sum(total, bias)
+            rest += more
+        return total, rest
+
+    def _settling(
+        self, sums: Array, bounds: "_Bounds", part: Array, seen: Array, tile: Tile, target: Array
+    ) -> Settle:
+        """Return what rounds sums that are exact after all."""
+        filters = (tile.groups, tile.filters)
+        are_exact = bounds.sums < DIGITS * self._terms.grids(tile, seen)
+        errors = np.where(are_exact & np.isfinite(bounds.errors), 0, bounds.errors)
+        of_windows = self._terms.window_sums(np.abs(part), tile.shape[3:])
+        by_place = np.moveaxis(sums, 3, -1)
+        biases = self._terms.bias[filters]
+
+        def settle(places: Places) -> Places:
+            item, group, filter_, *cell = places
+            here = (group, filter_)
+            error = errors[here]
+            error[of_windows[(item, group, *cell)] == 0] = 0
+            total, rest = self._pair(by_place[places].T, biases[here])
+            upper = total + (rest + error)
+            are_proven = total + (rest - error) == upper
+            target[chosen(places, are_proven)] = upper[are_proven]
+            return chosen(places, ~are_proven)
+
+        return settle
+
+    def _outside(self, source: Source, tile: Tile) -> Array:
+        """Return NaN and infinity where results are that, and finite numbers elsewhere."""
+        weights = _signs(self._terms.weights).reshape(-1, *self._shape)
+        sums = np.empty(tile.shape)
+        bias = _signs(self._terms.bias)
+        Columns(self._layer, weights).compute(_Signs(source), tile, bias, sums)
+        sums[np.isnan(sums)] = np.nan
+        return sums
+
+
+class _Bounds(NamedTuple):
+    """Bounds of the errors of results, and of the sums that may be inexact, by filter (g, o)."""
+
+    errors: Array
+    sums: Array
+
+
+class _Slices:
+    """The slices of an input, as channels (g, 3, C), and the largest magnitudes of each."""
+
+    def __init__(self, source: Source, channels: int, peak: float, digits: int) -> None:
+        self._source = source
+        self._channels = channels
+        self._digits = digits
+        self.peaks = [peak, 0.0, 0.0]
+
+    def part(self, items: slice, channels: slice, box: Sequence[slice], **more: int) -> Array:
+        """Return what a box of windows sees, as `Source.part` does."""
+        of_input = slice(channels.start // SLICES, channels.stop // SLICES)
+        part = finite(self._source.part(items, of_input, box, **more))
+        by_group = part.reshape(len(part), -1, 1, self._channels, *part.shape[2:])
+        shape = (*by_group.shape[:2], SLICES, *by_group.shape[3:])
+        cut = scratch("slices", shape, _DOUBLE)
+        for number, each in enumerate(slices(by_group[:, :, 0], self.peaks[0], self._digits)):
+            cut[:, :, number] = each
+            if number:
+                peak = float(max(each.max(), -each.min()))
+                self.peaks[number] = max(self.peaks[number], peak)
+        return cut.reshape(len(part), -1, *part.shape[2:])
+
+
+class _Signs:
+    """An input whose finite values are replaced by their signs."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def part(self, items: slice, channels: slice, box: Sequence[slice], **more: int) -> Array:
+        """Return what a box of windows sees, as `Source.part` does."""
+        return _signs(self._source.part(items, channels, box, **more))
+
+
+def _signs(values: Array) -> Array:
+    return np.where(np.isfinite(values), np.sign(values), values)
+
+
+def sliced_layer(layer: Layer) -> Layer:
+    """Return the sizes of the convolution that has slices for channels."""
+    return layer._replace(
+        channels=SLICES * layer.channels, filters=SLICES * layer.filters, accumulate="slices"
+    )
+
+
+def plan_slices(layer: Layer) -> Plan:
+    """Plan how `Sliced` computes a layer: as its slices are, in tiles of all of a filter's."""
+    plan = plan_convolution(sliced_layer(layer))
+    if not isinstance(plan.tiles, Tiles):
+        return plan
+    *outer, filters = plan.tiles.most[:3]
+    most = (*outer, -(-filters // SLICES), *plan.tiles.most[3:])
+    return plan._replace(tiles=Tiles(layer.tile, most, plan.tiles.multiple))
+
+
+def slices(values: Array, peak: Array | float, digits: int) -> tuple[Array, Array, Array]:
+    """Cut values below a peak into two slices of some digits each, and what is left."""
+    exponent = np.frexp(peak)[1]
+    first = _multiples(values, exponent - digits + 1)
+    rest = values - first
+    second = _multiples(rest, exponent - 2 * digits + 1)
+    return first, second, rest - second
+
+
+def _multiples(values: Array, exponent: Array) -> Array:
+    """Round to multiples of ``2**exponent``."""
+    far = np.ldexp(1.5, exponent + 52)
+    rounded: Array = (values + far) - far
+    return rounded

@@ -1,0 +1,56 @@
+"""The magnitudes of floating-point numbers, by way of their bits.
+
+Without its sign, a number is the larger the larger its bits are as an integer: infinity is above
+all numbers, and NaN above infinity.
+"""
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array
+
+
+def finite(values: Array) -> Array:
+    """Replace NaN and infinity by 0."""
+    are_finite = np.isfinite(values)
+    return values if are_finite.all() else np.where(are_finite, values, values.dtype.type(0))
+
+
+def largest(values: Array) -> float:
+    """Return the largest magnitude; where there is NaN, that."""
+    if not values.size:
+        return 0.0
+    if values.dtype.kind != "f":
+        return float(max(int(values.max()), -int(values.min())))
+    # As signed integers the positive numbers are above all, as unsigned ones the negative.
+    of_positive = values.view(f"i{values.itemsize}").max()
+    of_negative = values.view(f"u{values.itemsize}").max()
+    peaks = np.abs(
+        np.array([of_positive, of_negative]).astype(of_negative.dtype).view(values.dtype)
+    )
+    return float(peaks.max())
+
+
+def grid_of(values: Array) -> float:
+    """Return a power of two of which all values are multiples; infinity where all are zero.
+
+    It is the last digit of the smallest magnitude but zero.
+    """
+    if not values.size:
+        return np.inf
+    limits = np.finfo(values.dtype)
+    digits = values.view(f"u{values.itemsize}") << 1
+    digits -= 1  # zeros are the largest now
+    smallest = int(digits.min())
+    if smallest == np.iinfo(digits.dtype).max:
+        return np.inf
+    exponent = max(1, (smallest + 1) >> (limits.nmant + 1))
+    return float(np.ldexp(1.0, exponent + int(limits.minexp) - 1 - int(limits.nmant)))
+
+
+def finest_grids(values: Array) -> Array:
+    """Return, over the last axis of float64, the largest powers of two that divide all values."""
+    fraction, exponent = np.frexp(values)
+    digits = np.ldexp(fraction, 53).astype(np.int64)
+    grids = np.ldexp((digits & -digits).astype(np.float64), exponent - 53)
+    finest: Array = np.where(values == 0, np.inf, grids).min(axis=-1)
+    return finest
