@@ -32,8 +32,8 @@ _BLOCK = 1 << 15
 _OWN_ROUNDINGS = 3
 """Those of adding the bias, and of the two bounds."""
 
-_MOST_SUMMED = 1 << 21
-"""The most terms that are summed exactly in a tile of transforms; with more, it is multiplied."""
+_DOUBTFUL = 1 / 16
+"""The part of a tile from which on to multiply takes less time than to sum up what is in doubt."""
 
 
 class Exact:
@@ -165,7 +165,7 @@ class ExactTransforms:
         doubtful = _round(sums, float(errors.max()), target, are_finite=True)
         if doubtful.size * self._terms.count > seen.size:
             doubtful = self._settle(doubtful, sums, magnitudes, errors, tile, seen, target)
-        if doubtful.size * self._terms.count > _MOST_SUMMED:
+        if doubtful.size > _DOUBTFUL * target.size:
             self._multiply(source, tile, target)
         elif doubtful.size:
             self._terms.round(doubtful, seen, source, tile, target)
@@ -188,7 +188,8 @@ class ExactTransforms:
         places = np.unravel_index(doubtful[is_exact], target.shape)
         grid = grids[0, by_filter[is_exact]]
         target[places] = np.rint(sums[places] / grid) * grid + 0.0
-        return doubtful[~is_exact]
+        left: Array = doubtful[~is_exact]
+        return left
 
     def _multiply(self, source: Source, tile: Tile, target: Array) -> None:
         for some in column_tiles(self._layer, tile):
