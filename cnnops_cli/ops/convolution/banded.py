@@ -26,6 +26,7 @@ from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import column_tiles
 from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample, most_roundings
 from cnnops_cli.ops.convolution.source import Shown
+from cnnops_cli.ops.convolution.steps import Steps
 from cnnops_cli.ops.scratch import scratch
 
 
@@ -58,7 +59,8 @@ class Banded:
     def _multiply_whole(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> bool:
         """Fill a tile band by band, and return whether all of it is finite."""
         outputs, rows = self._band.outputs, target.shape[3]
-        cells = self._unfold(source, tile)
+        products, stores = Steps(), Steps()
+        cells = self._unfold(products, source, tile)
         matrices = self._matrices[tile.groups, 0, tile.filters, np.newaxis]
         sums = target
         if target.dtype != cells.dtype:
@@ -66,33 +68,38 @@ class Banded:
         count, rest = divmod(rows, outputs)
         bands = sums[:, :, :, : rows - rest]
         bands = bands.reshape(*sums.shape[:3], count, outputs, sums.shape[4])
-        np.matmul(matrices, cells[:, :, :, :count], out=bands)
+        products.add(np.matmul, matrices, cells[:, :, :, :count], out=bands)
         if rest:
             last = sums[:, :, :, np.newaxis, rows - rest :]
-            np.matmul(matrices[..., :rest, :], cells[:, :, :, count:], out=last)
-        if not all(math.isfinite(np.vdot(sample, sample)) for sample in sums):
-            return False
+            products.add(np.matmul, matrices[..., :rest, :], cells[:, :, :, count:], out=last)
         if sums is not target or bias is not None:
-            store(sums, tile, bias, target)
+            store(stores, sums, tile, bias, target)
+        planes = sums.reshape(*sums.shape[:3], -1) if sums[0, 0, 0].flags.c_contiguous else sums
+        squares = scratch("squares", planes.shape[:-1], sums.dtype)
+        products.add(np.vecdot, planes, planes, out=squares)
+        products.run()
+        if not math.isfinite(squares.sum()):
+            return False
+        stores.run()
         return True
 
-    def _unfold(self, source: Shown, tile: Tile) -> Array:
+    def _unfold(self, steps: Steps, source: Shown, tile: Tile) -> Array:
         """Lay out lines once for each column of the kernel, as (n, g, 1, bands, depth, width)."""
         band, (rows, width) = self._band, tile.shape[3:]
         bands = -(-rows // band.outputs)
-        step = band.outputs * band.stride[0] // band.step
         lines = band.lines_of(bands)
         seen_lines = (lines - 1) * band.step + 1
-        part = source.part(tile.items, tile.channels(1), tile.box, lines=seen_lines)
+        part = source.part(tile.items, tile.channels(1), tile.box, lines=seen_lines, steps=steps)
         part = part[:, :, :: band.step]
         *outer, of_cell = part.strides
         strides = (*outer, band.dilation[1] * of_cell, band.stride[1] * of_cell)
         shape = (*part.shape[:2], lines, band.kernel[1], width)
         cells = scratch("cells", shape, self._layer.dtype)
-        np.copyto(cells, as_strided(part, shape, strides), casting="unsafe")
+        steps.add(np.copyto, cells, as_strided(part, shape, strides), casting="unsafe")
         of_item, of_group, of_line, of_row, of_cell = cells.strides
+        of_band = band.outputs * band.stride[0] // band.step * of_line
         shape = (*shape[:2], 1, bands, band.depth(1), width)
-        return as_strided(cells, shape, (of_item, of_group, 0, step * of_line, of_row, of_cell))
+        return as_strided(cells, shape, (of_item, of_group, 0, of_band, of_row, of_cell))
 
     def _multiply_split(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> bool:
         """Fill a tile by adding up the products of kernel columns, as `_multiply_whole` does."""
@@ -101,7 +108,8 @@ class Banded:
         matrices = matrices.reshape(*matrices.shape[:2], -1, matrices.shape[4])
         if band.added_axis is not None:
             target = np.expand_dims(target, 3 + band.added_axis)
-        lines = self._lay_out(source, tile, target.shape[3:])
+        products, stores = Steps(), Steps()
+        lines = self._lay_out(products, source, tile, target.shape[3:])
         cells = as_matrices(lines)
         items, groups, filters, rows, *inner = target.shape
         shape = [len(cells), groups, matrices.shape[2], cells.shape[3]]
@@ -110,29 +118,32 @@ class Banded:
         else:  # the outputs of a band lie next to each other
             kept = scratch("sums", (*shape[:2], shape[3], shape[2]), cells.dtype)
             sums = kept.swapaxes(2, 3)
-        add_products(matrices, cells, self._parts, sums, band.dilation[-1])
-        if band.outputs > 1 and not math.isfinite(np.vdot(kept, kept)):
-            return False
+        add_products(products, matrices, cells, self._parts, sums, band.dilation[-1])
         by_line = by_sample(sums, items, lines.shape[3:])[..., : inner[-1]]
         by_line = by_line.reshape(items, groups, filters, band.outputs, -1, *inner)
         by_band = by_line.swapaxes(3, 4)
         whole, rest = divmod(rows, band.outputs)
         bands = target[:, :, :, : whole * band.outputs]
         bands = bands.reshape(items, groups, filters, whole, band.outputs, *inner)
-        store(by_band[:, :, :, :whole], tile, bias, bands)
+        store(stores, by_band[:, :, :, :whole], tile, bias, bands)
         if rest:
             last = target[:, :, :, whole * band.outputs :]
-            store(by_band[:, :, :, whole, :rest], tile, bias, last)
+            store(stores, by_band[:, :, :, whole, :rest], tile, bias, last)
+        products.run()
+        if band.outputs > 1 and not math.isfinite(np.vdot(kept, kept)):
+            return False
+        stores.run()
         return True
 
-    def _lay_out(self, source: Shown, tile: Tile, sizes: tuple[int, ...]) -> Array:
+    def _lay_out(self, steps: Steps, source: Shown, tile: Tile, sizes: tuple[int, ...]) -> Array:
         """Lay out what bands see, as (g, depth, n, bands, *inner): a view where possible."""
         layer, band = self._layer, self._band
         bands = -(-sizes[0] // band.outputs)
         step = band.outputs * band.stride[0]
         seen_lines = (bands - 1) * step + (band.lines - 1) * band.step + 1
         lines = 0 if band.added_axis == 0 else seen_lines
-        part = source.part(tile.items, tile.channels(layer.channels), tile.box, lines=lines)
+        seen_by = (tile.items, tile.channels(layer.channels), tile.box)
+        part = source.part(*seen_by, lines=lines, steps=steps)
         if band.added_axis is not None:
             part = np.expand_dims(part, 2 + band.added_axis)
         of_item, of_channel, of_line, *of_axis = part.strides
@@ -157,7 +168,7 @@ class Banded:
             axes = (0, *range(1 + len(depth), len(shape)), *range(1, 1 + len(depth)))
             cells = scratch("cells", tuple(shape[axis] for axis in axes), layer.dtype)
             cells = cells.transpose(np.argsort(axes))
-        np.copyto(cells, seen, casting="unsafe")
+        steps.add(np.copyto, cells, seen, casting="unsafe")
         return cells.reshape(flat)
 
 

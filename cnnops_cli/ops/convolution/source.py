@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer_tiles import Layer
+from cnnops_cli.ops.convolution.steps import Steps
 from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.ops.scratch import scratch
 
@@ -30,6 +31,7 @@ class Shown(Protocol):
         *,
         lines: int = 0,
         beyond: int = 0,
+        steps: Steps | None = None,
     ) -> Array:
         """Return what a box of windows sees, as `Source.part` does."""
 
@@ -59,12 +61,13 @@ class Source:
         *,
         lines: int = 0,
         beyond: int = 0,
+        steps: Steps | None = None,
     ) -> Array:
         """Return what a box of windows sees, (n, c, *spatial).
 
         It has at least `lines` along the first axis, and `beyond` further elements along the last.
         Without padding it is a view of the input; else a copy in the dtype to compute in, which the
-        thread overwrites with the next.
+        thread overwrites with the next. With `steps`, these are what fills the copy.
         """
         part = self._image[items, channels]
         windows = self._windows
@@ -84,7 +87,10 @@ class Source:
                 part = part.take(cells_shown(start, size, part.shape[axis], self._mode), axis)
             return self._rounded(part)
         copy = scratch("part", (*part.shape[:2], *sizes), self._dtype)
-        self._copy_padded(copy, part, starts)
+        filling = Steps() if steps is None else steps
+        self._copy_padded(filling, copy, part, starts)
+        if steps is None:
+            filling.run()
         return copy
 
     def seen(self, items: slice, channels: slice, box: Sequence[slice]) -> Array:
@@ -105,7 +111,7 @@ class Source:
             return part
         return part.astype(self._kept)
 
-    def _copy_padded(self, target: Array, part: Array, starts: Sequence[int]) -> None:
+    def _copy_padded(self, steps: Steps, target: Array, part: Array, starts: Sequence[int]) -> None:
         """Copy the elements from `starts` on to (n, c, *box); those outside of `part` are zero."""
         inside: list[Any] = [slice(None)] * 2
         taken: list[Any] = [slice(None)] * 2
@@ -120,8 +126,8 @@ class Source:
         if beyond and target.shape[-1] < _SHORT_LINE:
             beyond = [(...,)]
         for place in beyond:
-            target[place] = 0
-        copy_rows(self._rounded(part[tuple(taken)]), target[tuple(inside)])
+            steps.add(target[place].fill, 0)
+        steps.add(copy_rows, self._rounded(part[tuple(taken)]), target[tuple(inside)])
 
 
 def copy_rows(source: Array, into: Array) -> None:
