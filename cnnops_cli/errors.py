@@ -1,8 +1,5 @@
 """The one exception that says what is wrong with a call or its data."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 INPUT = "{input}"
 """In a reason, the tensor that is worked on; the command puts the file's name there."""
 
@@ -41,11 +38,15 @@ class CheckFailedError(Exception):
     """A check that was asked for failed, which is not an error of the call: status 1, not 2."""
 
 
-@contextmanager
-def naming_operands(**shapes: tuple[int, ...]) -> Iterator[None]:
+class naming_operands:  # noqa: N801
     """Add the operands and their shapes, by name, to an error that passes through."""
-    try:
-        yield
-    except CnnopsError as error:
-        error.operands |= shapes
-        raise
+
+    def __init__(self, **shapes: tuple[int, ...]) -> None:
+        self._shapes = shapes
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: object, _traceback: object) -> None:
+        if isinstance(error, CnnopsError):
+            error.operands |= self._shapes

@@ -24,8 +24,8 @@ def spans(whole: int | slice, most: int, multiple: int = 1) -> list[slice]:
     """
     start, stop = (0, whole) if isinstance(whole, int) else (whole.start, whole.stop)
     parts = -(-(stop - start) // max(1, most))
-    if not parts:
-        return []
+    if parts <= 1:
+        return [slice(start, stop)] * parts
     length = -(-(stop - start) // parts)
     length = -(-length // multiple) * multiple
     return [slice(at, min(at + length, stop)) for at in range(start, stop, length)]

@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
-from cnnops_cli.ops import blas, parallel
+from cnnops_cli.ops import parallel
 from cnnops_cli.ops.channel_blocks import UNBUFFERED, Part, block_values, channels_apart, cut
-from cnnops_cli.ops.coefficients import are_surely_ordinary, coefficients
-from cnnops_cli.ops.moments import moments
+from cnnops_cli.ops.coefficients import coefficients, making_nan
+from cnnops_cli.ops.moments import Moments, moments
 from cnnops_cli.ops.scalars import real
 from cnnops_cli.ops.scratch import empty_aligned, scratch
 from cnnops_cli.spans import spans
@@ -102,10 +102,9 @@ def batchnorm(
     image = as_array(input, "input")
     statistics = {"running_mean": running_mean, "running_var": running_var}
     arguments = {"weight": weight, "bias": bias, **statistics}
+    work = working_dtype(image.dtype)
     given = {
-        name: as_array(value, name, working_dtype(image.dtype))
-        for name, value in arguments.items()
-        if value is not None
+        name: as_array(value, name, work) for name, value in arguments.items() if value is not None
     }
     with naming_operands(input=image.shape):
         check_operands(image, given, training=training, momentum=momentum, eps=eps)
@@ -140,9 +139,6 @@ def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     return image.reshape(flat), result.reshape(flat), result
 
 
-_for_each_on_one_thread = blas.on_one_thread(parallel.for_each)
-
-
 @parallel.apart
 @np.errstate(all="ignore")
 def _normalise(
@@ -160,43 +156,57 @@ def _normalise(
     def normalise(channels: slice) -> None:
         target = output[:, channels]
         source = values[:, channels].reshape(target.shape)
-        mean, variance, weight, bias = (
-            (array[channels] if array.ndim else array).astype(np.float64, copy=False)
-            for array in (given.get(name, default) for name, default in _DEFAULTS.items())
-        )
-        rest, scaled, extreme = _ZERO, None, None
-        if running is not None:
-            mean, rest, variance, scaled = moments(source)
-        factors = coefficients(source, target, mean, rest, variance, weight, bias, eps)
-        if scaled is not None or not are_surely_ordinary(factors):
-            from cnnops_cli.ops.extremes import extremes
+        mean, variance, weight, bias = [
+            _float64(given[name], channels) if name in given else default
+            for name, default in _DEFAULTS.items()
+        ]
+        found = Moments(mean, _ZERO, variance) if running is None else moments(source)
+        factors, ordinary = coefficients(source, target, found, weight, bias, eps)
+        extreme = makes_nan = None
+        if not ordinary or found.scaled is not None:
+            makes_nan = making_nan(factors)
+            if factors.dtype == np.float64:
+                from cnnops_cli.ops.extremes import extremes
 
-            extreme = extremes(factors, scaled or (mean, rest, variance, None), weight, bias, eps)
-        _apply(source, target, factors, extreme)
-        if running is None:
-            return
-        exponent = None
-        if scaled is not None:
-            mean, _, variance, exponent = scaled
-        statistics = (mean, variance * (count / (count - 1)))
-        for power, array, of_batch in zip((1, 2), running, statistics, strict=True):
+                extreme = extremes(factors, found, weight, bias, eps)
+        _apply(source, target, factors, extreme, makes_nan)
+        for which, array in enumerate(running or ()):
             if isinstance(array, np.ndarray):
-                here, share = array[channels], momentum * of_batch
-                if exponent is not None:
-                    share = np.ldexp(share, power * exponent)
-                here[...] = (1 - momentum) * here.astype(np.float64) + share
+                _update(array[channels], which, found, count, momentum)
 
     most = _CHANNELS
     if not values.flags.c_contiguous:
         most = max(1, min(most, _COPIED // count))
     elif running is not None:
         most = min(most, channels_apart(output.shape))
-    for_each = parallel.for_each if running is None else _for_each_on_one_thread
-    for_each(normalise, spans(output.shape[1], most, multiple=most))
+    parallel.for_each(normalise, spans(output.shape[1], most, multiple=most))
 
 
-def _apply(values: Array, output: Array, factors: Array, extreme: "Extremes | None") -> None:
-    """Write ``(values - centre) * scale + offset``, but `extreme` values in their channels."""
+def _float64(array: Array, channels: slice) -> Array:
+    return (array[channels] if array.ndim else array).astype(np.float64, copy=False)
+
+
+def _update(running: Array, which: int, found: Moments, count: int, momentum: float) -> None:
+    """Update a running mean, or where `which` is 1 a variance, by that of `count` values."""
+    mean, _, variance, exponent = found.scaled or (*found[:3], None)
+    share = momentum * (variance * (count / (count - 1)) if which else mean)
+    if exponent is not None:
+        share = np.ldexp(share, (1 + which) * exponent)
+    running[...] = (1 - momentum) * running.astype(np.float64) + share
+    np.copyto(running, np.nan, where=np.isnan(share))
+
+
+def _apply(
+    values: Array,
+    output: Array,
+    factors: Array,
+    extreme: "Extremes | None",
+    makes_nan: Array | None,
+) -> None:
+    """Write ``(values - centre) * scale + offset``, but `extreme` values in their channels.
+
+    The NaNs of the channels that `makes_nan` says are the positive one, whatever the processor's.
+    """
     dtype = factors.dtype
     direct = output.dtype == dtype
     most = min(values.size, block_values(dtype.itemsize))
@@ -214,15 +224,18 @@ def _apply(values: Array, output: Array, factors: Array, extreme: "Extremes | No
             if centre:
                 source = np.subtract(source, centre[0], out=work)
             np.multiply(source, scale, out=work)
-            work += offset
+            np.add(work, offset, out=work)
             if work is not target:
                 np.copyto(target, work, casting="same_kind")
             if extreme is not None and exact is not None:
                 np.copyto(target, exact, where=block.along(extreme.here), casting="same_kind")
+            if makes_nan is not None:
+                np.copyto(target, np.nan, where=np.isnan(target) & block.along(makes_nan))
 
     # Without all channels, a row of several samples would be a copy of the output, not a view.
     parts = cut(values.shape, dtype.itemsize, may_fold=output.flags.c_contiguous)
-    buffers_each = (not direct) + (0 if extreme is None else _EXTREME_BUFFERS)
+    buffers_each = (not direct) + (makes_nan is not None)
+    buffers_each += 0 if extreme is None else _EXTREME_BUFFERS
     parallel.for_each(apply, parts, buffers_each * most * dtype.itemsize)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.spans import spans
 
-_BLOCK_BYTES = 1 << 21
+_BLOCK_BYTES = 1 << 20
 """With shorter blocks, threads wait for each other, since each NumPy call ends by taking the
 interpreter's lock; longer ones do not stay in cache until the next call."""
 
@@ -40,6 +40,9 @@ _PLANE = 512
 
 _ROW = 4096
 """Values in a row of a block, where there are many rows."""
+
+_MANY_ROWS = 64
+"""Up to this number of samples, each may be a row: fewer and longer ones take longer to make."""
 
 UNBUFFERED = 16
 """With buffers of this size, NumPy does not copy operands that are repeated along an axis."""
@@ -99,7 +102,8 @@ def cut(shape: tuple[int, int, int], itemsize: int, *, may_fold: bool = True) ->
         runs = spans(run, block)
         most_channels = block // runs[0].stop
     else:
-        fold = max(1, min(samples, _ROW // (channels * run))) if may_fold else 1
+        folds = may_fold and samples > _MANY_ROWS
+        fold = max(1, min(samples, _ROW // (channels * run))) if folds else 1
         runs = [slice(0, run)]
         most_channels = max(_ROW, block // samples) // run
     of_channels = spans(channels, most_channels)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.moments import Moments
 
 _NEAR = 0.5
 """Up to this number of deviations from zero, a mean is not taken off first if that costs a pass."""
@@ -19,54 +20,54 @@ HUGE = 2.0**970
 def coefficients(
     values: Array,
     output: Array,
-    mean: Array,
-    rest: Array,
-    variance: Array,
+    statistics: Moments,
     weight: Array,
     bias: Array,
     eps: float,
-) -> Array:
+) -> tuple[Array, bool]:
     """Compute centre, scale and offset of ``(x - centre) * scale + offset``: (3, C).
 
     They are float32 where that fits them, else float64. What `centre` leaves of the mean goes into
     `offset`; in float32, that is all of it where the mean is at most half the deviation. Where no
-    channel has a centre, it is left out: (2, C).
+    channel has a centre, it is left out: (2, C). The second result is whether a quick check shows
+    that nothing overflows or underflows on the way from ordinary values, and no infinity is NaN.
     """
-    inverse = 1 / np.sqrt(variance + eps)
+    mean, rest, variance, _ = statistics
+    deviation = np.sqrt(variance + eps)
     terms = np.empty((3, values.shape[1]))
     centre, scale, offset = terms
-    np.multiply(weight, inverse, out=scale)
-    narrow = all(array.dtype.itemsize <= 4 and is_floating(array) for array in (values, output))
+    np.divide(weight, deviation, out=scale)
+    narrow = _is_narrow(values) and _is_narrow(output)
     if narrow:
-        distance = np.multiply(mean, inverse, out=centre)
-        np.subtract(bias, distance * weight, out=offset)
+        np.divide(mean, deviation, out=centre)
+        np.subtract(bias, mean * scale, out=offset)
         sizes = np.abs(terms)
-        least = np.count_nonzero(sizes[1] >= _SMALLEST)
-        if 3 * least == np.count_nonzero(sizes <= _MOST_OF_NEAR) == terms.size:
-            return terms[1:].astype(np.float32)
+        fits = np.count_nonzero(sizes <= _MOST_OF_NEAR) == sizes.size
+        if fits and sizes[1, sizes[1].argmin()] >= _SMALLEST:
+            return terms[1:].astype(np.float32), True
     for dtype in (np.float32, np.float64) if narrow else (np.float64,):
         centre[...] = mean.astype(dtype, copy=False)
         if dtype == np.float32:
-            np.copyto(centre, 0, where=np.abs(mean) * inverse <= _NEAR)
+            np.copyto(centre, 0, where=np.abs(mean) / deviation <= _NEAR)
         left = (mean - centre + rest) * scale
         offset[...] = bias
         # What is not a number here comes from what spoils the channel anyway.
         np.subtract(offset, left, out=offset, where=np.abs(left) > 0)
         if dtype == np.float64 or _fits_float32(terms):
             break
-    return (terms if centre.any() else terms[1:]).astype(dtype, copy=False)
+    terms = (terms if centre.any() else terms[1:]).astype(dtype, copy=False)
+    sizes = np.abs(terms)
+    return terms, bool(sizes[-2].min() > 1 / HUGE and sizes.max() < HUGE)
 
 
-def are_surely_ordinary(terms: Array) -> bool:
-    """Return whether a quick check shows that nothing overflows or underflows on the way."""
-    if terms.itemsize == 4:
-        return True
-    flat, scale = terms.reshape(-1), terms[-2]
-    least = scale[scale.argmin()]
-    if least < 0:
-        sizes = np.abs(scale)
-        least = sizes[sizes.argmin()]
-    return bool(least > 1 / HUGE and flat.dot(flat) < np.inf)
+def making_nan(terms: Array) -> Array:
+    """Return in which channels values that are not NaN may become NaN."""
+    sure: Array = np.isfinite(terms).all(0) & (terms[-2] != 0)
+    return ~sure
+
+
+def _is_narrow(array: Array) -> bool:
+    return array.dtype.kind == "f" and array.dtype.itemsize <= 4
 
 
 def _fits_float32(terms: Array) -> bool:

@@ -56,7 +56,9 @@ def conv(
     accumulate : {'exact', 'fast', 'sequential', 'fma'}
         How floating results are summed. 'exact' gives the exact sum of the exact products and the
         bias, rounded once, ties to even: the same bytes on every machine. 'fast' takes what matrix
-        products and transforms give.
+        products and transforms give. 'sequential' is a plain loop: from 0 on, in order of channel,
+        then of kernel axes, padding included, then the bias, each product and each sum rounded.
+        'fma', not for float64, rounds product and sum together, as C's `fmaf`.
 
     Returns
     -------
@@ -67,7 +69,7 @@ def conv(
     Raises
     ------
     CnnopsError
-        If shapes, sizes or words do not fit, or int64 cannot hold a sum of integers.
+        If shapes, sizes, words or dtypes do not fit, or int64 cannot hold a sum of integers.
 
     Notes
     -----

@@ -146,7 +146,8 @@ def bytes_of_a_part() -> int:
 def _draw(seed: int, p: float, part: slice) -> Array:
     """Draw which values of a mask are kept; `part` starts at a multiple of 4."""
     generator = np.random.PCG64(seed)
-    generator.advance(part.start // 4)
+    if part.start:
+        generator.advance(part.start // 4)
     count = part.stop - part.start
     words = generator.random_raw(-(-count // 4))
     bits = words.astype("<u8", copy=False).view("<u2")[:count]
@@ -177,16 +178,19 @@ def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Arra
     if values.dtype != dtype or not values.flags.c_contiguous:
         np.copyto(result, values)
         source = result
-    source, into = source.reshape(units, -1), result.reshape(units, -1)
-    length = into.shape[1]
+    length = values.size // units
+    # NumPy takes longer for an axis of length 1 than for none.
+    shape = (units, length) if length > 1 else (units,)
+    source, into = source.reshape(shape), result.reshape(shape)
     work = working_dtype(dtype).type
     scale = work(1) / work(1 - p)
     integers = np.dtype(f"i{dtype.itemsize}")
 
-    def scale_part(part: tuple[slice, slice]) -> None:
-        mask = mask_of(part[0])[:, np.newaxis]
-        # NumPy repeats a mask along runs faster where it need not convert it on the way.
-        factors = mask if length == 1 else mask.astype(integers)
+    def scale_part(part: tuple[slice, ...]) -> None:
+        factors = mask_of(part[0])
+        if length > 1:
+            # NumPy repeats a mask along runs faster where it need not convert it on the way.
+            factors = factors.astype(integers)[:, np.newaxis]
         scaled = into[part]
         np.multiply(source[part], scale, out=scaled, casting="same_kind")
         # 0 or 1 times the bits, for 0 times infinity is not 0, nor 0 times -1 without a sign.
@@ -194,6 +198,7 @@ def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Arra
         bits *= factors
 
     most = _BLOCK // (4 * length) * 4
-    parts = list(product(spans(units, most, multiple=4), spans(length, _BLOCK)))
+    cuts = [spans(units, most, multiple=4), spans(length, _BLOCK)]
+    parts = list(product(*cuts[: into.ndim]))
     parallel.for_each(scale_part, parts, bytes_of_a_part())
     return result

@@ -11,6 +11,7 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.channel_blocks import Block
 from cnnops_cli.ops.coefficients import HUGE
+from cnnops_cli.ops.moments import Moments
 
 _NOTHING = -10_000
 """The exponent of zero: below all others."""
@@ -47,17 +48,16 @@ class Extremes(NamedTuple):
 
 def extremes(
     factors: Array,
-    statistics: tuple[Array, Array, Array, Array | None],
+    statistics: Moments,
     weight: Array,
     bias: Array,
     eps: float,
 ) -> Extremes | None:
     """Return what channels that are not ordinary are normalised with; None if there are none.
 
-    `factors` are the `coefficients` in float64; `statistics` are mean, rest, variance and the
-    exponent that they are scaled by, as `Moments.scaled`, or None.
+    `factors` are the `coefficients` in float64.
     """
-    mean, rest, variance, exponent = statistics
+    mean, rest, variance, exponent = statistics.scaled or (*statistics[:3], None)
     sizes = np.abs(factors)
     ordinary = (sizes < HUGE).all(0) & ((sizes[-2] > 1 / HUGE) | (weight == 0))
     of_variance: Array | int = 0

@@ -15,24 +15,19 @@ def finite(values: Array) -> Array:
     return values if are_finite.all() else np.where(are_finite, values, values.dtype.type(0))
 
 
-def largest(values: Array) -> Array:
-    """Return the largest magnitudes over the axes from the third on, in float64.
-
-    Where there is NaN, that is the largest.
-    """
+def largest(values: Array) -> float:
+    """Return the largest magnitude; where there is NaN, that."""
     if not values.size:
-        return np.zeros(values.shape[:2])
-    axes = tuple(range(2, values.ndim))
+        return 0.0
     if values.dtype.kind != "f":
-        extremes = np.stack([values.max(axes), values.min(axes)]).astype(np.float64)
-        peaks: Array = np.abs(extremes).max(axis=0)
-        return peaks
-    size = values.itemsize
-    of_positive = values.view(f"i{size}").max(axes)
-    of_negative = values.view(f"u{size}").max(axes).view(f"i{size}")
-    digits = np.maximum(*(bits & np.iinfo(bits.dtype).max for bits in (of_positive, of_negative)))
-    found: Array = digits.view(values.dtype).astype(np.float64)
-    return found
+        return float(max(int(values.max()), -int(values.min())))
+    # As signed integers the positive numbers are above all, as unsigned ones the negative.
+    of_positive = values.view(f"i{values.itemsize}").max()
+    of_negative = values.view(f"u{values.itemsize}").max()
+    peaks = np.abs(
+        np.array([of_positive, of_negative]).astype(of_negative.dtype).view(values.dtype)
+    )
+    return float(peaks.max())
 
 
 def grid_of(values: Array) -> float:
@@ -40,6 +35,8 @@ def grid_of(values: Array) -> float:
 
     It is the last digit of the smallest magnitude but zero.
     """
+    if not values.size:
+        return np.inf
     limits = np.finfo(values.dtype)
     digits = values.view(f"u{values.itemsize}") << 1
     digits -= 1  # zeros are the largest now

@@ -11,6 +11,8 @@ from cnnops_cli.ops.scratch import scratch
 
 _FLOAT64 = np.dtype(np.float64)
 
+_ZERO = np.zeros(1)
+
 _FAR = 2.0**16
 """Where mean**2 is more than this times the variance, distances to the mean are summed."""
 
@@ -74,7 +76,7 @@ def _moments(values: Array, exponent: Array | None = None) -> Moments:
     variance = squares - square
     exact = values.dtype.itemsize <= 4 and values.dtype.kind == "f"
     if exact and not np.count_nonzero(square > _FAR * variance):
-        return Moments(mean, np.zeros(len(mean)), variance)
+        return Moments(mean, _ZERO, variance)
     rest, squares = _sums(values, exponent, mean) / count
     variance = squares - rest * rest
     rest[~np.isfinite(rest)] = 0
@@ -91,8 +93,8 @@ def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> 
     def sum_part(number: int) -> None:
         part = parts[number]
         room = scratch("distances", (most,), _FLOAT64)
-        first = part[0].channels.start
-        sums = np.zeros((2, part[-1].channels.stop - first))
+        first, stop = part[0].channels.start, part[-1].channels.stop
+        sums = np.zeros((2, stop - first))
         for block in part:
             source = block.view(values)
             distances = room[: source.size].reshape(source.shape)
@@ -115,19 +117,21 @@ def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> 
 
 
 def _block_sums(distances: Array, block: Block) -> Array:
-    """Sum a block's values and squares by channel: (2, C); rows are overwritten."""
-    if not block.fold:
-        sums = np.empty((2, *distances.shape[:2]))
-        np.einsum("ncr->nc", distances, out=sums[0])
-        np.vecdot(distances, distances, out=sums[1])
-        total: Array = np.add.reduce(sums, axis=1)
-        return total
-    sums = np.empty((2, distances.shape[1]))
-    ones = np.ones(len(distances))
-    np.dot(ones, distances, out=sums[0])
-    np.multiply(distances, distances, out=distances)
-    np.dot(ones, distances, out=sums[1])
-    if block.fold == block.run.stop == 1:
-        return sums
-    by_channel: Array = np.einsum("pfcr->pc", sums.reshape(2, block.fold, -1, block.run.stop))
-    return by_channel
+    """Sum a block's values and squares by channel, (2, C), and overwrite its values.
+
+    `numpy.add.reduce` adds in an order that depends on shapes alone. That of BLAS, of
+    `numpy.einsum` and of `numpy.vecdot` depends on the processor.
+    """
+    rest, axis = (distances.shape[1:], 0) if block.fold else (distances.shape[:-1], -1)
+    sums = np.empty((2, *rest))
+    np.add.reduce(distances, axis, out=sums[0])
+    np.add.reduce(np.square(distances, out=distances), axis, out=sums[1])
+    if block.fold:
+        sums = _along(sums.reshape(2, block.fold, -1, block.run.stop), -1)
+    return _along(sums, 1)
+
+
+def _along(sums: Array, axis: int) -> Array:
+    """Sum along an axis, where NumPy takes about as long for one element as for some."""
+    total: Array = sums.squeeze(axis) if sums.shape[axis] == 1 else np.add.reduce(sums, axis)
+    return total

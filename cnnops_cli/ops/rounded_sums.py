@@ -168,6 +168,8 @@ def _round_ratios(ratios: Iterable[tuple[int, int]], dtype: np.dtype[Any]) -> fl
         total = above / scale
     except OverflowError:
         return math.inf if above > 0 else -math.inf
+    if dtype == np.float64:
+        return total
     whole, parts = total.as_integer_ratio()
     rest = above * parts - whole * scale
     sign = (rest > 0) - (rest < 0)

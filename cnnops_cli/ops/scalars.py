@@ -19,6 +19,8 @@ def integer(value: object, name: str, minimum: int) -> int:
 
 def real(value: object, name: str) -> float:
     """Return a real number, which may be NaN or infinite; refuse what is not one."""
+    if type(value) is float:
+        return value
     if not isinstance(value, Real):
         raise CnnopsError(f"{name} must be a number, not {value!r}")
     try:

@@ -13,6 +13,9 @@ from cnnops_cli.dtypes import Array
 _LINE = 64
 """Bytes of a cache line."""
 
+_WORTH_ALIGNING = 1 << 15
+"""Bytes; in a smaller array, all lines that are crossed take less time than to find the first."""
+
 _MOST_KEPT = 1 << 24
 """Bytes; a larger array is not kept for the next call."""
 
@@ -26,7 +29,10 @@ def empty_aligned(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     two arrays into a third takes up to three times as long.
     """
     kind: np.dtype[Any] = np.dtype(dtype)
-    room = np.empty(math.prod(shape) * kind.itemsize + _LINE, np.uint8)
+    size = math.prod(shape) * kind.itemsize
+    if size < _WORTH_ALIGNING:
+        return np.empty(shape, kind)
+    room = np.empty(size + _LINE, np.uint8)
     start = ctypes.addressof(ctypes.c_char.from_buffer(room.data))
     array: Array = np.ndarray(shape, kind, room, -start % _LINE)
     return array

@@ -1,5 +1,6 @@
 """The benchmarks run and print what they promise; how long anything takes is not looked at."""
 
+import inspect
 import re
 import runpy
 import shlex
@@ -10,6 +11,7 @@ from xml.etree import ElementTree
 
 import accuracy
 import commands
+import exactness
 import fit_costs
 import kernels
 import machine
@@ -18,9 +20,12 @@ import picture
 import processes
 import pytest
 import results
+import small_calls
+from calls import our_call
 from tables import Table
 
 from cnnops_cli import conv
+from cnnops_cli.ops.convolution import running_sums
 from cnnops_cli.ops.convolution.costs import Rates
 
 FOLDER = Path(__file__).parent
@@ -79,6 +84,18 @@ def test_memory():
     assert re.match(rf"batchnorm +train .* uint8( +{MEMORY}){{4}} +64 MiB", row)
 
 
+def test_small_calls(monkeypatch, capsys):
+    """Of conv in every mode, where it has modes."""
+    monkeypatch.setattr(machine, "version", lambda name: "2.0")
+    monkeypatch.setattr(small_calls, "torch_call", lambda case, _: our_call(case))
+    small_calls.main(["--rounds", "1", "--match", "3x3"])
+    rows = capsys.readouterr().out.split("---\n")[1].splitlines()
+    modes = small_calls.MODES if "accumulate" in inspect.signature(conv).parameters else ("",)
+    for row, mode in zip(rows, modes, strict=True):
+        figures = rf"( +\d+\.\d us){{2}} +{RATIO} +{SPREAD}"
+        assert re.match(rf"conv +3x3 kernel  1x1x8x8 +{mode}{figures}", row)
+
+
 def test_a_peak_is_the_command_s_own(tmp_path):
     held = np.ones(1 << 24)
     small, large = (
@@ -93,6 +110,13 @@ def test_growth():
     (row,) = run("growth.py", "--rounds", "1", "--match", "batchnorm eval, rows of 512")
     points = ", ".join(rf"{size}: {TIME}" for size in (1, 4, 16, 64))
     assert re.match(rf"batchnorm eval, rows of 512 +batch +-?{RATIO} +1 +{points}", row)
+
+
+def test_fit_running_sums():
+    rows = run("fit_running_sums.py", "--rounds", "1")
+    blocks = [int(row.split()[1]) for row in rows if row.startswith("fma ")]
+    assert running_sums._BLOCK in blocks
+    assert all(re.fullmatch(rf"(sequential|fma) +\d+( +{RATIO}){{5}}", row) for row in rows)
 
 
 def test_fit_costs(monkeypatch, capsys):
@@ -132,9 +156,32 @@ def test_accuracy_without_pytorch(without_peers, capsys):
     assert capsys.readouterr().out.endswith("skipped: no torch\n")
 
 
-@pytest.mark.parametrize("program", [kernels, commands], ids=lambda module: module.__name__)
-def test_rows_without_their_peer_are_skipped(without_peers, capsys, program):
-    match = "1x512x7x7" if program is kernels else "PyTorch"
+def test_exactness():
+    *rows, sums = run("exactness.py", "--values", "3000")
+    assert [row.split()[0] for row in rows] == list(exactness.KINDS)
+    counts = [[int(count) for count in row.split()[1:]] for row in (*rows, sums)]
+    assert counts[-1] == [sum(column) for column in zip(*counts[:-1], strict=True)]
+    assert all(sum(by_dtype) == total for *by_dtype, total in counts)
+    assert counts[-1][-1] >= 3000
+
+
+def test_exactness_describes_the_first_layer_that_differs(monkeypatch):
+    def negative(*operands, accumulate, **options):
+        return -conv(*operands, **options)
+
+    monkeypatch.setattr(exactness, "conv", negative)
+    layer = r"layer 0 of seed 1: normal float16 \(.*\) \(.*\) \{.*\}"
+    values = r"\d+ of \d+ values differ; at \(.*\) .*, not .*"
+    with pytest.raises(SystemExit, match=rf"^{layer}: {values}$"):
+        exactness.main([])
+
+
+@pytest.mark.parametrize(
+    ("program", "match"),
+    [(kernels, "1x512x7x7"), (commands, "PyTorch"), (small_calls, "conv")],
+    ids=lambda given: getattr(given, "__name__", None),
+)
+def test_rows_without_their_peer_are_skipped(without_peers, capsys, program, match):
     program.main(["--match", match, "--rounds", "1"])
     rows = capsys.readouterr().out.split("---\n")[1].split("\n\n")[0].splitlines()
     assert rows

@@ -48,7 +48,8 @@ def test_conv(cnnops, header):
     assert told["memory"]["kernel"] == 8 * 3 * 3 * 5 * 4
     assert told["memory"]["result"] == 2 * 8 * 17 * 16 * 4
     assert 0 < told["memory"]["working"] <= 80 << 20
-    assert told["algorithm"].endswith(", in float32")
+    assert told["algorithm"].endswith(", in float64")
+    assert told["accumulate"] == "exact"
 
 
 def test_it_tells_what_the_call_would_give(cnnops, tmp_path):

@@ -186,7 +186,11 @@ def test_examples_come_first_and_what_all_share_comes_last(helped, command):
     assert first.count("\n") == 0
     assert example.startswith("    ")
     assert f"cnnops {command}" in example
-    own = {"conv": ["Kernel", "Geometry"], "maxpool": ["Geometry"], "batchnorm": ["Normalization"]}
+    own = {
+        "conv": ["Kernel", "Geometry", "Sums"],
+        "maxpool": ["Geometry"],
+        "batchnorm": ["Normalization"],
+    }
     shared = ["Input and output", "Many tensors", "Check", "Explanation", "Help", "Notes"]
     assert headings(text) == own.get(command, ["Dropout"]) + shared
 

@@ -1,6 +1,7 @@
 """Comparisons with the oracle: shape, then dtype, then values."""
 
 import numpy as np
+from exact_oracle import bits
 
 
 def assert_identical(got, expected):
@@ -9,6 +10,17 @@ def assert_identical(got, expected):
     assert got.dtype == expected.dtype
     np.testing.assert_array_equal(got, expected)
     np.testing.assert_array_equal(np.signbit(got[got == 0]), np.signbit(expected[expected == 0]))
+
+
+def assert_same_bits(got, expected):
+    """Equal in shape, dtype and every bit, those of NaNs and zeros included."""
+    assert got.shape == expected.shape
+    assert got.dtype == expected.dtype
+    places = np.argwhere(bits(got) != bits(expected))
+    first = tuple(places[0]) if len(places) else ()
+    assert not len(places), (
+        f"{len(places)} differ; at {first} {got[first]!r}, not {expected[first]!r}"
+    )
 
 
 def assert_exact(got, dtype, expected):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cnnops_cli import batchnorm
 from cnnops_cli.ops.coefficients import coefficients
-from cnnops_cli.ops.moments import moments
+from cnnops_cli.ops.moments import Moments, moments
 
 CONTEXT = Context(prec=60)
 EPS = Fraction(2) ** -52
@@ -202,7 +202,7 @@ def in_float32(scale, offset, other):
     """Whether float32 is what multiplies with a scale, beside a channel of another."""
     values, zeros, ones = np.zeros((2, 2), np.float32), np.zeros(2), np.ones(2)
     weight, bias = np.array([other, scale]), np.array([0.0, offset])
-    made = coefficients(values, values, zeros, zeros, ones, weight, bias, 0.0)
+    made, _ = coefficients(values, values, Moments(zeros, zeros, ones), weight, bias, 0.0)
     return made.dtype == np.float32
 
 

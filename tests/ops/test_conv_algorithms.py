@@ -95,6 +95,9 @@ def geometry_of(shape, weight, stride=1, padding=0, dilation=1, groups=1, paddin
     }
 
 
+SUMS = ("exact", "fast")
+
+
 def whole_numbers(layer, dtype="float32", seed=0):
     """An input, a kernel and a bias whose sums no order of summation rounds."""
     shape, weight, options = LAYERS[layer]
@@ -103,13 +106,24 @@ def whole_numbers(layer, dtype="float32", seed=0):
     return arrays, options
 
 
-@given(conv_calls(), forcings, st.sampled_from(FLOATS), st.booleans(), st.integers(0, 2**32))
-@settings(deadline=None, max_examples=200)
-def test_floats(call, forcing, dtype, with_bias, seed):
+sums_of_floats = st.sampled_from(SUMS)
+
+
+@given(
+    conv_calls(),
+    forcings,
+    sums_of_floats,
+    st.sampled_from(FLOATS),
+    st.booleans(),
+    st.integers(0, 2**32),
+)
+@settings(deadline=None, max_examples=250)
+def test_floats(call, forcing, accumulate, dtype, with_bias, seed):
     (input_shape, weight_shape), options, geometry, unbatched = call
     rng = np.random.default_rng(seed)
     x, weight = (rng.standard_normal(s).astype(dtype) for s in (input_shape, weight_shape))
     bias = rng.standard_normal(weight_shape[0]).astype(dtype) if with_bias else None
+    options = options | {"accumulate": accumulate}
     with forced(**forcing):
         got = call_unbatched_or_not(x, weight, bias, options, unbatched)
     assert_close(got, np.dtype(dtype), *oracle.conv(x, weight, bias, **geometry))
@@ -129,9 +143,9 @@ def test_integers(call, forcing, dtype, with_bias, seed):
     assert_exact(got, np.int64, oracle.conv(x, weight, bias, **geometry)[0])
 
 
-@given(conv_calls(), forcings, st.sampled_from(FLOATS), st.integers(0, 2**32))
-@settings(deadline=None, max_examples=150)
-def test_a_few_infinities_and_nans(call, forcing, dtype, seed):
+@given(conv_calls(), forcings, sums_of_floats, st.sampled_from(FLOATS), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=200)
+def test_a_few_infinities_and_nans(call, forcing, accumulate, dtype, seed):
     """Whole numbers elsewhere: what no special value reaches is exact."""
     (input_shape, weight_shape), options, geometry, unbatched = call
     rng = np.random.default_rng(seed)
@@ -139,6 +153,7 @@ def test_a_few_infinities_and_nans(call, forcing, dtype, seed):
     for array in (x, x, weight) if seed % 3 == 0 else (x,):
         if array.size:
             array.flat[rng.integers(array.size)] = rng.choice([np.inf, -np.inf, np.nan])
+    options = options | {"accumulate": accumulate}
     with forced(**forcing):
         got = call_unbatched_or_not(x, weight, None, options, unbatched)
     assert_exact_with_nan(got, np.dtype(dtype), oracle.conv(x, weight, None, **geometry)[0])
@@ -160,9 +175,9 @@ def test_layers_on_tiles_of_every_kind(layer_and_sums, algorithm):
         bands = product((1, 2, 5, 16), (True, False)) if algorithm == BANDS else [(None, True)]
         for band, is_split in bands:
             with forced(algorithm, band=band, is_split=is_split, **cut):
-                for dtype in FLOATS:
+                for dtype, accumulate in product(FLOATS, SUMS):
                     arrays = [array.astype(dtype) for array in (x, weight, bias)]
-                    assert_exact(conv(*arrays, **options), dtype, sums)
+                    assert_exact(conv(*arrays, accumulate=accumulate, **options), dtype, sums)
                 assert_exact(conv(x, weight, **options), np.float32, plain)
 
 
@@ -277,9 +292,9 @@ def test_one_special_value_reaches_its_windows_alone(algorithm, is_split, layer,
         spoilt.flat[place] = special
         sums, _ = oracle.conv(spoilt, weight, bias, **geometry)
         plain, _ = oracle.conv(x, weight, bias, **geometry)
-        for cut in CUTS[1:4]:
+        for cut, accumulate in product(CUTS[1:4], SUMS):
             with forced(algorithm, band=5, is_split=is_split, **cut):
-                got = conv(spoilt, weight, bias, **options)
+                got = conv(spoilt, weight, bias, accumulate=accumulate, **options)
             seen = sums != plain
             np.testing.assert_array_equal(got[~seen], plain[~seen].astype(np.float32))
             if np.isfinite(special):
@@ -298,7 +313,7 @@ def test_the_same_bits_on_any_number_of_threads(algorithm, layer):
         results = []
         for count in (1, 2, 5, 2, 5):
             with using_threads(count):
-                results.append(conv(x, weight, **options).tobytes())
+                results.append(conv(x, weight, accumulate="fast", **options).tobytes())
     assert len(set(results)) == 1
 
 

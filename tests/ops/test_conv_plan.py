@@ -166,7 +166,7 @@ def test_what_is_laid_out_is_what_is_counted(monkeypatch, algorithm, is_split, n
         asked.clear()
         with forced(algorithm, band=5, is_split=is_split, **cut), parallel.using_threads(1):
             plan = plan_convolution(layer)
-            conv(x, weight, bias, **options)
+            conv(x, weight, bias, accumulate="fast", **options)
         tiles = [bytes_by_use(layer, plan, tile) for tile in plan.tiles]
         for use, size in asked.items():
             counted = max(tile[use] for tile in tiles)

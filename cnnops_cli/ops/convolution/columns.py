@@ -37,7 +37,7 @@ class Columns:
         """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
         weights = self._weights[tile.groups, :, tile.filters]
         steps = Steps()
-        cells = as_matrices(self._lay_out(steps, source, tile))
+        cells = as_matrices(self.lay_out(steps, source, tile))
         sums = self._lying_as(cells, target)
         is_target = sums is not None
         if sums is None:
@@ -57,7 +57,7 @@ class Columns:
             return None
         return target.reshape(*target.shape[:3], -1)
 
-    def _lay_out(self, steps: Steps, source: Shown, tile: Tile) -> Array:
+    def lay_out(self, steps: Steps, source: Shown, tile: Tile) -> Array:
         """Lay out what the windows see, as (g, depth, n, *sizes): a view where possible."""
         windows, channels, dtype = self._layer.windows, self._layer.channels, self._layer.dtype
         in_pairs = windows.stride[-1] == 2

@@ -1,11 +1,12 @@
 """Which engine computes a convolution, and in which dtype: by how it is to be summed."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array, working_dtype
+from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.convolution.banded import Banded
 from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.costs import BANDS, FOURIER
@@ -16,11 +17,20 @@ from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.sliced import Sliced, plan_slices
 from cnnops_cli.ops.convolution.source import Source
 
+if TYPE_CHECKING:
+    from cnnops_cli.ops.convolution.running_sums import RunningSums
+
+_PLAIN_LOOPS = ("sequential", "fma")
 _DOUBLE = np.dtype(np.float64)
 
 
 def summing_dtype(dtype: np.dtype[Any], accumulate: str) -> np.dtype[Any]:
     """Return what a floating-point result of a dtype is computed in."""
+    if accumulate == "fma" and dtype == _DOUBLE:
+        raise CnnopsError(
+            "accumulate 'fma' is for float16 and float32, but the result is float64; "
+            "--dtype float32 converts the tensors, and 'sequential' sums float64"
+        )
     return _DOUBLE if accumulate == "exact" else working_dtype(dtype)
 
 
@@ -28,6 +38,10 @@ def plan_layer(layer: Layer, dtype: np.dtype[Any]) -> Plan:
     """Plan a convolution whose result has a dtype."""
     if layer.accumulate == "exact" and dtype == _DOUBLE:
         return plan_slices(layer)
+    if layer.accumulate in _PLAIN_LOOPS:
+        from cnnops_cli.ops.convolution.running_sums import plan_running_sums
+
+        return plan_running_sums(layer)
     return plan_convolution(layer)
 
 
@@ -43,7 +57,7 @@ def filling(
         bias = np.broadcast_to(_converted(bias, layer, dtype), len(kernel))
         bias = bias.reshape(layer.groups, layer.filters)
     if layer.accumulate != "exact":
-        engine = engine_of(layer, plan, weights)
+        engine = _engine_of_mode(layer, plan, weights)
         return lambda source, tile, target: engine.compute(source, tile, bias, target)
     if dtype != _DOUBLE:
         return Exact(layer, engine_of(layer, plan, weights), weights, bias).compute
@@ -59,6 +73,17 @@ def _converted(operand: Array, layer: Layer, dtype: np.dtype[Any]) -> Array:
     if layer.accumulate == "exact":
         operand = operand.astype(dtype, copy=False)
     return operand.astype(layer.dtype, copy=False)
+
+
+def _engine_of_mode(
+    layer: Layer, plan: Plan, weights: Array
+) -> "Columns | Banded | Fourier | RunningSums":
+    """Return what computes the tiles of a plan whose sums are rounded on the way."""
+    if layer.accumulate not in _PLAIN_LOOPS:
+        return engine_of(layer, plan, weights)
+    from cnnops_cli.ops.convolution.running_sums import RunningSums
+
+    return RunningSums(layer, weights)
 
 
 def engine_of(layer: Layer, plan: Plan, weights: Array) -> Columns | Banded | Fourier:

@@ -6,6 +6,9 @@ upper bound round to the same value, that is the result. For the few others ther
 bounds, and then the sum of the terms without any error.
 """
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
 from cnnops_cli.dtypes import Array
@@ -13,7 +16,7 @@ from cnnops_cli.ops.convolution.banded import Banded
 from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.source import Source
-from cnnops_cli.ops.convolution.terms import Places, Terms, chosen
+from cnnops_cli.ops.convolution.terms import Places, Settle, Terms, chosen
 from cnnops_cli.ops.magnitudes import finite, largest
 from cnnops_cli.ops.rounded_sums import DIGITS, ROUNDED_UP, UNIT, bits
 from cnnops_cli.ops.scratch import scratch
@@ -42,50 +45,59 @@ class Exact:
         self._unit = (engine.roundings + _OWN_ROUNDINGS) * UNIT * ROUNDED_UP
         self._bias = bias
         self._terms = Terms(layer, weights, bias)
-        self._sizes = np.abs(finite(self._terms.weights)).sum(axis=3)
+        self._sizes = self._terms.norms * math.sqrt(
+            self._terms.count
+        )  # at least sums of magnitudes
 
     def compute(self, source: Source, tile: Tile, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes)."""
         sums = scratch("exact", target.shape, _DOUBLE)
         self._engine.compute(source, tile, self._bias, sums)
         seen = source.seen(tile.items, tile.channels(self._layer.channels), tile.box)
-        peaks = largest(seen)
-        are_finite = self._terms.are_finite and bool(np.isfinite(peaks).all())
+        peak = largest(seen)
+        are_finite = self._terms.are_finite and math.isfinite(peak)
         if not are_finite:
             seen = finite(seen)
-            peaks = largest(seen)
+            peak = largest(seen)
         filters = (tile.groups, tile.filters)
-        peaks = peaks.reshape(len(target), -1, self._layer.channels, 1)
-        magnitudes = np.matmul(self._sizes[filters], peaks)[..., 0] + self._terms.offsets[filters]
+        magnitudes = peak * self._sizes[filters] + self._terms.offsets[filters]
         error = float(magnitudes.max()) * self._unit
-        places = _round(sums, error, target, are_finite)
-        if self._terms.are_many(places, seen):
-            errors = self._errors(places, magnitudes, seen, source, tile)
-            places = _settle(places, sums[places] + 0.0, errors, target)
-        if places[0].size:
-            self._terms.sum_up(places, source, tile, target)
+        doubtful = _round(sums, error, target, are_finite)
+        if not doubtful.size:
+            return
+
+        def tighten(part: Array) -> Settle:
+            errors = self._errors(part, seen, magnitudes, tile)
+            return lambda places: _settle(places, sums, errors(places), target)
+
+        self._terms.round(doubtful, seen, source, tile, target, tighten)
 
     def _errors(
-        self, places: Places, magnitudes: Array, seen: Array, source: Source, tile: Tile
-    ) -> Array:
-        """Bound errors by the windows that single results see.
+        self, part: Array, seen: Array, magnitudes: Array, tile: Tile
+    ) -> Callable[[Places], Array]:
+        """Return what bounds errors by the windows that single results see.
 
         A sum of multiples of some number is exact if float64 counts up to it in such units.
         """
-        item, group, filter_, *cell = places
-        filters, here = (tile.groups, tile.filters), (item, group, filter_)
-        part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
-        norms = np.sqrt(self._terms.window_sums(np.square(finite(part), dtype=_DOUBLE), tile))
-        of_window = norms[(item, group, *cell)] * self._terms.norms[filters][group, filter_]
-        of_window += self._terms.offsets[filters][group, filter_]
-        errors: Array = np.minimum(of_window, magnitudes[here]) * self._unit
+        filters = (tile.groups, tile.filters)
+        squares = np.square(part, dtype=_DOUBLE)
+        of_windows = np.sqrt(self._terms.window_sums(squares, tile.shape[3:]))
+        norms, offsets = self._terms.norms[filters], self._terms.offsets[filters]
         are_exact = magnitudes * ROUNDED_UP < DIGITS * self._terms.grids(tile, seen)
-        errors[are_exact[here]] = 0
+        units = np.where(are_exact, 0, self._unit)
+
+        def errors(places: Places) -> Array:
+            item, group, filter_, *cell = places
+            here = (group, filter_)
+            found = of_windows[(item, group, *cell)] * norms[here] + offsets[here]
+            bounds: Array = np.minimum(found, magnitudes[here]) * units[here]
+            return bounds
+
         return errors
 
 
-def _round(sums: Array, error: float, target: Array, are_finite: bool) -> Places:
-    """Round sums, and return the places of those that an error may have rounded to another value.
+def _round(sums: Array, error: float, target: Array, are_finite: bool) -> Array:
+    """Round sums, and return the flat places of those that an error may have changed.
 
     NaN becomes the positive one without payload.
     """
@@ -108,12 +120,12 @@ def _round(sums: Array, error: float, target: Array, are_finite: bool) -> Places
             doubtful.append(np.flatnonzero(differ) + block.start)
     if not is_flat:
         np.copyto(target, rounded.reshape(target.shape))
-    found = np.concatenate(doubtful) if doubtful else np.empty(0, np.intp)
-    return np.unravel_index(found, sums.shape)
+    return np.concatenate(doubtful) if doubtful else np.empty(0, np.intp)
 
 
 def _settle(places: Places, sums: Array, errors: Array, target: Array) -> Places:
     """Round the sums of which the errors do not matter, and return the places of the others."""
+    sums = sums[places] + 0.0
     lower, upper = ((sums + by).astype(target.dtype) for by in (-errors, errors))
     are_proven = bits(lower) == bits(upper)
     target[chosen(places, are_proven)] = upper[are_proven]

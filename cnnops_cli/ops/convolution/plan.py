@@ -56,7 +56,7 @@ def plan_convolution(layer: Layer) -> Plan:
         tiles, size = Tiles(layer.tile, shape), transform_bytes(layer, sizes)
         return Plan(FOURIER, sizes, tiles, size, len(tiles) * size, size)
     cost = costs[algorithm, sizes]
-    wanted = 1 if cost < _LEAST_WORTH else min(_MOST_WANTED, max(2, int(cost // _WORTH)))
+    wanted = tiles_wanted(cost)
     everywhere = layer.items * layer.groups * layer.dtype.itemsize
     if algorithm == COLUMNS:
         everywhere *= math.prod(layer.windows.output) * elements_of_a_column(layer)
@@ -69,6 +69,11 @@ def plan_convolution(layer: Layer) -> Plan:
     tiles = Tiles(layer.tile, _fewer(layer.tile.shape, most, wanted), band.outputs)
     kept = matrix_bytes(layer, band)
     return Plan(BANDS, sizes, tiles, bytes_of_all=everywhere, bytes_kept=kept)
+
+
+def tiles_wanted(cost: float) -> int:
+    """Return how many tiles are worth it for nanoseconds of work."""
+    return 1 if cost < _LEAST_WORTH else min(_MOST_WANTED, max(2, int(cost // _WORTH)))
 
 
 def column_tiles(layer: Layer, part: Tile, wanted: int = 1) -> Tiles:

@@ -27,7 +27,7 @@ from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.convolution.steps import Steps
-from cnnops_cli.ops.convolution.terms import Places, Terms, chosen
+from cnnops_cli.ops.convolution.terms import Places, Settle, Terms, chosen
 from cnnops_cli.ops.magnitudes import finite, largest
 from cnnops_cli.ops.rounded_sums import DIGITS, ROUNDED_UP, UNIT, two_sum
 from cnnops_cli.ops.scratch import scratch
@@ -60,33 +60,32 @@ class Sliced:
         self._layer = layer
         self._terms = Terms(layer, weights, bias)
         weights = finite(self._terms.weights)
-        self._count = weights[0, 0].size
         # Of twice as many products as a result has, each of so many digits, the sum is exact.
-        self._digits = (54 - (self._count - 1).bit_length()) // 2
-        peaks = np.abs(weights).max(axis=(2, 3), keepdims=True)
+        self._digits = (54 - (self._terms.count - 1).bit_length()) // 2
+        peaks = np.abs(weights).max(axis=2, keepdims=True)
         first, second, third = slices(weights, peaks, self._digits)
         zeros = np.zeros_like(weights)
         near, far = (first, zeros, zeros), (second, first, zeros)
         small = (third, second + third, weights)
-        # Next to each other, so that a tile may have some of the filters: (G, O, 3, 3, C, kernel).
+        # Next to each other, so that a tile may have some of the filters: (G, O, 3, 3, count).
         sliced = np.stack([np.stack(row, axis=2) for row in (near, far, small)], axis=2)
         inner = sliced_layer(layer)
         self._shape = (layer.channels, *layer.windows.kernel)
         shape = (layer.groups * inner.filters, inner.channels, *layer.windows.kernel)
         self._engine = make_engine(inner, sliced.reshape(shape))
-        self._sizes = [np.abs(each).sum(axis=(2, 3)) for each in (third, second + third, weights)]
-        peaks = peaks[..., 0, 0]
+        self._sizes = [np.abs(each).sum(axis=2) for each in (third, second + third, weights)]
+        peaks = peaks[..., 0]
         in_range = (peaks >= _SMALLEST) & (peaks <= _LARGEST) | (peaks == 0)
         self._in_range = in_range & (self._terms.offsets <= _LARGEST)
 
     def compute(self, source: Source, tile: Tile, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes)."""
         seen = source.seen(tile.items, tile.channels(self._layer.channels), tile.box)
-        peak = float(largest(seen).max())
-        are_finite = self._terms.are_finite and bool(np.isfinite(peak))
+        peak = largest(seen)
+        are_finite = self._terms.are_finite and math.isfinite(peak)
         if not are_finite:
             seen = finite(seen)
-            peak = float(largest(seen).max())
+            peak = largest(seen)
         shown = _Slices(source, self._layer.channels, peak, self._digits)
         items, groups, filters, *sizes = target.shape
         sums = scratch("exact", (items, groups, SLICES * filters, *sizes), _DOUBLE)
@@ -94,16 +93,19 @@ class Sliced:
         self._engine.compute(shown, tile._replace(filters=of_filters), None, sums)
         sums = sums.reshape(items, groups, filters, SLICES, *sizes)
         bounds = self._bounds(tile, *shown.peaks)
-        places = self._round(sums, bounds.errors, tile, target)
+        doubtful = self._round(sums, bounds.errors, tile, target)
         if not are_finite:
             outside = self._outside(source, tile)
             is_outside = ~np.isfinite(outside)
             target[is_outside] = outside[is_outside]
-            places = chosen(places, ~is_outside[places])
-        if self._terms.are_many(places, seen):
-            places = self._settle(places, sums, bounds, seen, source, tile, target)
-        if places[0].size:
-            self._terms.sum_up(places, source, tile, target)
+            doubtful = doubtful[~is_outside.reshape(-1)[doubtful]]
+        if not doubtful.size:
+            return
+
+        def tighten(part: Array) -> Settle:
+            return self._settling(sums, bounds, part, seen, tile, target)
+
+        self._terms.round(doubtful, seen, source, tile, target, tighten)
 
     def _bounds(self, tile: Tile, first: float, second: float, third: float) -> "_Bounds":
         """Bound sums and errors by the largest magnitudes of the input's slices."""
@@ -113,14 +115,14 @@ class Sliced:
         small = first * of_third + second * of_rest + third * of_all
         whole = 2 * first * of_all + offsets
         errors = (self._engine.roundings + 4) * small + 8 * UNIT * whole
-        errors = errors * (UNIT * ROUNDED_UP) + 4 * self._count * _LEAST
+        errors = errors * (UNIT * ROUNDED_UP) + 4 * self._terms.count * _LEAST
         errors[(small == 0) & (offsets == 0)] = 0
         in_range = self._in_range[filters] & (_SMALLEST <= first <= _LARGEST or first == 0)
         errors[~in_range] = np.inf
         return _Bounds(errors, np.maximum(small, 4 * UNIT * whole) * ROUNDED_UP)
 
-    def _round(self, sums: Array, errors: Array, tile: Tile, target: Array) -> Places:
-        """Round sums, and return the places of those that an error may have changed."""
+    def _round(self, sums: Array, errors: Array, tile: Tile, target: Array) -> Array:
+        """Round sums, and return the flat places of those that an error may have changed."""
         rows, cells = math.prod(target.shape[:3]), math.prod(target.shape[3:])
         of_row = [
             np.broadcast_to(each, target.shape[:3]).reshape(-1, 1)
@@ -143,7 +145,7 @@ class Sliced:
                     found.append((row + some.start) * cells + cell + run.start)
         if not is_flat:
             np.copyto(target, rounded)
-        return np.unravel_index(np.concatenate([*found, np.empty(0, np.intp)]), target.shape)
+        return np.concatenate(found) if found else np.empty(0, np.intp)
 
     def _pair(self, parts: Array, bias: Array) -> tuple[Array, Array]:
         """Add up the three sums and the bias, in two float64 each."""
@@ -155,31 +157,29 @@ class Sliced:
             rest += more
         return total, rest
 
-    def _settle(
-        self,
-        places: Places,
-        sums: Array,
-        bounds: "_Bounds",
-        seen: Array,
-        source: Source,
-        tile: Tile,
-        target: Array,
-    ) -> Places:
-        """Round the sums that are exact after all, and return the places of the others."""
-        item, group, filter_, *cell = places
-        of_filter = (group, filter_)
-        parts = np.moveaxis(sums, 3, -1)[places].T
-        total, rest = self._pair(parts, self._terms.bias[tile.groups, tile.filters][of_filter])
-        errors = bounds.errors[of_filter]
+    def _settling(
+        self, sums: Array, bounds: "_Bounds", part: Array, seen: Array, tile: Tile, target: Array
+    ) -> Settle:
+        """Return what rounds sums that are exact after all."""
+        filters = (tile.groups, tile.filters)
         are_exact = bounds.sums < DIGITS * self._terms.grids(tile, seen)
-        part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
-        windows = self._terms.window_sums(np.abs(finite(part)), tile)
-        is_exact = are_exact[of_filter] | (windows[(item, group, *cell)] == 0)
-        errors[is_exact & np.isfinite(errors)] = 0
-        upper = total + (rest + errors)
-        are_proven = total + (rest - errors) == upper
-        target[chosen(places, are_proven)] = upper[are_proven]
-        return chosen(places, ~are_proven)
+        errors = np.where(are_exact & np.isfinite(bounds.errors), 0, bounds.errors)
+        of_windows = self._terms.window_sums(np.abs(part), tile.shape[3:])
+        by_place = np.moveaxis(sums, 3, -1)
+        biases = self._terms.bias[filters]
+
+        def settle(places: Places) -> Places:
+            item, group, filter_, *cell = places
+            here = (group, filter_)
+            error = errors[here]
+            error[of_windows[(item, group, *cell)] == 0] = 0
+            total, rest = self._pair(by_place[places].T, biases[here])
+            upper = total + (rest + error)
+            are_proven = total + (rest - error) == upper
+            target[chosen(places, are_proven)] = upper[are_proven]
+            return chosen(places, ~are_proven)
+
+        return settle
 
     def _outside(self, source: Source, tile: Tile) -> Array:
         """Return NaN and infinity where results are that, and finite numbers elsewhere."""

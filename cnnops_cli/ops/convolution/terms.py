@@ -1,5 +1,6 @@
 """The terms of single results, for those whose rounding no bound of a whole tile proves."""
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +15,12 @@ from cnnops_cli.spans import spans
 Places = tuple[Array, ...]
 """Indices of results in a tile (n, g, o, *sizes)."""
 
-_SUMMED = 1 << 17
+Settle = Callable[[Places], Places]
+
+_PLACES = 1 << 15
+"""The doubtful results that are looked at together."""
+
+_SUMMED = 1 << 16
 """The terms that are summed exactly at a time."""
 
 _WORTH_A_TIGHTER_BOUND = 0.25
@@ -22,31 +28,35 @@ _WORTH_A_TIGHTER_BOUND = 0.25
 
 
 class Terms:
-    """The products of a layer and its bias (G, O), in float64; weights are (G * O, C, *kernel)."""
+    """The products of a layer with weights (G * O, C, *kernel), and a bias (G, O), in float64.
+
+    Attributes
+    ----------
+    weights : numpy.ndarray, shape (G, O, count)
+    bias : numpy.ndarray, shape (G, O)
+        Zeros where there is none.
+    norms, offsets : numpy.ndarray, shape (G, O)
+        The Euclidean norm of each filter, and the magnitude of its bias, of what is finite.
+    """
 
     def __init__(self, layer: Layer, weights: Array, bias: Array | None) -> None:
         self._layer = layer
-        self.weights = weights.reshape(layer.groups, layer.filters, layer.channels, -1)
-        self.bias = np.zeros(self.weights.shape[:2]) if bias is None else bias
+        self.weights = weights.reshape(layer.groups, layer.filters, -1)
+        self.count = self.weights.shape[2]
         self.has_bias = bias is not None
-        self.are_finite = all(np.isfinite(each).all() for each in (weights, self.bias))
-
-    @cached_property
-    def offsets(self) -> Array:
-        """The magnitudes of the bias where that is finite, else 0."""
-        return np.abs(finite(self.bias))
-
-    @cached_property
-    def norms(self) -> Array:
-        """The Euclidean norm of each filter, (G, O)."""
-        norms: Array = np.sqrt(np.square(finite(self.weights)).sum(axis=(2, 3)))
-        return norms
+        self.bias = np.zeros(self.weights.shape[:2]) if bias is None else bias
+        self.offsets = np.abs(finite(self.bias))
+        flat = self.weights
+        self.norms: Array = np.sqrt(np.vecdot(flat, flat))
+        self.are_finite = bool(np.isfinite(self.norms).all() and np.isfinite(self.bias).all())
+        if not self.are_finite:
+            flat = finite(flat)
+            self.norms = np.sqrt(np.vecdot(flat, flat))
 
     @cached_property
     def _grids(self) -> tuple[Array, Array]:
         """Powers of two of which the weights of filters, and the bias, are multiples, (G, O)."""
-        flat = finite(self.weights).reshape(*self.bias.shape, -1)
-        return finest_grids(flat), finest_grids(self.offsets[..., np.newaxis])
+        return finest_grids(finite(self.weights)), finest_grids(self.offsets[..., np.newaxis])
 
     def grids(self, tile: Tile, seen: Array) -> Array:
         """Return a power of two of which all terms are multiples, by filter (g, o); 0 if none."""
@@ -55,34 +65,56 @@ class Terms:
         grids[of_bias < grids] = 0
         return grids
 
-    def are_many(self, places: Places, seen: Array) -> bool:
-        """Return whether to look for tighter bounds takes less time than to sum up the terms."""
-        terms = self.weights[0, 0].size
-        return bool(places[0].size * terms > _WORTH_A_TIGHTER_BOUND * seen.size)
-
-    def window_sums(self, values: Array, tile: Tile) -> Array:
-        """Sum up over the windows of a part of the input: (n, g, *sizes)."""
+    def window_sums(self, values: Array, sizes: Sequence[int]) -> Array:
+        """Sum up over channels and windows of a part of the input: (n, g, *sizes)."""
         windows = self._layer.windows
-        sums = values.reshape(len(values), tile.shape[1], -1, *values.shape[2:]).sum(axis=2)
-        axes = zip(windows.kernel, windows.dilation, windows.stride, tile.shape[3:], strict=True)
+        by_group = values.reshape(len(values), -1, self._layer.channels, *values.shape[2:])
+        sums: Array = by_group.sum(axis=2)
+        axes = zip(windows.kernel, windows.dilation, windows.stride, sizes, strict=True)
         for axis, (kernel, dilation, stride, size) in enumerate(axes, start=2):
             before, reach = (slice(None),) * axis, (size - 1) * stride + 1
             starts = range(0, kernel * dilation, dilation)
-            sums = sum(sums[(*before, slice(start, start + reach, stride))] for start in starts)
+            first, *others = (
+                sums[(*before, slice(start, start + reach, stride))] for start in starts
+            )
+            sums = first.copy()
+            for other in others:
+                sums += other
         return sums
 
-    def sum_up(self, places: Places, source: Source, tile: Tile, target: Array) -> None:
-        """Round the exact sums of the terms in some places of a tile of the result."""
+    def round(
+        self,
+        doubtful: Array,
+        seen: Array,
+        source: Source,
+        tile: Tile,
+        target: Array,
+        tighten: Callable[[Array], Settle],
+    ) -> None:
+        """Round results in some flat places of a tile (n, g, o, *sizes).
+
+        `tighten` is called where tighter bounds are worth their time, with what the tile sees. What
+        it returns rounds those results that it can, and returns the places of the others.
+        """
         part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
+        settle = None
+        if doubtful.size * self.count > _WORTH_A_TIGHTER_BOUND * seen.size:
+            settle = tighten(finite(part))
         windows = windows_of(part, self._layer, target.shape[3:])
-        terms = self.weights[0, 0].size
-        for some in spans(len(places[0]), max(1, _SUMMED // terms)):
-            item, group, filter_, *cell = here = tuple(axis[some] for axis in places)
-            of_filter = (group + tile.groups.start, filter_ + tile.filters.start)
-            seen = windows[(item, group, *cell)].reshape(-1, terms)
-            weights = self.weights[of_filter].reshape(-1, terms)
-            bias = self.bias[of_filter][:, np.newaxis][:, : int(self.has_bias)]
-            target[here] = rounded_products(seen, weights, bias, target.dtype)
+        for block in spans(doubtful.size, _PLACES):
+            places = np.unravel_index(doubtful[block], target.shape)
+            if settle is not None:
+                places = settle(places)
+            for some in spans(places[0].size, max(1, _SUMMED // self.count)):
+                self._sum_up(tuple(axis[some] for axis in places), windows, tile, target)
+
+    def _sum_up(self, places: Places, windows: Array, tile: Tile, target: Array) -> None:
+        """Round the exact sums of the terms of results."""
+        item, group, filter_, *cell = places
+        of_filter = (group + tile.groups.start, filter_ + tile.filters.start)
+        seen = windows[(item, group, *cell)].reshape(-1, self.count)
+        bias = self.bias[of_filter][:, np.newaxis][:, : int(self.has_bias)]
+        target[places] = rounded_products(seen, self.weights[of_filter], bias, target.dtype)
 
 
 def chosen(places: Places, which: Array) -> Places:

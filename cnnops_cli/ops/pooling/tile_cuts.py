@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from cnnops_cli.ops.geometry import Windows, extents
-from cnnops_cli.ops.pooling.axis_steps import Axis
+from cnnops_cli.ops.pooling.axis_steps import Axis, Plan, plan_steps
 from cnnops_cli.spans import spans
 
 _ALONE = 1 << 21
@@ -47,6 +47,22 @@ class Tile:
     def regions(self) -> tuple[tuple[slice, ...], ...]:
         """What each piece sees of the input."""
         return tuple((self.planes, *(reach.inside for reach in piece)) for piece in self.pieces)
+
+    @cached_property
+    def pads(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """The padding of each piece along each axis; empty where it has none."""
+        every = (tuple(reach.pads for reach in piece) for piece in self.pieces)
+        return tuple(pads if any(map(any, pads)) else () for pads in every)
+
+    @cached_property
+    def plans(self) -> tuple[Plan, ...]:
+        """The steps that pool each piece, without positions."""
+        return tuple(self.plan(piece, None) for piece in self.pieces)
+
+    def plan(self, piece: tuple[Reach, ...], pitches: tuple[int, ...] | None) -> Plan:
+        """Plan the steps that pool a piece."""
+        planes = self.planes.stop - self.planes.start
+        return plan_steps(planes, tuple(reach.axis for reach in piece), pitches)
 
     @cached_property
     def place(self) -> tuple[slice, ...]:

@@ -15,8 +15,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.ops.pooling.axis_maxima import largest, largest_and_offsets
-from cnnops_cli.ops.pooling.axis_steps import Plan, plan_steps
-from cnnops_cli.ops.pooling.tile_cuts import Reach, Tile
+from cnnops_cli.ops.pooling.tile_cuts import Tile
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
 
@@ -27,7 +26,7 @@ _HALF_INFINITY, _HALF_NAN = 0x7C00, 0x7FFF
 """Keys of float16: the bits of infinity, and what stands for all NaNs."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pooling:
     """Planes (P, *spatial), and where the values, and perhaps the indices, (P, *output), go."""
 
@@ -57,7 +56,7 @@ class Pooling:
         cells = self.planes[tile.regions[number]]
         if self._has_keys:
             cells = _bits_to_keys(cells.view(np.int16))
-        return _pad(cells, tile.pieces[number])
+        return _pad(cells, tile.pads[number])
 
     def _values_of(self, tile: Tile) -> Array:
         values = self.values[tile.place]
@@ -98,7 +97,7 @@ class Pooling:
             rows = reduce(np.add.outer, starts[:-1])
             keys = np.add(rows[..., None], starts[-1], out=scratch("keys", cells.shape, kind))
             np.multiply(keys, wanted(cells).view(np.int8), out=keys)
-            return _pad(keys, tile.pieces[number])
+            return _pad(keys, tile.pads[number])
 
         keys = scratch("positions", self.values[tile.place].shape, kind)
         _pool_pieces(tile, keys_of, keys)
@@ -113,7 +112,7 @@ class Pooling:
             if number:
                 found = scratch("more", values.shape, values.dtype)
                 places = scratch("more positions", values.shape, positions.dtype)
-            plan = _plan(cells, piece, self._pitches)
+            plan = tile.plan(piece, self._pitches)
             offsets = largest_and_offsets(cells, plan, found)
             if self._has_nan(found):
                 offsets = largest_and_offsets(cells, plan, found, _is_nan)
@@ -122,7 +121,7 @@ class Pooling:
             np.add(offsets, starts, out=places, casting="unsafe")
             if number:
                 self._merge((values, positions), (found, places))
-        if any(any(reach.pads) for piece in tile.pieces for reach in piece):
+        if any(tile.pads):
             self._leave_padding(tile, values, positions)
         for wanted in self._uncertain(tile, values):
             self._gather(tile, positions, wanted)
@@ -136,9 +135,12 @@ class Pooling:
         return uncertain
 
     def _has_nan(self, values: Array) -> bool:
-        if not is_floating(self.values):
+        if self._has_keys:
+            return bool(np.maximum.reduce(values, axis=None) > _HALF_INFINITY)
+        if not is_floating(values):
             return False
-        return bool(_is_nan(np.maximum.reduce(values, axis=None)))
+        largest_value = np.maximum.reduce(values, axis=None)
+        return bool(largest_value != largest_value)
 
     def _has_mixed_zeros(self, tile: Tile, values: Array) -> bool:
         """Whether a maximum is a zero and both are in the tile; keys only stand for 0.0.
@@ -212,18 +214,18 @@ def _fast_to_compare(values: Array) -> Array:
 
 
 def _pool_pieces(tile: Tile, cells_of: Callable[[int], Array], out: Array) -> None:
-    for number, piece in enumerate(tile.pieces):
+    for number, plan in enumerate(tile.plans):
         found = scratch("more", out.shape, out.dtype) if number else out
-        cells = cells_of(number)
-        largest(cells, _plan(cells, piece, None), found)
+        largest(cells_of(number), plan, found)
         if number:
             np.maximum(out, found, out=out)
 
 
-def _pad(cells: Array, piece: tuple[Reach, ...]) -> Array:
-    pads = tuple(reach.pads for reach in piece)
-    if cells.flags.c_contiguous and not any(map(any, pads)):
+def _pad(cells: Array, pads: tuple[tuple[int, int], ...]) -> Array:
+    """Return what is seen with its padding, contiguous; `pads` is empty where there is none."""
+    if not pads and cells.flags.c_contiguous:
         return cells
+    pads = pads or ((0, 0),) * (cells.ndim - 1)
     sizes = [start + size + end for size, (start, end) in zip(cells.shape[1:], pads, strict=True)]
     copy = scratch("cells", (len(cells), *sizes), cells.dtype)
     copy.fill(_lowest(cells.dtype))
@@ -235,10 +237,6 @@ def _pad(cells: Array, piece: tuple[Reach, ...]) -> Array:
 def _lowest(dtype: np.dtype[Any]) -> Any:
     """The identity of the maximum: what padding holds."""
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
-
-
-def _plan(cells: Array, piece: tuple[Reach, ...], pitches: tuple[int, ...] | None) -> Plan:
-    return plan_steps(len(cells), tuple(reach.axis for reach in piece), pitches)
 
 
 @lru_cache(maxsize=1)
