@@ -77,7 +77,9 @@ class RunningSums:
                 cells[items, groups, :, columns],
                 sums[items, groups, filters, columns],
             )
-        store(by_sample(sums, len(target), target.shape[3:]), tile, bias, target)
+        storing = Steps()
+        store(storing, by_sample(sums, len(target), target.shape[3:]), tile, bias, target)
+        storing.run()
         np.copyto(target, np.nan, where=np.isnan(target))  # whatever its sign and payload were
 
     def _add_up(self, weights: Array, cells: Array, sums: Array) -> None:
