@@ -27,6 +27,7 @@ from cnnops_cli.ops.convolution.plan import column_tiles
 from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample, most_roundings
 from cnnops_cli.ops.convolution.source import Shown
 from cnnops_cli.ops.convolution.steps import Steps
+from cnnops_cli.ops.every_second import copy_every_second
 from cnnops_cli.ops.scratch import scratch
 
 
@@ -39,13 +40,18 @@ class Banded:
 
     def __init__(self, layer: Layer, weights: Array, outputs: int, is_split: int) -> None:
         self._layer = layer
-        self._band = band = band_of(layer.windows, outputs, is_split)
+        self._band = band_of(layer.windows, outputs, is_split)
         self._parts = self._band.parts(layer)
-        longest = self._parts[0].stop * band.terms(layer) // band.depth(layer.channels)
-        roundings = most_roundings(longest, len(self._parts), band.steps)
-        self.roundings = max(roundings, Columns(layer, weights).roundings)
         self._weights = weights
         self._matrices = _matrices(layer, self._band, weights)
+
+    @property
+    def roundings(self) -> int:
+        """The most roundings of a term on its way into a sum."""
+        band, layer = self._band, self._layer
+        longest = self._parts[0].stop * band.terms(layer) // band.depth(layer.channels)
+        roundings = most_roundings(longest, len(self._parts), band.steps)
+        return max(roundings, Columns(layer, self._weights).roundings)
 
     def compute(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, as `Columns.compute` does."""
@@ -75,7 +81,7 @@ class Banded:
         if sums is not target or bias is not None:
             store(stores, sums, tile, bias, target)
         planes = sums.reshape(*sums.shape[:3], -1) if sums[0, 0, 0].flags.c_contiguous else sums
-        squares = scratch("squares", planes.shape[:-1], sums.dtype)
+        squares = np.empty(planes.shape[:-1], sums.dtype)
         products.add(np.vecdot, planes, planes, out=squares)
         products.run()
         if not math.isfinite(squares.sum()):
@@ -89,13 +95,19 @@ class Banded:
         bands = -(-rows // band.outputs)
         lines = band.lines_of(bands)
         seen_lines = (lines - 1) * band.step + 1
-        part = source.part(tile.items, tile.channels(1), tile.box, lines=seen_lines, steps=steps)
+        in_pairs = band.stride[1] == 2
+        seen_by = (tile.items, tile.channels(1), tile.box)
+        part = source.part(*seen_by, lines=seen_lines, beyond=int(in_pairs), steps=steps)
         part = part[:, :, :: band.step]
         *outer, of_cell = part.strides
         strides = (*outer, band.dilation[1] * of_cell, band.stride[1] * of_cell)
         shape = (*part.shape[:2], lines, band.kernel[1], width)
         cells = scratch("cells", shape, self._layer.dtype)
-        steps.add(np.copyto, cells, as_strided(part, shape, strides), casting="unsafe")
+        if in_pairs:
+            pairs = as_strided(part, (*shape[:-1], 2 * width), (*strides[:-1], of_cell))
+            steps.add(copy_every_second, pairs, cells)
+        else:
+            steps.add(np.copyto, cells, as_strided(part, shape, strides), casting="unsafe")
         of_item, of_group, of_line, of_row, of_cell = cells.strides
         of_band = band.outputs * band.stride[0] // band.step * of_line
         shape = (*shape[:2], 1, bands, band.depth(1), width)
@@ -175,7 +187,8 @@ class Banded:
 def _matrices(layer: Layer, band: Band, weights: Array) -> Array:
     """Write the weights into banded matrices, (G, steps, O, outputs, depth)."""
     by_axis = weights.reshape(layer.groups, layer.filters, layer.channels, *band.kernel)
-    by_step = np.moveaxis(by_axis, -1, 1)[:, :, :, np.newaxis]
+    by_step = by_axis.transpose(0, by_axis.ndim - 1, *range(1, by_axis.ndim - 1))
+    by_step = by_step[:, :, :, np.newaxis]
     shape = (layer.groups, band.steps, layer.filters, band.outputs, layer.channels, band.lines)
     matrices = np.zeros((*shape, *band.kernel[1:-1]), weights.dtype)
     of_output, of_channel, of_line, *of_axis = matrices.strides[3:]

@@ -31,7 +31,11 @@ class Columns:
         self._is_pointwise = max(*layer.windows.kernel, *layer.windows.stride) == 1
         depth = self._weights.shape[3]
         self._parts = spans(depth, longest_sum(layer.filters, depth))
-        self.roundings = most_roundings(self._parts[0].stop, len(self._parts))
+
+    @property
+    def roundings(self) -> int:
+        """The most roundings of a term on its way into a sum."""
+        return most_roundings(self._parts[0].stop, len(self._parts))
 
     def compute(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
