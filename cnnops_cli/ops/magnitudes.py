@@ -21,13 +21,11 @@ def largest(values: Array) -> float:
         return 0.0
     if values.dtype.kind != "f":
         return float(max(int(values.max()), -int(values.min())))
-    # As signed integers the positive numbers are above all, as unsigned ones the negative.
-    of_positive = values.view(f"i{values.itemsize}").max()
-    of_negative = values.view(f"u{values.itemsize}").max()
-    peaks = np.abs(
-        np.array([of_positive, of_negative]).astype(of_negative.dtype).view(values.dtype)
-    )
-    return float(peaks.max())
+    # As signed integers the positive numbers are above all others, as unsigned ones the negative.
+    digits, unsigned = (values.view(f"{kind}{values.itemsize}") for kind in "iu")
+    size = np.iinfo(digits.dtype).max
+    found = max(int(digits.max()) & size, int(unsigned.max()) & size)
+    return float(np.array(found, digits.dtype).view(values.dtype))
 
 
 def grid_of(values: Array) -> float:
@@ -37,6 +35,8 @@ def grid_of(values: Array) -> float:
     """
     if not values.size:
         return np.inf
+    if values.dtype.kind != "f":
+        return 1.0
     limits = np.finfo(values.dtype)
     digits = values.view(f"u{values.itemsize}") << 1
     digits -= 1  # zeros are the largest now

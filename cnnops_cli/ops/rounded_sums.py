@@ -6,7 +6,6 @@ they add up to: where both give the same value, that is it.
 """
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,16 @@ _SPLITTER = 2.0**27 + 1
 
 _SMALL, _LARGE = 2.0**-960, 2.0**900
 """Products between these have exact errors, and sums of them do not overflow."""
+
+_TOP = 900
+"""The power of two that products are scaled below, where they leave float64's range."""
+
+_NOTHING = -(1 << 20)
+"""The power of two of zero: below all others."""
+
+_LEAST_NORMAL = 2.0**-1021
+
+_DOUBLE = np.dtype(np.float64)
 
 _PASSES = 3
 """After these, what is still in doubt is summed by Python's integers."""
@@ -65,10 +74,35 @@ def rounded_products(first: Array, second: Array, others: Array, dtype: np.dtype
     is_safe = _are_in_range(first, second, terms[:count]) & (np.abs(others) < _LARGE).all(axis=1)
     result = np.empty(len(is_safe))
     result[is_safe] = rounded_sums(np.compress(is_safe, terms, axis=1), dtype)
-    for place in np.flatnonzero(~is_safe):
-        products = map(_product_ratio, first[:, place].tolist(), second[:, place].tolist())
-        ratios = map(float.as_integer_ratio, others[place].tolist())
-        result[place] = _round_ratios([*products, *ratios], dtype)
+    far = np.flatnonzero(~is_safe)
+    if far.size:
+        result[far] = _rounded_far(first[:, far], second[:, far], others[far].T)
+    return result
+
+
+def _rounded_far(first: Array, second: Array, others: Array) -> Array:
+    """Round as `rounded_products`, to float64, where products may leave its range.
+
+    Each column is scaled by a power of two. What is too small for that is an error, until only it
+    can decide; then, and for results that lose digits near zero, there are Python's integers.
+    """
+    (left, left_power), (right, right_power) = map(np.frexp, (first, second))
+    products = left * right
+    fractions = np.concatenate([products, _product_errors(left, right, products), others])
+    power = left_power + right_power
+    powers = np.concatenate([power, power, np.zeros(others.shape, power.dtype)])
+    fractions, more = np.frexp(fractions)
+    powers = np.where(fractions == 0, _NOTHING, powers + more)
+    scale = powers.max(axis=0, initial=_NOTHING) - _TOP
+    powers -= scale
+    are_lost = (powers < -_TOP) & (fractions != 0)
+    terms = np.ldexp(np.where(are_lost, 0, fractions), powers)
+    result, left_over = _proven(terms, _DOUBLE, are_lost.sum(axis=0) * 2.0**-_TOP)
+    result = np.ldexp(result, scale)
+    for place in {*left_over, *np.flatnonzero(np.abs(result) < _LEAST_NORMAL)}:
+        factors = (_whole(array[:, place]) for array in (first, second))
+        products = [(a * b, p + q) for (a, p), (b, q) in zip(*factors, strict=True)]
+        result[place] = _round_integers([*products, *_whole(others[:, place])], _DOUBLE)
     return result
 
 
@@ -109,24 +143,34 @@ def rounded_sums(terms: Array, dtype: np.dtype[Any]) -> Array:
     -------
     numpy.ndarray, shape (m,)
     """
+    result, left = _proven(terms, dtype)
+    for place in left:
+        result[place] = _round_integers(_whole(terms[:, place]), dtype)
+    return result
+
+
+def _proven(terms: Array, dtype: np.dtype[Any], slack: Array | float = 0.0) -> tuple[Array, Array]:
+    """Round as `rounded_sums` what may be off by a slack; return in which columns nothing is proven.
+
+    The terms that are left there add up to what they did before.
+    """
     result = np.empty(terms.shape[1], dtype)
     left = np.arange(terms.shape[1])
+    slack = np.broadcast_to(slack, left.shape)
     for _ in range(_PASSES):
-        _distil(terms)
-        rest = terms[1:].sum(axis=0)
-        error = np.abs(terms[1:]).sum(axis=0) * ((len(terms) + 2) * UNIT * ROUNDED_UP)
-        total, rest = two_sum(terms[0], rest)
+        here = terms if len(left) == terms.shape[1] else terms[:, left]
+        _distil(here)
+        terms[:, left] = here
+        rest = here[1:].sum(axis=0)
+        error = np.abs(here[1:]).sum(axis=0) * ((len(here) + 2) * UNIT * ROUNDED_UP) + slack[left]
+        total, rest = two_sum(here[0], rest)
         error += (np.abs(rest) + error) * (2 * UNIT * (error > 0))
         lower, upper = (_rounded(*two_sum(total, rest + by), dtype) for by in (-error, error))
         result[left] = lower
-        in_doubt = bits(lower) != bits(upper)
-        if not in_doubt.any():
-            return result
-        left, terms = left[in_doubt], np.compress(in_doubt, terms, axis=1)
-    result[left] = [
-        _round_ratios(map(float.as_integer_ratio, column), dtype) for column in terms.T.tolist()
-    ]
-    return result
+        left = left[bits(lower) != bits(upper)]
+        if not left.size:
+            break
+    return result, left
 
 
 def _distil(terms: Array) -> None:
@@ -159,23 +203,24 @@ def bits(values: Array) -> Array:
     return digits
 
 
-def _round_ratios(ratios: Iterable[tuple[int, int]], dtype: np.dtype[Any]) -> float:
-    """Round the exact sum of fractions, whose denominators are powers of two, to a dtype."""
-    ratios = list(ratios)
-    scale = max(below for _, below in ratios)
-    above = sum(above * (scale // below) for above, below in ratios)
+def _whole(values: Array) -> list[tuple[int, int]]:
+    """Return finite values as integers, and the powers of two that they are multiplied by."""
+    fractions, powers = np.frexp(values)
+    integers = np.ldexp(fractions, 53).astype(np.int64)
+    return list(zip(integers.tolist(), (powers - 53).tolist(), strict=True))
+
+
+def _round_integers(terms: list[tuple[int, int]], dtype: np.dtype[Any]) -> float:
+    """Round the exact sum of integers, times powers of two, to a dtype."""
+    least = min(0, *(power for _, power in terms))
+    above, below = sum(integer << (power - least) for integer, power in terms), 1 << -least
     try:
-        total = above / scale
+        total = above / below
     except OverflowError:
         return math.inf if above > 0 else -math.inf
-    if dtype == np.float64:
+    if dtype == _DOUBLE:
         return total
     whole, parts = total.as_integer_ratio()
-    rest = above * parts - whole * scale
+    rest = above * parts - whole * below
     sign = (rest > 0) - (rest < 0)
     return float(_rounded(np.array([total]), np.array([sign]), dtype)[0])
-
-
-def _product_ratio(first: float, second: float) -> tuple[int, int]:
-    (above, below), (over, under) = first.as_integer_ratio(), second.as_integer_ratio()
-    return above * over, below * under

@@ -21,9 +21,9 @@ from cnnops_cli import conv
 
 sys.path.append(str(Path(__file__).parent.parent / "ops"))
 
-from exact_layers import LAYERS, Geometry, any_geometry
+from exact_layers import LARGE_KERNELS, LAYERS, Geometry, any_geometry
 from exact_oracle import FORMATS, Layer, bits
-from hostile_values import KINDS, operands
+from hostile_values import KINDS, QUICK, mixed, operands
 
 MOST_VALUES = 500
 """Of one layer."""
@@ -32,7 +32,7 @@ MOST_TERMS = 300_000
 """Products that the oracle adds up for one layer, unless a single value takes more."""
 
 LARGE = 0.2
-"""The share of layers with a shape of `exact_layers.LAYERS`; the others are small and random."""
+"""The share of layers with a shape of `exact_layers`; the others are small and random."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         rng = np.random.default_rng([arguments.seed, number])
         geometry = any_geometry(rng)
         if rng.random() < LARGE:
-            geometry = LAYERS[rng.choice(list(LAYERS))]
+            layers = LAYERS | LARGE_KERNELS if kind in QUICK else LAYERS
+            geometry = layers[rng.choice(list(layers))]
         values, difference = compare(kind, dtype, geometry, rng)
         if difference:
             sys.exit(f"layer {number} of seed {arguments.seed}: {kind} {dtype} {difference}")
@@ -69,11 +70,16 @@ def compare(
 ) -> tuple[int, str | None]:
     """Return the number of values compared, and what differs if anything does."""
     arrays = operands(kind, rng, geometry.shape, geometry.weight, dtype)
+    if rng.random() < 0.1:
+        arrays = mixed(rng, arrays, dtype)
     if rng.random() < 0.3:
         arrays[2] = None
-    got = conv(*arrays, **geometry.options, accumulate="exact")
     layer = Layer(*arrays, dtype, **geometry.for_oracle)
     described = f"{geometry.shape} {geometry.weight} {geometry.options}"
+    try:
+        got = conv(*arrays, **geometry.options, accumulate="exact")
+    except Exception as error:
+        return 0, f"{described}: {error!r}"
     if (got.shape, got.dtype) != (layer.shape, dtype):
         return 0, f"{described}: shape {got.shape}, dtype {got.dtype}"
     terms = arrays[1][0].size

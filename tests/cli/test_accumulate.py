@@ -1,7 +1,6 @@
 """--accumulate: how the sums of conv are rounded."""
 
 import json
-import re
 
 import numpy as np
 import pytest
@@ -81,6 +80,56 @@ def test_dry_run_of_plain_loops(cnnops, almost_one, mode, algorithm):
     assert 1 << 20 < told["memory"]["working"] <= 64 << 20
 
 
+TENTHS = "[0.1,0.2,0.3]"
+"""Their exact sum is rounded to 0.6; in this order, one by one, they make the next float64."""
+
+
+@pytest.mark.parametrize(
+    ("mode", "total"),
+    [([], 0.6), (["exact"], 0.6), (["sequential"], 0.6000000000000001)],
+    ids=["by default", "exact", "sequential"],
+)
+def test_exact_is_the_default(cnnops, tmp_path, mode, total):
+    call = ["conv", "-k", "[1,1,1]", *(["--accumulate", *mode] if mode else [])]
+    assert cnnops.json(*call, TENTHS) == f"[{total}]"
+    lines = f"{TENTHS}\n[0.3,0.2,0.1]\n[1e308,1e308,-1e308]\n"
+    largest = "1e+308" if total == 0.6 else "Infinity"
+    assert cnnops.text(*call, "--lines", stdin=lines) == f"[{total}]\n[0.6]\n[{largest}]\n"
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text(TENTHS)
+    cnnops.text(*call, "-q", "a.json", "b.json", "-o", "results/")
+    for name in ("a.json", "b.json"):
+        assert (tmp_path / "results" / name).read_text() == f"[{total}]\n"
+    exactly = ["--expect", f"[{total}]", "--rtol", "0", "--atol", "0"]
+    assert cnnops.text(*call, TENTHS, "-q", *exactly) == ""
+
+
+def test_exact_is_between_the_plain_loops(cnnops, almost_one):
+    """The sum is 2**24 + 3 - 2**-40, of which float32 holds 2**24 + 2 and 2**24 + 4."""
+    assert cnnops.json(*almost_one) == f"[[{2**24 + 2}.0]]"
+    fourth = cnnops.json(*almost_one, "-b", "[0.0000000000009094947017729282379150390625]")
+    assert fourth == f"[[{2**24 + 4}.0]]"
+    fifth = cnnops.json(*almost_one, "-b", "[0.0000000000009]")
+    assert fifth == f"[[{2**24 + 2}.0]]"
+
+
+def test_a_value_that_is_not_a_number_has_one_pattern_of_bits(cnnops, tmp_path):
+    negative = np.array([[0xFFC01234, 0x7F800001, 0]], np.uint32).view(np.float32)
+    np.save(tmp_path / "x.npy", negative)
+    result = cnnops.array("conv", "-k", "[[1]]", "x.npy")
+    assert result.view(np.uint32).tolist() == [[0x7FC00000, 0x7FC00000, 0]]
+
+
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_dry_run_names_the_mode(cnnops, mode):
+    call = ["conv", "-k", "[1,1,1]", TENTHS, "--accumulate", mode, "--dry-run"]
+    assert json.loads(cnnops.text(*call))["accumulate"] == mode
+    if mode == "exact":
+        assert cnnops.text(*call[:4], "--dry-run") == cnnops.text(*call)
+
+
 def test_the_modes_are_named_where_one_is_not_known(cnnops):
-    error = cnnops.error("conv", "-k", "[1]", "[1]", "--accumulate", "fms")
-    assert re.search(r"exact, fast, sequential(,| or) fma", error), error
+    assert cnnops.error("conv", "-k", "[1]", "[1]", "--accumulate", "fms") == (
+        "cnnops conv: error: --accumulate: accumulate 'fms' is not one of exact, fast, sequential, "
+        "fma; did you mean fma?"
+    )

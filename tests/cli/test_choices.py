@@ -4,13 +4,14 @@ import pytest
 import typer
 
 from cnnops_cli.app import app
-from cnnops_cli.words import DTYPES, FORMATS, LAYOUTS, PADDING_MODES
+from cnnops_cli.words import ACCUMULATE, DTYPES, FORMATS, LAYOUTS, PADDING_MODES
 
 CHOICES = {
     "--format": FORMATS,
     "--dtype": DTYPES,
     "--layout": LAYOUTS,
     "--padding-mode": PADDING_MODES,
+    "--accumulate": ACCUMULATE,
 }
 
 

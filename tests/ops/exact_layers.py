@@ -53,17 +53,26 @@ LAYERS = {
     "dilation": _layer((1, 16, 33, 33), (8, 16, 3, 3), padding=12, dilation=12),
     "separable": _layer((1, 2, 70, 50), (2, 2, 1, 9), padding=(0, 4), padding_mode="replicate"),
     "audio": _layer((1, 1, 6000), (8, 1, 81), stride=4),
-    "long filter": _layer((2, 1, 6000), (1, 1, 1025), padding=512),
+    "long filter": _layer((2, 1, 1500), (1, 1, 501), padding=250),
     "dilated audio": _layer((1, 8, 3000), (8, 8, 3), padding=((128, 0),), dilation=64),
     "circular audio": _layer((3, 2, 700), (4, 2, 9), padding=4, padding_mode="circular"),
     "one window": _layer((1, 1, 30000), (1, 1, 30000)),
     "3-D": _layer((1, 4, 8, 9, 10), (6, 4, 3, 3, 3), padding=1),
     "3-D, depthwise": _layer((2, 6, 7, 8, 9), (6, 1, 2, 3, 3), groups=6, stride=(1, 2, 1)),
-    "3-D 9x9x9": _layer((1, 1, 20, 24, 28), (2, 1, 9, 9, 9), padding=4),
-    "13x13": _layer((1, 4, 60, 60), (4, 4, 13, 13), padding=6),
-    "15x15, depthwise": _layer((1, 8, 64, 64), (8, 1, 15, 15), padding=7, groups=8),
-    "31x31": _layer((1, 1, 400, 400), (1, 1, 31, 31), padding=15),
+    "13x13": _layer((1, 2, 24, 24), (2, 2, 13, 13), padding=6),
+    "15x15, depthwise": _layer((1, 3, 20, 20), (3, 1, 15, 15), padding=7, groups=3),
 }
+"""Layers of all kinds, which take seconds at most even where every sum is hard."""
+
+LARGE_KERNELS = {
+    "13x13, large": _layer((1, 4, 100, 90), (4, 4, 13, 13), padding=6),
+    "15x15, depthwise, large": _layer((1, 8, 64, 64), (8, 1, 15, 15), padding=7, groups=8),
+    "21x21, strided": _layer((1, 2, 200, 200), (3, 2, 21, 21), stride=2),
+    "31x31": _layer((1, 1, 400, 400), (1, 1, 31, 31), padding=15),
+    "long filter, large": _layer((2, 1, 20000), (1, 1, 1025), padding=512),
+    "9x9x9": _layer((1, 1, 20, 24, 28), (2, 1, 9, 9, 9), padding=4),
+}
+"""Kernels for which a transform may pay."""
 
 
 def any_geometry(rng):

@@ -269,6 +269,21 @@ KINDS = {
 }
 
 
+QUICK = (
+    "normal",
+    "cancelling",
+    "special",
+    "tenth_nan",
+    "bright_pixel",
+    "constant_plane",
+    "picture",
+    "whole",
+    "half_zeros",
+    "far_bias",
+)
+"""Kinds of which few sums are so hard that they have to be taken apart one by one."""
+
+
 def operands(kind, rng, shape, weight, dtype):
     """An input, a kernel and a bias of a kind, now and then times powers of two."""
     shapes = (shape, weight, weight[:1])
@@ -280,3 +295,18 @@ def operands(kind, rng, shape, weight, dtype):
             powers = rng.integers(least // 2, limit // 2, 2).tolist()
             arrays = map(np.ldexp, arrays, [*powers, sum(powers)])
         return [array.astype(dtype) for array in arrays]
+
+
+def mixed(rng, arrays, dtype):
+    """Give the input or the kernel another dtype, that of integers or a narrower one of floats."""
+    arrays = list(arrays)
+    chosen = rng.integers(2)
+    other = str(rng.choice(["uint8", "int8", "int64", "float16"]))
+    if other != "float16":
+        low, high = (0, 256) if other == "uint8" else (-128, 128)
+        high = 2**31 if other == "int64" and dtype != "float16" else high
+        arrays[chosen] = rng.integers(low, high, arrays[chosen].shape).astype(other)
+    else:
+        with np.errstate(all="ignore"):
+            arrays[chosen] = arrays[chosen].astype(other)
+    return arrays

@@ -9,9 +9,10 @@ machine. What is printed is one JSON object for one thread and one for two.
 import hashlib
 import json
 
+import fixed_convolutions
 import numpy as np
 
-from cnnops_cli import batchnorm
+from cnnops_cli import batchnorm, conv
 from cnnops_cli.ops import parallel
 
 SHAPES = {
@@ -96,6 +97,9 @@ GROUPS = {
         ("ranges", of_ranges),
         ("NaN, inf", of_what_is_not_finite),
     )
+} | {
+    f"conv {layer}": (fixed_convolutions.convolved, (conv, layer))
+    for layer in fixed_convolutions.LAYERS
 }
 
 

@@ -133,6 +133,7 @@ ODD_SUBNORMAL = 2.0**-127 + 2.0**-149
 ALMOST_HALF = 2.0**-75 + 2.0**-98, 2.0**-75 - 2.0**-98
 """Two whose product is a little less than half of the smallest subnormal."""
 
+# The products of 257 and 65281, and of 1549 and 10831, are 2**24 + 1 and 2**24 + 3.
 # Terms, a bias, and the sums: `sequential`, then `fma` where it differs.
 SUMS = [
     ([(-1, 0)], None, "0.0"),
@@ -148,6 +149,8 @@ SUMS = [
     ([(2.0**24, 1), (1, 1), (1, 1)], None, str(2.0**24)),
     ([(2.0**24 + 2, 1), BELOW_ONE], None, str(2.0**24 + 4), str(2.0**24 + 2)),
     ([(-(2.0**24) - 2, 1), BELOW_ONE], None, str(-(2.0**24)), str(-(2.0**24) - 2)),
+    ([(2.0**-40, 1), (257, 65281)], None, str(2.0**24), str(2.0**24 + 2)),
+    ([(2.0**-40, -1), (1549, 10831)], None, str(2.0**24 + 4), str(2.0**24 + 2)),
     ([(2.0**127, -1), (2.0**100, 2.0**28)], None, "inf", str(2.0**127)),
     ([(MOST, 1), (2.0**103, 1)], None, "inf"),
     ([(MOST, 1), (2.0**103 * BELOW_ONE[0], BELOW_ONE[1])], None, "inf", str(MOST)),

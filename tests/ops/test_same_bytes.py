@@ -26,6 +26,15 @@ EXPECTED = {
     "batchnorm eval int16": "d418f4095770677ade8c9d4e92b2cd2be5c630e32f05d2c0f542f6048d170a91",
     "batchnorm eval ranges": "0b82a9f303d71a764b2c8ea251d9ac9ff58ef2c8cd7bf9d26ca312d2b63079ee",
     "batchnorm eval NaN, inf": "e44ac979e12b7eb2fce496f87c0dbe30d0410f091233174f32d54f105fcd50d6",
+    "conv 3x3": "46f81607f946d2e79e83705d2172fd515a3b38c9f40d2ca03f74a79aa436ce94",
+    "conv 1x1": "9da1ccbf7244b5458ece2f03fcbf7dd5b076dcd526413472be6c3377d11f8a50",
+    "conv depthwise": "6d20202389294431d3184f1f65a498f8fbe7c0e49767d4be21a2c5771201fd70",
+    "conv stem": "239ed954842e0145f3edab76ca19070b34674dd0570ca5a8f5e286ad365496ee",
+    "conv dilation": "6086d235acb70c6c2c87e354f163ee21425e0ef6ae91a9226c17b0b664123419",
+    "conv 31x31": "3448c5d651fc10b7b4b6d51a18aadf64b9135655fc07000127da9749cd019fa6",
+    "conv audio": "a5db35e6c93c3e0ba1b6b64b799ab3e9fe92c42d767382f8c617d29b1ea7b746",
+    "conv 3-D": "0abfef5e1783424145df17d097e0df208ec7b02f14efefa9ca88dcf9c59a97fd",
+    "conv photograph": "31220733ef86f11ee98e2653a8c2548fc6aa8ef7469281d181f00df95ed6d123",
 }
 
 CHOOSING = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")

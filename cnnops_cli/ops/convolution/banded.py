@@ -22,8 +22,9 @@ from numpy.lib.stride_tricks import as_strided
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.bands import Band, band_of
 from cnnops_cli.ops.convolution.columns import Columns, store
+from cnnops_cli.ops.convolution.costs import BANDS
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
-from cnnops_cli.ops.convolution.plan import column_tiles
+from cnnops_cli.ops.convolution.plan import Plan, column_tiles
 from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample, most_roundings
 from cnnops_cli.ops.convolution.source import Shown
 from cnnops_cli.ops.convolution.steps import Steps
@@ -202,3 +203,10 @@ def _matrices(layer: Layer, band: Band, weights: Array) -> Array:
     )
     diagonals[...] = by_step
     return matrices.reshape(*shape[:4], -1)
+
+
+def product_engine(layer: Layer, plan: Plan, weights: Array) -> Columns | Banded:
+    """Return what computes the tiles of a plan by matrix products."""
+    if plan.algorithm == BANDS:
+        return Banded(layer, weights, *plan.sizes)
+    return Columns(layer, weights)

@@ -89,7 +89,7 @@ def estimate_costs(layer: Layer) -> dict[Choice, float]:
         if can_be_banded(layer, band):
             cost = _cost_of_whole_bands if band.is_whole else _cost_of_bands
             costs[BANDS, sizes] = cost(layer, band)
-    if layer.dtype == "float32":
+    if layer.dtype == "float32" or layer.accumulate == "exact":
         lengths = _transform_lengths(layer.windows)
         if transform_bytes(layer, lengths) <= _TRANSFORM_BYTES:
             costs[FOURIER, lengths] = _cost_of_transforms(layer, lengths)

@@ -7,10 +7,10 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, working_dtype
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.ops.convolution.banded import Banded
+from cnnops_cli.ops.convolution.banded import Banded, product_engine
 from cnnops_cli.ops.convolution.columns import Columns
-from cnnops_cli.ops.convolution.costs import BANDS, FOURIER
-from cnnops_cli.ops.convolution.exact import Exact
+from cnnops_cli.ops.convolution.costs import FOURIER
+from cnnops_cli.ops.convolution.exact import Exact, ExactTransforms
 from cnnops_cli.ops.convolution.fourier import Fourier
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
@@ -59,13 +59,12 @@ def filling(
     if layer.accumulate != "exact":
         engine = _engine_of_mode(layer, plan, weights)
         return lambda source, tile, target: engine.compute(source, tile, bias, target)
-    if dtype != _DOUBLE:
-        return Exact(layer, engine_of(layer, plan, weights), weights, bias).compute
-
-    def engine_of_slices(sliced: Layer, weights: Array) -> Columns | Banded:
-        return engine_of(sliced, plan, weights)
-
-    return Sliced(layer, engine_of_slices, weights, bias).compute
+    if dtype == _DOUBLE:
+        return Sliced(layer, plan, weights, bias).compute
+    if plan.algorithm == FOURIER:
+        transforms = Fourier(layer, weights, plan.sizes)
+        return ExactTransforms(layer, transforms, weights, bias).compute
+    return Exact(layer, product_engine(layer, plan, weights), weights, bias).compute
 
 
 def _converted(operand: Array, layer: Layer, dtype: np.dtype[Any]) -> Array:
@@ -90,6 +89,4 @@ def engine_of(layer: Layer, plan: Plan, weights: Array) -> Columns | Banded | Fo
     """Return what multiplies the tiles of a plan."""
     if plan.algorithm == FOURIER:
         return Fourier(layer, weights, plan.sizes)
-    if plan.algorithm == BANDS:
-        return Banded(layer, weights, *plan.sizes)
-    return Columns(layer, weights)
+    return product_engine(layer, plan, weights)

@@ -14,7 +14,9 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.banded import Banded
 from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.fourier import Fourier
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
+from cnnops_cli.ops.convolution.plan import column_tiles
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.convolution.terms import Places, Settle, Terms, chosen
 from cnnops_cli.ops.magnitudes import finite, largest
@@ -29,6 +31,9 @@ _BLOCK = 1 << 15
 
 _OWN_ROUNDINGS = 3
 """Those of adding the bias, and of the two bounds."""
+
+_DOUBTFUL = 1 / 16
+"""The part of a tile from which on to multiply takes less time than to sum up what is in doubt."""
 
 
 class Exact:
@@ -130,3 +135,62 @@ def _settle(places: Places, sums: Array, errors: Array, target: Array) -> Places
     are_proven = bits(lower) == bits(upper)
     target[chosen(places, are_proven)] = upper[are_proven]
     return chosen(places, ~are_proven)
+
+
+class ExactTransforms:
+    """As `Exact`, by transforms; where too much is in doubt, by products."""
+
+    def __init__(
+        self, layer: Layer, transforms: Fourier, weights: Array, bias: Array | None
+    ) -> None:
+        self._layer = layer
+        self._transforms = transforms
+        self._terms = Terms(layer, weights, bias)
+        self._products = Exact(layer, Columns(layer, weights), weights, bias)
+
+    def compute(self, source: Source, tile: Tile, target: Array) -> None:
+        """Fill a tile of one sample and group of the result, (1, 1, o, *sizes)."""
+        seen = source.seen(tile.items, tile.channels(self._layer.channels), tile.box)
+        if not self._terms.are_finite or not math.isfinite(largest(seen)):
+            self._multiply(source, tile, target)
+            return
+        part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
+        filters = (tile.groups, tile.filters)
+        sums = scratch("exact", target.shape, _DOUBLE)
+        magnitudes, errors = self._transforms.sum_up(part[0], tile, sums[0, 0])
+        if self._terms.has_bias:
+            sums += self._terms.bias[filters].reshape(1, 1, -1, *(1,) * (target.ndim - 3))
+        magnitudes = (magnitudes + self._terms.offsets[filters]) * ROUNDED_UP
+        errors = errors + magnitudes * (_OWN_ROUNDINGS * UNIT)
+        doubtful = _round(sums, float(errors.max()), target, are_finite=True)
+        if doubtful.size * self._terms.count > seen.size:
+            doubtful = self._settle(doubtful, sums, magnitudes, errors, tile, seen, target)
+        if doubtful.size > _DOUBTFUL * target.size:
+            self._multiply(source, tile, target)
+        elif doubtful.size:
+            self._terms.round(doubtful, seen, source, tile, target)
+
+    def _settle(
+        self,
+        doubtful: Array,
+        sums: Array,
+        magnitudes: Array,
+        errors: Array,
+        tile: Tile,
+        seen: Array,
+        target: Array,
+    ) -> Array:
+        """Round sums whose terms are multiples of a number that is far larger than the error."""
+        grids = self._terms.grids(tile, seen)
+        are_exact = ((errors < grids / 4) & (magnitudes < DIGITS * grids) & (grids < np.inf))[0]
+        by_filter = doubtful // math.prod(target.shape[3:])
+        is_exact = are_exact[by_filter]
+        places = np.unravel_index(doubtful[is_exact], target.shape)
+        grid = grids[0, by_filter[is_exact]]
+        target[places] = np.rint(sums[places] / grid) * grid + 0.0
+        left: Array = doubtful[~is_exact]
+        return left
+
+    def _multiply(self, source: Source, tile: Tile, target: Array) -> None:
+        for some in column_tiles(self._layer, tile):
+            self._products.compute(source, some, target[some.within(tile)])

@@ -15,13 +15,13 @@ matrix multiplication and its applications", 2012.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.convolution.banded import Banded
+from cnnops_cli.ops.convolution.banded import product_engine
 from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
@@ -53,7 +53,7 @@ class Sliced:
     def __init__(
         self,
         layer: Layer,
-        make_engine: Callable[[Layer, Array], Columns | Banded],
+        plan: Plan,
         weights: Array,
         bias: Array | None,
     ) -> None:
@@ -72,7 +72,7 @@ class Sliced:
         inner = sliced_layer(layer)
         self._shape = (layer.channels, *layer.windows.kernel)
         shape = (layer.groups * inner.filters, inner.channels, *layer.windows.kernel)
-        self._engine = make_engine(inner, sliced.reshape(shape))
+        self._engine = product_engine(inner, plan, sliced.reshape(shape))
         self._sizes = [np.abs(each).sum(axis=2) for each in (third, second + third, weights)]
         peaks = peaks[..., 0]
         in_range = (peaks >= _SMALLEST) & (peaks <= _LARGEST) | (peaks == 0)
@@ -258,7 +258,7 @@ def _signs(values: Array) -> Array:
 def sliced_layer(layer: Layer) -> Layer:
     """Return the sizes of the convolution that has slices for channels."""
     return layer._replace(
-        channels=SLICES * layer.channels, filters=SLICES * layer.filters, accumulate="fast"
+        channels=SLICES * layer.channels, filters=SLICES * layer.filters, accumulate="slices"
     )
 
 

@@ -89,7 +89,7 @@ class Terms:
         source: Source,
         tile: Tile,
         target: Array,
-        tighten: Callable[[Array], Settle],
+        tighten: Callable[[Array], Settle] | None = None,
     ) -> None:
         """Round results in some flat places of a tile (n, g, o, *sizes).
 
@@ -98,7 +98,7 @@ class Terms:
         """
         part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
         settle = None
-        if doubtful.size * self.count > _WORTH_A_TIGHTER_BOUND * seen.size:
+        if tighten and doubtful.size * self.count > _WORTH_A_TIGHTER_BOUND * seen.size:
             settle = tighten(finite(part))
         windows = windows_of(part, self._layer, target.shape[3:])
         for block in spans(doubtful.size, _PLACES):
