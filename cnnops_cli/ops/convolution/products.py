@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.convolution.steps import Steps
 from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.ops.strides import strided
 from cnnops_cli.spans import spans
 
 _LONGEST_SUM, _FEW_FILTERS, _LONGEST_OF_FEW = 160, 8, 32
@@ -61,23 +60,17 @@ def by_sample(sums: Array, items: int, sizes: Sequence[int]) -> Array:
     """View sums (n or 1, g, rows, width) as (n, g, rows, *sizes), where `items` is n."""
     matrices, groups, rows, _ = sums.shape
     view = sums.reshape(matrices, groups, rows, items // matrices, *sizes)
-    return np.moveaxis(view, 3, 1).reshape(items, groups, rows, *sizes)
+    view = view.transpose(0, 3, 1, 2, *range(4, view.ndim))
+    return view.reshape(items, groups, rows, *sizes)
 
 
 def add_products(
-    steps: Steps,
-    weights: Array,
-    cells: Array,
-    parts: Sequence[slice],
-    sums: Array,
-    shift: int = 0,
+    weights: Array, cells: Array, parts: Sequence[slice], sums: Array, shift: int = 0
 ) -> None:
     """Fill sums with products, of which each step is added from `shift` columns further on.
 
     Parameters
     ----------
-    steps : Steps
-        The calls that do so are added to these.
     weights : numpy.ndarray, shape (g, steps, rows, depth)
     cells : numpy.ndarray, shape (n, g, depth, width)
     parts : sequence of slice
@@ -91,44 +84,44 @@ def add_products(
         for number, part in enumerate(parts[some]):
             into = scratch("further", sums.shape, sums.dtype) if number else subtotal
             if weights.shape[1] == 1:
-                _multiply(steps, weights[:, 0, :, part], cells[:, :, part], into)
+                _multiply(weights[:, 0, :, part], cells[:, :, part], into)
             else:
-                _add_columns(steps, weights[..., part], cells[:, :, part], into, shift)
+                _add_steps(weights[..., part], cells[:, :, part], into, shift)
             if number:
-                steps.add(np.add, subtotal, into, out=subtotal)
+                subtotal += into
         if some.start:
-            steps.add(np.add, sums, subtotal, out=sums)
+            sums += subtotal
 
 
-def _add_columns(steps: Steps, weights: Array, cells: Array, sums: Array, shift: int) -> None:
-    """Multiply (g, columns, rows, depth) by (n, g, depth, width), and add up the kernel columns."""
-    groups, columns, rows, depth = weights.shape
+def _add_steps(weights: Array, cells: Array, sums: Array, shift: int) -> None:
+    """Multiply (g, steps, rows, depth) by (n, g, depth, width), and add up the steps."""
+    groups, steps, rows, depth = weights.shape
     items, width = len(cells), cells.shape[3]
-    products = scratch("products", (items, groups, columns * rows, width), sums.dtype)
-    _multiply(steps, weights.reshape(groups, columns * rows, depth), cells, products)
+    products = scratch("products", (items, groups, steps * rows, width), sums.dtype)
+    _multiply(weights.reshape(groups, steps * rows, depth), cells, products)
     # All rows are one run, since the last columns do not count. A product with ones takes half the
     # time of additions.
-    whole = rows * width - (columns - 1) * shift
+    whole = rows * width - (steps - 1) * shift
     of_item, of_group, of_row, of_cell = products.strides
     strides = (of_item, of_group, rows * of_row + shift * of_cell, of_cell)
-    terms = as_strided(products, (items, groups, columns, whole), strides)
+    terms = strided(products, (items, groups, steps, whole), strides)
     out = sums.reshape(items, groups, 1, rows * width)
-    steps.add(np.matmul, np.ones((1, columns), sums.dtype), terms, out=out[..., :whole])
-    steps.add(out[..., whole:].fill, 0)
+    np.matmul(np.ones((1, steps), sums.dtype), terms, out=out[..., :whole])
+    out[..., whole:] = 0
 
 
-def _multiply(steps: Steps, weights: Array, cells: Array, out: Array) -> None:
+def _multiply(weights: Array, cells: Array, out: Array) -> None:
     """Multiply (g, m, depth) by (n, g, depth, width), in pieces that are the fastest for BLAS."""
     depth, width = cells.shape[2:]
     piece = min(width, _SMALL_PRODUCT // (weights.shape[-2] * depth))
     if not _LEAST_COLUMNS <= piece < width:
-        steps.add(np.matmul, weights, cells, out=out)
+        np.matmul(weights, cells, out=out)
         return
     whole = width // piece * piece
     pieces, results = (
         array[..., :whole].reshape(*array.shape[:-1], -1, piece).swapaxes(-3, -2)
         for array in (cells, out)
     )
-    steps.add(np.matmul, weights[..., np.newaxis, :, :], pieces, out=results)
+    np.matmul(weights[..., np.newaxis, :, :], pieces, out=results)
     if whole < width:
-        steps.add(np.matmul, weights, cells[..., whole:], out=out[..., whole:])
+        np.matmul(weights, cells[..., whole:], out=out[..., whole:])

@@ -14,7 +14,6 @@ from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import Plan, column_tiles, tiles_wanted
 from cnnops_cli.ops.convolution.products import as_matrices, by_sample
 from cnnops_cli.ops.convolution.source import Shown
-from cnnops_cli.ops.convolution.steps import Steps
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
 
@@ -66,9 +65,7 @@ class RunningSums:
     def compute(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
         weights = self._weights[tile.groups, tile.filters]
-        laying_out = Steps()
-        cells = as_matrices(self._columns.lay_out(laying_out, source, tile))
-        laying_out.run()
+        cells = as_matrices(self._columns.lay_out(source, tile))
         shape = (*cells.shape[:2], weights.shape[1], cells.shape[3])
         sums = scratch("sums", shape, self._layer.dtype)
         for items, groups, filters, columns in _blocks(shape):
@@ -77,9 +74,7 @@ class RunningSums:
                 cells[items, groups, :, columns],
                 sums[items, groups, filters, columns],
             )
-        storing = Steps()
-        store(storing, by_sample(sums, len(target), target.shape[3:]), tile, bias, target)
-        storing.run()
+        store(by_sample(sums, len(target), target.shape[3:]), tile, bias, target)
         np.copyto(target, np.nan, where=np.isnan(target))  # whatever its sign and payload were
 
     def _add_up(self, weights: Array, cells: Array, sums: Array) -> None:

@@ -26,7 +26,6 @@ from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.source import Source
-from cnnops_cli.ops.convolution.steps import Steps
 from cnnops_cli.ops.convolution.terms import Places, Settle, Terms, chosen
 from cnnops_cli.ops.magnitudes import finite, largest
 from cnnops_cli.ops.rounded_sums import DIGITS, ROUNDED_UP, UNIT, two_sum
@@ -207,19 +206,10 @@ class _Slices:
         self._digits = digits
         self.peaks = [peak, 0.0, 0.0]
 
-    def part(
-        self,
-        items: slice,
-        channels: slice,
-        box: Sequence[slice],
-        *,
-        lines: int = 0,
-        beyond: int = 0,
-        steps: Steps | None = None,
-    ) -> Array:
+    def part(self, items: slice, channels: slice, box: Sequence[slice], **more: int) -> Array:
         """Return what a box of windows sees, as `Source.part` does."""
         of_input = slice(channels.start // SLICES, channels.stop // SLICES)
-        part = finite(self._source.part(items, of_input, box, lines=lines, beyond=beyond))
+        part = finite(self._source.part(items, of_input, box, **more))
         by_group = part.reshape(len(part), -1, 1, self._channels, *part.shape[2:])
         shape = (*by_group.shape[:2], SLICES, *by_group.shape[3:])
         cut = scratch("slices", shape, _DOUBLE)
@@ -237,18 +227,9 @@ class _Signs:
     def __init__(self, source: Source) -> None:
         self._source = source
 
-    def part(
-        self,
-        items: slice,
-        channels: slice,
-        box: Sequence[slice],
-        *,
-        lines: int = 0,
-        beyond: int = 0,
-        steps: Steps | None = None,
-    ) -> Array:
+    def part(self, items: slice, channels: slice, box: Sequence[slice], **more: int) -> Array:
         """Return what a box of windows sees, as `Source.part` does."""
-        return _signs(self._source.part(items, channels, box, lines=lines, beyond=beyond))
+        return _signs(self._source.part(items, channels, box, **more))
 
 
 def _signs(values: Array) -> Array:

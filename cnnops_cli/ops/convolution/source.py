@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +10,6 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer_tiles import Layer
-from cnnops_cli.ops.convolution.steps import Steps
 from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.ops.scratch import scratch
 
@@ -31,7 +31,6 @@ class Shown(Protocol):
         *,
         lines: int = 0,
         beyond: int = 0,
-        steps: Steps | None = None,
     ) -> Array:
         """Return what a box of windows sees, as `Source.part` does."""
 
@@ -61,13 +60,12 @@ class Source:
         *,
         lines: int = 0,
         beyond: int = 0,
-        steps: Steps | None = None,
     ) -> Array:
         """Return what a box of windows sees, (n, c, *spatial).
 
         It has at least `lines` along the first axis, and `beyond` further elements along the last.
         Without padding it is a view of the input; else a copy in the dtype to compute in, which the
-        thread overwrites with the next. With `steps`, these are what fills the copy.
+        thread overwrites with the next.
         """
         part = self._image[items, channels]
         windows = self._windows
@@ -87,10 +85,7 @@ class Source:
                 part = part.take(cells_shown(start, size, part.shape[axis], self._mode), axis)
             return self._rounded(part)
         copy = scratch("part", (*part.shape[:2], *sizes), self._dtype)
-        filling = Steps() if steps is None else steps
-        self._copy_padded(filling, copy, part, starts)
-        if steps is None:
-            filling.run()
+        self._copy_padded(copy, part, starts)
         return copy
 
     def seen(self, items: slice, channels: slice, box: Sequence[slice]) -> Array:
@@ -111,7 +106,7 @@ class Source:
             return part
         return part.astype(self._kept)
 
-    def _copy_padded(self, steps: Steps, target: Array, part: Array, starts: Sequence[int]) -> None:
+    def _copy_padded(self, target: Array, part: Array, starts: Sequence[int]) -> None:
         """Copy the elements from `starts` on to (n, c, *box); those outside of `part` are zero."""
         inside: list[Any] = [slice(None)] * 2
         taken: list[Any] = [slice(None)] * 2
@@ -126,8 +121,8 @@ class Source:
         if beyond and target.shape[-1] < _SHORT_LINE:
             beyond = [(...,)]
         for place in beyond:
-            steps.add(target[place].fill, 0)
-        steps.add(copy_rows, self._rounded(part[tuple(taken)]), target[tuple(inside)])
+            target[place] = 0
+        copy_rows(self._rounded(part[tuple(taken)]), target[tuple(inside)])
 
 
 def copy_rows(source: Array, into: Array) -> None:
@@ -135,9 +130,14 @@ def copy_rows(source: Array, into: Array) -> None:
     size = into.shape[-1] * into.itemsize
     are_runs = source.strides[-1] == into.strides[-1] == into.itemsize
     if are_runs and source.dtype == into.dtype and 0 < size <= _SHORT_ROW:
-        row = np.dtype((np.void, size))
+        row = _row(size)
         source, into = source.view(row), into.view(row)
     np.copyto(into, source, casting="unsafe")
+
+
+@cache
+def _row(size: int) -> np.dtype[Any]:
+    return np.dtype((np.void, size))
 
 
 def cells_shown(start: int, count: int, length: int, mode: str) -> Array:
