@@ -9,7 +9,7 @@ is multiplied with the 4 lines of the input that the outputs see, so these are l
 both. The zeros cost less than that where channels are few.
 
 The kernel is split along its last axis: one product gives what each of its columns contributes, and
-these are added up, each from another column on. Narrow kernels of one channel are not split: their
+these are added up, each from another column on. Small kernels of one channel are not split: their
 products are written straight into the result.
 """
 
@@ -17,7 +17,6 @@ import math
 import operator
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.bands import Band, band_of
@@ -27,11 +26,13 @@ from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import Plan, column_tiles
 from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample, most_roundings
 from cnnops_cli.ops.convolution.source import Shown
+from cnnops_cli.ops.every_second import copy_every_second
 from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.ops.strides import strided
 
 
 class Banded:
-    """Banded products, where the stride along the last axis is 1.
+    """Banded products, where the stride along the last axis is 1 or the kernel is not split.
 
     The weights, (G * O, C, *kernel), are float32 or float64; `outputs` and `is_split` are what
     `band_of` takes.
@@ -39,13 +40,18 @@ class Banded:
 
     def __init__(self, layer: Layer, weights: Array, outputs: int, is_split: int) -> None:
         self._layer = layer
-        self._band = band = band_of(layer.windows, outputs, is_split)
+        self._band = band_of(layer.windows, outputs, is_split)
         self._parts = self._band.parts(layer)
-        longest = self._parts[0].stop * band.terms(layer) // band.depth(layer.channels)
-        roundings = most_roundings(longest, len(self._parts), band.steps)
-        self.roundings = max(roundings, Columns(layer, weights).roundings)
         self._weights = weights
         self._matrices = _matrices(layer, self._band, weights)
+
+    @property
+    def roundings(self) -> int:
+        """The most additions that a term goes through."""
+        band, layer = self._band, self._layer
+        longest = self._parts[0].stop * band.terms(layer) // band.depth(layer.channels)
+        roundings = most_roundings(longest, len(self._parts), band.steps)
+        return max(roundings, Columns(layer, self._weights).roundings)
 
     def compute(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, as `Columns.compute` does."""
@@ -71,7 +77,8 @@ class Banded:
         if rest:
             last = sums[:, :, :, np.newaxis, rows - rest :]
             np.matmul(matrices[..., :rest, :], cells[:, :, :, count:], out=last)
-        if not all(math.isfinite(np.vdot(sample, sample)) for sample in sums):
+        planes = sums.reshape(*sums.shape[:3], -1) if sums[0, 0, 0].flags.c_contiguous else sums
+        if not math.isfinite(np.vecdot(planes, planes).sum()):
             return False
         if sums is not target or bias is not None:
             store(sums, tile, bias, target)
@@ -84,16 +91,22 @@ class Banded:
         step = band.outputs * band.stride[0] // band.step
         lines = band.lines_of(bands)
         seen_lines = (lines - 1) * band.step + 1
-        part = source.part(tile.items, tile.channels(1), tile.box, lines=seen_lines)
+        in_pairs = band.stride[1] == 2
+        seen_by = (tile.items, tile.channels(1), tile.box)
+        part = source.part(*seen_by, lines=seen_lines, beyond=int(in_pairs))
         part = part[:, :, :: band.step]
         *outer, of_cell = part.strides
         strides = (*outer, band.dilation[1] * of_cell, band.stride[1] * of_cell)
         shape = (*part.shape[:2], lines, band.kernel[1], width)
         cells = scratch("cells", shape, self._layer.dtype)
-        np.copyto(cells, as_strided(part, shape, strides), casting="unsafe")
+        if in_pairs:
+            pairs = strided(part, (*shape[:-1], 2 * width), (*strides[:-1], of_cell))
+            copy_every_second(pairs, cells)
+        else:
+            np.copyto(cells, strided(part, shape, strides), casting="unsafe")
         of_item, of_group, of_line, of_row, of_cell = cells.strides
         shape = (*shape[:2], 1, bands, band.depth(1), width)
-        return as_strided(cells, shape, (of_item, of_group, 0, step * of_line, of_row, of_cell))
+        return strided(cells, shape, (of_item, of_group, 0, step * of_line, of_row, of_cell))
 
     def _multiply_split(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> bool:
         """Fill a tile by adding up the products of kernel columns, as `_multiply_whole` does."""
@@ -146,7 +159,7 @@ class Banded:
             *map(operator.mul, band.stride[1:-1], of_axis),
             of_axis[-1],
         )
-        seen = as_strided(part, shape, strides)
+        seen = strided(part, shape, strides)
         flat = (shape[0], math.prod(depth), *shape[1 + len(depth) :])
         lies_so = math.prod(depth) == layer.channels and part.shape[2:] == flat[3:]
         if lies_so and part.dtype == layer.dtype and part[0, 0].flags.c_contiguous:
@@ -165,11 +178,12 @@ class Banded:
 def _matrices(layer: Layer, band: Band, weights: Array) -> Array:
     """Write the weights into banded matrices, (G, steps, O, outputs, depth)."""
     by_axis = weights.reshape(layer.groups, layer.filters, layer.channels, *band.kernel)
-    by_step = np.moveaxis(by_axis, -1, 1)[:, :, :, np.newaxis]
+    by_step = by_axis.transpose(0, by_axis.ndim - 1, *range(1, by_axis.ndim - 1))
+    by_step = by_step[:, :, :, np.newaxis]
     shape = (layer.groups, band.steps, layer.filters, band.outputs, layer.channels, band.lines)
     matrices = np.zeros((*shape, *band.kernel[1:-1]), weights.dtype)
     of_output, of_channel, of_line, *of_axis = matrices.strides[3:]
-    diagonals = as_strided(
+    diagonals = strided(
         matrices,
         (*shape[:5], *by_step.shape[5:]),
         (

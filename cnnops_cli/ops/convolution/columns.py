@@ -4,7 +4,6 @@ import math
 import operator
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
@@ -18,6 +17,7 @@ from cnnops_cli.ops.convolution.products import (
 from cnnops_cli.ops.convolution.source import Shown, copy_rows
 from cnnops_cli.ops.every_second import copy_every_second
 from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.ops.strides import strided
 from cnnops_cli.spans import spans
 
 
@@ -30,7 +30,11 @@ class Columns:
         self._is_pointwise = max(*layer.windows.kernel, *layer.windows.stride) == 1
         depth = self._weights.shape[3]
         self._parts = spans(depth, longest_sum(layer.filters, depth))
-        self.roundings = most_roundings(self._parts[0].stop, len(self._parts))
+
+    @property
+    def roundings(self) -> int:
+        """The most additions that a term goes through."""
+        return most_roundings(self._parts[0].stop, len(self._parts))
 
     def compute(self, source: Shown, tile: Tile, bias: Array | None, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes), with a bias (G, O)."""
@@ -68,12 +72,12 @@ class Columns:
         depth = (channels, *windows.kernel)
         strides = (channels * of_channel, of_channel)
         strides += (*map(operator.mul, windows.dilation, of_axis), of_item, *steps)
-        seen = as_strided(part, (groups, *depth, items, *sizes), strides)
+        seen = strided(part, (groups, *depth, items, *sizes), strides)
         cells = scratch("cells", seen.shape, dtype)
         if in_pairs:
             # The last pair ends in the element beyond the last window.
             row = 2 * sizes[-1]
-            pairs = as_strided(part, (*seen.shape[:-1], row), (*seen.strides[:-1], of_axis[-1]))
+            pairs = strided(part, (*seen.shape[:-1], row), (*seen.strides[:-1], of_axis[-1]))
             copy_every_second(pairs, cells)
         else:
             np.copyto(cells, seen, casting="unsafe")

@@ -71,8 +71,8 @@ _MATRIX_BYTES = 1 << 24
 _LONGEST_BAND_SUM = 512
 """The most terms of one channel in a banded product."""
 
-_WIDEST_WHOLE = 3
-"""The widest kernel that is not split: products of wider ones round more, and are hardly faster."""
+_LARGEST_WHOLE = 64
+"""The most elements of a kernel that is not split: products of larger ones round more."""
 
 _SHORTEST_TRANSFORM = {1: 1 << 15, 2: 384, 3: 64}
 _TRANSFORM_BYTES = 60 << 20
@@ -101,14 +101,14 @@ def _band_sizes(layer: Layer) -> list[tuple[int, int]]:
     dims, length = layer.windows.dims, layer.windows.output[0]
     counts = {-(-length // -(-length // wish)) for wish in _BANDS[dims]}
     split = [(outputs, 1) for outputs in sorted(counts) if outputs == 1 or dims > 1]
-    is_narrow = layer.windows.kernel[-1] <= _WIDEST_WHOLE and layer.windows.stride[-1] == 1
-    can_be_whole = dims == 1 or (dims == 2 and layer.channels == 1 and is_narrow)
+    is_small = math.prod(layer.windows.kernel) <= _LARGEST_WHOLE
+    can_be_whole = dims == 1 or (dims == 2 and layer.channels == 1 and is_small)
     return split + [(outputs, 0) for outputs in sorted(counts) if outputs > 1 and can_be_whole]
 
 
 def can_be_banded(layer: Layer, band: Band) -> bool:
     """Return whether the stride and the memory for bands allow banded products."""
-    if band.stride[-1] != 1:
+    if band.stride[-1] != 1 and not band.is_whole:
         return False
     halo_bytes = band.halo * elements_of_a_band(layer, band) * layer.dtype.itemsize
     if 4 * halo_bytes > TILE_BYTES:
@@ -127,8 +127,7 @@ def _cost_of_columns(layer: Layer) -> float:
     windows, rates = layer.windows, RATES
     depth = layer.channels * math.prod(windows.kernel)
     cells = math.prod(windows.output)
-    each = rates.copy + rates.run / windows.output[-1]
-    each += {1: 0.0, 2: rates.pair}.get(windows.stride[-1], rates.skip)
+    each = _cost_of_laying_out(windows)
     lies_so = max(*windows.kernel, *windows.stride) == 1
     copied = 0 if lies_so else layer.items * layer.groups * depth * cells
     parts = -(-depth // longest_sum(layer.filters, depth))
@@ -166,10 +165,16 @@ def _cost_of_whole_bands(layer: Layer, band: Band) -> float:
     return (
         rates.start
         + bands * layer.filters * _cost_of_products(layer, band.outputs, depth, width)
-        + copied * (rates.copy + rates.run / width)
+        + copied * _cost_of_laying_out(layer.windows)
         + layer.groups * layer.filters * band.outputs * depth * rates.spread
         + _cost_of_padding(layer)
     )
+
+
+def _cost_of_laying_out(windows: Windows) -> float:
+    """Of an element of a row of windows."""
+    further = {1: 0.0, 2: RATES.pair}.get(windows.stride[-1], RATES.skip)
+    return RATES.copy + RATES.run / windows.output[-1] + further
 
 
 def columns_of_bands(windows: Windows, band: Band) -> int:

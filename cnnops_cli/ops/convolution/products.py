@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.ops.strides import strided
 from cnnops_cli.spans import spans
 
 _LONGEST_SUM, _FEW_FILTERS, _LONGEST_OF_FEW = 160, 8, 32
@@ -60,7 +60,8 @@ def by_sample(sums: Array, items: int, sizes: Sequence[int]) -> Array:
     """View sums (n or 1, g, rows, width) as (n, g, rows, *sizes), where `items` is n."""
     matrices, groups, rows, _ = sums.shape
     view = sums.reshape(matrices, groups, rows, items // matrices, *sizes)
-    return np.moveaxis(view, 3, 1).reshape(items, groups, rows, *sizes)
+    view = view.transpose(0, 3, 1, 2, *range(4, view.ndim))
+    return view.reshape(items, groups, rows, *sizes)
 
 
 def add_products(
@@ -103,7 +104,7 @@ def _add_steps(weights: Array, cells: Array, sums: Array, shift: int) -> None:
     whole = rows * width - (steps - 1) * shift
     of_item, of_group, of_row, of_cell = products.strides
     strides = (of_item, of_group, rows * of_row + shift * of_cell, of_cell)
-    terms = as_strided(products, (items, groups, steps, whole), strides)
+    terms = strided(products, (items, groups, steps, whole), strides)
     out = sums.reshape(items, groups, 1, rows * width)
     np.matmul(np.ones((1, steps), sums.dtype), terms, out=out[..., :whole])
     out[..., whole:] = 0

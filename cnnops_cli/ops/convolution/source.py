@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -129,9 +130,14 @@ def copy_rows(source: Array, into: Array) -> None:
     size = into.shape[-1] * into.itemsize
     are_runs = source.strides[-1] == into.strides[-1] == into.itemsize
     if are_runs and source.dtype == into.dtype and 0 < size <= _SHORT_ROW:
-        row = np.dtype((np.void, size))
+        row = _row(size)
         source, into = source.view(row), into.view(row)
     np.copyto(into, source, casting="unsafe")
+
+
+@cache
+def _row(size: int) -> np.dtype[Any]:
+    return np.dtype((np.void, size))
 
 
 def cells_shown(start: int, count: int, length: int, mode: str) -> Array:
