@@ -101,6 +101,7 @@ def single_windows(dtype):
     info = np.finfo(dtype)
     epsilon, least = float(info.eps), float(info.smallest_subnormal)
     largest, normal = float(info.max), float(info.smallest_normal)
+    small, smaller, large = least ** (1 / 3), least ** (5 / 6), largest ** (1 / 6)
     unit = largest - float(np.nextafter(info.max, info.dtype.type(0)))
     return {
         "cancellation": ([1, -1 - epsilon], [3, 3], 0, -3 * epsilon),
@@ -146,6 +147,8 @@ def single_windows(dtype):
         ),
         "underflow": ([least], [least], 0, 0.0),
         "underflow of what is negative": ([-least], [least], 0, -0.0),
+        "underflow next to zeros": ([-small, 0, 0], [smaller, large, large], 0, -0.0),
+        "underflow next to large zeros": ([-least, 0, 0], [least, largest, largest], 0, -0.0),
         "half the least": ([-least], [0.5], 0, -0.0),
         "halves of the least": ([least, least], [0.5, 0.25], 0, least),
         "half the least and a little": ([least, least], [0.5, least], 0, least),
