@@ -97,12 +97,12 @@ def _rounded_far(first: Array, second: Array, others: Array) -> Array:
     powers -= scale
     are_lost = (powers < -_TOP) & (fractions != 0)
     terms = np.ldexp(np.where(are_lost, 0, fractions), powers)
-    result, left_over = _proven(terms, _DOUBLE, are_lost.sum(axis=0) * 2.0**-_TOP)
-    result = np.ldexp(result, scale)
-    for place in {*left_over, *np.flatnonzero(np.abs(result) < _LEAST_NORMAL)}:
+    scaled, in_doubt = _proven(terms, _DOUBLE, are_lost.sum(axis=0) * 2.0**-_TOP)
+    result: Array = np.ldexp(scaled, scale)
+    for place in {*in_doubt, *np.flatnonzero(np.abs(result) < _LEAST_NORMAL)}:
         factors = (_whole(array[:, place]) for array in (first, second))
-        products = [(a * b, p + q) for (a, p), (b, q) in zip(*factors, strict=True)]
-        result[place] = _round_integers([*products, *_whole(others[:, place])], _DOUBLE)
+        exact = [(a * b, p + q) for (a, p), (b, q) in zip(*factors, strict=True)]
+        result[place] = _round_integers([*exact, *_whole(others[:, place])], _DOUBLE)
     return result
 
 
@@ -150,9 +150,9 @@ def rounded_sums(terms: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _proven(terms: Array, dtype: np.dtype[Any], slack: Array | float = 0.0) -> tuple[Array, Array]:
-    """Round as `rounded_sums` what may be off by a slack; return in which columns nothing is proven.
+    """Round as `rounded_sums`, and return in which columns that is not proven.
 
-    The terms that are left there add up to what they did before.
+    The terms there add up to what they did before. Each sum may be off by a slack.
     """
     result = np.empty(terms.shape[1], dtype)
     left = np.arange(terms.shape[1])

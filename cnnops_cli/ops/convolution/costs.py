@@ -199,20 +199,28 @@ def elements_of_a_column(layer: Layer) -> int:
     """Count the elements laid out per output of a group: its column, products and input."""
     depth = layer.channels * math.prod(layer.windows.kernel)
     results = arrays_of_results(-(-depth // longest_sum(layer.filters, depth)))
+    results += _arrays_of_exact_results(layer)
     return depth + layer.filters * results + layer.channels * math.prod(layer.windows.stride)
 
 
 def elements_of_a_band(layer: Layer, band: Band) -> int:
     """Count the elements laid out per column of a band: itself, its products and input."""
     results = band.steps + arrays_of_results(len(band.parts(layer)))
+    results += _arrays_of_exact_results(layer)
     seen = layer.channels * math.prod(band.stride)
     return band.depth(layer.channels) + band.outputs * (layer.filters * results + seen)
+
+
+def _arrays_of_exact_results(layer: Layer) -> int:
+    """Count the arrays of sums that are to be rounded, and of what they are rounded to."""
+    return 0 if layer.accumulate == "fast" else 2
 
 
 def transform_bytes(layer: Layer, lengths: tuple[int, ...]) -> int:
     """Return the bytes for a tile's transforms or for those of all weights: the larger."""
     spectra = layer.groups * layer.filters * layer.channels
-    return 8 * math.prod(lengths) * max(2 * layer.channels + 4, 2 * spectra)
+    results = layer.filters * _arrays_of_exact_results(layer)
+    return 8 * math.prod(lengths) * max(2 * layer.channels + 4 + results, 2 * spectra)
 
 
 def transform_boxes(windows: Windows, lengths: tuple[int, ...]) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from cnnops_cli.ops.convolution.plan import column_tiles
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.convolution.terms import Places, Settle, Terms, chosen
 from cnnops_cli.ops.magnitudes import finite, largest
-from cnnops_cli.ops.rounded_sums import DIGITS, ROUNDED_UP, UNIT, bits
+from cnnops_cli.ops.rounded_sums import ROUNDED_UP, UNIT, bits
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
 
@@ -88,7 +88,7 @@ class Exact:
         squares = np.square(part, dtype=_DOUBLE)
         of_windows = np.sqrt(self._terms.window_sums(squares, tile.shape[3:]))
         norms, offsets = self._terms.norms[filters], self._terms.offsets[filters]
-        are_exact = magnitudes * ROUNDED_UP < DIGITS * self._terms.grids(tile, seen)
+        are_exact = self._terms.grids(tile, seen, magnitudes * ROUNDED_UP) > 0
         units = np.where(are_exact, 0, self._unit)
 
         def errors(places: Places) -> Array:
@@ -181,8 +181,8 @@ class ExactTransforms:
         target: Array,
     ) -> Array:
         """Round sums whose terms are multiples of a number that is far larger than the error."""
-        grids = self._terms.grids(tile, seen)
-        are_exact = ((errors < grids / 4) & (magnitudes < DIGITS * grids) & (grids < np.inf))[0]
+        grids = self._terms.grids(tile, seen, magnitudes)
+        are_exact = ((errors < grids / 4) & (grids < np.inf))[0]
         by_filter = doubtful // math.prod(target.shape[3:])
         is_exact = are_exact[by_filter]
         places = np.unravel_index(doubtful[is_exact], target.shape)

@@ -25,6 +25,9 @@ _LEAST_WORTH, _WORTH = 600_000, 2_000_000
 """The least nanoseconds of work for two tiles, and per tile where there are more: a thread takes a
 tenth of a millisecond to wake, and the last tiles end apart."""
 
+_ROUNDING_BYTES = 6 << 20
+"""What a tile needs further where results are rounded once, for those that are summed exactly."""
+
 _MOST_WANTED = 16
 _LEAST_CELLS = 160
 """A product with fewer columns is slower per column."""
@@ -49,6 +52,16 @@ def plan_convolution(layer: Layer) -> Plan:
     """Choose the algorithm with the least estimate, and cut the result into tiles."""
     if layer.items == 0:
         return Plan(COLUMNS, (), ())
+    plan = _plan_engine(layer)
+    if layer.accumulate == "fast":
+        return plan
+    return plan._replace(
+        bytes_of_a_tile=plan.bytes_of_a_tile + _ROUNDING_BYTES,
+        bytes_of_all=plan.bytes_of_all + len(plan.tiles) * _ROUNDING_BYTES,
+    )
+
+
+def _plan_engine(layer: Layer) -> Plan:
     costs = estimate_costs(layer)
     algorithm, sizes = min(costs, key=lambda choice: costs[choice])
     if algorithm == FOURIER:

@@ -28,7 +28,7 @@ from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.convolution.terms import Places, Settle, Terms, chosen
 from cnnops_cli.ops.magnitudes import finite, largest
-from cnnops_cli.ops.rounded_sums import DIGITS, ROUNDED_UP, UNIT, two_sum
+from cnnops_cli.ops.rounded_sums import ROUNDED_UP, UNIT, two_sum
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
 
@@ -41,6 +41,9 @@ _SMALLEST, _LARGEST = 2.0**-400, 2.0**400
 
 _LEAST = 2.0**-1074
 """What a product that underflows may be off by."""
+
+_COPIES_OF_WEIGHTS = SLICES * SLICES + 5
+"""How much larger than the weights is what is made of them."""
 
 _BLOCK = 1 << 14
 """The results that are rounded at a time, so that they stay in cache."""
@@ -63,16 +66,17 @@ class Sliced:
         self._digits = (54 - (self._terms.count - 1).bit_length()) // 2
         peaks = np.abs(weights).max(axis=2, keepdims=True)
         first, second, third = slices(weights, peaks, self._digits)
-        zeros = np.zeros_like(weights)
-        near, far = (first, zeros, zeros), (second, first, zeros)
-        small = (third, second + third, weights)
-        # Next to each other, so that a tile may have some of the filters: (G, O, 3, 3, count).
-        sliced = np.stack([np.stack(row, axis=2) for row in (near, far, small)], axis=2)
+        # Next to each other, so that a tile may have some of the filters.
+        sliced = np.zeros((*weights.shape[:2], SLICES, SLICES, self._terms.count))
+        near, far, small = np.moveaxis(sliced, 2, 0)
+        near[:, :, 0] = far[:, :, 1] = first
+        far[:, :, 0] = second
+        small[:, :, 0], small[:, :, 1], small[:, :, 2] = third, second + third, weights
         inner = sliced_layer(layer)
         self._shape = (layer.channels, *layer.windows.kernel)
         shape = (layer.groups * inner.filters, inner.channels, *layer.windows.kernel)
         self._engine = product_engine(inner, plan, sliced.reshape(shape))
-        self._sizes = [np.abs(each).sum(axis=2) for each in (third, second + third, weights)]
+        self._sizes = [np.abs(small[:, :, slice_]).sum(axis=2) for slice_ in range(SLICES)]
         peaks = peaks[..., 0]
         in_range = (peaks >= _SMALLEST) & (peaks <= _LARGEST) | (peaks == 0)
         self._in_range = in_range & (self._terms.offsets <= _LARGEST)
@@ -161,7 +165,7 @@ class Sliced:
     ) -> Settle:
         """Return what rounds sums that are exact after all."""
         filters = (tile.groups, tile.filters)
-        are_exact = bounds.sums < DIGITS * self._terms.grids(tile, seen)
+        are_exact = self._terms.grids(tile, seen, bounds.sums) > 0
         errors = np.where(are_exact & np.isfinite(bounds.errors), 0, bounds.errors)
         of_windows = self._terms.window_sums(np.abs(part), tile.shape[3:])
         by_place = np.moveaxis(sums, 3, -1)
@@ -250,7 +254,10 @@ def plan_slices(layer: Layer) -> Plan:
         return plan
     *outer, filters = plan.tiles.most[:3]
     most = (*outer, -(-filters // SLICES), *plan.tiles.most[3:])
-    return plan._replace(tiles=Tiles(layer.tile, most, plan.tiles.multiple))
+    tiles = Tiles(layer.tile, most, plan.tiles.multiple)
+    weights = layer.groups * layer.filters * layer.channels * math.prod(layer.windows.kernel)
+    kept = plan.bytes_kept + _COPIES_OF_WEIGHTS * weights * _DOUBLE.itemsize
+    return plan._replace(tiles=tiles, bytes_kept=kept)
 
 
 def slices(values: Array, peak: Array | float, digits: int) -> tuple[Array, Array, Array]:

@@ -1,7 +1,6 @@
 """The terms of single results, for those whose rounding no bound of a whole tile proves."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 
 import numpy as np
 
@@ -9,13 +8,16 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.source import Source, windows_of
 from cnnops_cli.ops.magnitudes import finest_grids, finite, grid_of
-from cnnops_cli.ops.rounded_sums import rounded_products
+from cnnops_cli.ops.rounded_sums import DIGITS, rounded_products
 from cnnops_cli.spans import spans
 
 Places = tuple[Array, ...]
 """Indices of results in a tile (n, g, o, *sizes)."""
 
 Settle = Callable[[Places], Places]
+
+_FIRST = 8
+"""The weights of a filter that often tell whether it is worth looking at all of them."""
 
 _PLACES = 1 << 15
 """The doubtful results that are looked at together."""
@@ -53,16 +55,21 @@ class Terms:
             flat = finite(flat)
             self.norms = np.sqrt(np.vecdot(flat, flat))
 
-    @cached_property
-    def _grids(self) -> tuple[Array, Array]:
-        """Powers of two of which the weights of filters, and the bias, are multiples, (G, O)."""
-        return finest_grids(finite(self.weights)), finest_grids(self.offsets[..., np.newaxis])
+    def grids(self, tile: Tile, seen: Array, sums: Array) -> Array:
+        """Return powers of two of which all terms of a filter are multiples, (g, o).
 
-    def grids(self, tile: Tile, seen: Array) -> Array:
-        """Return a power of two of which all terms are multiples, by filter (g, o); 0 if none."""
-        of_weights, of_bias = (grids[tile.groups, tile.filters] for grids in self._grids)
-        grids: Array = of_weights * grid_of(seen)
-        grids[of_bias < grids] = 0
+        It is 0 where float64 does not count up to the filter's sums in such units.
+        """
+        weights = self.weights[tile.groups, tile.filters]
+        offsets = self.offsets[tile.groups, tile.filters]
+        of_input = grid_of(seen)
+        grids = of_input * finest_grids(finite(weights[..., :_FIRST]))
+        may_be = sums < DIGITS * grids
+        grids[~may_be] = 0
+        if may_be.any():
+            found = of_input * finest_grids(finite(weights[may_be]))
+            divide_bias = finest_grids(offsets[may_be, np.newaxis]) >= found
+            grids[may_be] = np.where(divide_bias & (sums[may_be] < DIGITS * found), found, 0)
         return grids
 
     def window_sums(self, values: Array, sizes: Sequence[int]) -> Array:
@@ -72,14 +79,9 @@ class Terms:
         sums: Array = by_group.sum(axis=2)
         axes = zip(windows.kernel, windows.dilation, windows.stride, sizes, strict=True)
         for axis, (kernel, dilation, stride, size) in enumerate(axes, start=2):
-            before, reach = (slice(None),) * axis, (size - 1) * stride + 1
-            starts = range(0, kernel * dilation, dilation)
-            first, *others = (
-                sums[(*before, slice(start, start + reach, stride))] for start in starts
-            )
-            sums = first.copy()
-            for other in others:
-                sums += other
+            along = np.moveaxis(sums, axis, -1)
+            steps = slice(0, (size - 1) * stride + 1, stride)
+            sums = np.moveaxis(_sliding_sums(along, kernel, dilation)[..., steps], -1, axis)
         return sums
 
     def round(
@@ -120,3 +122,21 @@ class Terms:
 def chosen(places: Places, which: Array) -> Places:
     """Return some of the places."""
     return tuple(axis[which] for axis in places)
+
+
+def _sliding_sums(values: Array, count: int, step: int) -> Array:
+    """Sum up so many values along the last axis, a step apart, from each place on.
+
+    Sums of 1, 2, 4, ... values are made of each other, and added up as the binary digits say.
+    """
+    sums, done, width = None, 0, 1
+    while done < count:
+        if count & width:
+            part = values[..., done * step :]
+            sums = part if sums is None else sums[..., : part.shape[-1]] + part
+            done += width
+        if done < count:
+            values = values[..., : -width * step] + values[..., width * step :]
+            width *= 2
+    assert sums is not None
+    return sums
