@@ -117,11 +117,13 @@ class Sliced:
         filters = (tile.groups, tile.filters)
         of_third, of_rest, of_all = (sizes[filters] for sizes in self._sizes)
         offsets = self._terms.offsets[filters]
-        small = first * of_third + second * of_rest + third * of_all
+        pairs = ((first, of_third), (second, of_rest), (third, of_all))
+        small = sum(peak * sizes for peak, sizes in pairs)
+        is_any = np.logical_or.reduce([(peak > 0) & (sizes > 0) for peak, sizes in pairs])
         whole = 2 * first * of_all + offsets
         errors = (self._engine.roundings + 4) * small + 8 * UNIT * whole
         errors = errors * (UNIT * ROUNDED_UP) + 4 * self._terms.count * _LEAST
-        errors[(small == 0) & (offsets == 0)] = 0
+        errors[~is_any & (offsets == 0)] = 0
         in_range = self._in_range[filters] & (_SMALLEST <= first <= _LARGEST or first == 0)
         errors[~in_range] = np.inf
         return errors, np.maximum(small, 4 * UNIT * whole) * ROUNDED_UP
