@@ -5,6 +5,7 @@ all numbers, and NaN above infinity.
 """
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -38,23 +39,21 @@ def largest(values: Array) -> float:
     return float(np.array(found, digits.dtype).view(values.dtype))
 
 
-def grid_of(values: Array) -> float:
+def grid_of(values: Array, dtype: np.dtype[Any]) -> float:
     """Return a power of two of which all values are multiples; infinity where all are zero.
 
-    It is the last digit of the smallest magnitude but zero.
+    It is the last digit of the smallest magnitude but zero, if that has the digits of a dtype.
     """
-    if not values.size:
-        return np.inf
     if values.dtype.kind != "f":
         return 1.0
-    limits = np.finfo(values.dtype)
     digits = values.view(f"u{values.itemsize}") << 1
     digits -= 1  # zeros are the largest now
     smallest = int(digits.min())
     if smallest == np.iinfo(digits.dtype).max:
         return np.inf
-    exponent = max(1, (smallest + 1) >> (limits.nmant + 1))
-    return float(np.ldexp(1.0, exponent + int(limits.minexp) - 1 - int(limits.nmant)))
+    own, limits = np.finfo(values.dtype), np.finfo(dtype)
+    exponent = ((smallest + 1) >> (own.nmant + 1)) + int(own.minexp) - 1
+    return float(np.ldexp(1.0, max(exponent, int(limits.minexp)) - int(limits.nmant)))
 
 
 def finest_grids(values: Array) -> Array:

@@ -7,6 +7,7 @@ bounds, and then the sum of the terms without any error.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -25,11 +26,14 @@ from cnnops_cli.spans import spans
 
 _DOUBLE = np.dtype(np.float64)
 
-_BLOCK = 1 << 15
+_BLOCK = 1 << 17
 """The results that are rounded at a time, so that they stay in cache."""
 
 _OWN_ROUNDINGS = 3
 """Those of adding the bias, and of the two bounds."""
+
+_CHANNELS = 8
+"""With fewer channels, to look at all windows takes longer than it saves."""
 
 _DOUBTFUL = 1 / 16
 """The part of a tile from which on to multiply takes less time than to sum up what is in doubt."""
@@ -49,48 +53,50 @@ class Exact:
         self._unit = (engine.roundings + _OWN_ROUNDINGS) * UNIT * ROUNDED_UP
         self._bias = bias
         self._terms = Terms(layer, weights, bias)
-        self._sizes = self._terms.norms * math.sqrt(
-            self._terms.count
-        )  # at least sums of magnitudes
 
     def compute(self, source: Source, tile: Tile, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes)."""
         sums = scratch("exact", target.shape, _DOUBLE)
         self._engine.compute(source, tile, self._bias, sums)
-        seen = source.seen(tile.items, tile.channels(self._layer.channels), tile.box)
-        peak = largest(seen)
-        are_finite = self._terms.are_finite and math.isfinite(peak)
+        part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
+        norms, most = self._norms(part, tile)
+        are_finite = self._terms.are_finite and math.isfinite(most)
         if not are_finite:
-            seen = finite(seen)
-            peak = largest(seen)
+            part = finite(part)
+            norms, most = self._norms(part, tile)
         filters = (tile.groups, tile.filters)
-        magnitudes = peak * self._sizes[filters] + self._terms.offsets[filters]
-        error = float(magnitudes.max()) * self._unit
-        doubtful = _round(sums, error, target, are_finite)
-        if self._terms.are_worth_bounds(doubtful, seen, target):
-            errors = self._errors(source, seen, magnitudes, tile)
+        magnitudes = most * self._terms.norms[filters] + self._terms.offsets[filters]
+        doubtful = _round(sums, float(magnitudes.max()) * self._unit, target, are_finite)
+        if self._terms.are_worth_bounds(doubtful, part, target):
+            if norms is None:
+                norms = self._terms.window_norms(part, tile)
+            errors = self._errors(norms, magnitudes, part, tile, target.dtype)
             doubtful = _round(sums, errors, target, are_finite)
         if doubtful.size:
-            self._terms.round(doubtful, source, tile, target)
+            self._terms.round(doubtful, part, tile, target)
 
-    def _errors(self, source: Source, seen: Array, magnitudes: Array, tile: Tile) -> Array:
+    def _norms(self, part: Array, tile: Tile) -> tuple[Array | None, float]:
+        """Return the norms of windows if they are soon found, and what bounds all of them."""
+        if self._layer.channels < _CHANNELS:
+            return None, largest(part) * math.sqrt(self._terms.count)
+        norms = self._terms.window_norms(part, tile)
+        return norms, float(norms.max())
+
+    def _errors(
+        self, norms: Array, magnitudes: Array, part: Array, tile: Tile, dtype: np.dtype[Any]
+    ) -> Array:
         """Bound the errors of single results by what their windows see.
 
         A sum of multiples of some number is exact if float64 counts up to it in such units.
         """
         filters = (tile.groups, tile.filters)
-        part = finite(source.part(tile.items, tile.channels(self._layer.channels), tile.box))
-        squares = np.square(part, dtype=_DOUBLE)
-        windows = np.sqrt(self._terms.window_sums(squares, tile.shape[3:])).reshape(
-            len(part), magnitudes.shape[0], 1, -1
-        )
-        are_exact = self._terms.grids(tile, seen, magnitudes * ROUNDED_UP) > 0
-        unit = np.where(are_exact, 0, self._unit)[..., np.newaxis]
-        norms, offsets = self._terms.norms[filters], self._terms.offsets[filters]
-        errors = scratch("errors", (len(part), *magnitudes.shape, windows.shape[3]), _DOUBLE)
-        np.multiply(windows, norms[..., np.newaxis] * unit, out=errors)
+        grids = self._terms.grids(tile, part, dtype, magnitudes * ROUNDED_UP)
+        unit = np.where(grids > 0, 0, self._unit)[..., np.newaxis]
+        norms = norms.reshape(*norms.shape[:2], 1, -1)
+        errors = scratch("errors", (len(norms), *magnitudes.shape, norms.shape[3]), _DOUBLE)
+        np.multiply(norms, self._terms.norms[filters][..., np.newaxis] * unit, out=errors)
         if self._terms.has_bias:
-            errors += offsets[..., np.newaxis] * unit
+            errors += self._terms.offsets[filters][..., np.newaxis] * unit
         return errors
 
 
@@ -136,11 +142,10 @@ class ExactTransforms:
 
     def compute(self, source: Source, tile: Tile, target: Array) -> None:
         """Fill a tile of one sample and group of the result, (1, 1, o, *sizes)."""
-        seen = source.seen(tile.items, tile.channels(self._layer.channels), tile.box)
-        if not self._terms.are_finite or not math.isfinite(largest(seen)):
+        part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
+        if not self._terms.are_finite or not math.isfinite(largest(part)):
             self._multiply(source, tile, target)
             return
-        part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
         filters = (tile.groups, tile.filters)
         sums = scratch("exact", target.shape, _DOUBLE)
         magnitudes, errors = self._transforms.sum_up(part[0], tile, sums[0, 0])
@@ -149,12 +154,12 @@ class ExactTransforms:
         magnitudes = (magnitudes + self._terms.offsets[filters]) * ROUNDED_UP
         errors = errors + magnitudes * (_OWN_ROUNDINGS * UNIT)
         doubtful = _round(sums, float(errors.max()), target, are_finite=True)
-        if self._terms.are_worth_bounds(doubtful, seen, target):
-            doubtful = self._settle(doubtful, sums, magnitudes, errors, tile, seen, target)
+        if self._terms.are_worth_bounds(doubtful, part, target):
+            doubtful = self._settle(doubtful, sums, magnitudes, errors, tile, part, target)
         if doubtful.size > _DOUBTFUL * target.size:
             self._multiply(source, tile, target)
         elif doubtful.size:
-            self._terms.round(doubtful, source, tile, target)
+            self._terms.round(doubtful, part, tile, target)
 
     def _settle(
         self,
@@ -163,11 +168,11 @@ class ExactTransforms:
         magnitudes: Array,
         errors: Array,
         tile: Tile,
-        seen: Array,
+        part: Array,
         target: Array,
     ) -> Array:
         """Round sums whose terms are multiples of a number that is far larger than the error."""
-        grids = self._terms.grids(tile, seen, magnitudes)
+        grids = self._terms.grids(tile, part, target.dtype, magnitudes)
         are_exact = ((errors < grids / 4) & (grids < np.inf))[0]
         by_filter = doubtful // math.prod(target.shape[3:])
         is_exact = are_exact[by_filter]

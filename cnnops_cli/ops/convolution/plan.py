@@ -25,7 +25,7 @@ _LEAST_WORTH, _WORTH = 600_000, 2_000_000
 """The least nanoseconds of work for two tiles, and per tile where there are more: a thread takes a
 tenth of a millisecond to wake, and the last tiles end apart."""
 
-_ROUNDING_BYTES = 6 << 20
+_ROUNDING_BYTES = 3 << 20
 """What a tile needs further where results are rounded once, for those that are summed exactly."""
 
 _MOST_WANTED = 16

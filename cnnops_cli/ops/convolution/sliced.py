@@ -83,12 +83,12 @@ class Sliced:
 
     def compute(self, source: Source, tile: Tile, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes)."""
-        seen = source.seen(tile.items, tile.channels(self._layer.channels), tile.box)
-        peak = largest(seen)
+        part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
+        peak = largest(part)
         are_finite = self._terms.are_finite and math.isfinite(peak)
         if not are_finite:
-            seen = finite(seen)
-            peak = largest(seen)
+            part = finite(part)
+            peak = largest(part)
         shown = _Slices(source, self._layer.channels, peak, self._digits)
         items, groups, filters, *sizes = target.shape
         sums = scratch("exact", (items, groups, SLICES * filters, *sizes), _DOUBLE)
@@ -97,10 +97,10 @@ class Sliced:
         sums = sums.reshape(items, groups, filters, SLICES, *sizes)
         errors, inexact = self._bounds(tile, *shown.peaks)
         doubtful = self._round(sums, errors[..., np.newaxis], tile, target)
-        if self._terms.are_worth_bounds(doubtful, seen, target):
-            are_exact = self._terms.grids(tile, seen, inexact) > 0
-            errors[are_exact & np.isfinite(errors)] = 0
+        if self._terms.are_worth_bounds(doubtful, part, target):
             part = finite(source.part(tile.items, tile.channels(self._layer.channels), tile.box))
+            are_exact = self._terms.grids(tile, part, _DOUBLE, inexact) > 0
+            errors[are_exact & np.isfinite(errors)] = 0
             windows = self._terms.window_sums(np.abs(part), sizes).reshape(items, groups, 1, -1)
             by_result = np.where(windows == 0, 0, errors[..., np.newaxis])
             doubtful = self._round(sums, by_result, tile, target)
@@ -110,7 +110,8 @@ class Sliced:
             target[is_outside] = outside[is_outside]
             doubtful = doubtful[~is_outside.reshape(-1)[doubtful]]
         if doubtful.size:
-            self._terms.round(doubtful, source, tile, target)
+            part = finite(source.part(tile.items, tile.channels(self._layer.channels), tile.box))
+            self._terms.round(doubtful, part, tile, target)
 
     def _bounds(self, tile: Tile, first: float, second: float, third: float) -> tuple[Array, Array]:
         """Bound errors, and the sums that may be inexact, by the largest magnitudes of slices."""

@@ -92,18 +92,6 @@ class Source:
             return self._rounded(part)
         return self._padded((items, channels, *box), sizes, starts)
 
-    def seen(self, items: slice, channels: slice, box: Sequence[slice]) -> Array:
-        """Return the elements of the input that a box of windows sees, or more of them."""
-        part = self._image[items, channels]
-        if self._mode != "zeros":
-            return self._rounded(part)
-        windows, place = self._windows, []
-        axes = zip(box, windows.stride, windows.padding, windows.reach, strict=True)
-        for span, step, (before, _), reach in axes:
-            ends = (span.start * step - before, (span.stop - 1) * step - before + reach)
-            place.append(slice(*(max(0, end) for end in ends)))
-        return self._rounded(part[(slice(None), slice(None), *place)])
-
     def _padded(self, place: Place, sizes: list[int], starts: list[int]) -> Array:
         """Return a padded copy, or what there is of it if it was the thread's last."""
         thread = get_ident()
