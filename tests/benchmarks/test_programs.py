@@ -135,7 +135,7 @@ def test_fit_costs(monkeypatch, capsys, dtype):
 
 def test_choices():
     rows = run("choices.py", "--rounds", "1", "--first", "12", "--last", "12", "--dtype", "float64")
-    assert re.match(r"3x3, 3 to 32 channels  1x3x224x224 .+ \d+\.\d\d +\w", rows[-2])
+    assert re.match(r"3x3, 3 to 32 channels  1x3x224x224 .+ \d+\.\d\d +\w", rows[-3])
     assert re.fullmatch(r"1 layers: [01] above 1\.1, [01] above 1\.25", rows[-1])
 
 
