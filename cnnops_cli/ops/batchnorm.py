@@ -150,15 +150,15 @@ def _normalise(
     eps: float,
 ) -> None:
     """Write the result, some channels at a time, and update `running`, which is None in eval."""
-    np.setbufsize(UNBUFFERED)
     count = output.size // output.shape[1]
+    arrays = [given.get(name, default) for name, default in _DEFAULTS.items()]
 
     def normalise(channels: slice) -> None:
         target = output[:, channels]
         source = values[:, channels].reshape(target.shape)
         mean, variance, weight, bias = [
-            _float64(given[name], channels) if name in given else default
-            for name, default in _DEFAULTS.items()
+            (array[channels] if array.ndim else array).astype(np.float64, copy=False)
+            for array in arrays
         ]
         found = Moments(mean, _ZERO, variance) if running is None else moments(source)
         factors, ordinary = coefficients(source, target, found, weight, bias, eps)
@@ -172,7 +172,10 @@ def _normalise(
         _apply(source, target, factors, extreme, makes_nan)
         for which, array in enumerate(running or ()):
             if isinstance(array, np.ndarray):
-                _update(array[channels], which, found, count, momentum)
+                here = array[channels]
+                _update(here, which, found, count, momentum)
+                if makes_nan is not None:
+                    np.copyto(here, np.nan, where=makes_nan & np.isnan(here))
 
     most = _CHANNELS
     if not values.flags.c_contiguous:
@@ -182,10 +185,6 @@ def _normalise(
     parallel.for_each(normalise, spans(output.shape[1], most, multiple=most))
 
 
-def _float64(array: Array, channels: slice) -> Array:
-    return (array[channels] if array.ndim else array).astype(np.float64, copy=False)
-
-
 def _update(running: Array, which: int, found: Moments, count: int, momentum: float) -> None:
     """Update a running mean, or where `which` is 1 a variance, by that of `count` values."""
     mean, _, variance, exponent = found.scaled or (*found[:3], None)
@@ -193,7 +192,6 @@ def _update(running: Array, which: int, found: Moments, count: int, momentum: fl
     if exponent is not None:
         share = np.ldexp(share, (1 + which) * exponent)
     running[...] = (1 - momentum) * running.astype(np.float64) + share
-    np.copyto(running, np.nan, where=np.isnan(share))
 
 
 def _apply(
@@ -212,6 +210,7 @@ def _apply(
     most = min(values.size, block_values(dtype.itemsize))
 
     def apply(part: Part) -> None:
+        np.setbufsize(UNBUFFERED)
         room = None if direct else scratch("normalised", (most,), dtype)
         for block in part:
             *centre, scale, offset = block.along(factors)
@@ -233,7 +232,7 @@ def _apply(
                 np.copyto(target, np.nan, where=np.isnan(target) & block.along(makes_nan))
 
     # Without all channels, a row of several samples would be a copy of the output, not a view.
-    parts = cut(values.shape, dtype.itemsize, may_fold=output.flags.c_contiguous)
+    parts = cut(values.shape, block_values(dtype.itemsize), may_fold=output.flags.c_contiguous)
     buffers_each = (not direct) + (makes_nan is not None)
     buffers_each += 0 if extreme is None else _EXTREME_BUFFERS
     parallel.for_each(apply, parts, buffers_each * most * dtype.itemsize)

@@ -22,7 +22,7 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.spans import spans
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 21
 """With shorter blocks, threads wait for each other, since each NumPy call ends by taking the
 interpreter's lock; longer ones do not stay in cache until the next call."""
 
@@ -89,17 +89,18 @@ def block_values(itemsize: int) -> int:
 
 
 @lru_cache(maxsize=128)
-def cut(shape: tuple[int, int, int], itemsize: int, *, may_fold: bool = True) -> tuple[Part, ...]:
+def cut(
+    shape: tuple[int, int, int], block: int, *, longest: int | None = None, may_fold: bool = True
+) -> tuple[Part, ...]:
     """Cut an array (N, C, run), with no empty axis, into parts that a thread takes at a time.
 
-    `itemsize` is that of the arithmetic; with `may_fold`, a row may take several samples. Parts and
-    blocks are in the order of their channels.
+    A block holds about `block` values at most, and a plane runs of at most `longest`; with
+    `may_fold`, a row may take several samples. Parts and blocks are in the order of their channels.
     """
     samples, channels, run = shape
-    block = block_values(itemsize)
     if run >= _PLANE:
         fold = 0
-        runs = spans(run, block)
+        runs = spans(run, min(block, longest or block))
         most_channels = block // runs[0].stop
     else:
         folds = may_fold and samples > _MANY_ROWS

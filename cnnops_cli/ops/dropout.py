@@ -18,6 +18,8 @@ from cnnops_cli.spans import spans
 _BLOCK = 1 << 18
 """Values that a thread computes at a time; with fewer, threads wait for each other."""
 
+_WORDS, _PIECES = np.dtype("<u8"), np.dtype("<u2")
+
 _JUMP = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """The number of outputs by which `jumped()` advances PCG64."""
 
@@ -145,12 +147,14 @@ def bytes_of_a_part() -> int:
 
 def _draw(seed: int, p: float, part: slice) -> Array:
     """Draw which values of a mask are kept; `part` starts at a multiple of 4."""
-    generator = np.random.PCG64(seed)
+    from cnnops_cli.ops.generators import pcg64
+
+    generator = pcg64(seed)
     if part.start:
         generator.advance(part.start // 4)
     count = part.stop - part.start
     words = generator.random_raw(-(-count // 4))
-    bits = words.astype("<u8", copy=False).view("<u2")[:count]
+    bits = words.astype(_WORDS, copy=False).view(_PIECES)[:count]
     threshold = math.floor(p * 65536)
     fraction = p * 65536 - threshold
     kept: Array = bits >= threshold

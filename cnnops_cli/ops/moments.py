@@ -6,12 +6,19 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops import parallel
-from cnnops_cli.ops.channel_blocks import Block, block_values, cut
+from cnnops_cli.ops.channel_blocks import UNBUFFERED, Block, cut
 from cnnops_cli.ops.scratch import scratch
 
 _FLOAT64 = np.dtype(np.float64)
 
 _ZERO = np.zeros(1)
+
+_SUMMED = 1 << 17
+"""The values of a block, as float64: they stay in a core's cache for the four steps of its sums."""
+
+_BUFFERED = 1 << 13
+"""The size of NumPy's buffers for sums. Before version 2.3, it cuts longer runs into sums of this
+size."""
 
 _FAR = 2.0**16
 """Where mean**2 is more than this times the variance, distances to the mean are summed."""
@@ -86,8 +93,8 @@ def _moments(values: Array, exponent: Array | None = None) -> Moments:
 
 def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> Array:
     """Sum ``x / 2**exponent - shift`` and its square over each channel: (2, C)."""
-    parts = cut(values.shape, _FLOAT64.itemsize)
-    most = min(values.size, block_values(_FLOAT64.itemsize))
+    parts = cut(values.shape, _SUMMED, longest=_BUFFERED)
+    most = min(values.size, _SUMMED)
     sums_of: dict[int, Array] = {}
 
     def sum_part(number: int) -> None:
@@ -102,6 +109,7 @@ def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> 
             if exponent is not None:
                 np.ldexp(distances, block.along(-exponent), out=distances)
             if shift is not None:
+                np.setbufsize(UNBUFFERED)
                 distances -= block.along(shift)
             into = sums[:, block.channels.start - first : block.channels.stop - first]
             into += _block_sums(distances, block)
@@ -119,9 +127,10 @@ def _sums(values: Array, exponent: Array | None, shift: Array | None = None) -> 
 def _block_sums(distances: Array, block: Block) -> Array:
     """Sum a block's values and squares by channel, (2, C), and overwrite its values.
 
-    `numpy.add.reduce` adds in an order that depends on shapes alone. That of BLAS, of
-    `numpy.einsum` and of `numpy.vecdot` depends on the processor.
+    `numpy.add.reduce` adds in an order that depends on shapes alone, where no run is longer than
+    its buffers. That of BLAS, of `numpy.einsum` and of `numpy.vecdot` depends on the processor.
     """
+    np.setbufsize(_BUFFERED)
     rest, axis = (distances.shape[1:], 0) if block.fold else (distances.shape[:-1], -1)
     sums = np.empty((2, *rest))
     np.add.reduce(distances, axis, out=sums[0])

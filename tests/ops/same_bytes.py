@@ -16,7 +16,7 @@ from cnnops_cli import batchnorm, conv
 from cnnops_cli.ops import parallel
 
 SHAPES = {
-    "one value apart from zero": (2, 1),
+    "two values": (2, 1),
     "a short row": (50, 9),
     "folded samples": (4097, 7),
     "rows": (300, 1100),

@@ -27,12 +27,14 @@ RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.standard_normal((8, 32, 64, 64)).astype(np.float32)
 KERNEL = RANDOM.standard_normal((32, 32, 3, 3)).astype(np.float32)
 TINY = IMAGE[:1, :1, :5, :5]
+SAMPLES = RANDOM.standard_normal((9, 32, 64, 64)).astype(np.float32)
+"""Just more than one thread normalises alone."""
 
 CALLS = {
     "conv": lambda: conv(IMAGE, KERNEL, padding=1),
     "tiny conv": lambda: conv(TINY, KERNEL[:1, :1]),
     "maxpool": lambda: maxpool(IMAGE, 3, padding=1),
-    "batchnorm": lambda: batchnorm(IMAGE, training=True),
+    "batchnorm": lambda: batchnorm(SAMPLES, training=True),
 }
 
 LIBRARIES = ThreadpoolController().lib_controllers

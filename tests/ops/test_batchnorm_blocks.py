@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnops_cli import batchnorm
-from cnnops_cli.ops import channel_blocks, parallel
+from cnnops_cli.ops import channel_blocks, moments, parallel
 
 CUTS = {
     "folded samples": (7, 3),
@@ -25,6 +25,7 @@ SMALL = {
     "_LEAST_SPANS": 2,
     "_WORTH_A_THREAD": 96,
     "_MOST_PARTS": 5,
+    "_MANY_ROWS": 4,
     "_PLANE": 6,
     "_ROW": 12,
 }
@@ -95,6 +96,8 @@ def check(x, *, training, eps=1e-5, affine=True, seed=1):
 def small_blocks(monkeypatch):
     for name, value in SMALL.items():
         monkeypatch.setattr(channel_blocks, name, value)
+    monkeypatch.setattr(moments, "_SUMMED", 20)
+    monkeypatch.setattr(moments, "_BUFFERED", 16)
     channel_blocks.cut.cache_clear()
     yield
     channel_blocks.cut.cache_clear()
@@ -192,6 +195,39 @@ def test_what_is_not_finite_spoils_its_own_channel_alone(shape):
         got = batchnorm(spoiled, training=True)
         assert np.isnan(got[:, 2]).all()
         np.testing.assert_array_equal(np.delete(got, 2, 1), np.delete(clean, 2, 1))
+
+
+POSITIVE_NAN = {"float16": 0x7E00, "float32": 0x7FC00000, "float64": 0x7FF8000000000000}
+
+
+@pytest.mark.parametrize("dtype", POSITIVE_NAN)
+@pytest.mark.parametrize("shape", [(9, 3), (5000, 3), (2, 3, 600)], ids=str)
+def test_a_nan_that_is_made_is_the_positive_one(dtype, shape):
+    """Infinity minus infinity, or times 0, is a negative one on some processors."""
+    x = np.ones(shape, dtype)
+    runs = x.reshape(len(x), 3, -1)
+    runs[0, 1, 0], runs[1, 2, -1] = np.inf, -np.inf
+    mean, variance = np.zeros((2, 3), dtype)
+    weight = np.array([1, 0, -np.inf], dtype)
+    bits = f"u{x.itemsize}"
+    trained = batchnorm(x, mean, variance, training=True)
+    for spoiled in (trained[:, 1:], variance[1:]):
+        assert set(np.unique(spoiled.view(bits))) == {POSITIVE_NAN[dtype]}
+    assert np.array_equal(trained[:, 0], np.zeros_like(trained[:, 0]))
+    assert mean[1:].tolist() == [np.inf, -np.inf]
+    evaluated = batchnorm(x, np.zeros(3, dtype), np.ones(3, dtype), weight)
+    found = evaluated[np.isnan(evaluated)].view(bits)
+    assert found.tolist() == [POSITIVE_NAN[dtype]]
+
+
+@pytest.mark.parametrize("dtype", POSITIVE_NAN)
+def test_a_nan_of_the_input_keeps_its_bits(dtype):
+    """As in max pooling and dropout, where parameters are finite."""
+    x = np.ones((4, 2), dtype)
+    bits = x.view(f"u{x.itemsize}")
+    bits[1, 0], bits[2, 1] = POSITIVE_NAN[dtype] + 5, np.iinfo(bits.dtype).max
+    got = batchnorm(x, np.float64([0.5, -3]).astype(dtype), np.ones(2, dtype))
+    assert np.array_equal(got.view(bits.dtype)[np.isnan(x)], bits[np.isnan(x)])
 
 
 @pytest.mark.parametrize(("mean", "expected"), [(np.inf, -np.inf), (-np.inf, np.inf)])

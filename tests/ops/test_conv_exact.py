@@ -45,6 +45,8 @@ def test_single_windows(window, dtype):
     expected = exact_oracle.as_dtype([[expected]], dtype)
     x, weight = ([np.array([values], dtype)] for values in (x, weight))
     assert_same_bits(conv(x[0], weight, np.array([bias], dtype)), expected)
+    if bias == 0:
+        assert_same_bits(conv(x[0], weight), expected)
     many = [np.tile(x[0], (7, 300)).reshape(7, 1, -1)] * 2
     stride = x[0].size
     got = conv(many[0], weight, np.array([bias], dtype), stride=stride)

@@ -7,6 +7,7 @@ import pytest
 
 from cnnops_cli import dropout
 from cnnops_cli.ops.dropout import draw_mask
+from cnnops_cli.ops.generators import pcg64
 
 LITERAL = {
     (0, 0.5): "1111111010001000000101011101110101011111",
@@ -53,3 +54,11 @@ def test_a_channel_is_drawn_like_a_value():
     values = np.ones((3, 4, 2, 2))
     whole = dropout(values, 0.5, seed=3, channelwise=True)
     assert (whole[:, :, 0, 0] > 0).ravel().tolist() == draw_mask((12,), 0.5, 3).tolist()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 2**200 + 7])
+def test_a_generator_that_is_made_again_is_numpys(seed):
+    for _ in range(2):
+        made = pcg64(seed)
+        assert made.state == np.random.PCG64(seed).state
+        made.random_raw(5)

@@ -99,8 +99,10 @@ def test_whole_numbers_stand_for_their_floats():
 def single_windows(dtype):
     """Input, kernel, bias and the one value that they give, worked out by hand."""
     info = np.finfo(dtype)
+    _, last, limit = exact_oracle.FORMATS[dtype]
     epsilon, least = float(info.eps), float(info.smallest_subnormal)
     largest, normal = float(info.max), float(info.smallest_normal)
+    small, smaller, large = 2.0 ** (last // 3), 2.0 ** (last * 5 // 6), 2.0 ** (limit // 6)
     unit = largest - float(np.nextafter(info.max, info.dtype.type(0)))
     return {
         "cancellation": ([1, -1 - epsilon], [3, 3], 0, -3 * epsilon),
@@ -146,6 +148,8 @@ def single_windows(dtype):
         ),
         "underflow": ([least], [least], 0, 0.0),
         "underflow of what is negative": ([-least], [least], 0, -0.0),
+        "underflow next to zeros": ([-small, 0, 0], [smaller, large, large], 0, -0.0),
+        "underflow next to large zeros": ([-least, 0, 0], [least, largest, largest], 0, -0.0),
         "half the least": ([-least], [0.5], 0, -0.0),
         "halves of the least": ([least, least], [0.5, 0.25], 0, least),
         "half the least and a little": ([least, least], [0.5, least], 0, least),

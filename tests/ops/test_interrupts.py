@@ -69,8 +69,8 @@ def interrupted_at(step, call):
     return False
 
 
-@pytest.mark.parametrize(("name", "least"), [("conv", 200), ("batchnorm", 100)])
-def test_an_interrupt_at_any_step(name, least):
+@pytest.mark.parametrize("name", ["conv", "batchnorm"])
+def test_an_interrupt_at_any_step(name):
     with parallel.using_threads(2):
         expected = CALLS[name]().tobytes()
         before, steps, running = host_state(), 1, threading.active_count()
@@ -78,7 +78,7 @@ def test_an_interrupt_at_any_step(name, least):
             assert settled(before) == []
             assert parallel._count.get() == 2
             steps += 7 if steps > 40 else 1
-        assert steps > least
+        assert steps > 200
         assert CALLS[name]().tobytes() == expected
         assert threading.active_count() == running
 

@@ -247,8 +247,8 @@ def elements_of_a_band(layer: Layer, band: Band) -> int:
 
 
 def _arrays_of_exact_results(layer: Layer) -> int:
-    """Count the arrays of sums that are to be rounded, and of what they are rounded to."""
-    return 0 if layer.accumulate == "fast" else 2
+    """Count the arrays of sums that are to be rounded, of their errors, and of the rounded."""
+    return 0 if layer.accumulate == "fast" else 3
 
 
 def transform_bytes(layer: Layer, lengths: tuple[int, ...]) -> int:

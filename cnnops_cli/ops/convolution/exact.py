@@ -7,7 +7,6 @@ bounds, and then the sum of the terms without any error.
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from cnnops_cli.ops.convolution.fourier import Fourier
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import column_tiles
 from cnnops_cli.ops.convolution.source import Source
-from cnnops_cli.ops.convolution.terms import Places, Settle, Terms, chosen
+from cnnops_cli.ops.convolution.terms import Terms
 from cnnops_cli.ops.magnitudes import finite, largest
 from cnnops_cli.ops.rounded_sums import ROUNDED_UP, UNIT, bits
 from cnnops_cli.ops.scratch import scratch
@@ -68,51 +67,47 @@ class Exact:
         magnitudes = peak * self._sizes[filters] + self._terms.offsets[filters]
         error = float(magnitudes.max()) * self._unit
         doubtful = _round(sums, error, target, are_finite)
-        if not doubtful.size:
-            return
+        if self._terms.are_worth_bounds(doubtful, seen, target):
+            errors = self._errors(source, seen, magnitudes, tile)
+            doubtful = _round(sums, errors, target, are_finite)
+        if doubtful.size:
+            self._terms.round(doubtful, source, tile, target)
 
-        def tighten(part: Array) -> Settle:
-            errors = self._errors(part, seen, magnitudes, tile)
-            return lambda places: _settle(places, sums, errors(places), target)
-
-        self._terms.round(doubtful, seen, source, tile, target, tighten)
-
-    def _errors(
-        self, part: Array, seen: Array, magnitudes: Array, tile: Tile
-    ) -> Callable[[Places], Array]:
-        """Return what bounds errors by the windows that single results see.
+    def _errors(self, source: Source, seen: Array, magnitudes: Array, tile: Tile) -> Array:
+        """Bound the errors of single results by what their windows see.
 
         A sum of multiples of some number is exact if float64 counts up to it in such units.
         """
         filters = (tile.groups, tile.filters)
+        part = finite(source.part(tile.items, tile.channels(self._layer.channels), tile.box))
         squares = np.square(part, dtype=_DOUBLE)
-        of_windows = np.sqrt(self._terms.window_sums(squares, tile.shape[3:]))
-        norms, offsets = self._terms.norms[filters], self._terms.offsets[filters]
+        windows = np.sqrt(self._terms.window_sums(squares, tile.shape[3:])).reshape(
+            len(part), magnitudes.shape[0], 1, -1
+        )
         are_exact = self._terms.grids(tile, seen, magnitudes * ROUNDED_UP) > 0
-        units = np.where(are_exact, 0, self._unit)
-
-        def errors(places: Places) -> Array:
-            item, group, filter_, *cell = places
-            here = (group, filter_)
-            found = of_windows[(item, group, *cell)] * norms[here] + offsets[here]
-            bounds: Array = np.minimum(found, magnitudes[here]) * units[here]
-            return bounds
-
+        unit = np.where(are_exact, 0, self._unit)[..., np.newaxis]
+        norms, offsets = self._terms.norms[filters], self._terms.offsets[filters]
+        errors = scratch("errors", (len(part), *magnitudes.shape, windows.shape[3]), _DOUBLE)
+        np.multiply(windows, norms[..., np.newaxis] * unit, out=errors)
+        if self._terms.has_bias:
+            errors += offsets[..., np.newaxis] * unit
         return errors
 
 
-def _round(sums: Array, error: float, target: Array, are_finite: bool) -> Array:
+def _round(sums: Array, errors: Array | float, target: Array, are_finite: bool) -> Array:
     """Round sums, and return the flat places of those that an error may have changed.
 
     NaN becomes the positive one without payload.
     """
     flat, is_flat = sums.reshape(-1), target.flags.c_contiguous
+    errors = errors if isinstance(errors, float) else errors.reshape(-1)
     rounded = target.reshape(-1) if is_flat else scratch("rounded", flat.shape, target.dtype)
     edges = scratch("edges", (_BLOCK,), _DOUBLE)
     others = scratch("others", (_BLOCK,), target.dtype)
     doubtful = []
     for block in spans(flat.size, _BLOCK):
         exact, upper = flat[block], rounded[block]
+        error = errors if isinstance(errors, float) else errors[block]
         edge, lower = edges[: exact.size], others[: exact.size]
         np.copyto(upper, np.add(exact, error, out=edge), casting="same_kind")
         np.copyto(lower, np.subtract(exact, error, out=edge), casting="same_kind")
@@ -126,15 +121,6 @@ def _round(sums: Array, error: float, target: Array, are_finite: bool) -> Array:
     if not is_flat:
         np.copyto(target, rounded.reshape(target.shape))
     return np.concatenate(doubtful) if doubtful else np.empty(0, np.intp)
-
-
-def _settle(places: Places, sums: Array, errors: Array, target: Array) -> Places:
-    """Round the sums of which the errors do not matter, and return the places of the others."""
-    sums = sums[places] + 0.0
-    lower, upper = ((sums + by).astype(target.dtype) for by in (-errors, errors))
-    are_proven = bits(lower) == bits(upper)
-    target[chosen(places, are_proven)] = upper[are_proven]
-    return chosen(places, ~are_proven)
 
 
 class ExactTransforms:
@@ -163,12 +149,12 @@ class ExactTransforms:
         magnitudes = (magnitudes + self._terms.offsets[filters]) * ROUNDED_UP
         errors = errors + magnitudes * (_OWN_ROUNDINGS * UNIT)
         doubtful = _round(sums, float(errors.max()), target, are_finite=True)
-        if doubtful.size * self._terms.count > seen.size:
+        if self._terms.are_worth_bounds(doubtful, seen, target):
             doubtful = self._settle(doubtful, sums, magnitudes, errors, tile, seen, target)
         if doubtful.size > _DOUBTFUL * target.size:
             self._multiply(source, tile, target)
         elif doubtful.size:
-            self._terms.round(doubtful, seen, source, tile, target)
+            self._terms.round(doubtful, source, tile, target)
 
     def _settle(
         self,

@@ -16,7 +16,7 @@ matrix multiplication and its applications", 2012.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import product
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.source import Source
-from cnnops_cli.ops.convolution.terms import Places, Settle, Terms, chosen
+from cnnops_cli.ops.convolution.terms import Terms
 from cnnops_cli.ops.magnitudes import finite, largest
 from cnnops_cli.ops.rounded_sums import ROUNDED_UP, UNIT, two_sum
 from cnnops_cli.ops.scratch import scratch
@@ -95,57 +95,58 @@ class Sliced:
         of_filters = slice(SLICES * tile.filters.start, SLICES * tile.filters.stop)
         self._engine.compute(shown, tile._replace(filters=of_filters), None, sums)
         sums = sums.reshape(items, groups, filters, SLICES, *sizes)
-        bounds = self._bounds(tile, *shown.peaks)
-        doubtful = self._round(sums, bounds.errors, tile, target)
+        errors, inexact = self._bounds(tile, *shown.peaks)
+        doubtful = self._round(sums, errors[..., np.newaxis], tile, target)
+        if self._terms.are_worth_bounds(doubtful, seen, target):
+            are_exact = self._terms.grids(tile, seen, inexact) > 0
+            errors[are_exact & np.isfinite(errors)] = 0
+            part = finite(source.part(tile.items, tile.channels(self._layer.channels), tile.box))
+            windows = self._terms.window_sums(np.abs(part), sizes).reshape(items, groups, 1, -1)
+            by_result = np.where(windows == 0, 0, errors[..., np.newaxis])
+            doubtful = self._round(sums, by_result, tile, target)
         if not are_finite:
             outside = self._outside(source, tile)
             is_outside = ~np.isfinite(outside)
             target[is_outside] = outside[is_outside]
             doubtful = doubtful[~is_outside.reshape(-1)[doubtful]]
-        if not doubtful.size:
-            return
+        if doubtful.size:
+            self._terms.round(doubtful, source, tile, target)
 
-        def tighten(part: Array) -> Settle:
-            return self._settling(sums, bounds, part, seen, tile, target)
-
-        self._terms.round(doubtful, seen, source, tile, target, tighten)
-
-    def _bounds(self, tile: Tile, first: float, second: float, third: float) -> "_Bounds":
-        """Bound sums and errors by the largest magnitudes of the input's slices."""
+    def _bounds(self, tile: Tile, first: float, second: float, third: float) -> tuple[Array, Array]:
+        """Bound errors, and the sums that may be inexact, by the largest magnitudes of slices."""
         filters = (tile.groups, tile.filters)
         of_third, of_rest, of_all = (sizes[filters] for sizes in self._sizes)
         offsets = self._terms.offsets[filters]
-        small = first * of_third + second * of_rest + third * of_all
+        pairs = ((first, of_third), (second, of_rest), (third, of_all))
+        small = sum(peak * sizes for peak, sizes in pairs)
+        is_any = np.logical_or.reduce([(peak > 0) & (sizes > 0) for peak, sizes in pairs])
         whole = 2 * first * of_all + offsets
         errors = (self._engine.roundings + 4) * small + 8 * UNIT * whole
         errors = errors * (UNIT * ROUNDED_UP) + 4 * self._terms.count * _LEAST
-        errors[(small == 0) & (offsets == 0)] = 0
+        errors[~is_any & (offsets == 0)] = 0
         in_range = self._in_range[filters] & (_SMALLEST <= first <= _LARGEST or first == 0)
         errors[~in_range] = np.inf
-        return _Bounds(errors, np.maximum(small, 4 * UNIT * whole) * ROUNDED_UP)
+        return errors, np.maximum(small, 4 * UNIT * whole) * ROUNDED_UP
 
     def _round(self, sums: Array, errors: Array, tile: Tile, target: Array) -> Array:
         """Round sums, and return the flat places of those that an error may have changed."""
         rows, cells = math.prod(target.shape[:3]), math.prod(target.shape[3:])
-        of_row = [
-            np.broadcast_to(each, target.shape[:3]).reshape(-1, 1)
-            for each in (errors, self._terms.bias[tile.groups, tile.filters])
-        ]
+        errors = np.broadcast_to(errors, (*target.shape[:3], errors.shape[-1])).reshape(rows, -1)
+        biases = self._terms.bias[tile.groups, tile.filters]
+        biases = np.broadcast_to(biases, target.shape[:3]).reshape(rows, 1)
         by_row = sums.reshape(rows, SLICES, cells)
         is_flat = target.flags.c_contiguous
         rounded = target if is_flat else scratch("rounded", target.shape, _DOUBLE)
         found = []
         into = rounded.reshape(rows, cells)
-        for some in spans(rows, max(1, _BLOCK // cells)):
-            error, bias = (each[some] for each in of_row)
-            for run in spans(cells, _BLOCK):
-                parts = by_row[some, :, run].swapaxes(0, 1)
-                total, rest = self._pair(parts, bias)
-                upper = np.add(total, rest + error, out=into[some, run])
-                doubtful = total + (rest - error) != upper
-                if doubtful.any():
-                    row, cell = np.nonzero(doubtful)
-                    found.append((row + some.start) * cells + cell + run.start)
+        for some, run in product(spans(rows, max(1, _BLOCK // cells)), spans(cells, _BLOCK)):
+            error = errors[some, run] if errors.shape[1] > 1 else errors[some]
+            total, rest = self._pair(by_row[some, :, run].swapaxes(0, 1), biases[some])
+            upper = np.add(total, rest + error, out=into[some, run])
+            doubtful = total + (rest - error) != upper
+            if doubtful.any():
+                row, cell = np.nonzero(doubtful)
+                found.append((row + some.start) * cells + cell + run.start)
         if not is_flat:
             np.copyto(target, rounded)
         return np.concatenate(found) if found else np.empty(0, np.intp)
@@ -160,30 +161,6 @@ class Sliced:
             rest += more
         return total, rest
 
-    def _settling(
-        self, sums: Array, bounds: "_Bounds", part: Array, seen: Array, tile: Tile, target: Array
-    ) -> Settle:
-        """Return what rounds sums that are exact after all."""
-        filters = (tile.groups, tile.filters)
-        are_exact = self._terms.grids(tile, seen, bounds.sums) > 0
-        errors = np.where(are_exact & np.isfinite(bounds.errors), 0, bounds.errors)
-        of_windows = self._terms.window_sums(np.abs(part), tile.shape[3:])
-        by_place = np.moveaxis(sums, 3, -1)
-        biases = self._terms.bias[filters]
-
-        def settle(places: Places) -> Places:
-            item, group, filter_, *cell = places
-            here = (group, filter_)
-            error = errors[here]
-            error[of_windows[(item, group, *cell)] == 0] = 0
-            total, rest = self._pair(by_place[places].T, biases[here])
-            upper = total + (rest + error)
-            are_proven = total + (rest - error) == upper
-            target[chosen(places, are_proven)] = upper[are_proven]
-            return chosen(places, ~are_proven)
-
-        return settle
-
     def _outside(self, source: Source, tile: Tile) -> Array:
         """Return NaN and infinity where results are that, and finite numbers elsewhere."""
         weights = _signs(self._terms.weights).reshape(-1, *self._shape)
@@ -192,13 +169,6 @@ class Sliced:
         Columns(self._layer, weights).compute(_Signs(source), tile, bias, sums)
         sums[np.isnan(sums)] = np.nan
         return sums
-
-
-class _Bounds(NamedTuple):
-    """Bounds of the errors of results, and of the sums that may be inexact, by filter (g, o)."""
-
-    errors: Array
-    sums: Array
 
 
 class _Slices:

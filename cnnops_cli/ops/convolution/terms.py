@@ -1,6 +1,6 @@
 """The terms of single results, for those whose rounding no bound of a whole tile proves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,19 +14,15 @@ from cnnops_cli.spans import spans
 Places = tuple[Array, ...]
 """Indices of results in a tile (n, g, o, *sizes)."""
 
-Settle = Callable[[Places], Places]
-
 _FIRST = 8
 """The weights of a filter that often tell whether it is worth looking at all of them."""
-
-_PLACES = 1 << 15
-"""The doubtful results that are looked at together."""
 
 _SUMMED = 1 << 16
 """The terms that are summed exactly at a time."""
 
-_WORTH_A_TIGHTER_BOUND = 0.25
-"""The doubtful terms per element of the input from which on tighter bounds take less time."""
+_BOUND_OF_SEEN, _BOUND_OF_RESULT = 0.25, 0.3
+"""What it takes to bound errors again, per element of the input and per result, in the time that it
+takes to sum up a term."""
 
 
 class Terms:
@@ -84,31 +80,18 @@ class Terms:
             sums = np.moveaxis(_sliding_sums(along, kernel, dilation)[..., steps], -1, axis)
         return sums
 
-    def round(
-        self,
-        doubtful: Array,
-        seen: Array,
-        source: Source,
-        tile: Tile,
-        target: Array,
-        tighten: Callable[[Array], Settle] | None = None,
-    ) -> None:
-        """Round results in some flat places of a tile (n, g, o, *sizes).
+    def are_worth_bounds(self, doubtful: Array, seen: Array, target: Array) -> bool:
+        """Return whether to bound all errors again takes less time than to sum up the doubtful."""
+        summed = doubtful.size * self.count
+        return summed > _BOUND_OF_SEEN * seen.size + _BOUND_OF_RESULT * target.size
 
-        `tighten` is called where tighter bounds are worth their time, with what the tile sees. What
-        it returns rounds those results that it can, and returns the places of the others.
-        """
+    def round(self, doubtful: Array, source: Source, tile: Tile, target: Array) -> None:
+        """Round the exact sums of results in some flat places of a tile (n, g, o, *sizes)."""
         part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
-        settle = None
-        if tighten and doubtful.size * self.count > _WORTH_A_TIGHTER_BOUND * seen.size:
-            settle = tighten(finite(part))
         windows = windows_of(part, self._layer, target.shape[3:])
-        for block in spans(doubtful.size, _PLACES):
-            places = np.unravel_index(doubtful[block], target.shape)
-            if settle is not None:
-                places = settle(places)
-            for some in spans(places[0].size, max(1, _SUMMED // self.count)):
-                self._sum_up(tuple(axis[some] for axis in places), windows, tile, target)
+        for some in spans(doubtful.size, max(1, _SUMMED // self.count)):
+            places = np.unravel_index(doubtful[some], target.shape)
+            self._sum_up(places, windows, tile, target)
 
     def _sum_up(self, places: Places, windows: Array, tile: Tile, target: Array) -> None:
         """Round the exact sums of the terms of results."""
@@ -117,11 +100,6 @@ class Terms:
         seen = windows[(item, group, *cell)].reshape(-1, self.count)
         bias = self.bias[of_filter][:, np.newaxis][:, : int(self.has_bias)]
         target[places] = rounded_products(seen, self.weights[of_filter], bias, target.dtype)
-
-
-def chosen(places: Places, which: Array) -> Places:
-    """Return some of the places."""
-    return tuple(axis[which] for axis in places)
 
 
 def _sliding_sums(values: Array, count: int, step: int) -> Array:

@@ -49,10 +49,11 @@ def _arrays(cells: Array, plan: Plan, out: Array) -> list[Array]:
 
 
 def _seen(arrays: list[Array], place: Place) -> Array:
-    array, part = arrays[place.array], place.part
+    number, part = place
+    array = arrays[number]
     if not array.ndim:  # the offsets of what was not pooled yet
         return array
-    return array.reshape(-1)[part] if isinstance(part, slice) else array[part]
+    return array[part] if type(part) is tuple else array.reshape(-1)[part]
 
 
 def _keep_larger(
