@@ -4,9 +4,15 @@ Without its sign, a number is the larger the larger its bits are as an integer: 
 all numbers, and NaN above infinity.
 """
 
+from itertools import product
+
 import numpy as np
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.spans import spans
+
+_BLOCK = 1 << 16
+"""The values that are looked at together, so that they stay in cache."""
 
 
 def finite(values: Array) -> Array:
@@ -16,15 +22,19 @@ def finite(values: Array) -> Array:
 
 
 def largest(values: Array) -> float:
-    """Return the largest magnitude; where there is NaN, that."""
+    """Return the largest magnitude of an array (N, C, ...); where there is NaN, that."""
     if not values.size:
         return 0.0
+    most = max(1, _BLOCK // values[0, 0].size)
+    blocks = product(range(len(values)), spans(values.shape[1], most))
     if values.dtype.kind != "f":
-        return float(max(int(values.max()), -int(values.min())))
+        parts = (values[block] for block in blocks)
+        return float(max(max(int(part.max()), -int(part.min())) for part in parts))
     # As signed integers the positive numbers are above all others, as unsigned ones the negative.
     digits, unsigned = (values.view(f"{kind}{values.itemsize}") for kind in "iu")
-    size = np.iinfo(digits.dtype).max
-    found = max(int(digits.max()) & size, int(unsigned.max()) & size)
+    found, size = 0, np.iinfo(digits.dtype).max
+    for block in blocks:
+        found = max(found, int(digits[block].max()) & size, int(unsigned[block].max()) & size)
     return float(np.array(found, digits.dtype).view(values.dtype))
 
 

@@ -1,8 +1,7 @@
 """Exact sums of float64 terms, rounded once, ties to even.
 
-A sum and its rounding error are both exact (`two_sum`), so terms can be distilled into fewer that
-matter without losing anything. A result is proven by rounding a lower and an upper bound of what
-they add up to: where both give the same value, that is it.
+A result is proven by rounding a lower and an upper bound of what the terms add up to: where both
+give the same value, that is it.
 """
 
 import math
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.scratch import scratch
 
 DIGITS = 2.0**53
 """The largest number up to which float64 counts."""
@@ -62,10 +62,10 @@ def rounded_products(first: Array, second: Array, others: Array, dtype: np.dtype
     -------
     numpy.ndarray, shape (m,)
     """
-    count, more = first.shape[1], others.shape[1]
-    first, second = (np.ascontiguousarray(each.T, np.float64) for each in (first, second))
+    (results, count), more = first.shape, others.shape[1]
+    first, second = (_lying_well(each.T.astype(np.float64, copy=False)) for each in (first, second))
     are_exact = dtype != np.float64
-    terms = np.empty((count * (2 - are_exact) + more, first.shape[1]))
+    terms = _room("terms", (count * (2 - are_exact) + more, results))
     terms[len(terms) - more :] = others.T
     np.multiply(first, second, out=terms[:count])
     if are_exact:
@@ -135,7 +135,7 @@ def rounded_sums(terms: Array, dtype: np.dtype[Any]) -> Array:
     Parameters
     ----------
     terms : numpy.ndarray, shape (n, m)
-        Finite float64, of which no sum overflows; overwritten.
+        Finite float64, below 2**1000 / n; overwritten.
     dtype : numpy.dtype
         float16, float32 or float64.
 
@@ -152,35 +152,57 @@ def rounded_sums(terms: Array, dtype: np.dtype[Any]) -> Array:
 def _proven(terms: Array, dtype: np.dtype[Any], slack: Array | float = 0.0) -> tuple[Array, Array]:
     """Round as `rounded_sums`, and return in which columns that is not proven.
 
-    The terms there add up to what they did before. Each sum may be off by a slack.
+    Each sum may be off by a slack. S. M. Rump and others, "Accurate floating-point summation",
+    2008: of all terms of a column the digits down to some place are added up without error, then
+    the digits below, and so on. What is left in the end is bounded.
     """
     result = np.empty(terms.shape[1], dtype)
     left = np.arange(terms.shape[1])
-    slack = np.broadcast_to(slack, left.shape)
+    slacks: Array = np.broadcast_to(slack, left.shape)
+    rest, upper, sizes = (_room(use, terms.shape) for use in ("rest", "upper", "sizes"))
+    np.copyto(rest, terms)
+    peaks = np.abs(rest, out=sizes).max(axis=0)
+    sums = np.zeros((3, len(left)))
+    room = len(terms).bit_length() + 1
     for _ in range(_PASSES):
-        here = terms if len(left) == terms.shape[1] else terms[:, left]
-        _distil(here)
-        terms[:, left] = here
-        rest = here[1:].sum(axis=0)
-        error = np.abs(here[1:]).sum(axis=0) * ((len(here) + 2) * UNIT * ROUNDED_UP) + slack[left]
-        total, rest = two_sum(here[0], rest)
-        error += (np.abs(rest) + error) * (2 * UNIT * (error > 0))
-        lower, upper = (_rounded(*two_sum(total, rest + by), dtype) for by in (-error, error))
-        result[left] = lower
-        left = left[bits(lower) != bits(upper)]
-        if not left.size:
-            break
+        far = np.ldexp(1.5, np.frexp(peaks)[1] + room)
+        np.add(rest, far, out=upper)
+        upper -= far
+        rest -= upper
+        peaks = np.abs(rest, out=sizes).max(axis=0)
+        total, below = two_sum(sums[0], upper.sum(axis=0))
+        more, below = two_sum(sums[1], below)
+        last = sums[2] + below
+        end = last + rest.sum(axis=0)
+        error = (len(rest) ** 2 * ROUNDED_UP * UNIT) * peaks + slacks
+        error += (8 * UNIT) * (np.abs(last) + np.abs(end))
+        error += (4 * UNIT) * (np.abs(more) + np.abs(end) + error) * ((end != 0) | (error != 0))
+        least, most = (
+            _rounded(*two_sum(total, more + (end + by)), dtype) for by in (-error, error)
+        )
+        result[left] = least
+        in_doubt = bits(least) != bits(most)
+        if not in_doubt.any():
+            return result, left[:0]
+        left, slacks, peaks = left[in_doubt], slacks[in_doubt], peaks[in_doubt]
+        rest = np.compress(in_doubt, rest, axis=1)
+        upper, sizes = np.empty_like(rest), np.empty_like(rest)
+        sums = np.stack([total, more, last])[:, in_doubt]
     return result, left
 
 
-def _distil(terms: Array) -> None:
-    """Replace columns by terms of the same sum: its rounded value, and errors of additions."""
-    count = len(terms)
-    while count > 1:
-        half = count // 2
-        first, second = terms[:half], terms[count - half : count]
-        first[...], second[...] = two_sum(first, second)
-        count -= half
+def _room(use: str, shape: tuple[int, ...]) -> Array:
+    """Return an array for a use of this thread's, of which the longer axis lies in one run."""
+    if shape[0] > shape[1]:
+        return scratch(use, shape[::-1], _DOUBLE).T
+    return scratch(use, shape, _DOUBLE)
+
+
+def _lying_well(values: Array) -> Array:
+    """Return an array of which the longer axis lies in one run."""
+    if values.shape[0] > values.shape[1]:
+        return np.asfortranarray(values)
+    return np.ascontiguousarray(values)
 
 
 def _rounded(total: Array, rest: Array, dtype: np.dtype[Any]) -> Array:

@@ -3,7 +3,8 @@
 import operator
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Protocol
+from threading import get_ident
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -18,6 +19,10 @@ _SHORT_LINE = 128
 
 _SHORT_ROW = 256
 """The most bytes of a row that is copied as one value, which takes two thirds of the time."""
+
+
+Place: TypeAlias = tuple[slice, ...]
+"""Samples, channels and windows along each axis."""
 
 
 class Shown(Protocol):
@@ -51,6 +56,7 @@ class Source:
         self._image = image
         self._windows = windows
         self._mode = mode
+        self._last: dict[int, tuple[Place, Array]] = {}  # by thread
 
     def part(
         self,
@@ -84,9 +90,7 @@ class Source:
             for axis, (start, size) in enumerate(zip(starts, sizes, strict=True), start=2):
                 part = part.take(cells_shown(start, size, part.shape[axis], self._mode), axis)
             return self._rounded(part)
-        copy = scratch("part", (*part.shape[:2], *sizes), self._dtype)
-        self._copy_padded(copy, part, starts)
-        return copy
+        return self._padded((items, channels, *box), sizes, starts)
 
     def seen(self, items: slice, channels: slice, box: Sequence[slice]) -> Array:
         """Return the elements of the input that a box of windows sees, or more of them."""
@@ -99,6 +103,18 @@ class Source:
             ends = (span.start * step - before, (span.stop - 1) * step - before + reach)
             place.append(slice(*(max(0, end) for end in ends)))
         return self._rounded(part[(slice(None), slice(None), *place)])
+
+    def _padded(self, place: Place, sizes: list[int], starts: list[int]) -> Array:
+        """Return a padded copy, or what there is of it if it was the thread's last."""
+        thread = get_ident()
+        last, copy = self._last.get(thread, (None, None))
+        if copy is not None and last == place and not any(map(int.__gt__, sizes, copy.shape[2:])):
+            return copy[(slice(None), slice(None), *map(slice, sizes))]
+        part = self._image[place[:2]]
+        copy = scratch("part", (*part.shape[:2], *sizes), self._dtype)
+        self._copy_padded(copy, part, starts)
+        self._last[thread] = (place, copy)
+        return copy
 
     def _rounded(self, part: Array) -> Array:
         """Round elements that are to be computed in a longer dtype than they are kept in."""
