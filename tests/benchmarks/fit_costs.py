@@ -1,14 +1,16 @@
 """Measure what the parts of a convolution take on this machine, as costs.py holds it.
 
-    python tests/benchmarks/fit_costs.py [--rounds 9]
+    python tests/benchmarks/fit_costs.py [--dtype float64] [--rounds 9]
 
 Each rate is the least of several rounds on one core, in arrays of a tile's size. What is printed
-replaces `RATES` in cnnops_cli/ops/convolution/costs.py; then see what kernels.py says.
+replaces the dtype's in `RATES` in cnnops_cli/ops/convolution/costs.py; then see what choices.py
+says.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import machine
 import numpy as np
@@ -27,32 +29,32 @@ from cnnops_cli.ops.scratch import empty_aligned
 ELEMENTS = 1 << 20
 """What is copied and added up in one call."""
 
-FLOAT = np.dtype(np.float32)
-
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the rates, each next to the one in use."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--dtype", choices=list(RATES), default="float32")
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args(argv)
     machine.print_header()
-    rates = blas.on_one_thread(measure)(arguments.rounds)
-    print("RATES = Rates(")
+    rates = blas.on_one_thread(measure)(np.dtype(arguments.dtype), arguments.rounds)
+    print(f'"{arguments.dtype}": Rates(')
     for name, rate in rates._asdict().items():
-        print(f"    {name}={rate:.3g},  # {getattr(RATES, name):.3g} in use")
+        print(f"    {name}={rate:.3g},  # {getattr(RATES[arguments.dtype], name):.3g} in use")
     print(")")
 
 
-def measure(rounds: int) -> Rates:
+def measure(dtype: np.dtype, rounds: int) -> Rates:
     """Measure all rates, in nanoseconds."""
+    filled = partial(_filled, dtype)
 
     def least(call: Callable[[], object]) -> float:
         call()
         return min(_nanoseconds(call) for _ in range(rounds))
 
     def product(rows: int, depth: int, columns: int, count: int = 1) -> float:
-        weights, cells = _filled(count, rows, depth), _filled(count, depth, columns)
-        out = _filled(count, rows, columns)
+        weights, cells = filled(count, rows, depth), filled(count, depth, columns)
+        out = filled(count, rows, columns)
         return least(lambda: np.matmul(weights, cells, out=out)) / count
 
     def half(small: float, large: float, ratio: int, size: int) -> float:
@@ -60,28 +62,29 @@ def measure(rounds: int) -> Rates:
         return max(0.0, (ratio * small - large) / max(large - small, 1) * size)
 
     multiply = product(128, 128, 2048) / (128 * 128 * 2048)
-    middle = product(64, 64, 512, count=16)
-    copy = least(_copy(ELEMENTS)) / ELEMENTS
-    run = (least(_copy(16)) / ELEMENTS - copy) * 16
-    source, into = _filled(64, 2, ELEMENTS // 64), _filled(64, ELEMENTS // 64)
+    middle = product(64, 64, 512, count=64)
+    copy = least(_copy(dtype, ELEMENTS)) / ELEMENTS
+    run = (least(_copy(dtype, 16)) / ELEMENTS - copy) * 16
+    source, into = filled(64, 2, ELEMENTS // 64), filled(64, ELEMENTS // 64)
     pairs = source.reshape(64, -1)
-    threes = _filled(64, 3 * ELEMENTS // 64)[:, ::3]
-    terms = _filled(16, 3, ELEMENTS // 16)
-    ones = np.ones((1, 3), FLOAT)
-    sums = _filled(16, 1, ELEMENTS // 16)
+    threes = filled(64, 3 * ELEMENTS // 64)[:, ::3]
+    terms = filled(16, 3, ELEMENTS // 16)
+    ones = np.ones((1, 3), dtype)
+    sums = filled(16, 1, ELEMENTS // 16)
     spectrum = np.ones((1, 384, 384), complex)
-    banded, columns, fourier = (
-        least(_tiny(engine)) for engine in (_banded(1), Columns, _fourier((9, 9)))
+    banded, whole, columns, fourier = (
+        least(_tiny(dtype, engine))
+        for engine in (_banded(1, 1), _banded(3, 0), Columns, _fourier((9, 9)))
     )
     groups = 512
-    layer = _layer(groups, 8, 3)
-    weights = _filled(groups, 1, 3, 3)
+    layer = _layer(dtype, groups, 8, 3)
+    weights = filled(groups, 1, 3, 3)
     spread = least(lambda: Banded(layer, weights, 8, 1)) / (groups * 3 * 8 * 10)
     return Rates(
         multiply=multiply,
-        half_rows=half(product(8, 64, 512, count=16), middle, 8, 8),
-        half_depth=half(product(64, 8, 512, count=16), middle, 8, 8),
-        half_columns=half(product(64, 64, 16, count=16), middle, 32, 16),
+        half_rows=half(product(8, 64, 512, count=64), middle, 8, 8),
+        half_depth=half(product(64, 8, 512, count=64), middle, 8, 8),
+        half_columns=half(product(64, 64, 16, count=64), middle, 32, 16),
         product=product(3, 3, 32, count=1000),
         copy=copy,
         run=max(0.0, run),
@@ -89,9 +92,10 @@ def measure(rounds: int) -> Rates:
         skip=max(0.0, least(lambda: np.copyto(into, threes)) / ELEMENTS - copy),
         add=least(lambda: np.matmul(ones, terms, out=sums)) / terms.size,
         spread=spread,
-        transform=least(lambda: np.fft.rfftn(_filled(384, 384).astype(float))) / 384**2,
+        transform=least(lambda: np.fft.rfftn(filled(384, 384).astype(float))) / 384**2,
         spectrum=least(lambda: np.einsum("c...,c...->...", spectrum, spectrum)) / 384**2,
         start=max(0.0, banded - columns),
+        start_whole=max(0.0, whole - columns),
         start_transforms=max(0.0, fourier - columns),
     )
 
@@ -102,34 +106,37 @@ def _nanoseconds(call: Callable[[], object]) -> float:
     return time.perf_counter_ns() - start
 
 
-def _filled(*shape: int) -> np.ndarray:
-    array = empty_aligned(shape, FLOAT)
+def _filled(dtype: np.dtype, *shape: int) -> np.ndarray:
+    array = empty_aligned(shape, dtype)
     array.fill(1)
     return array
 
 
-def _copy(run: int) -> Callable[[], object]:
+def _copy(dtype: np.dtype, run: int) -> Callable[[], object]:
     """Copy as many elements as all, in runs of so many."""
-    source, into = _filled(ELEMENTS // run, run + 2)[:, 1:-1], _filled(ELEMENTS // run, run)
+    source, into = (
+        _filled(dtype, ELEMENTS // run, run + 2)[:, 1:-1],
+        _filled(dtype, ELEMENTS // run, run),
+    )
     return lambda: np.copyto(into, source)
 
 
-def _layer(groups: int, side: int, size: int) -> Layer:
+def _layer(dtype: np.dtype, groups: int, side: int, size: int) -> Layer:
     windows = plan_windows((side,) * 2, (size,) * 2, stride=1, padding=0, dilation=1)
-    return Layer(1, groups, 1, 1, windows, FLOAT)
+    return Layer(1, groups, 1, 1, windows, dtype)
 
 
-def _tiny(make: Callable[..., Banded | Columns | Fourier]) -> Callable[[], object]:
+def _tiny(dtype: np.dtype, make: Callable[..., Banded | Columns | Fourier]) -> Callable[[], object]:
     """Compute a layer of hardly any work, engine and all."""
-    layer = _layer(1, 5, 3)
-    image, weights = _filled(1, 1, 5, 5), _filled(1, 1, 3, 3)
-    result = _filled(1, 1, 1, 3, 3)
-    source = Source(image, layer.windows, "zeros", FLOAT)
+    layer = _layer(dtype, 1, 5, 3)
+    image, weights = _filled(dtype, 1, 1, 5, 5), _filled(dtype, 1, 1, 3, 3)
+    result = _filled(dtype, 1, 1, 1, 3, 3)
+    source = Source(image, layer.windows, "zeros", dtype)
     return lambda: make(layer, weights).compute(source, layer.tile, None, result)
 
 
-def _banded(outputs: int) -> Callable[..., Banded]:
-    return lambda layer, weights: Banded(layer, weights, outputs, 1)
+def _banded(outputs: int, is_split: int) -> Callable[..., Banded]:
+    return lambda layer, weights: Banded(layer, weights, outputs, is_split)
 
 
 def _fourier(lengths: tuple[int, ...]) -> Callable[..., Fourier]:

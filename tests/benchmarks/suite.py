@@ -135,6 +135,30 @@ CONV = [
     _conv("3x3, 64 channels", (1, 64, 56, 56), 64, 3, "int32", padding=1),
 ]
 
+FURTHER = [
+    _conv("7x7/2, first layer", (2, 3, 192, 256), 64, 7, stride=2, padding=3),
+    _conv("3x3/2, 3 to 16 channels", (1, 3, 320, 480), 16, 3, stride=2, padding=1),
+    _conv("3x3, 96 channels", (1, 96, 48, 48), 96, 3, padding=1),
+    _conv("3x3, 160 to 64 channels", (1, 160, 24, 24), 64, 3, padding=1),
+    _conv("3x3, 256 channels", (4, 256, 20, 20), 256, 3, padding=1),
+    _conv("3x3, 512 channels", (1, 512, 10, 10), 512, 3, padding=1),
+    _conv("3x3/2, 64 to 128 channels", (2, 64, 60, 80), 128, 3, stride=2, padding=1),
+    _conv("1x1, 128 channels", (1, 128, 40, 40), 128, 1),
+    _conv("1x1, 24 to 144 channels", (4, 24, 56, 56), 144, 1),
+    _depthwise(96, 112, 3, stride=2),
+    _depthwise(256, 32, 3),
+    _depthwise(512, 14, 3, batch=4),
+    _conv("depthwise 5x5, low map", (1, 480, 6, 80), 480, 5, padding=2, groups=480),
+    _depthwise(672, 14, 5),
+    _depthwise(192, 28, 7),
+    _conv("32 groups, 3x3", (2, 256, 40, 40), 256, 3, padding=1, groups=32),
+    _conv("dilation 4, 3x3", (1, 128, 33, 33), 128, 3, padding=4, dilation=4),
+    _conv("15x15, 8 channels", (1, 8, 96, 96), 8, 15, padding=7),
+    _conv("audio 7/2, 32 to 64 channels", (2, 32, 8000), 64, 7, stride=2, padding=3),
+    _conv("3x3x3, 16 to 32 channels", (1, 16, 12, 40, 40), 32, 3, padding=1),
+]
+"""Layers that are in no table: only choices.py times them."""
+
 
 def _pool(label: str, shape: tuple[int, ...], kernel: int, **arguments: Any) -> Case:
     sizes = (kernel,) * (len(shape) - 2)

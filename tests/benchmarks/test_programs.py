@@ -26,7 +26,7 @@ from tables import Table
 
 from cnnops_cli import conv
 from cnnops_cli.ops.convolution import running_sums
-from cnnops_cli.ops.convolution.costs import Rates
+from cnnops_cli.ops.convolution.costs import RATES, Rates
 
 FOLDER = Path(__file__).parent
 PAGE = (FOLDER / "README.md").read_text()
@@ -119,17 +119,24 @@ def test_fit_running_sums():
     assert all(re.fullmatch(rf"(sequential|fma) +\d+( +{RATIO}){{5}}", row) for row in rows)
 
 
-def test_fit_costs(monkeypatch, capsys):
-    """What is printed is what costs.py holds."""
+@pytest.mark.parametrize("dtype", RATES)
+def test_fit_costs(monkeypatch, capsys, dtype):
+    """What is printed is an entry of what costs.py holds."""
     monkeypatch.setattr(fit_costs, "ELEMENTS", 1 << 14)
-    fit_costs.main(["--rounds", "1"])
-    code = capsys.readouterr().out.split("\n\n")[1]
-    found = {}
-    exec(code, {"Rates": Rates}, found)
-    rates = found["RATES"]
+    fit_costs.main(["--dtype", dtype, "--rounds", "1"])
+    entry = capsys.readouterr().out.split("\n\n")[1]
+    found = eval("{" + entry + "}", {"Rates": Rates})
+    assert list(found) == [dtype]
+    rates = found[dtype]
     assert isinstance(rates, Rates)
     assert all(rate >= 0 for rate in rates)
     assert all(rates[:1] + rates[4:6])
+
+
+def test_choices():
+    rows = run("choices.py", "--rounds", "1", "--first", "12", "--last", "12", "--dtype", "float64")
+    assert re.match(r"3x3, 3 to 32 channels  1x3x224x224 .+ \d+\.\d\d +\w", rows[-3])
+    assert re.fullmatch(r"1 layers: [01] above 1\.1, [01] above 1\.25", rows[-1])
 
 
 def test_accuracy(monkeypatch, capsys):

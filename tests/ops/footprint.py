@@ -60,6 +60,7 @@ def _values_of_bands(layer, choice, groups, filters, items, sizes, seen):
     if windows.dims > 1 or outputs > 1:
         seen[0] = (bands - 1) * outputs * stride[0] + reach + 1
     if windows.dims > 1 and not is_split:
+        seen[-1] += stride[-1] == 2  # cells are then read in pairs
         lines = seen[0] // gap + 1
         rows = groups * filters * outputs
         results = items * bands * rows * prod(sizes[1:])

@@ -91,7 +91,7 @@ EXPECTED = {
     "ResNet-50 1x1/2, 256 to 512 channels": COLUMNS,
     "MobileNet first, 3x3/2": COLUMNS,
     "MobileNet depthwise 3x3, 32": BANDS,
-    "MobileNet depthwise 3x3/2, 144": COLUMNS,
+    "MobileNet depthwise 3x3/2, 144": BANDS,
     "MobileNet depthwise 3x3, 384": BANDS,
     "MobileNet depthwise 3x3, 960": BANDS,
     "MobileNet depthwise 3x3, 192, 8 items": BANDS,

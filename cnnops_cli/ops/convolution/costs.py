@@ -17,7 +17,7 @@ Choice: TypeAlias = tuple[str, tuple[int, ...]]
 
 
 class Rates(NamedTuple):
-    """Nanoseconds that each kind of work takes on one core, in float32.
+    """Nanoseconds that each kind of work takes on one core, in a dtype.
 
     Only ratios matter. ``tests/benchmarks/fit_costs.py`` measures them.
     """
@@ -35,28 +35,51 @@ class Rates(NamedTuple):
     spread: float  # per element of a banded matrix
     transform: float  # per point of a Fourier transform
     spectrum: float  # per point of the product of two
-    start: float  # per call with banded matrices
+    start: float  # per call with banded matrices of kernel columns
+    start_whole: float  # or of whole kernels
     start_transforms: float  # per tile with transforms
 
 
-RATES = Rates(
-    multiply=0.0148,
-    half_rows=1.2,
-    half_depth=3.0,
-    half_columns=1.4,
-    product=35,
-    copy=0.287,
-    run=1.85,
-    pair=0.14,
-    skip=0.256,
-    add=0.2,
-    spread=0.58,
-    transform=5.9,
-    spectrum=2.65,
-    start=49_000,
-    start_transforms=76_000,
-)
-"""Measured with OpenBLAS on x86-64."""
+RATES = {
+    "float32": Rates(
+        multiply=0.0148,
+        half_rows=1.2,
+        half_depth=7.0,
+        half_columns=1.4,
+        product=35,
+        copy=0.287,
+        run=1.85,
+        pair=0.14,
+        skip=0.256,
+        add=0.24,
+        spread=0.58,
+        transform=5.9,
+        spectrum=2.65,
+        start=35_000,
+        start_whole=12_000,
+        start_transforms=76_000,
+    ),
+    "float64": Rates(
+        multiply=0.0295,
+        half_rows=3.3,
+        half_depth=5.0,
+        half_columns=0,
+        product=46,
+        copy=0.573,
+        run=1.24,
+        pair=0.267,
+        skip=0.542,
+        add=0.418,
+        spread=0.73,
+        transform=6.05,
+        spectrum=2.7,
+        start=35_000,
+        start_whole=12_000,
+        start_transforms=86_000,
+    ),
+}
+"""Measured with OpenBLAS on x86-64, but for 0.24 to add up float32: that was 0.2, with which
+tests/benchmarks/choices.py found more layers that another algorithm computes faster."""
 
 TILE_BYTES = 1 << 23
 """Memory for one tile. A core's cache holds less, but many short calls make threads wait for the
@@ -124,10 +147,10 @@ def matrix_bytes(layer: Layer, band: Band) -> int:
 
 
 def _cost_of_columns(layer: Layer) -> float:
-    windows, rates = layer.windows, RATES
+    windows, rates = layer.windows, _rates(layer)
     depth = layer.channels * math.prod(windows.kernel)
     cells = math.prod(windows.output)
-    each = _cost_of_laying_out(windows)
+    each = _cost_of_laying_out(layer)
     lies_so = max(*windows.kernel, *windows.stride) == 1
     copied = 0 if lies_so else layer.items * layer.groups * depth * cells
     parts = -(-depth // longest_sum(layer.filters, depth))
@@ -137,7 +160,7 @@ def _cost_of_columns(layer: Layer) -> float:
 
 
 def _cost_of_bands(layer: Layer, band: Band) -> float:
-    windows, rates = layer.windows, RATES
+    windows, rates = layer.windows, _rates(layer)
     rows, depth = layer.filters * band.outputs * band.steps, band.depth(layer.channels)
     columns = columns_of_bands(windows, band)
     row = windows.output[-1] + band.halo
@@ -159,22 +182,28 @@ def _cost_of_bands(layer: Layer, band: Band) -> float:
 
 def _cost_of_whole_bands(layer: Layer, band: Band) -> float:
     """Of products that are written straight into the result, of lines that bands share."""
-    rates, (rows, width) = RATES, layer.windows.output
+    rates, (rows, width) = _rates(layer), layer.windows.output
     bands, depth = -(-rows // band.outputs), band.depth(1)
     copied = layer.items * layer.groups * band.lines_of(bands) * band.kernel[1] * width
     return (
-        rates.start
+        rates.start_whole
         + bands * layer.filters * _cost_of_products(layer, band.outputs, depth, width)
-        + copied * _cost_of_laying_out(layer.windows)
+        + copied * _cost_of_laying_out(layer)
         + layer.groups * layer.filters * band.outputs * depth * rates.spread
         + _cost_of_padding(layer)
     )
 
 
-def _cost_of_laying_out(windows: Windows) -> float:
+def _rates(layer: Layer) -> Rates:
+    """Return the rates of the dtype; integers have only one algorithm, whatever it takes."""
+    return RATES.get(layer.dtype.name, RATES["float32"])
+
+
+def _cost_of_laying_out(layer: Layer) -> float:
     """Of an element of a row of windows."""
-    further = {1: 0.0, 2: RATES.pair}.get(windows.stride[-1], RATES.skip)
-    return RATES.copy + RATES.run / windows.output[-1] + further
+    windows, rates = layer.windows, _rates(layer)
+    further = {1: 0.0, 2: rates.pair}.get(windows.stride[-1], rates.skip)
+    return rates.copy + rates.run / windows.output[-1] + further
 
 
 def columns_of_bands(windows: Windows, band: Band) -> int:
@@ -187,7 +216,7 @@ def columns_of_bands(windows: Windows, band: Band) -> int:
 
 def _cost_of_products(layer: Layer, rows: int, depth: int, columns: int) -> float:
     """Of one product per sample and group, with matrices of these sizes."""
-    rates = RATES
+    rates = _rates(layer)
     slowed = (rows + rates.half_rows) * (depth + rates.half_depth) * (columns + rates.half_columns)
     return layer.items * layer.groups * (rates.product + slowed * rates.multiply)
 
@@ -197,7 +226,8 @@ def _cost_of_padding(layer: Layer) -> float:
     if not any(map(any, windows.padding)):
         return 0.0
     seen = layer.items * layer.groups * layer.channels * math.prod(windows.lengths)
-    return seen * (RATES.copy + RATES.run / windows.lengths[-1])
+    rates = _rates(layer)
+    return seen * (rates.copy + rates.run / windows.lengths[-1])
 
 
 def elements_of_a_column(layer: Layer) -> int:
@@ -264,5 +294,6 @@ def _cost_of_transforms(layer: Layer, lengths: tuple[int, ...]) -> float:
     tiles = layer.items * layer.groups * math.prod(-(-outputs // box) for outputs, box in axes)
     pairs = layer.channels * layer.filters
     transforms = tiles * (layer.channels + layer.filters) + layer.groups * pairs
-    points = RATES.transform * transforms + RATES.spectrum * tiles * pairs
-    return math.prod(lengths) * points + RATES.start_transforms * tiles
+    rates = _rates(layer)
+    points = rates.transform * transforms + rates.spectrum * tiles * pairs
+    return math.prod(lengths) * points + rates.start_transforms * tiles

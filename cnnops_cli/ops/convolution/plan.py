@@ -21,7 +21,7 @@ from cnnops_cli.ops.convolution.costs import (
 )
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
 
-_LEAST_WORTH, _WORTH = 600_000, 2_000_000
+_LEAST_WORTH, _WORTH = 800_000, 2_000_000
 """The least nanoseconds of work for two tiles, and per tile where there are more: a thread takes a
 tenth of a millisecond to wake, and the last tiles end apart."""
 
