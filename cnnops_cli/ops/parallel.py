@@ -36,6 +36,11 @@ def available_cores() -> int:
         return os.cpu_count() or 1
 
 
+def thread_count() -> int:
+    """Return the number of threads to compute on."""
+    return _count.get() or available_cores()
+
+
 @contextmanager
 def using_threads(count: int | None) -> Iterator[None]:
     """Compute on `count` threads, by default one per available core."""
@@ -85,7 +90,7 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
     note = watcher(len(parts)) if watcher and parts else None
     context = copy_context()
     context.run(_watcher.set, None)
-    threads = min(_count.get() or available_cores(), len(parts))
+    threads = min(thread_count(), len(parts))
     if bytes_of_a_part:
         threads = min(threads, max(1, WORKING_BYTES // bytes_of_a_part))
     if threads > 1:

@@ -7,6 +7,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, working_dtype
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.ops import parallel
 from cnnops_cli.ops.convolution.banded import Banded, product_engine
 from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.costs import FOURIER
@@ -20,6 +21,7 @@ from cnnops_cli.ops.convolution.source import Source
 if TYPE_CHECKING:
     from cnnops_cli.ops.convolution.running_sums import RunningSums
 
+_FEW_THREADS = 2
 _PLAIN_LOOPS = ("sequential", "fma")
 _DOUBLE = np.dtype(np.float64)
 
@@ -36,13 +38,15 @@ def summing_dtype(dtype: np.dtype[Any], accumulate: str) -> np.dtype[Any]:
 
 def plan_layer(layer: Layer, dtype: np.dtype[Any]) -> Plan:
     """Plan a convolution whose result has a dtype."""
+    # What is rounded once takes many short calls for each tile; two threads have room for wide ones.
+    wide = 2 if layer.accumulate == "exact" and parallel.thread_count() <= _FEW_THREADS else 1
     if layer.accumulate == "exact" and dtype == _DOUBLE:
-        return plan_slices(layer)
+        return plan_slices(layer, wide)
     if layer.accumulate in _PLAIN_LOOPS:
         from cnnops_cli.ops.convolution.running_sums import plan_running_sums
 
         return plan_running_sums(layer)
-    return plan_convolution(layer)
+    return plan_convolution(layer, wide)
 
 
 def filling(

@@ -25,6 +25,8 @@ _LEAST_WORTH, _WORTH = 800_000, 2_000_000
 """The least nanoseconds of work for two tiles, and per tile where there are more: a thread takes a
 tenth of a millisecond to wake, and the last tiles end apart."""
 
+_BYTES_OF_A_TILE = TILE_BYTES + TILE_BYTES // 4
+
 _ROUNDING_BYTES = 3 << 20
 """What a tile needs further where results are rounded once, for those that are summed exactly."""
 
@@ -42,17 +44,20 @@ class Plan(NamedTuple):
     algorithm: str
     sizes: tuple[int, ...]
     tiles: Sequence[Tile]
-    bytes_of_a_tile: int = TILE_BYTES + TILE_BYTES // 4
+    bytes_of_a_tile: int = _BYTES_OF_A_TILE
     bytes_of_all: int = 0  # the most that all tiles need together
     bytes_kept: int = 0  # for what is made of the weights
 
 
 @lru_cache(maxsize=64)
-def plan_convolution(layer: Layer) -> Plan:
-    """Choose the algorithm with the least estimate, and cut the result into tiles."""
+def plan_convolution(layer: Layer, wide: int = 1) -> Plan:
+    """Choose the algorithm with the least estimate, and cut the result into tiles.
+
+    Tiles are so many times wider than others.
+    """
     if layer.items == 0:
         return Plan(COLUMNS, (), ())
-    plan = _plan_engine(layer)
+    plan = _plan_engine(layer, wide)
     if layer.accumulate == "fast":
         return plan
     return plan._replace(
@@ -61,7 +66,7 @@ def plan_convolution(layer: Layer) -> Plan:
     )
 
 
-def _plan_engine(layer: Layer) -> Plan:
+def _plan_engine(layer: Layer, wide: int) -> Plan:
     costs = estimate_costs(layer)
     algorithm, sizes = min(costs, key=lambda choice: costs[choice])
     if algorithm == FOURIER:
@@ -73,15 +78,15 @@ def _plan_engine(layer: Layer) -> Plan:
     everywhere = layer.items * layer.groups * layer.dtype.itemsize
     if algorithm == COLUMNS:
         everywhere *= math.prod(layer.windows.output) * elements_of_a_column(layer)
-        tiles = column_tiles(layer, layer.tile, wanted)
-        return Plan(COLUMNS, (), tiles, bytes_of_all=everywhere)
+        tiles = column_tiles(layer, layer.tile, wanted, wide)
+        return Plan(COLUMNS, (), tiles, wide * _BYTES_OF_A_TILE, everywhere)
     band = band_of(layer.windows, *sizes)
     each = elements_of_a_band(layer, band)
     everywhere *= columns_of_bands(layer.windows, band) * each
-    most = _most(layer, layer.tile, each, band.outputs, band.halo)
+    most = _most(layer, layer.tile, wide, each, band.outputs, band.halo)
     tiles = Tiles(layer.tile, _fewer(layer.tile.shape, most, wanted), band.outputs)
     kept = matrix_bytes(layer, band)
-    return Plan(BANDS, sizes, tiles, bytes_of_all=everywhere, bytes_kept=kept)
+    return Plan(BANDS, sizes, tiles, wide * _BYTES_OF_A_TILE, everywhere, kept)
 
 
 def tiles_wanted(cost: float) -> int:
@@ -89,17 +94,17 @@ def tiles_wanted(cost: float) -> int:
     return 1 if cost < _LEAST_WORTH else min(_MOST_WANTED, max(2, int(cost // _WORTH)))
 
 
-def column_tiles(layer: Layer, part: Tile, wanted: int = 1) -> Tiles:
+def column_tiles(layer: Layer, part: Tile, wanted: int = 1, wide: int = 1) -> Tiles:
     """Cut a part of the result into tiles for `Columns`."""
-    most = _most(layer, part, elements_of_a_column(layer))
+    most = _most(layer, part, wide, elements_of_a_column(layer))
     return Tiles(part, _fewer(part.shape, most, wanted))
 
 
 def _most(
-    layer: Layer, part: Tile, elements: int, outputs: int = 1, halo: int = 0
+    layer: Layer, part: Tile, wide: int, elements: int, outputs: int = 1, halo: int = 0
 ) -> tuple[int, ...]:
     """Return the largest shape of a tile that lays out some elements per matrix column."""
-    left = max(1, TILE_BYTES // layer.dtype.itemsize // elements)
+    left = max(1, wide * TILE_BYTES // layer.dtype.itemsize // elements)
     items, groups, filters, *lengths = part.shape
     lengths[0] = -(-lengths[0] // outputs)
     sizes: list[int] = []

@@ -218,9 +218,9 @@ def sliced_layer(layer: Layer) -> Layer:
     )
 
 
-def plan_slices(layer: Layer) -> Plan:
+def plan_slices(layer: Layer, wide: int) -> Plan:
     """Plan how `Sliced` computes a layer: as its slices are, in tiles of all of a filter's."""
-    plan = plan_convolution(sliced_layer(layer))
+    plan = plan_convolution(sliced_layer(layer), wide)
     if not isinstance(plan.tiles, Tiles):
         return plan
     *outer, filters = plan.tiles.most[:3]
