@@ -38,7 +38,7 @@ def summing_dtype(dtype: np.dtype[Any], accumulate: str) -> np.dtype[Any]:
 
 def plan_layer(layer: Layer, dtype: np.dtype[Any]) -> Plan:
     """Plan a convolution whose result has a dtype."""
-    # What is rounded once takes many short calls for each tile; two threads have room for wide ones.
+    # To round once takes many short calls per tile. Two threads have room for wide tiles.
     wide = 2 if layer.accumulate == "exact" and parallel.thread_count() <= _FEW_THREADS else 1
     if layer.accumulate == "exact" and dtype == _DOUBLE:
         return plan_slices(layer, wide)
