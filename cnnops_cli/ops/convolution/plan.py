@@ -27,7 +27,7 @@ tenth of a millisecond to wake, and the last tiles end apart."""
 
 _BYTES_OF_A_TILE = TILE_BYTES + TILE_BYTES // 4
 
-_ROUNDING_BYTES = 3 << 20
+_ROUNDING_BYTES = 5 << 20
 """What a tile needs further where results are rounded once, for those that are summed exactly."""
 
 _MOST_WANTED = 16
