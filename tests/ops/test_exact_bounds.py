@@ -268,6 +268,23 @@ def test_multiples_of_one_number_are_exact(stages, dtype):
     assert "Terms.round" not in stages
 
 
+@pytest.mark.parametrize("bias", [2.0**-40, -(2.0**-40)])
+def test_a_bias_may_not_be_a_multiple(stages, bias):
+    """Whole numbers add up to a midpoint; a bias that float64 cannot add to it decides."""
+    x = np.tile(np.float32([2**24, 1]).reshape(1, 2, 1), 40)
+    assert_right(x, np.ones((1, 2, 1), np.float32), np.float32([bias]))
+    assert stages == ["Exact._errors", "Terms.round"]
+
+
+def test_adding_a_bias_to_two_ends_of_slices_may_round(stages):
+    """The products are 1 and half an ulp, which slices hold without a rest; the bias decides."""
+    x = np.array([1, 2.0**-24]).reshape(1, 2, 1)
+    weight = np.array([1, 2.0**-29]).reshape(1, 2, 1)
+    assert_right(x, weight, np.array([2.0**-110]))
+    assert_right(x, weight, np.array([-(2.0**-110)]))
+    assert stages == ["Terms.round"] * 2
+
+
 def test_the_few_others_are_summed_up(stages):
     x = some("float32", 1, 1, 40)
     x[0, 0, 1] = -x[0, 0, 0]
