@@ -115,6 +115,17 @@ def test_sums_that_are_all_in_doubt_hold_what_they_are_told_to(image, weight, dt
         assert told / 8 < held <= told
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_long_sum_in_doubt_holds_what_it_is_told_to(dtype):
+    rng = np.random.default_rng(0)
+    shape = (1, 100_000, 1)
+    x = (rng.standard_normal(shape) * 2.0 ** rng.integers(-20, 20, shape)).astype(dtype)
+    weight = rng.standard_normal(shape).astype(dtype)
+    x[:, 1::2], weight[:, 1::2] = -x[:, ::2], weight[:, ::2]
+    told, held = told_and_held(x, weight, "exact")
+    assert told / 8 < held <= told
+
+
 def test_conv_holds_nothing_where_the_input_is_the_matrix():
     arrays = np.ones((4, 64, 32, 32), np.float32), np.ones((64, 64, 1, 1), np.float32)
     told, held = told_and_held(*arrays, "fast")

@@ -22,7 +22,7 @@ _FIRST = 8
 """The weights of a filter that often tell whether it is worth looking at all of them."""
 
 _SUMMED = 1 << 15
-"""The terms that are summed exactly at a time."""
+"""The terms that are summed exactly at a time, or those of one result if they are more."""
 
 _BOUND_OF_SEEN, _BOUND_OF_RESULT = 0.25, 0.3
 """What it takes to bound errors again, per element of the input and per result, in the time that it
