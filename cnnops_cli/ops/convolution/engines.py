@@ -16,6 +16,7 @@ from cnnops_cli.ops.convolution.fourier import Fourier
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.sliced import Sliced, plan_slices
+from cnnops_cli.ops.convolution.small_sums import SMALL_SUMS, SmallSums, are_small, plan_small_sums
 from cnnops_cli.ops.convolution.source import Source
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def plan_layer(layer: Layer, dtype: np.dtype[Any]) -> Plan:
     # To round once takes many short calls per tile. Two threads have room for wide tiles.
     wide = 2 if layer.accumulate == "exact" and parallel.thread_count() <= _FEW_THREADS else 1
     if layer.accumulate == "exact" and dtype == _DOUBLE:
-        return plan_slices(layer, wide)
+        return plan_small_sums(layer) if are_small(layer) else plan_slices(layer, wide)
     if layer.accumulate in _PLAIN_LOOPS:
         from cnnops_cli.ops.convolution.running_sums import plan_running_sums
 
@@ -63,6 +64,8 @@ def filling(
     if layer.accumulate != "exact":
         engine = _engine_of_mode(layer, plan, weights)
         return lambda source, tile, target: engine.compute(source, tile, bias, target)
+    if plan.algorithm == SMALL_SUMS:
+        return SmallSums(layer, weights, bias).compute
     if dtype == _DOUBLE:
         return Sliced(layer, plan, weights, bias).compute
     if plan.algorithm == FOURIER:
