@@ -12,8 +12,8 @@ from cnnops_cli.ops.convolution.engines import filling, plan_layer, summing_dtyp
 from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.plan import Plan
 from cnnops_cli.ops.convolution.source import Source
-from cnnops_cli.ops.exact_sums import as_int64, largest_sum
 from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows, remembered
+from cnnops_cli.ops.integer_sums import as_int64, largest_sum
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.words import ACCUMULATE, PADDING_MODES, check_word
 
