@@ -153,10 +153,12 @@ def conv(
         SUMS.choice(
             "--accumulate",
             ACCUMULATE,
-            "How floating-point results are summed. exact, the default, is the exact sum, rounded "
-            "once: the same bytes on every machine. fast is what matrix products and transforms "
-            "give. sequential adds one product after the other, channel by channel, then the bias; "
-            "fma too, with one rounding for product and sum. Integers are always exact.",
+            "Where sums of floating-point numbers are rounded. exact, the default: once, at the "
+            "end, so the bytes are the same on every machine. fast: as matrix products and "
+            "transforms round them; it takes less time, and the last place may differ between "
+            "machines. sequential: after each product and each sum, as in a plain loop over the "
+            "channels and the kernel, bias last. fma: the same, but once for product and sum "
+            "together, as C's fmaf; not for float64. Integers are exact in every mode.",
         ),
     ] = "exact",
     with_input: options.WithInput = False,
