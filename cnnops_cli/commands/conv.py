@@ -178,7 +178,8 @@ def conv(
     INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank;
     only a bare (*spatial) input gains a channel axis where there are several filters. Like
     PyTorch's conv1d, conv2d and conv3d, this is cross-correlation: the kernel is not flipped.
-    Integers are summed exactly, into int64; a sum that int64 cannot hold is an error.
+    Sums are exact. Those of floating-point numbers are rounded once, unless --accumulate says
+    otherwise; those of integers are int64, and a sum that int64 cannot hold is an error.
     """
     layer = new_layer(
         kernel,

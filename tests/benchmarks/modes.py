@@ -123,10 +123,8 @@ def _photograph(shape: tuple[int, ...]) -> np.ndarray:
     """Repeat a photograph until it has the shape."""
     with Image.open(PHOTOGRAPH) as picture:
         pixels = np.asarray(picture).transpose(2, 0, 1)
-    repeated = [
-        -(-wanted // length) for wanted, length in zip(shape[1:], pixels.shape, strict=True)
-    ]
-    return np.tile(pixels, repeated)[np.newaxis, :, : shape[2], : shape[3]]
+    copies = [-(-wanted // length) for wanted, length in zip(shape[1:], pixels.shape, strict=True)]
+    return np.tile(pixels, copies)[np.newaxis, :, : shape[2], : shape[3]]
 
 
 def _normal(shape: tuple[int, ...]) -> np.ndarray:
