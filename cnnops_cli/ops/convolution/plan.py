@@ -27,8 +27,9 @@ tenth of a millisecond to wake, and the last tiles end apart."""
 
 _BYTES_OF_A_TILE = TILE_BYTES + TILE_BYTES // 4
 
-_ROUNDING_BYTES = 3 << 20
-"""What a tile needs further where results are rounded once, for those that are summed exactly."""
+_ROUNDING_BYTES, _BYTES_OF_A_TERM = 3 << 20, 96
+"""What a tile needs further where results are rounded once, for those that are summed exactly: the
+most, and per term."""
 
 _MOST_WANTED = 16
 _LEAST_CELLS = 160
@@ -60,9 +61,11 @@ def plan_convolution(layer: Layer, wide: int = 1) -> Plan:
     plan = _plan_engine(layer, wide)
     if layer.accumulate == "fast":
         return plan
+    terms = math.prod(layer.tile.shape) * layer.channels * math.prod(layer.windows.kernel)
+    rounding = min(_ROUNDING_BYTES, _BYTES_OF_A_TERM * terms)
     return plan._replace(
-        bytes_of_a_tile=plan.bytes_of_a_tile + _ROUNDING_BYTES,
-        bytes_of_all=plan.bytes_of_all + len(plan.tiles) * _ROUNDING_BYTES,
+        bytes_of_a_tile=plan.bytes_of_a_tile + rounding,
+        bytes_of_all=plan.bytes_of_all + len(plan.tiles) * rounding,
     )
 
 
