@@ -135,7 +135,7 @@ def rounded_sums(terms: Array, dtype: np.dtype[Any]) -> Array:
     Parameters
     ----------
     terms : numpy.ndarray, shape (n, m)
-        Finite float64, below 2**1000 / n; overwritten.
+        Finite float64, below 2**1000 / n.
     dtype : numpy.dtype
         float16, float32 or float64.
 

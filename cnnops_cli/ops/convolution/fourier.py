@@ -30,7 +30,8 @@ _ROUNDINGS_PER_DIGIT = 16
 """The most roundings of a transform, in its norm, per binary digit of its length.
 
 A butterfly of r values is off by at most c sqrt(r) roundings, with c = 1, 2, 6, 8 and 11 for r = 2,
-4, 8, 3 and 5, and a product with a root of unity by 4: at most 12.4 per digit, for r = 5.
+4, 8, 3 and 5, and a product with a root of unity by 9, since NumPy's roots are products of two: at
+most 14.5 per digit, for r = 5. The first butterflies have no such product; their 9 are for 1 / N.
 """
 
 _MOST_SUMMED = 1 << 21

@@ -24,7 +24,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.banded import product_engine
 from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
-from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
+from cnnops_cli.ops.convolution.plan import Plan, column_tiles, plan_convolution
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.convolution.terms import Terms
 from cnnops_cli.ops.magnitudes import finite, grid_of, largest
@@ -116,8 +116,12 @@ class Sliced:
             self._terms.round(doubtful, part, tile, target)
 
     def _bounds(self, tile: Tile, first: float, second: float, third: float) -> tuple[Array, Array]:
-        """Bound errors, and the sums that may be inexact, by the largest magnitudes of slices."""
+        """Bound errors, and the sums that may be inexact, by the largest magnitudes of slices.
+
+        The first is that of the input, which rounding to the digits of a slice may increase.
+        """
         filters = (tile.groups, tile.filters)
+        first *= 1 + 2.0 ** (1 - self._digits)
         of_third, of_rest, of_all = (sizes[filters] for sizes in self._sizes)
         offsets = self._terms.offsets[filters]
         pairs = ((first, of_third), (second, of_rest), (third, of_all))
@@ -129,7 +133,7 @@ class Sliced:
         errors[~is_any & (offsets == 0)] = 0
         in_range = self._in_range[filters] & (_SMALLEST <= first <= _LARGEST or first == 0)
         errors[~in_range] = np.inf
-        return errors, np.maximum(small, 4 * UNIT * whole) * ROUNDED_UP
+        return errors, (small + 4 * UNIT * whole) * ROUNDED_UP
 
     def _round(self, sums: Array, errors: Array, tile: Tile, target: Array) -> Array:
         """Round sums, and return the flat places of those that an error may have changed."""
@@ -166,10 +170,11 @@ class Sliced:
 
     def _outside(self, source: Source, tile: Tile) -> Array:
         """Return NaN and infinity where results are that, and finite numbers elsewhere."""
-        weights = _signs(self._terms.weights).reshape(-1, *self._shape)
-        sums = np.empty(tile.shape)
+        columns = Columns(self._layer, _signs(self._terms.weights).reshape(-1, *self._shape))
         bias = _signs(self._terms.bias)
-        Columns(self._layer, weights).compute(_Signs(source), tile, bias, sums)
+        sums = np.empty(tile.shape)
+        for some in column_tiles(self._layer, tile):
+            columns.compute(_Signs(source), some, bias, sums[some.within(tile)])
         sums[np.isnan(sums)] = np.nan
         return sums
 
