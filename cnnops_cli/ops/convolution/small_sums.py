@@ -47,8 +47,10 @@ class SmallSums:
         part = source.part(tile.items, tile.channels(self._layer.channels), tile.box)
         part = part.astype(np.float64, copy=False)
         terms, (items, groups, _, *sizes) = self._terms, target.shape
-        windows = windows_of(part, self._layer, sizes).reshape(items, groups, 1, -1, terms.count)
-        weights = terms.weights[:, :, np.newaxis]
+        windows = windows_of(part, self._layer, sizes)
+        axes = (0, 1, *range(2 + len(sizes), windows.ndim), *range(2, 2 + len(sizes)))
+        windows = windows.transpose(axes).reshape(items, groups, 1, terms.count, -1)
+        weights = terms.weights[..., np.newaxis]
         products = windows * weights
         peak = float(max(products.max(), -products.min()))
         if not (terms.are_finite and peak < LARGE):  # or NaN
@@ -76,7 +78,7 @@ class SmallSums:
         upper = (products + far) - far
         products -= upper
         products += errors
-        total, rest = upper.sum(axis=-1), products.sum(axis=-1)
+        total, rest = upper.sum(axis=-2), products.sum(axis=-2)
         if self._terms.has_bias:
             total, below = two_sum(total, self._terms.bias[..., np.newaxis])
             rest += below
