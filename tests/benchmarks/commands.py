@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _table(markdown: bool) -> Table:
     return Table(
-        ("command", 34),
+        ("command", 36),
         ("against", 20),
         ("ours", 11),
         ("theirs", 11),
@@ -132,7 +132,7 @@ def measure(table: Table, pairs: Sequence[Pair], folder: Path, command: str, rou
     for pair in pairs:
         missing = [name for name in pair.packages if machine.version(name) is None]
         if missing:
-            table.skipped(f"{pair.label:<34}  {pair.against}", missing)
+            table.skipped(f"{pair.label:<36}  {pair.against}", missing)
             continue
         _make_files(pair, folder)
         others = machine.OtherWork()
