@@ -62,33 +62,71 @@ def peak_beside(call):
     return held[0]
 
 
-@pytest.mark.parametrize(
-    ("image", "weight"),
-    [
-        ((2, 16, 64, 64), (16, 16, 3, 3)),
-        ((1, 3, 300, 300), (8, 3, 7, 7)),
-        ((1, 1, 512, 512), (1, 1, 31, 31)),
-        ((1, 32, 20_000), (32, 32, 5)),
-    ],
-)
-def test_conv_holds_what_it_is_told_to(image, weight):
-    told, held = told_and_held(image, weight)
+LAYERS = [
+    ((2, 16, 64, 64), (16, 16, 3, 3)),
+    ((1, 3, 300, 300), (8, 3, 7, 7)),
+    ((1, 1, 512, 512), (1, 1, 31, 31)),
+    ((1, 32, 20_000), (32, 32, 5)),
+]
+SMALL_LAYERS = [
+    ((2, 16, 64, 64), (4, 16, 3, 3)),
+    ((1, 3, 60, 60), (8, 3, 5, 5)),
+    ((1, 1, 200, 200), (1, 1, 3, 3)),
+    ((1, 4, 3000), (4, 4, 5)),
+]
+"""Layers of few tiles, of which every sum can be hard."""
+
+
+@pytest.mark.parametrize("accumulate", ["exact", "fast"])
+@pytest.mark.parametrize(("image", "weight"), LAYERS)
+def test_conv_holds_what_it_is_told_to(image, weight, accumulate):
+    arrays = np.ones(image, np.float32), np.ones(weight, np.float32)
+    told, held = told_and_held(*arrays, accumulate)
     assert told / 32 < held <= told
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("kind", ["normal", "NaN"])
+@pytest.mark.parametrize(("image", "weight"), LAYERS)
+def test_exact_sums_hold_what_they_are_told_to(image, weight, kind, dtype):
+    rng = np.random.default_rng(0)
+    x, kernel = (rng.standard_normal(shape).astype(dtype) for shape in (image, weight))
+    if kind == "NaN":
+        x[rng.random(image) < 0.1] = np.nan
+    told, held = told_and_held(x, kernel, "exact")
+    assert held <= told
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(("image", "weight"), SMALL_LAYERS)
+def test_sums_that_are_all_in_doubt_hold_what_they_are_told_to(image, weight, dtype):
+    """Lines of one value under weights that cancel, and of float64 products out of range."""
+    rng = np.random.default_rng(0)
+    reach = {"float16": 6, "float32": 20, "float64": 5}[dtype]
+    lines = rng.standard_normal(image[:-1]) * 2.0 ** rng.integers(-reach, reach, image[:-1])
+    x = np.repeat(lines[..., np.newaxis], image[-1], axis=-1).astype(dtype)
+    kernel = rng.standard_normal(weight).astype(dtype)
+    kernel -= kernel[..., ::-1]
+    told, held = told_and_held(x, kernel, "exact")
+    assert told / 8 < held <= told
+    if dtype == "float64":
+        x = rng.standard_normal(image) * 2.0 ** rng.integers(-500, 450, image)
+        told, held = told_and_held(x, kernel, "exact")
+        assert told / 8 < held <= told
+
+
 def test_conv_holds_nothing_where_the_input_is_the_matrix():
-    told, held = told_and_held((4, 64, 32, 32), (64, 64, 1, 1))
+    arrays = np.ones((4, 64, 32, 32), np.float32), np.ones((64, 64, 1, 1), np.float32)
+    told, held = told_and_held(*arrays, "fast")
     assert held < 1 << 14 < told
 
 
-def told_and_held(image, weight):
-    arrays = np.ones(image, np.float32), np.ones(weight, np.float32)
+def told_and_held(image, weight, accumulate):
     plain = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
-    told = estimate_conv(*arrays, None, accumulate="exact", headers=False, **plain).memory[
-        "working"
-    ]
+    options = {"accumulate": accumulate, **plain}
     with using_threads(1):
-        return told, peak_beside(lambda: convolve(*arrays, None, accumulate="exact", **plain)[0])
+        told = estimate_conv(image, weight, None, headers=False, **options).memory["working"]
+        return told, peak_beside(lambda: convolve(image, weight, None, **options)[0])
 
 
 def test_maxpool_holds_what_it_is_told_to():

@@ -27,7 +27,7 @@ tenth of a millisecond to wake, and the last tiles end apart."""
 
 _BYTES_OF_A_TILE = TILE_BYTES + TILE_BYTES // 4
 
-_ROUNDING_BYTES, _BYTES_OF_A_TERM = 3 << 20, 96
+_ROUNDING_BYTES, _BYTES_OF_A_TERM = 5 << 20, 96
 """What a tile needs further where results are rounded once, for those that are summed exactly: the
 most, and per term."""
 

@@ -110,7 +110,8 @@ class Terms:
     def round(self, doubtful: Array, part: Array, tile: Tile, target: Array) -> None:
         """Round the exact sums of results in some flat places of a tile (n, g, o, *sizes)."""
         windows = windows_of(part, self._layer, target.shape[3:])
-        for some in spans(doubtful.size, max(1, _SUMMED // self.count)):
+        terms = self.count * (2 if target.dtype == _DOUBLE else 1)  # a product and its error
+        for some in spans(doubtful.size, max(1, _SUMMED // terms)):
             places = np.unravel_index(doubtful[some], target.shape)
             self._sum_up(places, windows, tile, target)
 
