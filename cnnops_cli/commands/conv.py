@@ -153,10 +153,12 @@ def conv(
         SUMS.choice(
             "--accumulate",
             ACCUMULATE,
-            "How floating-point results are summed. exact, the default, is the exact sum, rounded "
-            "once: the same bytes on every machine. fast is what matrix products and transforms "
-            "give. sequential adds one product after the other, channel by channel, then the bias; "
-            "fma too, with one rounding for product and sum. Integers are always exact.",
+            "Where sums of floating-point numbers are rounded. exact, the default: once, at the "
+            "end, so the bytes are the same on every machine. fast: as matrix products and "
+            "transforms round them; it takes less time, and the last place may differ between "
+            "machines. sequential: after each product and each sum, as in a plain loop over the "
+            "channels and the kernel, bias last. fma: the same, but once for product and sum "
+            "together, as C's fmaf; not for float64. Integers are exact in every mode.",
         ),
     ] = "exact",
     with_input: options.WithInput = False,
@@ -176,7 +178,8 @@ def conv(
     INPUT is (*spatial), (C, *spatial) or (N, C, *spatial), and the result has the same rank;
     only a bare (*spatial) input gains a channel axis where there are several filters. Like
     PyTorch's conv1d, conv2d and conv3d, this is cross-correlation: the kernel is not flipped.
-    Integers are summed exactly, into int64; a sum that int64 cannot hold is an error.
+    Sums are exact. Those of floating-point numbers are rounded once, unless --accumulate says
+    otherwise; those of integers are int64, and a sum that int64 cannot hold is an error.
     """
     layer = new_layer(
         kernel,

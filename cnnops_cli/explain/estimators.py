@@ -15,8 +15,8 @@ from cnnops_cli.ops.conv import place_windows
 from cnnops_cli.ops.convolution.engines import plan_layer, summing_dtype
 from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.plan import Plan
-from cnnops_cli.ops.exact_sums import largest_sum
 from cnnops_cli.ops.geometry import Size
+from cnnops_cli.ops.integer_sums import largest_sum
 from cnnops_cli.ops.parallel import WORKING_BYTES
 from cnnops_cli.words import series
 

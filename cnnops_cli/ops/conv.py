@@ -12,8 +12,8 @@ from cnnops_cli.ops.convolution.engines import filling, plan_layer, summing_dtyp
 from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.plan import Plan
 from cnnops_cli.ops.convolution.source import Source
-from cnnops_cli.ops.exact_sums import as_int64, largest_sum
 from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows, remembered
+from cnnops_cli.ops.integer_sums import as_int64, largest_sum
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.words import ACCUMULATE, PADDING_MODES, check_word
 
@@ -54,11 +54,9 @@ def conv(
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
         What the added elements hold. 'reflect' adds fewer than the axis has, 'circular' no more.
     accumulate : {'exact', 'fast', 'sequential', 'fma'}
-        How floating results are summed. 'exact' gives the exact sum of the exact products and the
-        bias, rounded once, ties to even: the same bytes on every machine. 'fast' takes what matrix
-        products and transforms give. 'sequential' is a plain loop: from 0 on, in order of channel,
-        then of kernel axes, padding included, then the bias, each product and each sum rounded.
-        'fma', not for float64, rounds product and sum together, as C's `fmaf`.
+        Where sums of floating-point numbers are rounded: once at the end, as matrix products and
+        transforms round them, after each product and each sum of a plain loop, or once for each
+        product and its sum together; see Notes. Integers are exact in every mode.
 
     Returns
     -------
@@ -73,9 +71,23 @@ def conv(
 
     Notes
     -----
-    Integers are summed exactly. float16 is computed in float32 and rounded once. Padding is
-    multiplied like any other element, so an infinite weight on a zero gives NaN. In addition to
-    input and result, each thread holds what is laid out for one tile, about 10 MiB.
+    Operands are converted to the dtype of the result. Then, for floating-point results:
+
+    - 'exact' is the exact sum of the exact products and the bias, rounded once, ties to even. It
+      is unique, so every machine and every number of threads gives the same bytes. NaN is always
+      the positive quiet one; an exact zero is +0.
+    - 'fast' takes the least time: the sums of matrix products or Fourier transforms, float16 in
+      float32. The last place may differ between machines.
+    - 'sequential' is a plain loop. Its sum begins at 0, takes the products in order of channel,
+      then of kernel axes, padding included, and the bias last, and is rounded after each product
+      and each sum: to float64 for float64, else to float32.
+    - 'fma' is the same loop with C's `fmaf`, which rounds product and sum together. It is not for
+      float64.
+
+    On layers of many channels 'exact' takes longer than 'fast', 'sequential' longer than 'exact',
+    and 'fma' longest. In addition to input and result, each thread holds what is laid out for one
+    tile: about 10 MiB, or up to 23 MiB where 'exact' has one or two threads. Padding is multiplied
+    like any other element, so an infinite weight on a zero gives NaN.
 
     References
     ----------

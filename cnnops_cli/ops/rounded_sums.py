@@ -23,7 +23,7 @@ ROUNDED_UP = 1 + 2.0**-20
 
 _SPLITTER = 2.0**27 + 1
 
-_SMALL, _LARGE = 2.0**-960, 2.0**900
+_SMALL, LARGE = 2.0**-960, 2.0**900
 """Products between these have exact errors, and sums of them do not overflow."""
 
 _TOP = 900
@@ -70,8 +70,8 @@ def rounded_products(first: Array, second: Array, others: Array, dtype: np.dtype
     np.multiply(first, second, out=terms[:count])
     if are_exact:
         return rounded_sums(terms, dtype)
-    terms[count : 2 * count] = _product_errors(first, second, terms[:count])
-    is_safe = _are_in_range(first, second, terms[:count]) & (np.abs(others) < _LARGE).all(axis=1)
+    terms[count : 2 * count] = product_errors(first, second, terms[:count])
+    is_safe = _are_in_range(first, second, terms[:count]) & (np.abs(others) < LARGE).all(axis=1)
     result = np.empty(len(is_safe))
     result[is_safe] = rounded_sums(np.compress(is_safe, terms, axis=1), dtype)
     far = np.flatnonzero(~is_safe)
@@ -88,7 +88,7 @@ def _rounded_far(first: Array, second: Array, others: Array) -> Array:
     """
     (left, left_power), (right, right_power) = map(np.frexp, (first, second))
     products = left * right
-    fractions = np.concatenate([products, _product_errors(left, right, products), others])
+    fractions = np.concatenate([products, product_errors(left, right, products), others])
     power = left_power + right_power
     powers = np.concatenate([power, power, np.zeros(others.shape, power.dtype)])
     fractions, more = np.frexp(fractions)
@@ -106,7 +106,7 @@ def _rounded_far(first: Array, second: Array, others: Array) -> Array:
     return result
 
 
-def _product_errors(first: Array, second: Array, products: Array) -> Array:
+def product_errors(first: Array, second: Array, products: Array) -> Array:
     """Return the rounding errors of products, which are exact where nothing leaves the range."""
     (high, low), (upper, lower) = map(_halves, (first, second))
     errors: Array = low * lower - (((products - high * upper) - low * upper) - high * lower)
@@ -124,7 +124,7 @@ def _are_in_range(first: Array, second: Array, products: Array) -> Array:
     """Return in which columns neither products nor their errors overflow or underflow."""
     sizes = np.abs(products)
     is_small = (sizes < _SMALL) & (first != 0) & (second != 0)
-    is_large = (sizes > _LARGE) | (np.abs(first) > _LARGE) | (np.abs(second) > _LARGE)
+    is_large = (sizes > LARGE) | (np.abs(first) > LARGE) | (np.abs(second) > LARGE)
     outside: Array = (is_small | is_large).any(axis=0)
     return ~outside
 

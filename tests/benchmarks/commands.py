@@ -77,6 +77,13 @@ PAIRS = [
     ),
     Pair("small conv, .npy", _SMALL, _TORCH[0], scripts.TORCH_SMALL_CONV, _TORCH[1], 0.1),
     _large("conv 64 to 64, 3x3", "conv", "-k large-kernel.npy -p 1", scripts.TORCH_CONV, 0.5),
+    _large(
+        "conv 64 to 64, 3x3, fast",
+        "conv",
+        "-k large-kernel.npy -p 1 --accumulate fast",
+        scripts.TORCH_CONV,
+        0.5,
+    ),
     _large("maxpool 2x2/2", "maxpool", "-k 2", scripts.TORCH_MAXPOOL, 0.3),
     _large("batchnorm", "batchnorm", "--train", scripts.TORCH_BATCHNORM, 0.35),
     _large("dropout 0.5", "dropout", "-p 0.5", scripts.TORCH_DROPOUT, 0.3, values_agree=False),
@@ -108,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _table(markdown: bool) -> Table:
     return Table(
-        ("command", 29),
+        ("command", 36),
         ("against", 20),
         ("ours", 11),
         ("theirs", 11),
@@ -125,7 +132,7 @@ def measure(table: Table, pairs: Sequence[Pair], folder: Path, command: str, rou
     for pair in pairs:
         missing = [name for name in pair.packages if machine.version(name) is None]
         if missing:
-            table.skipped(f"{pair.label:<29}  {pair.against}", missing)
+            table.skipped(f"{pair.label:<36}  {pair.against}", missing)
             continue
         _make_files(pair, folder)
         others = machine.OtherWork()

@@ -3,8 +3,8 @@
     python tests/benchmarks/growth.py [--match kernel] [--rounds 3]
 
 The exponent is the slope of the least squares line through the points on two logarithmic axes;
-beside it stands how many multiplications or comparisons a loop over all windows would do, which
-grow by that exponent exactly.
+next to it is the exponent of the multiplications or comparisons that a loop over all windows would
+do. conv is in its default mode, exact.
 """
 
 import argparse

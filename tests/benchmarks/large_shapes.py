@@ -79,6 +79,21 @@ CONV = [
     _conv("3x3x3, 16 channels", (1, 16, 32, 192, 192), (16, 16, 3, 3, 3), "-p 1"),
     _conv("3x3, 64 channels", (1, 64, 256, 256), (64, 64, 3, 3), "-p 1", "float64"),
     _conv("3x3, 64 channels", (1, 64, 512, 512), (64, 64, 3, 3), "-p 1", "float16"),
+    *(
+        _conv(f"{label}, {mode}", shape, kernel, f"{options} --accumulate {mode}")
+        for mode in ("fast", "sequential", "fma")
+        for label, shape, kernel, options in (
+            ("3x3, 64 channels", (1, 64, 512, 512), (64, 64, 3, 3), "-p 1"),
+            ("5x5, grey", (1, 1, 4096, 4096), (1, 1, 5, 5), "-p 2"),
+        )
+    ),
+    _conv(
+        "31x31, grey, fast",
+        (1, 1, 4096, 4096),
+        (1, 1, 31, 31),
+        "-p 15 --accumulate fast",
+        limit=FOURIER,
+    ),
     _conv("3x3, RGB", (1, 3, 2048, 2048), (3, 3, 3, 3), "-p 1", "uint8"),
     _conv("3x3, 16 channels", (1, 16, 512, 512), (16, 16, 3, 3), "-p 1", "int32"),
 ]

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/picture.py tests/benchmarks/ratios.json tests/benchmarks/ratios.svg
 
-One dot a case on a logarithmic axis, one band an operator, a stroke at its geometric mean. The same
+One dot per case on a logarithmic axis, one band per group, a stroke at its geometric mean. The same
 results give the same bytes.
 """
 
@@ -130,9 +130,10 @@ def svg(machine: dict[str, str], measured: Sequence[Result]) -> str:
 
 
 def _legend(measured: Sequence[Result]) -> str:
-    beside = " (integers: of NumPy's int64 matrix product)"
-    integers = any(result.peer == "numpy" for result in measured)
-    return f"One dot a case{beside * integers}, a stroke at the geometric mean; left of 1 is faster"
+    others = {"numpy": "integers: of NumPy's int64 matrix product", results.FAST: "exact: of fast"}
+    shares = [words for peer, words in others.items() if any(r.peer == peer for r in measured)]
+    aside = f" ({'; '.join(shares)})" if shares else ""
+    return f"One dot per case{aside}, a stroke at the geometric mean; left of 1 is faster"
 
 
 def _summary(measured: Sequence[Result]) -> str:
@@ -164,7 +165,7 @@ def _box(kind: str, x: float, y: float, width: float, height: float, more: str =
 
 def _dot(x: float, y: float, result: Result) -> str:
     name = " ".join(result.case.split())
-    title = escape(f"{result.operator} {name}: {result.ratio:.2f}")
+    title = escape(f"{result.group} {name}: {result.ratio:.2f}")
     speed = "fast" if result.ratio <= 1 else "slow"
     return (
         f'<circle class="{speed}" cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}">'

@@ -1,14 +1,16 @@
-"""The ratios that kernels.py measured: kept as JSON, summed up by operator."""
+"""The ratios that kernels.py measured: kept as JSON, summed up by group."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from math import exp, log
 from pathlib import Path
 
-NAMES = {"torch": "PyTorch", "numpy": "NumPy"}
-"""What readers call the packages on the other side."""
+FAST = "conv, fast"
+"""The group that the exact mode is compared with."""
+
+NAMES = {"torch": "PyTorch", "numpy": "NumPy", FAST: FAST}
+"""What readers call the other side."""
 
 
 @dataclass(frozen=True)
@@ -17,17 +19,19 @@ class Result:
 
     Attributes
     ----------
-    operator, case : str
-        What was called, and how.
+    group : str
+        The operator, and of conv also how it sums. Ratios of one group can be averaged.
+    case : str
+        How it was called.
     peer : str
-        The package on the other side.
+        The package on the other side, or the group.
     ours, theirs : float
         Median seconds of a call.
     ratio, low, high : float
         The median, least and greatest of ours / theirs over the rounds.
     """
 
-    operator: str
+    group: str
     case: str
     peer: str
     ours: float
@@ -36,15 +40,10 @@ class Result:
     low: float
     high: float
 
-    @property
-    def group(self) -> str:
-        """Ratios of one operator to one peer can be averaged."""
-        return self.operator if self.peer == "torch" else f"{self.operator}, integers"
-
 
 @dataclass(frozen=True)
 class Group:
-    """The ratios of one operator to one peer, put in order from the least."""
+    """The ratios of one group, in order from the least."""
 
     name: str
     peer: str
@@ -62,15 +61,12 @@ def geometric_mean(ratios: Sequence[float]) -> float:
 
 
 def grouped(results: Sequence[Result]) -> list[Group]:
-    """Results by operator and peer, the operators in the order in which they come first."""
-    operators = list(dict.fromkeys(result.operator for result in results))
-
-    def place(result: Result) -> tuple[int, bool]:
-        return operators.index(result.operator), result.peer != "torch"
-
-    ordered = sorted(results, key=lambda result: (*place(result), result.ratio))
-    groups = [list(members) for _, members in groupby(ordered, place)]
-    return [Group(members[0].group, members[0].peer, members) for members in groups]
+    """Results by group, in the order in which the groups come first."""
+    groups: dict[str, list[Result]] = {}
+    for result in sorted(results, key=lambda result: result.ratio):
+        groups.setdefault(result.group, []).append(result)
+    names = dict.fromkeys(result.group for result in results)
+    return [Group(name, groups[name][0].peer, groups[name]) for name in names]
 
 
 def begin(path: Path, machine: dict[str, str]) -> None:
@@ -96,8 +92,8 @@ def write(path: Path, machine: dict[str, str], results: Sequence[Result]) -> Non
     So a long suite can be measured in several parts.
     """
     if path.exists():
-        now = {(result.operator, result.case): result for result in results}
-        kept = [now.pop((result.operator, result.case), result) for result in read(path)[1]]
+        now = {(result.group, result.case): result for result in results}
+        kept = [now.pop((result.group, result.case), result) for result in read(path)[1]]
         results = [*kept, *now.values()]
     content = {"machine": machine, "results": [asdict(result) for result in results]}
     path.write_text(json.dumps(content, indent=1) + "\n")
@@ -122,7 +118,7 @@ def machine_lines(machine: dict[str, str]) -> list[str]:
 
 
 def markdown(machine: dict[str, str], results: Sequence[Result]) -> str:
-    """A Markdown table: one line per operator, and what was measured on below it."""
+    """A Markdown table: one line per group, and what was measured on below it."""
     lines = [
         "| operator | against | geometric mean | least | most | cases |",
         "|---|---|---|---|---|---|",

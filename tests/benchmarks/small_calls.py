@@ -8,7 +8,6 @@ What is left of their time is what an operator does in Python before and after i
 import argparse
 import inspect
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import machine
 from calls import our_call, random_operands
@@ -72,7 +71,7 @@ def in_every_mode(case: Case) -> Iterator[tuple[str, Case]]:
         yield "", case
         return
     for mode in MODES:
-        yield mode, replace(case, arguments=case.arguments | {"accumulate": mode})
+        yield mode, case.summed(mode)
 
 
 def microseconds(seconds: float) -> str:

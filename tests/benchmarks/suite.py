@@ -1,6 +1,7 @@
 """The layers that the kernel benchmark times: those of known networks, photographs and audio."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -48,6 +49,24 @@ class Case:
             return 2 if one_axis else 0.8 if "return_indices" in self.arguments else 0.4
         depthwise = bool(self.weight) and self.arguments.get("groups", 1) == self.shape[1] > 1
         return {"conv": 5 if depthwise else 2, "batchnorm": 4, "dropout": 0.3}[self.operator]
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the kernel has more elements than 11x11."""
+        return math.prod(self.weight[2:]) > 11 * 11
+
+    @property
+    def exact_limit(self) -> float:
+        """The largest ratio of the exact mode to the fast one that the project accepts."""
+        return 60 if self.dtype == "float64" else 15 if self.is_large else 8
+
+    def summed(self, accumulate: str) -> "Case":
+        """Return the case in a mode of `accumulate`."""
+        return replace(self, arguments=self.arguments | {"accumulate": accumulate})
+
+    def of(self, dtype: str) -> "Case":
+        """Return the case on data of another dtype."""
+        return replace(self, dtype=dtype)
 
 
 def _conv(

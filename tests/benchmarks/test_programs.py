@@ -15,6 +15,7 @@ import exactness
 import fit_costs
 import kernels
 import machine
+import modes
 import numpy as np
 import picture
 import processes
@@ -68,10 +69,48 @@ def without_peers(monkeypatch):
 def test_kernels(tmp_path):
     kept = tmp_path / "kept.json"
     row, _, mean, *_ = run("kernels.py", "--rounds", "1", "--match", "uint8", "--json", kept)
-    assert re.match(rf"conv +photograph .* uint8 +{TIME} +{TIME} +{RATIO} +{SPREAD}", row)
+    assert re.match(rf"conv, integers +photograph .* uint8 +{TIME} +{TIME} +{RATIO} +{SPREAD}", row)
     assert re.fullmatch(rf"conv, integers: geometric mean {RATIO} against NumPy", mean)
     machine_then, _ = results.read(kept)
     assert machine_then["NumPy"]
+
+
+def test_kernels_compare_the_exact_mode_with_the_fast_one(monkeypatch, capsys):
+    monkeypatch.setattr(machine, "version", lambda name: "2.0")
+    monkeypatch.setattr(kernels, "torch_call", lambda case, operands: our_call(case))
+    kernels.main(["--rounds", "1", "--match", "1x512x7x7", "--only", "conv"])
+    rows = capsys.readouterr().out.split("---\n")[1].splitlines()
+    groups = ("conv, fast", "conv, exact") * 2
+    for row, group in zip(rows, groups, strict=False):
+        assert re.match(rf"{group} +.x.,? .* 1x512x7x7 +{TIME} +{TIME} +{RATIO} +{SPREAD}", row)
+    assert [re.sub(RATIO, "", row) for row in rows[len(groups) :][1:3]] == [
+        "conv, fast: geometric mean  against PyTorch",
+        "conv, exact: geometric mean  against conv, fast",
+    ]
+
+
+def test_modes():
+    *rows, blank, wide, half, double = run("modes.py", "--rounds", "1", "--match", "1x512x7x7")
+    figures = rf"( +{TIME}){{2}} +{RATIO} +{SPREAD}"
+    assert len(rows) == 6
+    assert all(re.search(rf" 1x512x7x7( float..)?{figures}", row) for row in rows)
+    assert blank == ""
+    for dtype, line in zip(("float32", "float16", "float64"), (wide, half, double), strict=True):
+        assert re.fullmatch(rf"normal, {dtype}: geometric mean {RATIO}, most {RATIO}", line)
+
+
+def test_modes_on_hard_data():
+    rows = run("modes.py", "--rounds", "1", "--match", "random depthwise")
+    kinds = [line.split(":")[0] for line in rows[rows.index("") + 1 :]]
+    assert kinds == list(modes.FEATURES)
+
+
+@pytest.mark.parametrize("data", [*modes.PICTURES, *modes.FEATURES])
+def test_hard_data_have_the_shape_that_is_asked_for(data):
+    make = (modes.PICTURES | modes.FEATURES)[data]
+    image = make((1, 3, 300, 600))
+    assert image.shape == (1, 3, 300, 600)
+    assert np.isnan(image).any() == ("NaN" in data)
 
 
 def test_commands():
@@ -185,7 +224,7 @@ def test_exactness_describes_the_first_layer_that_differs(monkeypatch):
 
 @pytest.mark.parametrize(
     ("program", "match"),
-    [(kernels, "1x512x7x7"), (commands, "PyTorch"), (small_calls, "conv")],
+    [(kernels, "train"), (commands, "PyTorch"), (small_calls, "conv")],
     ids=lambda given: getattr(given, "__name__", None),
 )
 def test_rows_without_their_peer_are_skipped(without_peers, capsys, program, match):
@@ -220,11 +259,17 @@ def test_markdown_leaves_notes_out_of_the_table(capsys):
     assert captured.err == "1: mind\n"
 
 
-def some(operator, ratio, peer="torch"):
-    return results.Result(operator, f"<{ratio}>  1x2", peer, ratio, 1.0, ratio, ratio, ratio)
+def some(group, ratio, peer="torch"):
+    return results.Result(group, f"<{ratio}>  1x2", peer, ratio, 1.0, ratio, ratio, ratio)
 
 
-MEASURED = [some("conv", 0.5), some("conv", 2.0), some("conv", 0.1, "numpy"), some("dropout", 0.3)]
+MEASURED = [
+    some(results.FAST, 0.5),
+    some("conv, exact", 3.0, results.FAST),
+    some(results.FAST, 2.0),
+    some("conv, integers", 0.1, "numpy"),
+    some("dropout", 0.3),
+]
 MACHINE = machine.facts("torch")
 
 
@@ -233,7 +278,7 @@ def test_the_cases_of_a_file_that_were_not_measured_again_stay(tmp_path):
     results.write(path, MACHINE, MEASURED)
     again = [some("dropout", 0.3, "numpy"), some("maxpool", 1.0)]
     results.write(path, MACHINE, again)
-    assert results.read(path)[1] == [*MEASURED[:3], *again]
+    assert results.read(path)[1] == [*MEASURED[:4], *again]
 
 
 def test_figures_of_two_machines_are_not_mixed(tmp_path):
@@ -246,7 +291,8 @@ def test_figures_of_two_machines_are_not_mixed(tmp_path):
 def test_table():
     *rows, _, where, versions = results.markdown(MACHINE, MEASURED).splitlines()
     assert rows[2:] == [
-        "| conv | PyTorch | **1.00** | 0.50 (<0.5> 1x2) | 2.00 (<2.0> 1x2) | 2 |",
+        "| conv, fast | PyTorch | **1.00** | 0.50 (<0.5> 1x2) | 2.00 (<2.0> 1x2) | 2 |",
+        "| conv, exact | conv, fast | **3.00** | 3.00 (<3.0> 1x2) | 3.00 (<3.0> 1x2) | 1 |",
         "| conv, integers | NumPy | **0.10** | 0.10 (<0.1> 1x2) | 0.10 (<0.1> 1x2) | 1 |",
         "| dropout | PyTorch | **0.30** | 0.30 (<0.3> 1x2) | 0.30 (<0.3> 1x2) | 1 |",
     ]
@@ -263,7 +309,10 @@ def test_picture():
     assert not {"image", "script", "use", "foreignObject"} & set(tags)
     assert "url(" not in text
     drawn = {element.text for element in root.iter() if element.tag.endswith("}text")}
-    assert {"conv", "conv, integers", "dropout", "1.00", "0.10", "0.30", "1"} <= drawn
+    groups = {"conv, fast", "conv, exact", "conv, integers", "dropout"}
+    assert groups | {"1.00", "3.00", "0.10", "0.30", "1"} <= drawn
+    aside = "(integers: of NumPy's int64 matrix product; exact: of fast)"
+    assert f"One dot per case {aside}, a stroke at the geometric mean; left of 1 is faster" in drawn
 
 
 def test_dots_keep_apart():
@@ -285,9 +334,17 @@ def test_the_page_shows_the_ratios_that_are_kept():
 def test_readme_names_the_means_that_are_kept():
     _, measured = results.read(KEPT)
     speed = README.split("\n## Speed\n")[1].split("\n## ")[0]
-    stated = dict(re.findall(r"(\d\.\d\d)(?: of\sPyTorch's time)? for `(\w+)`", speed))
-    means = {group.name: group.mean for group in results.grouped(measured) if group.peer == "torch"}
-    assert stated == {f"{mean:.2f}": name for name, mean in means.items()}
+    stated = re.findall(
+        r"(\d\.\d\d)(?: of\sPyTorch's time)? for `(\w+)`(?: with `--accumulate (\w+)`)?", speed
+    )
+    means = {group.name: f"{group.mean:.2f}" for group in results.grouped(measured)}
+    against = {group.name: group.peer for group in results.grouped(measured)}
+    assert {", ".join(filter(None, words)): mean for mean, *words in stated} == {
+        name: mean for name, mean in means.items() if against[name] == "torch"
+    }
+    assert re.findall(r"(\d\.\d\d) times as long", speed) == [
+        mean for name, mean in means.items() if against[name] == results.FAST
+    ]
 
 
 def test_the_page_names_every_program_and_options_that_it_has(monkeypatch, capsys):

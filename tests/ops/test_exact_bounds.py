@@ -11,7 +11,7 @@ from exact_layers import Geometry
 from forcing import ALGORITHMS, forced, layer_of
 
 from cnnops_cli import conv
-from cnnops_cli.ops.convolution import costs, exact, fourier, sliced, terms
+from cnnops_cli.ops.convolution import costs, exact, fourier, sliced, small_sums, terms
 from cnnops_cli.ops.convolution.banded import Banded
 from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.fourier import Fourier
@@ -20,6 +20,12 @@ from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.rounded_sums import UNIT
 
 DOUBLE = np.dtype(np.float64)
+
+
+@pytest.fixture(autouse=True)
+def no_small_sums(monkeypatch):
+    """Cut float64 into slices in the smallest calls too."""
+    monkeypatch.setattr(small_sums, "_MOST_PRODUCTS", 0)
 
 
 def engines(layer, weight):

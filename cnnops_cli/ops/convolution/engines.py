@@ -11,15 +11,16 @@ from cnnops_cli.ops import parallel
 from cnnops_cli.ops.convolution.banded import Banded, product_engine
 from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.costs import FOURIER
-from cnnops_cli.ops.convolution.exact import Exact, ExactTransforms
 from cnnops_cli.ops.convolution.fourier import Fourier
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
-from cnnops_cli.ops.convolution.sliced import Sliced, plan_slices
 from cnnops_cli.ops.convolution.source import Source
 
 if TYPE_CHECKING:
+    from cnnops_cli.ops.convolution.exact import Exact, ExactTransforms
     from cnnops_cli.ops.convolution.running_sums import RunningSums
+    from cnnops_cli.ops.convolution.sliced import Sliced
+    from cnnops_cli.ops.convolution.small_sums import SmallSums
 
 _FEW_THREADS = 2
 _PLAIN_LOOPS = ("sequential", "fma")
@@ -41,7 +42,10 @@ def plan_layer(layer: Layer, dtype: np.dtype[Any]) -> Plan:
     # To round once takes many short calls per tile. Two threads have room for wide tiles.
     wide = 2 if layer.accumulate == "exact" and parallel.thread_count() <= _FEW_THREADS else 1
     if layer.accumulate == "exact" and dtype == _DOUBLE:
-        return plan_slices(layer, wide)
+        from cnnops_cli.ops.convolution.sliced import plan_slices
+        from cnnops_cli.ops.convolution.small_sums import are_small, plan_small_sums
+
+        return plan_small_sums(layer) if are_small(layer) else plan_slices(layer, wide)
     if layer.accumulate in _PLAIN_LOOPS:
         from cnnops_cli.ops.convolution.running_sums import plan_running_sums
 
@@ -63,12 +67,25 @@ def filling(
     if layer.accumulate != "exact":
         engine = _engine_of_mode(layer, plan, weights)
         return lambda source, tile, target: engine.compute(source, tile, bias, target)
+    return _exact_engine(layer, plan, weights, bias, dtype).compute
+
+
+def _exact_engine(
+    layer: Layer, plan: Plan, weights: Array, bias: Array | None, dtype: np.dtype[Any]
+) -> "Exact | ExactTransforms | Sliced | SmallSums":
+    """Return what rounds each result once; float64 and shorter dtypes have their own modules."""
     if dtype == _DOUBLE:
-        return Sliced(layer, plan, weights, bias).compute
+        from cnnops_cli.ops.convolution.sliced import Sliced
+        from cnnops_cli.ops.convolution.small_sums import SMALL_SUMS, SmallSums
+
+        if plan.algorithm == SMALL_SUMS:
+            return SmallSums(layer, weights, bias)
+        return Sliced(layer, plan, weights, bias)
+    from cnnops_cli.ops.convolution.exact import Exact, ExactTransforms
+
     if plan.algorithm == FOURIER:
-        transforms = Fourier(layer, weights, plan.sizes)
-        return ExactTransforms(layer, transforms, weights, bias).compute
-    return Exact(layer, product_engine(layer, plan, weights), weights, bias).compute
+        return ExactTransforms(layer, Fourier(layer, weights, plan.sizes), weights, bias)
+    return Exact(layer, product_engine(layer, plan, weights), weights, bias)
 
 
 def _converted(operand: Array, layer: Layer, dtype: np.dtype[Any]) -> Array:

@@ -19,7 +19,7 @@ from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import column_tiles
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.convolution.terms import Terms
-from cnnops_cli.ops.magnitudes import finite, largest
+from cnnops_cli.ops.magnitudes import finite, grid_of, largest
 from cnnops_cli.ops.rounded_sums import ROUNDED_UP, UNIT, bits
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
@@ -90,7 +90,7 @@ class Exact:
         A sum of multiples of some number is exact if float64 counts up to it in such units.
         """
         filters = (tile.groups, tile.filters)
-        grids = self._terms.grids(tile, part, dtype, magnitudes * ROUNDED_UP)
+        grids = self._terms.grids(tile, grid_of(part, dtype), magnitudes * ROUNDED_UP)
         unit = np.where(grids > 0, 0, self._unit)[..., np.newaxis]
         norms = norms.reshape(*norms.shape[:2], 1, -1)
         errors = scratch("errors", (len(norms), *magnitudes.shape, norms.shape[3]), _DOUBLE)
@@ -172,7 +172,7 @@ class ExactTransforms:
         target: Array,
     ) -> Array:
         """Round sums whose terms are multiples of a number that is far larger than the error."""
-        grids = self._terms.grids(tile, part, target.dtype, magnitudes)
+        grids = self._terms.grids(tile, grid_of(part, target.dtype), magnitudes)
         are_exact = ((errors < grids / 4) & (grids < np.inf))[0]
         by_filter = doubtful // math.prod(target.shape[3:])
         is_exact = are_exact[by_filter]

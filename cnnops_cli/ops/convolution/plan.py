@@ -28,8 +28,8 @@ tenth of a millisecond to wake, and the last tiles end apart."""
 _BYTES_OF_A_TILE = TILE_BYTES + TILE_BYTES // 4
 
 _ROUNDING_BYTES, _BYTES_OF_A_TERM = 5 << 20, 320
-"""What a tile needs further where results are rounded once, for those that are summed exactly: so
-much, or per term of a single result, if that is more."""
+"""What a tile needs further where results are rounded once, for those that are summed exactly: the
+most, and per term; a single result of more terms takes that all the same."""
 
 _MOST_WANTED = 16
 _LEAST_CELLS = 160
@@ -62,7 +62,8 @@ def plan_convolution(layer: Layer, wide: int = 1) -> Plan:
     if layer.accumulate == "fast":
         return plan
     terms = layer.channels * math.prod(layer.windows.kernel)
-    rounding = max(_ROUNDING_BYTES, terms * _BYTES_OF_A_TERM)
+    rounding = max(_ROUNDING_BYTES, _BYTES_OF_A_TERM * terms)
+    rounding = min(rounding, _BYTES_OF_A_TERM * terms * math.prod(layer.tile.shape))
     return plan._replace(
         bytes_of_a_tile=plan.bytes_of_a_tile + rounding,
         bytes_of_all=plan.bytes_of_all + len(plan.tiles) * rounding,

@@ -27,7 +27,7 @@ from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile, Tiles
 from cnnops_cli.ops.convolution.plan import Plan, column_tiles, plan_convolution
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.convolution.terms import Terms
-from cnnops_cli.ops.magnitudes import finite, largest
+from cnnops_cli.ops.magnitudes import finite, grid_of, largest
 from cnnops_cli.ops.rounded_sums import ROUNDED_UP, UNIT, two_sum
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
@@ -99,7 +99,9 @@ class Sliced:
         doubtful = self._round(sums, errors[..., np.newaxis], tile, target)
         if self._terms.are_worth_bounds(doubtful, part, target):
             part = finite(source.part(tile.items, tile.channels(self._layer.channels), tile.box))
-            are_exact = self._terms.grids(tile, part, _DOUBLE, inexact) > 0
+            are_exact = (
+                self._terms.grids(tile, max(grid_of(part, _DOUBLE), shown.grid), inexact) > 0
+            )
             errors[are_exact & np.isfinite(errors)] = 0
             windows = self._terms.window_sums(np.abs(part), sizes).reshape(items, groups, 1, -1)
             by_result = np.where(windows == 0, 0, errors[..., np.newaxis])
@@ -185,6 +187,14 @@ class _Slices:
         self._channels = channels
         self._digits = digits
         self.peaks = [peak, 0.0, 0.0]
+
+    @property
+    def grid(self) -> float:
+        """A power of two of which the input is a multiple, by what its slices hold; 0 if none."""
+        if self.peaks[2]:
+            return 0.0
+        digits = self._digits * (2 if self.peaks[1] else 1)
+        return math.ldexp(1.0, math.frexp(self.peaks[0])[1] - digits + 1)
 
     def part(self, items: slice, channels: slice, box: Sequence[slice], **more: int) -> Array:
         """Return what a box of windows sees, as `Source.part` does."""

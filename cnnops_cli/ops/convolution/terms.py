@@ -8,7 +8,7 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.source import windows_of
-from cnnops_cli.ops.magnitudes import finest_grids, finite, grid_of
+from cnnops_cli.ops.magnitudes import finest_grids, finite
 from cnnops_cli.ops.rounded_sums import DIGITS, rounded_products
 from cnnops_cli.ops.scratch import scratch
 from cnnops_cli.spans import spans
@@ -55,15 +55,14 @@ class Terms:
             flat = finite(flat)
             self.norms = np.sqrt(np.vecdot(flat, flat))
 
-    def grids(self, tile: Tile, part: Array, dtype: np.dtype[Any], sums: Array) -> Array:
+    def grids(self, tile: Tile, of_input: float, sums: Array) -> Array:
         """Return powers of two of which all terms of a filter are multiples, (g, o).
 
         It is 0 where float64 does not count up to the filter's sums in such units. What the tile
-        sees holds values of a dtype.
+        sees are multiples of `of_input`.
         """
         weights = self.weights[tile.groups, tile.filters]
         offsets = self.offsets[tile.groups, tile.filters]
-        of_input = grid_of(part, dtype)
         grids = of_input * finest_grids(finite(weights[..., :_FIRST]))
         may_be = sums < DIGITS * grids
         grids[~may_be] = 0

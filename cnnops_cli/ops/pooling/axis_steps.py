@@ -165,7 +165,7 @@ class _Planner:
         is_long = run >= self._long_run or size // along.length * along.windows <= _FEW
         if along.taps <= _MOST_IN_TURN and along.stride >= along.taps * (1 if is_long else 8):
             return 1
-        return 1 << (along.taps - 1).bit_length() - 1 if is_long else along.taps
+        return 1 << max(0, (along.taps - 1).bit_length() - 1) if is_long else along.taps
 
     def _double(self, axis: int, covered: int) -> int:
         """Let maxima of one tap grow to those of several, over the whole array as one row."""

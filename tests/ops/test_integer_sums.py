@@ -9,7 +9,7 @@ from comparing import assert_identical
 from cnnops_cli import conv
 from cnnops_cli.dtypes import working_dtype
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.ops.exact_sums import largest_sum
+from cnnops_cli.ops.integer_sums import largest_sum
 
 SIGNED = ["int8", "int16", "int32", "int64"]
 UNSIGNED = ["uint8", "uint16", "uint32", "uint64"]
