@@ -99,7 +99,8 @@ def _rounded_far(first: Array, second: Array, others: Array) -> Array:
     terms = np.ldexp(np.where(are_lost, 0, fractions), powers)
     scaled, in_doubt = _proven(terms, _DOUBLE, are_lost.sum(axis=0) * 2.0**-_TOP)
     result: Array = np.ldexp(scaled, scale)
-    for place in {*in_doubt, *np.flatnonzero(np.abs(result) < _LEAST_NORMAL)}:
+    is_near_zero = (np.abs(result) < _LEAST_NORMAL) & (scaled != 0)
+    for place in {*in_doubt, *np.flatnonzero(is_near_zero)}:
         factors = (_whole(array[:, place]) for array in (first, second))
         exact = [(a * b, p + q) for (a, p), (b, q) in zip(*factors, strict=True)]
         result[place] = _round_integers([*exact, *_whole(others[:, place])], _DOUBLE)
