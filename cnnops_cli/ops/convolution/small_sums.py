@@ -17,16 +17,21 @@ from cnnops_cli.ops.rounded_sums import LARGE, ROUNDED_UP, UNIT, product_errors,
 
 SMALL_SUMS = "sums of all products"
 
-_MOST_PRODUCTS = 1 << 13
+_MOST_PRODUCTS, _MOST_SEEN = 1 << 13, 1 << 14
+"""With more products, or elements of the padded input, slices take less time."""
 
 _UNDERFLOW = 2.0**-1060
 """What an error of a product may be off by where that underflows."""
 
 
 def are_small(layer: Layer) -> bool:
-    """Return whether the products of a layer are few."""
-    results = layer.items * layer.groups * layer.filters * math.prod(layer.windows.output)
-    return 0 < results * layer.channels * math.prod(layer.windows.kernel) <= _MOST_PRODUCTS
+    """Return whether the products of a layer are few, and what all windows see is small."""
+    windows = layer.windows
+    axes = zip(windows.output, windows.stride, windows.reach, strict=True)
+    spread = math.prod((count - 1) * step + reach for count, step, reach in axes)
+    seen = layer.items * layer.groups * layer.channels * spread
+    products = math.prod(layer.tile.shape) * layer.channels * math.prod(windows.kernel)
+    return 0 < products <= _MOST_PRODUCTS and seen <= _MOST_SEEN
 
 
 def plan_small_sums(layer: Layer) -> Plan:
