@@ -201,7 +201,8 @@ class Judge:
             return set()
         if fault.stream() >= 0:
             return {("standard input", "standard output")[fault.stream()]}
-        memory = {"memory", "allocate"} if fault.kind == "ENOMEM" else set()
+        # The last are the words of the loader of shared libraries.
+        memory = {"memory", "allocate", "zero-fill pages"} if fault.kind == "ENOMEM" else set()
         if fault.about("mmap"):
             return set() if fault.call.targets else memory
         if fault.about("poll", "ppoll", "select", "pselect"):
