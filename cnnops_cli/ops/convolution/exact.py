@@ -35,7 +35,7 @@ _OWN_ROUNDINGS = 3
 _CHANNELS = 8
 """With fewer channels, to look at all windows takes longer than it saves."""
 
-_DOUBTFUL = 1 / 16
+_MOST_DOUBTFUL = 1 / 16
 """The part of a tile from which on to multiply takes less time than to sum up what is in doubt."""
 
 
@@ -156,7 +156,7 @@ class ExactTransforms:
         doubtful = _round(sums, float(errors.max()), target, are_finite=True)
         if self._terms.are_worth_bounds(doubtful, part, target):
             doubtful = self._settle(doubtful, sums, magnitudes, errors, tile, part, target)
-        if doubtful.size > _DOUBTFUL * target.size:
+        if doubtful.size > _MOST_DOUBTFUL * target.size:
             self._multiply(source, tile, target)
         elif doubtful.size:
             self._terms.round(doubtful, part, tile, target)

@@ -52,13 +52,7 @@ _BLOCK = 1 << 14
 class Sliced:
     """Sums of products with weights (G * O, C, *kernel) and a bias (G, O), rounded once."""
 
-    def __init__(
-        self,
-        layer: Layer,
-        plan: Plan,
-        weights: Array,
-        bias: Array | None,
-    ) -> None:
+    def __init__(self, layer: Layer, plan: Plan, weights: Array, bias: Array | None) -> None:
         self._layer = layer
         self._terms = Terms(layer, weights, bias)
         weights = finite(self._terms.weights)
@@ -98,7 +92,7 @@ class Sliced:
         errors, inexact = self._bounds(tile, *shown.peaks)
         doubtful = self._round(sums, errors[..., np.newaxis], tile, target)
         if self._terms.are_worth_bounds(doubtful, part, target):
-            part = finite(source.part(tile.items, tile.channels(self._layer.channels), tile.box))
+            part = self._finite_part(source, tile)  # the engine may have overwritten it
             are_exact = (
                 self._terms.grids(tile, max(grid_of(part, _DOUBLE), shown.grid), inexact) > 0
             )
@@ -112,8 +106,12 @@ class Sliced:
             target[is_outside] = outside[is_outside]
             doubtful = doubtful[~is_outside.reshape(-1)[doubtful]]
         if doubtful.size:
-            part = finite(source.part(tile.items, tile.channels(self._layer.channels), tile.box))
+            part = self._finite_part(source, tile)
             self._terms.round(doubtful, part, tile, target)
+
+    def _finite_part(self, source: Source, tile: Tile) -> Array:
+        """Return what a tile sees, with 0 for NaN and infinity."""
+        return finite(source.part(tile.items, tile.channels(self._layer.channels), tile.box))
 
     def _bounds(self, tile: Tile, first: float, second: float, third: float) -> tuple[Array, Array]:
         """Bound errors, and the sums that may be inexact, by the largest magnitudes of slices.
