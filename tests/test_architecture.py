@@ -40,7 +40,17 @@ ONLY_IN = {
     "orjson": {"tensors"},
     "zipfile": {"tensors"},
     "PIL": {"tensors"},
-    "numpy": {"checks", "commands", "dtypes", "explain", "ops", "tensors", "text", "views"},
+    "numpy": {
+        "checks",
+        "commands",
+        "dtypes",
+        "explain",
+        "large_arrays",
+        "ops",
+        "tensors",
+        "text",
+        "views",
+    },
 }
 NOT_IN_OPS = {
     "sys",

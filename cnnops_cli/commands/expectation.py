@@ -15,6 +15,7 @@ from cnnops_cli.options import Settings
 from cnnops_cli.paths import real_path
 from cnnops_cli.tensors.golden_files import golden_path, golden_writer
 from cnnops_cli.tensors.read import STDIN, split_member
+from cnnops_cli.tensors.staged_files import StagedFiles
 from cnnops_cli.tensors.tensor import Tensor, has_letters
 
 
@@ -60,7 +61,11 @@ def _bare(member: str | None) -> str | None:
 
 
 def write_checked(
-    outcome: Outcome, settings: Settings, expected: Tensor | None, json: str | None
+    outcome: Outcome,
+    settings: Settings,
+    staged: StagedFiles,
+    expected: Tensor | None,
+    json: str | None,
 ) -> None:
     """Write an outcome, and say on standard error how it compares with what was expected.
 
@@ -85,7 +90,7 @@ def write_checked(
         outcome.durable_files = {path: write} | outcome.durable_files
     closed_pipe = None
     try:
-        write_outcome(outcome, settings)
+        write_outcome(outcome, settings, staged)
     except BrokenPipeError as error:  # whoever read the result does not need the verdict less
         closed_pipe = error
     if not settings.quiet:

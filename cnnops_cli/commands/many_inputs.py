@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from cnnops_cli import signals
+from cnnops_cli.commands.large_results import staging
 from cnnops_cli.commands.operands import read_tensors
 from cnnops_cli.commands.outcome import Outcome
 from cnnops_cli.commands.stderr import reason_of, report, tell
@@ -39,10 +40,12 @@ def apply_to_each(
         for text, path in zip(inputs, outputs, strict=True):
             signals.release()  # those that waited until the files of the last were in their places
             try:
-                with watched_by(progress.within if progress else None):
-                    outcome = work(read_tensors(reading, settings.layout, input=text) | operands)
-                state, outcome.durable_files = outcome.durable_files, {}
-                write_outcome(outcome, settings._replace(output=path, quiet=True))
+                with staging(path, {}) as staged:
+                    with watched_by(progress.within if progress else None):
+                        read = read_tensors(reading, settings.layout, input=text)
+                        outcome = work(read | operands)
+                    state, outcome.durable_files = outcome.durable_files, {}
+                    write_outcome(outcome, settings._replace(output=path, quiet=True), staged)
             except (CnnopsError, MemoryError) as error:
                 failed += 1
                 reason = reason_of(error)

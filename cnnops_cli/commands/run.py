@@ -8,6 +8,7 @@ from typing import Any
 
 from cnnops_cli import signals
 from cnnops_cli.commands.call import Call
+from cnnops_cli.commands.large_results import staging
 from cnnops_cli.commands.operands import announce_terminal, check_standard_input, read_tensors
 from cnnops_cli.commands.operation import Operation
 from cnnops_cli.commands.outcome import Outcome, work_out
@@ -72,20 +73,20 @@ def _check_offers(kind: type[Operation], call: Call) -> None:
 
 def _apply_to_one(command: str, work: Work, call: Call, reading: Reading) -> None:
     settings, expect = call.settings, _expected_text(call.settings)
-    with watching_tiles(settings, command):
-        tensors = read_tensors(
-            reading, settings.layout, input=call.texts[0], **call.tensors, expect=expect
-        )
-        expected = tensors.pop("expect", None)
-        outcome = work(tensors)
-    with _directory_of(settings.output):
+    with _directory_of(settings.output), staging(settings.output, call.files) as staged:
+        with watching_tiles(settings, command):
+            tensors = read_tensors(
+                reading, settings.layout, input=call.texts[0], **call.tensors, expect=expect
+            )
+            expected = tensors.pop("expect", None)
+            outcome = work(tensors)
         if settings.expect is None:
-            write_outcome(outcome, settings)
+            write_outcome(outcome, settings, staged)
         else:
             from cnnops_cli.commands.expectation import write_checked
 
             json = call.texts[0] if tensors["input"].weak else None
-            write_checked(outcome, settings, expected, json)
+            write_checked(outcome, settings, staged, expected, json)
 
 
 def _expected_text(settings: Settings) -> str | None:

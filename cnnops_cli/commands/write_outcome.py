@@ -16,30 +16,29 @@ from cnnops_cli.tensors.staged_files import StagedFiles
 from cnnops_cli.tensors.write import Writer, array_writer, json_writer, npy_writer
 
 
-def write_outcome(outcome: Outcome, settings: Settings) -> None:
+def write_outcome(outcome: Outcome, settings: Settings, staged: StagedFiles) -> None:
     """Write an outcome where the settings say: files appear together, after standard output.
 
     Where something cannot be written, no file has changed, but for devices and pipes.
     """
     to_file = None if settings.output == "-" else settings.output
-    with StagedFiles() as staged:
-        for path, write in outcome.files.items():
-            staged.add(path, write)
-        if settings.view is not None:
-            from cnnops_cli.commands.result_view import file_view
+    for path, write in outcome.files.items():
+        staged.add(path, write)
+    if settings.view is not None:
+        from cnnops_cli.commands.result_view import file_view
 
-            staged.add(settings.view, file_view(outcome, settings, Path(settings.view).suffix))
-        if to_file is not None:
-            staged.add(to_file, _file_writer(to_file, outcome, settings))
-        for path, write in outcome.durable_files.items():
-            staged.add(path, write, durable=True)
-        closed_pipe = None
-        if is_written(settings):
-            try:
-                write_stdout(_stdout_writer(outcome, settings))
-            except BrokenPipeError as error:
-                closed_pipe = error
-        move_into_place(staged)
+        staged.add(settings.view, file_view(outcome, settings, Path(settings.view).suffix))
+    if to_file is not None:
+        staged.add(to_file, _file_writer(to_file, outcome, settings))
+    for path, write in outcome.durable_files.items():
+        staged.add(path, write, durable=True)
+    closed_pipe = None
+    if is_written(settings):
+        try:
+            write_stdout(_stdout_writer(outcome, settings))
+        except BrokenPipeError as error:
+            closed_pipe = error
+    move_into_place(staged)
     if closed_pipe is not None:
         raise closed_pipe
     if to_file and wants_summary(settings):

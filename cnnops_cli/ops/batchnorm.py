@@ -13,7 +13,7 @@ from cnnops_cli.ops.channel_blocks import UNBUFFERED, Part, block_values, channe
 from cnnops_cli.ops.coefficients import coefficients, making_nan
 from cnnops_cli.ops.moments import Moments, moments
 from cnnops_cli.ops.scalars import real
-from cnnops_cli.ops.scratch import empty_aligned, scratch
+from cnnops_cli.ops.scratch import empty_result, scratch
 from cnnops_cli.spans import spans
 
 if TYPE_CHECKING:
@@ -127,10 +127,10 @@ def _laid_out(image: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     contiguous = image.flags.c_contiguous
     if not contiguous and (last := np.moveaxis(image, 1, -1)).flags.c_contiguous:
         flat = (-1, image.shape[1], 1)
-        result = empty_aligned(last.shape, dtype)
+        result = empty_result(last.shape, dtype)
         return last.reshape(flat), result.reshape(flat), np.moveaxis(result, -1, 1)
     flat = (*image.shape[:2], -1)
-    result = empty_aligned(image.shape, dtype)
+    result = empty_result(image.shape, dtype)
     if not contiguous:
         if image.dtype != dtype:
             return image, result.reshape(flat), result

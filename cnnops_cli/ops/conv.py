@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
+from cnnops_cli.large_arrays import empty
 from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.convolution.engines import filling, plan_layer, summing_dtype
 from cnnops_cli.ops.convolution.layer_tiles import Layer
@@ -252,7 +253,7 @@ def _compute(
     dtype: np.dtype[Any],
 ) -> Array:
     """Compute tile by tile, and give the result in `dtype`."""
-    result = np.empty((layer.items, len(kernel), *layer.windows.output), dtype)
+    result = empty("result", (layer.items, len(kernel), *layer.windows.output), dtype)
     by_group = result.reshape(layer.items, layer.groups, layer.filters, *layer.windows.output)
     fill = filling(layer, plan, kernel, bias, dtype)
     parallel.for_each(

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError
+from cnnops_cli.large_arrays import empty
 from cnnops_cli.ops import parallel
 from cnnops_cli.ops.scalars import integer, real
-from cnnops_cli.ops.scratch import empty_aligned
+from cnnops_cli.ops.scratch import empty_result
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.spans import spans
 
@@ -114,7 +115,7 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
     """
     seed = integer(seed, "seed", minimum=0)
     shape = mask_shape(shape, channelwise)
-    kept = np.empty(math.prod(shape), bool)
+    kept = empty("mask", (math.prod(shape),), np.dtype(np.bool_))
 
     def draw(part: slice) -> None:
         kept[part] = _draw(seed, p, part)
@@ -177,7 +178,7 @@ def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Arra
     dtype = values.dtype if is_floating(values) else np.dtype(np.float64)
     if p == 1 or values.size == 0:
         return np.zeros(values.shape, dtype)
-    result = empty_aligned(values.shape, dtype)
+    result = empty_result(values.shape, dtype)
     source = values
     if values.dtype != dtype or not values.flags.c_contiguous:
         np.copyto(result, values)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
+from cnnops_cli.large_arrays import empty
 from cnnops_cli.ops import parallel
 from cnnops_cli.ops.geometry import (
     Padding,
@@ -257,8 +258,8 @@ def bytes_of_a_part(return_indices: bool = False) -> int:
 def _pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
     """Pool an image (..., *spatial), a tile that fits the cache at a time."""
     lead = image.shape[: -windows.dims]
-    values = np.empty((*lead, *windows.output), image.dtype)
-    indices = np.empty(values.shape, np.int64) if return_indices else None
+    values = empty("result", (*lead, *windows.output), image.dtype)
+    indices = empty("indices", values.shape, np.dtype(np.int64)) if return_indices else None
     arrays = (image, values) if indices is None else (image, values, indices)
     if image.flags.c_contiguous or len(lead) == 1:
         pools = [Pooling(*(array.reshape(-1, *array.shape[len(lead) :]) for array in arrays))]

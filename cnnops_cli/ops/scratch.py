@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.large_arrays import held
 
 _LINE = 64
 """Bytes of a cache line."""
@@ -20,6 +21,12 @@ _MOST_KEPT = 1 << 24
 """Bytes; a larger array is not kept for the next call."""
 
 _kept = threading.local()
+
+
+def empty_result(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Allocate a result: a large one in the file that is to hold it, if there is one."""
+    array = held("result", shape, np.dtype(dtype))
+    return empty_aligned(shape, dtype) if array is None else array
 
 
 def empty_aligned(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:

@@ -10,6 +10,7 @@ from numpy.lib import format as npy_format
 
 from cnnops_cli.dtypes import Array, check_supported, native
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.large_arrays import empty, is_large
 from cnnops_cli.tensors.formats import NPY_MAGIC, PLAIN, USUAL, Reading, Writing
 from cnnops_cli.tensors.slabs import slabs
 from cnnops_cli.words import shortened
@@ -21,10 +22,11 @@ _PIECE = 1 << 20
 
 
 def read(stream: BinaryIO, size: int | None, name: str, reading: Reading = PLAIN) -> Array:
-    """Read one array, in native byte order, from a stream that need not be seekable.
+    """Read one array from a stream that need not be seekable.
 
     Without a size, the data end where the stream does. For a header alone all elements are one zero
-    in memory. No memory is taken for data that are not there.
+    in memory. No memory is taken for data that are not there. A large file is mapped where that can
+    be; then the array is read-only, in the file's memory and byte order.
     """
     shape, fortran_order, dtype = _read_header(stream, name)
     check_supported(dtype, name)
@@ -38,7 +40,11 @@ def read(stream: BinaryIO, size: int | None, name: str, reading: Reading = PLAIN
     try:
         if reading.headers:
             return np.broadcast_to(np.zeros((), native(dtype)), shape)
-        array = np.empty(math.prod(shape), native(dtype)).reshape(shape)
+        if size is not None and is_large(promise.bytes):
+            mapped = _map(stream, shape, dtype, fortran_order)
+            if mapped is not None:
+                return mapped
+        array = empty("values", (math.prod(shape),), native(dtype)).reshape(shape)
     except ValueError as error:
         raise CnnopsError(
             f"{name} has a shape that NumPy cannot hold: {shortened(str(shape))}"
@@ -51,6 +57,17 @@ def read(stream: BinaryIO, size: int | None, name: str, reading: Reading = PLAIN
     if size is None and stream.read(1):
         raise promise.broken("more")
     return array
+
+
+def _map(
+    stream: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any], fortran_order: bool
+) -> Array | None:
+    """Map the values, but for those of bool: any byte but 0 is True, which becomes 1."""
+    if dtype.kind == "b":
+        return None
+    from cnnops_cli.tensors.mapped import map_values
+
+    return map_values(stream, shape, dtype, fortran_order=fortran_order)
 
 
 class _Promise(NamedTuple):
@@ -131,11 +148,24 @@ def _count(stream: BinaryIO, most: int) -> int:
 
 def write(stream: BinaryIO, array: Array, _: Writing = USUAL) -> None:
     """Write one array: little-endian, row-major, format version 1.0."""
+    write_header(stream, array.shape, array.dtype)
     dtype = array.dtype.newbyteorder("<")
-    header = {"descr": dtype.str, "fortran_order": False, "shape": array.shape}
-    npy_format.write_array_header_1_0(stream, header)
     if array.flags.c_contiguous and dtype == array.dtype:
         stream.write(array.reshape(-1).view(np.uint8).data)
         return
     for slab in slabs(array):
         stream.write(np.ascontiguousarray(slab, dtype).reshape(-1).view(np.uint8).data)
+
+
+def write_header(stream: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Write what a file has before the values."""
+    descr = dtype.newbyteorder("<").str
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    npy_format.write_array_header_1_0(stream, header)
+
+
+def start_of_values(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Return the number of bytes before the values."""
+    header = io.BytesIO()
+    write_header(header, shape, dtype)
+    return len(header.getvalue())

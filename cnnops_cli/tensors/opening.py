@@ -4,11 +4,12 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader, UnsupportedOperation
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.formats import LONGEST_MAGIC, Format, format_of
+from cnnops_cli.tensors.formats import LONGEST_MAGIC, NPY, Format, format_of
 from cnnops_cli.tensors.pipe import patient, read_whole
 from cnnops_cli.words import shortened
 
@@ -70,7 +71,10 @@ def _unreadable(path: str, argument: str, error: OSError) -> CnnopsError:
 
 def regular_size(file: BinaryIO) -> int | None:
     """Return the size of a regular file, or None for anything else."""
-    status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(file.fileno())
+    except UnsupportedOperation:  # not a stream of the system's
+        return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
@@ -86,6 +90,14 @@ def source_of(file: BinaryIO, path: str) -> Source:
     if size is None:
         return arriving(file, path)
     return Source(file, size, format_of(path, first_bytes(file)))
+
+
+def source_of_stream(stream: BinaryIO) -> Source:
+    """Return how standard input is read: what may be mapped as a file, from where it is."""
+    size = regular_size(stream)
+    if size is not None and NPY.begins(cast(BufferedReader, stream).peek(LONGEST_MAGIC)):
+        return Source(stream, size, NPY)
+    return arriving(stream)
 
 
 def arriving(file: BinaryIO, path: str = "") -> Source:

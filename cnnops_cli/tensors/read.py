@@ -12,12 +12,12 @@ from cnnops_cli.paths import is_absent, status_of
 from cnnops_cli.tensors.formats import FILE_FORMATS, JSON, PLAIN, Reading, format_of_bytes
 from cnnops_cli.tensors.opening import (
     Source,
-    arriving,
     first_bytes,
     naming_format,
     open_file,
     seekable,
     source_of,
+    source_of_stream,
 )
 from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.words import shortened
@@ -75,7 +75,7 @@ def _read_stdin(argument: str, reading: Reading) -> Tensor:
     if sys.stdin is None:
         raise CnnopsError(f"{name} is closed; name a file instead")
     try:
-        source = arriving(sys.stdin.buffer)
+        source = source_of_stream(sys.stdin.buffer)
         with naming_format(source.stream, name):
             if source.format.has_members:
                 suffix = source.format.suffixes[0]

@@ -4,12 +4,18 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
+from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.paths import descriptor_of, is_device, is_directory, real_path, system_reason
-from cnnops_cli.tensors.temporaries import Held, create, set_aside
-from cnnops_cli.tensors.write import Writer
+from cnnops_cli.tensors.temporaries import Held, Temporary, set_aside
+from cnnops_cli.tensors.write import NpyWriter, Writer
+
+if TYPE_CHECKING:
+    from cnnops_cli.tensors.npy_room import Room
 
 _PERMISSIONS = 0o777
 
@@ -31,6 +37,13 @@ def made_directory(path: str) -> Iterator[None]:
             os.rmdir(path)
 
 
+class NoRoomError(Exception):
+    """There is no space for the file at a path; no operand of the call is to blame."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"cannot write {path}: {reason}")
+
+
 class StagedFiles:
     """The files of one result: all of them change, or none.
 
@@ -45,6 +58,7 @@ class StagedFiles:
     """
 
     def __init__(self) -> None:
+        self._reserved: dict[str, _StagedFile] = {}
         self._files: list[_StagedFile] = []
         self._devices: list[tuple[str, Writer]] = []
         self._is_done = False
@@ -54,7 +68,7 @@ class StagedFiles:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         lost = [] if self._is_done else [file.put_back() for file in reversed(self._files)]
-        for file in self._files:
+        for file in (*self._files, *self._reserved.values()):
             file.clear()
         if any(lost):
             raise CnnopsError("; ".join([str(error), *filter(None, lost)])) from error
@@ -63,6 +77,24 @@ class StagedFiles:
     def has_devices(self) -> bool:
         """Whether something goes to a device or a pipe."""
         return bool(self._devices)
+
+    def reserve(self, path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+        """Return an array in the .npy file that is to be at a path, or None if it cannot be there.
+
+        The space is taken at once. Where `add` writes just this array, it is in its file already.
+
+        Raises
+        ------
+        NoRoomError
+            If there is no space.
+        """
+        if is_device(path) or path in self._reserved:
+            return None
+        try:
+            file = self._reserved[path] = _StagedFile(path)
+            return file.reserve(shape, dtype)
+        except OSError as error:
+            raise NoRoomError(path, system_reason(error)) from error
 
     def add(self, path: str, write: Writer, *, durable: bool = False) -> None:
         """Write a file next to its place; a device or pipe waits for `write_devices`.
@@ -73,7 +105,9 @@ class StagedFiles:
             if is_device(path):
                 self._devices.append((path, write))
             else:
-                self._files.append(_StagedFile(path, write, durable))
+                file = self._reserved.pop(path, None) or _StagedFile(path)
+                self._files.append(file)
+                file.write(write, durable)
 
     def move(self) -> None:
         """Move all files to their places, in the order in which they were added."""
@@ -94,30 +128,46 @@ class StagedFiles:
 class _StagedFile:
     """A file, and the temporary names of it and of the file that it replaces."""
 
-    def __init__(self, path: str, write: Writer, durable: bool) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
         self._place = real_path(path)
-        self._durable = durable
+        self._folder = os.path.dirname(self._place)
+        self._room: Room | None = None
         self._aside: Held | None = None
-        self._is_moved = self._is_new = False
+        self._durable = self._is_moved = self._is_new = False
+        self._temporary = Temporary(self._folder)
 
-        def fill(descriptor: int) -> None:
-            with suppress(FileNotFoundError):
-                _take_over(descriptor, os.stat(self._place))
-            # A full or unreachable disk may be reported only when a descriptor is closed.
-            with os.fdopen(os.dup(descriptor), "wb") as stream:
-                write(stream)
-            if durable:
-                os.fsync(descriptor)
+    def reserve(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+        """Return room for an array after the header of a .npy file."""
+        from cnnops_cli.tensors.npy_room import Room
 
-        self._temporary = create(os.path.dirname(self._place), fill)
+        self._room = Room(self._temporary.descriptor, shape, dtype)
+        return self._room.array
+
+    def write(self, write: Writer, durable: bool) -> None:
+        """Write the file, with the permissions of the one that it replaces."""
+        if self._room is not None:
+            if isinstance(write, NpyWriter) and self._room.holds(write.array):
+                write = write.write_header
+            else:  # the values come to another file in another order
+                self._temporary.remove()
+                self._temporary = Temporary(self._folder)
+        descriptor = self._temporary.descriptor
+        with suppress(FileNotFoundError):
+            _take_over(descriptor, os.stat(self._place))
+        # A full or unreachable disk may be reported only when a descriptor is closed.
+        with os.fdopen(os.dup(descriptor), "wb") as stream:
+            write(stream)
+        self._durable = durable
+        if durable:
+            os.fsync(descriptor)
 
     def move(self, is_last: bool) -> None:
         """Move the file to its place; nothing can fail after the last, so it needs no way back."""
         if self._durable or not is_last:
             self._aside = set_aside(self._place)
             self._is_new = self._aside is None
-        os.replace(self._temporary.path, self._place)
+        os.replace(self._temporary.name(), self._place)
         self._is_moved = True
         if self._durable:
             _sync_directory(os.path.dirname(self._place))

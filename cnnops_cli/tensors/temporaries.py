@@ -1,13 +1,14 @@
-"""Files under temporary names, next to those that they will replace or have replaced.
+"""Files next to those that they will replace or have replaced.
 
-Each is locked as long as its process lives. A process that is killed leaves its files, but no lock
-on them: by that a later process knows what it may remove.
+A new file has no name where the system has such files, so that a process that is killed leaves
+nothing. Elsewhere, and in the instant before it is moved to its place, it has a temporary name.
+Each is locked as long as its process lives. A process that is killed leaves no lock on its files:
+by that a later process knows what it may remove.
 """
 
 import os
 import re
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ _cleaned: set[str] = set()
 
 
 class Held(NamedTuple):
-    """A file under a temporary name; `lock` is the descriptor that holds its lock, if any."""
+    """A file under a second name; `lock` is the descriptor that holds its lock, if any."""
 
     path: str
     lock: int | None
@@ -46,22 +47,63 @@ class Held(NamedTuple):
         return protected
 
 
-def create(folder: str, fill: Callable[[int], None]) -> Held:
-    """Make a file and fill it, or leave none; first remove what killed processes left there."""
-    if folder not in _cleaned:
-        _cleaned.add(folder)
-        _remove_left(folder)
-    path, descriptor, is_locked = _new_file(folder)
-    file = Held(path, descriptor)
-    try:
-        fill(descriptor)
-    except BaseException:
-        file.remove()
-        raise
-    if is_locked:
-        return file
-    file.release()
-    return Held(path, None)
+class Temporary:
+    """A new file in a folder. First, what killed processes left there is removed.
+
+    Attributes
+    ----------
+    descriptor : int
+        To write to.
+    """
+
+    def __init__(self, folder: str) -> None:
+        if folder not in _cleaned:
+            _cleaned.add(folder)
+            _remove_left(folder)
+        self._folder = folder
+        self._path: str | None = None
+        unnamed = _open_unnamed(folder)
+        if unnamed is None:
+            self._path, self.descriptor = _new_file(folder)
+        else:
+            self.descriptor = unnamed
+
+    def name(self) -> str:
+        """Give the file a temporary name if it has none, and return that."""
+        if self._path is None:
+            path, source = _new_name(self._folder), _link_to(self.descriptor)
+            try:
+                # Python follows a link only with src_dir_fd, which an absolute path ignores.
+                os.link(source, path, src_dir_fd=self.descriptor, follow_symlinks=True)
+            except (OSError, AttributeError):
+                return self._copy()
+            self._path = path
+        return self._path
+
+    def _copy(self) -> str:
+        """Copy the file to a new one that has a name."""
+        from shutil import copyfileobj
+
+        unnamed = self.descriptor
+        self._path, self.descriptor = _new_file(self._folder)
+        with open(unnamed, "rb") as source, open(os.dup(self.descriptor), "wb") as target:
+            source.seek(0)
+            copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+        return self._path
+
+    def release(self) -> None:
+        """Release the lock: the file is in its place."""
+        with suppress(OSError):  # errors have been reported when it was written
+            os.close(self.descriptor)
+
+    def remove(self) -> None:
+        """Remove the file, if it is still there, and release the lock."""
+        if self._path is not None:
+            with suppress(OSError):
+                os.unlink(self._path)
+        self.release()
 
 
 def set_aside(path: str) -> Held | None:
@@ -87,16 +129,34 @@ def set_aside(path: str) -> Held | None:
     return aside
 
 
-def _new_file(folder: str) -> tuple[str, int, bool]:
-    """Make an empty file; return its path, its descriptor, and whether it is locked."""
+def _open_unnamed(folder: str) -> int | None:
+    """Open a new file without a name and lock it, if it can be given one later."""
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666)
+    except (OSError, AttributeError):
+        return None
+    if os.path.exists(_link_to(descriptor)):
+        with suppress(OSError):
+            _lock(descriptor)
+            return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _link_to(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"
+
+
+def _new_file(folder: str) -> tuple[str, int]:
+    """Make an empty file under a temporary name and lock it; return its path and descriptor."""
     while True:
         path = _new_name(folder)
         descriptor = None
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-            is_locked = _lock(descriptor)
+            _lock(descriptor)
             if _is_at(path, descriptor):
-                return path, descriptor, is_locked
+                return path, descriptor
         except BlockingIOError:  # another process takes it for an abandoned one
             pass
         except BaseException:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.tensors.formats import JSON, NPY, USUAL, Format, Writing, format_of_name
+from cnnops_cli.tensors.formats import JSON, NPY, Format, Writing, format_of_name
 
 Writer = Callable[[BinaryIO], object]
 
@@ -24,7 +24,7 @@ def array_writer(
 
 def npy_writer(array: Array) -> Writer:
     """Return the writer of one array as .npy."""
-    return _writer_as(NPY, array, USUAL)
+    return NpyWriter(array)
 
 
 def json_writer(array: Array, precision: int | None = None) -> Writer:
@@ -43,6 +43,24 @@ def bytes_writer(data: bytes) -> Writer:
     return lambda stream: stream.write(data)
 
 
+class NpyWriter:
+    """Writes one array as .npy, all of it or, where its values are in the file, the header."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+    def __call__(self, stream: BinaryIO) -> None:
+        """Write the file."""
+        NPY.code.write(stream, self.array)
+
+    def write_header(self, stream: BinaryIO) -> None:
+        """Write what is before the values."""
+        stream.seek(0)
+        NPY.code.write_header(stream, self.array.shape, self.array.dtype)
+
+
 def _writer_as(row: Format, array: Array, writing: Writing) -> Writer:
+    if row is NPY:
+        return NpyWriter(array)
     code = row.code
     return lambda stream: code.write(stream, array, writing)

@@ -14,6 +14,15 @@ from cnnops_cli.tensors.staged_files import StagedFiles, made_directory
 from cnnops_cli.tensors.write import array_writer, named_writer
 
 
+@pytest.fixture(params=["unnamed", "named"], autouse=True)
+def files_have_names(request, monkeypatch):
+    """Let staged files have names, as on systems that have no unnamed ones, or none."""
+    if request.param == "named":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    elif not hasattr(os, "O_TMPFILE"):
+        pytest.skip("takes unnamed files")
+
+
 def write(text):
     return lambda stream: stream.write(text)
 
@@ -369,6 +378,7 @@ class TestWhatAKilledProcessLeft:
 
 
 def test_a_file_that_is_taken_for_one_that_was_left_is_made_anew(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
     made, real = [], temporaries._lock
 
     def lock(descriptor):
@@ -389,7 +399,7 @@ def test_a_file_that_is_taken_for_one_that_was_left_is_made_anew(tmp_path, monke
 def test_a_running_process_keeps_its_files_from_others(tmp_path):
     with StagedFiles() as files:
         files.add(str(tmp_path / "a"), write(b"1"))
-        (staged,) = tmp_path.iterdir()
+        staged = tmp_path / files._files[0]._temporary.name()
         temporaries._cleaned.clear()
         put({tmp_path / "b": b"2"})
         assert staged.read_bytes() == b"1"
