@@ -40,7 +40,9 @@ ONLY_IN = {
     "orjson": {"tensors"},
     "zipfile": {"tensors"},
     "PIL": {"tensors"},
-    "numpy": {"checks", "commands", "dtypes", "explain", "ops", "tensors", "text", "views"},
+    "numpy": {
+        *("dtypes", "slabs", "tensors", "ops", "text", "explain", "checks", "views", "commands"),
+    },
 }
 NOT_IN_OPS = {
     "sys",
