@@ -29,9 +29,10 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
     """Convert the tensors of one call to the dtypes that they are computed in.
 
     That is `dtype`; without it, weak tensors take the widest floating dtype of the others, which
-    stay as they are. If letters stand for numbers, nothing is converted.
+    stay as they are, but in this machine's byte order. If letters stand for numbers, nothing is
+    converted.
     """
-    arrays = {key: tensor.array for key, tensor in tensors.items()}
+    arrays = {key: _native(tensor) for key, tensor in tensors.items()}
     if any(map(has_letters, tensors.values())):
         return arrays
     if dtype is not None:
@@ -49,6 +50,11 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
 def has_letters(tensor: Tensor) -> bool:
     """Return whether letters stand for some of the numbers."""
     return tensor.array.dtype.kind == "O"
+
+
+def _native(tensor: Tensor) -> Array:
+    array = tensor.array
+    return array if array.dtype.isnative else convert(tensor, native(array.dtype))
 
 
 def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
