@@ -4,6 +4,11 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.slabs import slabs
+from cnnops_cli.spans import spans
+
+_AT_ONCE = 1 << 14
+"""Weights that are added up at a time."""
 
 _ROUNDED_UP = 1 + 2**-40
 """Makes up for the roundings of a sum in float64."""
@@ -14,9 +19,18 @@ def largest_sum(image: Array, kernel: Array, bias: Array | None) -> int:
 
     None exceeds ``max|x| * max_o sum|w_o| + max|b|``.
     """
-    sizes = np.abs(kernel.astype(np.float64)).reshape(len(kernel), -1)
-    weights = int(float(sizes.sum(axis=1).max()) * _ROUNDED_UP)
+    most = max(1, _AT_ONCE // kernel[0].size)
+    weights = max(_largest_filter(kernel[part]) for part in spans(len(kernel), most))
+    weights = int(weights * _ROUNDED_UP)
     return _largest(image) * weights + (0 if bias is None else _largest(bias))
+
+
+def _largest_filter(filters: Array) -> float:
+    """Return the largest sum of absolute values of a filter; several filters are small."""
+    if len(filters) == 1:
+        return sum(float(np.abs(slab.astype(np.float64)).sum()) for slab in slabs(filters))
+    sizes = np.abs(filters.astype(np.float64)).reshape(len(filters), -1)
+    return float(sizes.sum(axis=1).max())
 
 
 def _largest(array: Array) -> int:

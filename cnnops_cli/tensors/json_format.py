@@ -65,8 +65,14 @@ def write(stream: BinaryIO, array: Array, writing: Writing = USUAL) -> None:
 
 def write_named(stream: BinaryIO, arrays: dict[str, Array]) -> None:
     """Write arrays as an object on one line."""
-    members = b",".join(b'"%s":%s' % (k.encode(), format_array(v)) for k, v in arrays.items())
-    stream.write(b"{%s}\n" % members)
+    stream.write(b"{")
+    mark = b""
+    for name, array in arrays.items():
+        stream.write(b'%b"%b":' % (mark, name.encode()))
+        for text in _texts(array, None):
+            stream.write(text)
+        mark = b","
+    stream.write(b"}\n")
 
 
 def format_array(array: Array, precision: int | None = None) -> bytes:
@@ -101,13 +107,15 @@ def _texts(array: Array, precision: int | None) -> Iterator[bytes]:
 
 
 def _text(array: Array, precision: int | None) -> bytes:
+    flags = array.flags
+    if not (flags.c_contiguous and flags.aligned and array.dtype.isnative):
+        array = array.astype(array.dtype.newbyteorder("="), order="C")
     numbers = array
     if is_floating(array):
         if precision is not None:
             numbers = round_decimals(array, precision)
         if array.dtype == np.float16:
             numbers = _shortest_halves(numbers)
-    numbers = np.ascontiguousarray(numbers).reshape(array.shape)
     text = orjson.dumps(numbers if numbers.ndim else numbers[()], option=orjson.OPT_SERIALIZE_NUMPY)
     if array.dtype == np.float32 and np.count_nonzero(np.abs(numbers) == TWICE_ROUNDED):
         text = text.replace(SHORTEST, READS_BACK)

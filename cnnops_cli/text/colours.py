@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.slabs import slabs
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import PLAIN, Span, Style
 
@@ -68,8 +69,12 @@ class Scale:
         low, high = float(values.min()), float(values.max())
         if math.isfinite(high - low):
             return cls(low, high)
-        finite = values[np.isfinite(values)]
-        return cls(float(finite.min()), float(finite.max())) if finite.size else None
+        low, high = math.inf, -math.inf
+        for slab in slabs(values):
+            finite = slab[np.isfinite(slab)]
+            if finite.size:
+                low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+        return cls(low, high) if low <= high else None
 
     @property
     def largest(self) -> float:

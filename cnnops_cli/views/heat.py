@@ -1,10 +1,12 @@
 """Planes too large for numbers, as pictures: heat maps of the cells that there is room for."""
 
 import math
+from functools import reduce
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.spans import spans
 from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.styled_lines import PLAIN, Line, Style, merged
 
@@ -12,6 +14,9 @@ HALF = "▀"
 SHADES = " ░▒▓█"
 NOT_FINITE = "!"
 """The shade of NaN and infinity."""
+
+_AT_ONCE = 1 << 18
+"""Values that are averaged at a time, where a cell has more."""
 
 _SLENDER = 8
 """Beyond this ratio of its sides, a plane is scaled down along each axis separately."""
@@ -56,12 +61,25 @@ def shrink(plane: Array, rows: int, columns: int, largest: float) -> Array:
     thin = np.empty((rows, width))
     for row in range(rows):
         first, last = row * height // rows, -(-(row + 1) * height // rows)
-        piece = plane[first:last].astype(np.float64) / largest
-        piece[~np.isfinite(piece)] = np.nan
-        piece[0] *= 1 - (row * height % rows) / rows
-        piece[-1] *= 1 - (-(row + 1) * height % rows) / rows
-        thin[row] = piece.sum(axis=0) / (height / rows)
+        ends = [
+            (first, 1 - (row * height % rows) / rows),
+            (last - 1, 1 - (-(row + 1) * height % rows) / rows),
+        ]
+        parts = spans(slice(first, last), _AT_ONCE // width)
+        sums = (_sum_of_rows(plane, part, ends, largest) for part in parts)
+        thin[row] = reduce(np.add, sums) / (height / rows)
     return _average_columns(thin, columns) * largest
+
+
+def _sum_of_rows(plane: Array, part: slice, ends: list[tuple[int, float]], largest: float) -> Array:
+    """Add up some rows, of which those at the ends of a cell count in part."""
+    piece = plane[part].astype(np.float64) / largest
+    piece[~np.isfinite(piece)] = np.nan
+    for row, share in ends:
+        if part.start <= row < part.stop:
+            piece[row - part.start] *= share
+    sums: Array = piece.sum(axis=0)
+    return sums
 
 
 def _average_columns(thin: Array, columns: int) -> Array:

@@ -1,5 +1,6 @@
 """The planes of an array side by side: as numbers where they fit, else as heat maps."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -46,10 +47,10 @@ class Panels:
     """
 
     def __init__(self, planes: Array, scale: Scale | None, precision: int | None) -> None:
-        full = planes.reshape((1,) * (2 - planes.ndim) + planes.shape)
-        self.planes = full.reshape(-1, *full.shape[-2:])
-        self.count = len(self.planes)
-        self._lead = full.shape[:-2] if self.count > 1 else ()
+        self._array = planes.reshape((1,) * (2 - planes.ndim) + planes.shape)
+        *lead, self._height, self._width = self._array.shape
+        self.count = math.prod(lead)
+        self._lead = tuple(lead) if self.count > 1 else ()
         self._label = int(self.count > 1)  # lines above each plane
         self._precision = precision
         self._scale = scale or Scale(0, 0)
@@ -57,12 +58,12 @@ class Panels:
     @property
     def width_of_one(self) -> int:
         """The width of the numbers of one plane."""
-        return Numbers.of(self.planes[:1], self._scale, self._precision).width
+        return self._numbers_of(range(1)).width
 
     @property
     def tiny(self) -> bool:
         """Whether planes have too few values for a heat map."""
-        return bool(self.planes[0].size <= _TINY)
+        return self._height * self._width <= _TINY
 
     def low(self, room: Room) -> int:
         """Return the fewest lines that are worthwhile where not all can be shown."""
@@ -73,18 +74,18 @@ class Panels:
         """Lay the planes out in the width of a room, and in its height if that shows anything."""
         return (
             self.grids(room, 1 if self.tiny else _ENOUGH_GRIDS)
-            or (self._signal(room) if self.planes.shape[:2] == (1, 1) else None)
+            or (self._signal(room) if self.count == self._height == 1 else None)
             or self._slim_grids(room)
             or _with_legend(self._maps_and_legend, room)
         )
 
     def grids(self, room: Room, fewest: int) -> list[Line] | None:
         """Show whole planes as numbers; None where fewer of them fit."""
-        return self._numbers(room, list(range(self.planes.shape[1])), min(self.count, fewest))
+        return self._numbers(room, list(range(self._height)), min(self.count, fewest))
 
     def _slim_grids(self, room: Room) -> list[Line] | None:
         """Show the first and last rows of planes with few columns; None where there are many."""
-        height, width = self.planes.shape[1:]
+        height, width = self._height, self._width
         if not self.tiny and (width >= _SLIM or height <= width):
             return None
         most = room.height - 2 * self._label
@@ -92,12 +93,12 @@ class Panels:
 
     def _numbers(self, room: Room, rows: list[int], fewest: int) -> list[Line] | None:
         """Show some rows of each plane as numbers; None where fewer planes would be shown."""
-        left_out = self.planes.shape[1] - len(rows)
+        left_out = self._height - len(rows)
         height = len(rows) + 2 * (left_out > 0)
-        _, most = self._pack(width_of_grid(self.planes.shape[2], 1), height, room)
+        _, most = self._pack(width_of_grid(self._width, 1), height, room)
         if most < fewest:
             return None
-        numbers = Numbers.of(self.planes[:most, rows], self._scale, self._precision)
+        numbers = self._numbers_of(range(most), rows)
         grids = [grid_lines(numbers, index, left_out) for index in range(most)]
         per_row, shown = self._pack(width_of(grids[0]), height, room)
         if shown < fewest:
@@ -106,9 +107,9 @@ class Panels:
 
     def _signal(self, room: Room) -> list[Line]:
         """Show one long row: its numbers in several lines, or as strips of colour."""
-        length = self.planes.shape[2]
+        length = self._width
         if length <= room.width * room.height:
-            numbers = Numbers.of(self.planes, self._scale, self._precision)
+            numbers = self._numbers_of(range(1))
             per_line = numbers_per_line(length, numbers.widest, room.width)
             if length <= per_line * room.height:
                 return wrapped_lines(numbers, room.width)
@@ -116,10 +117,10 @@ class Panels:
 
     def _strips_and_legend(self, room: Room, reserved: int) -> tuple[list[Line], list[Line]]:
         """Draw strips of a long row, each with the index it begins at."""
-        length = self.planes.shape[2]
+        length = self._width
         across = max(room.width - len(index_label(0, length)[0]), 1)
         count = min(length, across * max(min(_MOST_STRIPS, room.height - reserved), 1))
-        cells = shrink(self.planes[0], 1, count, self._scale.largest)
+        cells = shrink(self._plane(0), 1, count, self._scale.largest)
         scale = Scale.of(cells) or self._scale
         draw = strips if room.color else shades
         lines = []
@@ -132,20 +133,21 @@ class Panels:
         """Draw heat maps of the most planes that are large enough, as large as there is room."""
         low = room._replace(height=max(room.height - reserved, 1))
         per_row, shown, rows, columns = self._layout_of_maps(low)
-        cells = [shrink(plane, rows, columns, self._scale.largest) for plane in self.planes[:shown]]
+        largest = self._scale.largest
+        cells = [shrink(self._plane(index), rows, columns, largest) for index in range(shown)]
         scale = Scale.of(np.stack(cells)) or self._scale
         draw = half_blocks if room.color else shades
         drawn = [draw(cell, scale) for cell in cells]
         used = len(drawn[0]) + 2 * self._label
         if shown == 1 and low.height - used >= _CORNERS:
-            corners = corner_lines(self.planes[0], columns, self._precision)
+            corners = corner_lines(self._plane(0), columns, self._precision)
             drawn = [[*corners[:1], *drawn[0], *corners[1:]]]
         legend = self._legend(np.stack(cells), (rows, columns), room)
         return self._flow(drawn, per_row), legend
 
     def _layout_of_maps(self, room: Room) -> tuple[int, int, int, int]:
         """Return how many planes are in a row, how many are shown, and their rows and columns."""
-        height, width = self.planes.shape[1:]
+        height, width = self._height, self._width
         best: tuple[int, ...] = (0, 0)
         layout = (1, 1, *self._fit(room.width, max(room.height - self._label, 1), room))
         for abreast in range(1, self.count + 1):
@@ -167,18 +169,26 @@ class Panels:
     def _fit(self, across: int, down: int, room: Room) -> tuple[int, int]:
         if self.count == 1 and down >= _CORNERS_FROM:
             down -= _CORNERS
-        plane = self.planes.shape[1], self.planes.shape[2]
+        plane = self._height, self._width
         return fit(plane, (2 * down, across)) if room.color else fit(plane, (down, across), 2)
 
     def _legend(self, cells: Array, shape: tuple[int, int], room: Room) -> list[Line]:
-        pairs = zip(self.planes.shape[1:], shape, strict=True)
+        pairs = zip((self._height, self._width), shape, strict=True)
         height, width = (short_text(values / shown, digits=4) for values, shown in pairs)
-        count = width if self.planes.shape[1] == 1 else f"{height} × {width}"
+        count = width if self._height == 1 else f"{height} × {width}"
         each = f"a cell is the mean of {count} values"
         if (height, width) == ("1", "1"):
             each = "a cell is one value"
         loud = not np.isfinite(cells).all()
         return legend_lines(Scale.of(cells), each, room, self._precision, loud=loud)
+
+    def _plane(self, index: int) -> Array:
+        plane: Array = self._array[np.unravel_index(index, self._array.shape[:-2])]
+        return plane
+
+    def _numbers_of(self, planes: range, rows: list[int] | slice = slice(None)) -> Numbers:
+        shown = np.stack([self._plane(index)[rows] for index in planes])
+        return Numbers.of(shown, self._scale, self._precision)
 
     def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
         """Return how many panels of a size fit next to each other, and how many in all.
