@@ -212,8 +212,11 @@ def _apply(
     def apply(part: Part) -> None:
         np.setbufsize(UNBUFFERED)
         room = None if direct else scratch("normalised", (most,), dtype)
+        before = None
         for block in part:
-            *centre, scale, offset = block.along(factors)
+            if before is None or not block.is_like(before):
+                *centre, scale, offset = block.along(factors)
+            before = block
             source, target = block.view(values), block.view(output)
             exact = None if extreme is None else extreme.values(source, block)
             work = target if room is None else room[: source.size].reshape(source.shape)

@@ -35,8 +35,14 @@ _LEAST_SPANS = 4
 _MOST_PARTS = 32
 """Bounds the memory of the sums that are kept for each part."""
 
-_PLANE = 512
+_PLANE = 256
 """The shortest run that is worthwhile as an inner loop."""
+
+_PLANE_ALONE = 128
+"""The same of a single sample, for which parameters would be repeated to be used once."""
+
+_PLANE_SUMMED = 512
+"""The shortest run that is summed as a plane; those of a single sample always are."""
 
 _ROW = 4096
 """Values in a row of a block, where there are many rows."""
@@ -80,6 +86,11 @@ class Block:
         return rows.reshape(*values.shape[:-1], -1)
 
 
+    def is_like(self, other: "Block") -> bool:
+        """Return whether `along` returns the same for both."""
+        return self.channels == other.channels and self.fold == other.fold
+
+
 Part = tuple[Block, ...]
 
 
@@ -94,11 +105,16 @@ def cut(
 ) -> tuple[Part, ...]:
     """Cut an array (N, C, run), with no empty axis, into parts that a thread takes at a time.
 
-    A block holds about `block` values at most, and a plane runs of at most `longest`; with
-    `may_fold`, a row may take several samples. Parts and blocks are in the order of their channels.
+    A block holds about `block` values at most. With `longest`, which is for sums, a plane has runs
+    of at most that length; with `may_fold`, a row may take several samples. Parts and blocks are in
+    the order of their channels.
     """
     samples, channels, run = shape
-    if run >= _PLANE:
+    if longest is None:
+        plane = _PLANE_ALONE if samples == 1 else _PLANE
+    else:
+        plane = 1 if samples == 1 else _PLANE_SUMMED
+    if run >= plane:
         fold = 0
         runs = spans(run, min(block, longest or block))
         most_channels = block // runs[0].stop
@@ -129,4 +145,4 @@ def channels_apart(shape: tuple[int, int, int]) -> int:
     """
     samples, channels, run = shape
     each = max(1, _WORTH_A_THREAD // (samples * run))
-    return each if run >= _PLANE and channels >= _LEAST_SPANS * each else channels
+    return each if run >= _PLANE_SUMMED and channels >= _LEAST_SPANS * each else channels

@@ -13,7 +13,9 @@ CUTS = {
     "folded samples and a rest": (4097, 7),
     "rows": (130, 1100),
     "rows in several columns": (40, 9001),
-    "one long row": (1, 300, 21, 21),
+    "one long row": (1, 3000, 5, 5),
+    "planes of one sample": (1, 300, 21, 21),
+    "rows of sums, planes of results": (4, 300, 20, 20),
     "short runs": (40, 500, 7, 7),
     "planes": (3, 50, 30, 31),
     "long runs": (2, 3, 400, 401),
@@ -27,10 +29,12 @@ SMALL = {
     "_MOST_PARTS": 5,
     "_MANY_ROWS": 4,
     "_PLANE": 6,
+    "_PLANE_ALONE": 3,
+    "_PLANE_SUMMED": 6,
     "_ROW": 12,
 }
 SMALL_CUTS = [(50, 1), (50, 5), (51, 3, 2), (2, 9, 5), (7, 11, 3), (3, 4, 6), (5, 3, 30)]
-SMALL_CUTS += [(1, 2, 99), (9, 1, 5, 5, 5)]
+SMALL_CUTS += [(1, 2, 99), (1, 50, 2), (1, 50, 3), (9, 1, 5, 5, 5)]
 
 RANGES = {
     "normal": lambda rng, shape: rng.standard_normal(shape),
