@@ -184,6 +184,28 @@ def test_random_columns_need_no_integers(dtype, summed):
     assert summed == []
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("count", [1, 2, 3, 9, 100])
+def test_sums_by_halves_prove_most_random_columns(count, dtype):
+    terms = np.random.default_rng(count).standard_normal((count, 1000))
+    got, left = module._proven_by_halves(terms, np.dtype(dtype))
+    assert len(left) < 5
+    proven = np.delete(np.arange(1000), left)
+    assert_same_bits(got[proven], expected_sums(terms[:, proven], dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_roundings_of_halves_taken_for_zero_are_caught(dtype, monkeypatch):
+    """A midpoint that terms decide which are lost next to it, first or last in the halves."""
+    tiny = 2.0**-60
+    columns = [[1.0, tiny, 2.0 ** -FORMATS[dtype][0]], [1.0, 2.0 ** -FORMATS[dtype][0], tiny]]
+    terms = np.transpose(columns)
+    assert_sums(terms, dtype)
+    monkeypatch.setattr(module, "UNIT", 0.0)
+    with pytest.raises(AssertionError, match="differ; at"):
+        assert_sums(terms, dtype)
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_no_columns(dtype):
     assert_same_bits(rounded_sums(np.empty((4, 0)), np.dtype(dtype)), np.empty(0, dtype))

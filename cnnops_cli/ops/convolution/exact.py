@@ -108,15 +108,14 @@ def _round(sums: Array, errors: Array | float, target: Array, are_finite: bool) 
     flat, is_flat = sums.reshape(-1), target.flags.c_contiguous
     errors = errors if isinstance(errors, float) else errors.reshape(-1)
     rounded = target.reshape(-1) if is_flat else scratch("rounded", flat.shape, target.dtype)
-    edges = scratch("edges", (_BLOCK,), _DOUBLE)
     others = scratch("others", (_BLOCK,), target.dtype)
     doubtful = []
     for block in spans(flat.size, _BLOCK):
         exact, upper = flat[block], rounded[block]
         error = errors if isinstance(errors, float) else errors[block]
-        edge, lower = edges[: exact.size], others[: exact.size]
-        np.copyto(upper, np.add(exact, error, out=edge), casting="same_kind")
-        np.copyto(lower, np.subtract(exact, error, out=edge), casting="same_kind")
+        lower = others[: exact.size]
+        np.add(exact, error, out=upper, casting="same_kind")
+        np.subtract(exact, error, out=lower, casting="same_kind")
         differ = bits(lower) != bits(upper)
         if not are_finite:
             outside = ~np.isfinite(exact)

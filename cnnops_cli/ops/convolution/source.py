@@ -7,12 +7,12 @@ from threading import get_ident
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from cnnops_cli.dtypes import Array
+from cnnops_cli.dtypes import Array, working_dtype
 from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.ops.strides import strided
 
 _SHORT_LINE = 128
 """The most elements of a line that is cleared whole, not at its ends."""
@@ -53,6 +53,7 @@ class Source:
     ) -> None:
         self._dtype = dtype
         self._kept = kept
+        self._padded_dtype = dtype if kept is None or kept.kind != "f" else working_dtype(kept)
         self._image = image
         self._windows = windows
         self._mode = mode
@@ -99,7 +100,7 @@ class Source:
         if copy is not None and last == place and not any(map(int.__gt__, sizes, copy.shape[2:])):
             return copy[(slice(None), slice(None), *map(slice, sizes))]
         part = self._image[place[:2]]
-        copy = scratch("part", (*part.shape[:2], *sizes), self._dtype)
+        copy = scratch("part", (*part.shape[:2], *sizes), self._padded_dtype)
         self._copy_padded(copy, part, starts)
         self._last[thread] = (place, copy)
         return copy
@@ -166,7 +167,7 @@ def windows_of(part: Array, layer: Layer, sizes: Sequence[int]) -> Array:
     """View what each window sees of a part of the input, as (n, g, *sizes, C, *kernel)."""
     windows = layer.windows
     of_item, of_channel, *of_axis = part.strides
-    return as_strided(
+    return strided(
         part,
         (len(part), part.shape[1] // layer.channels, *sizes, layer.channels, *windows.kernel),
         (
