@@ -18,8 +18,9 @@ folder. It may import from itself and from what follows its arrow, and from no o
     paths       what a path leads to                          <- errors
     words       the words that functions and options accept   <- errors, hints
     dtypes      which dtypes there are, and what they become  <- errors, words
+    slabs       large arrays, a part at a time                <- spans, dtypes
     large_arrays    arrays that memory may not hold           <- dtypes
-    ground      = errors, spans, signals, paths, words, dtypes, large_arrays
+    ground      = errors, spans, signals, paths, words, dtypes, slabs, large_arrays
 
     tensors/    text, pipes and files to arrays and back      <- ground
     ops/        the operators on arrays, and their geometry   <- ground

@@ -41,15 +41,8 @@ ONLY_IN = {
     "zipfile": {"tensors"},
     "PIL": {"tensors"},
     "numpy": {
-        "checks",
-        "commands",
-        "dtypes",
-        "explain",
-        "large_arrays",
-        "ops",
-        "tensors",
-        "text",
-        "views",
+        *("dtypes", "slabs", "large_arrays", "tensors", "ops", "text", "explain", "checks"),
+        *("views", "commands"),
     },
 }
 NOT_IN_OPS = {

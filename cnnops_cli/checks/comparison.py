@@ -8,7 +8,8 @@ import numpy as np
 
 from cnnops_cli.checks.distance import close, errors_between, relative_errors, ulps
 from cnnops_cli.checks.tolerance import Tolerance, tolerance_of
-from cnnops_cli.dtypes import Array, fits, is_floating
+from cnnops_cli.dtypes import Array, fits, is_floating, native
+from cnnops_cli.slabs import elements
 
 MOST_SHOWN = 10
 _PIECE = 1 << 16
@@ -88,7 +89,8 @@ def compare(
     """
     if weak and _is_empty_in_json(expected.shape, result.shape):
         expected = np.empty(result.shape, expected.dtype)
-    dtypes = (result.dtype, result.dtype if weak else expected.dtype)
+    own = native(result.dtype)
+    dtypes = (own, own if weak else native(expected.dtype))
     found = Comparison((result.shape, expected.shape), dtypes, tolerance(*dtypes))
     if result.shape != expected.shape:
         return found
@@ -107,11 +109,9 @@ def _is_empty_in_json(expected: tuple[int, ...], shape: tuple[int, ...]) -> bool
 
 def _pieces(result: Array, expected: Array) -> Iterator[tuple[int, Array, Array]]:
     """Yield values of both sides in row-major order, after the number of those before them."""
-    flags = ["external_loop", "buffered", "zerosize_ok"]
-    offset = 0
-    for ours, theirs in np.nditer([result, expected], flags, order="C", buffersize=_PIECE):  # type: ignore[call-overload]
-        yield offset, ours, theirs
-        offset += ours.size
+    for start in range(0, result.size, _PIECE):
+        part = slice(start, start + _PIECE)
+        yield start, elements(result, part), elements(expected, part)
 
 
 def _first_misfit(result: Array, expected: Array) -> Element | None:

@@ -4,22 +4,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-
 from cnnops_cli import options, parsers
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.input_layout import InputLayout
+from cnnops_cli.commands.kernel_form import full_kernel, usual_dims
 from cnnops_cli.commands.new_layer import NewLayer, new_layer
 from cnnops_cli.commands.operation import Operands, Operation
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
-from cnnops_cli.errors import INPUT, CnnopsError
+from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.conv import convolve, place_windows
 from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.formats import array_suffixes, member_suffixes
-from cnnops_cli.tensors.tensor import Tensor
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
 from cnnops_cli.words import ACCUMULATE, PADDING_MODES, series
 
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
     from cnnops_cli.views.sections import Section
-
-_USUAL_DIMS = {1: 1, 3: 1, 2: 2, 4: 2, 5: 3}
 
 _USUAL_GEOMETRY = {
     "stride": 1,
@@ -244,7 +240,7 @@ class Convolution(Operation):
         **geometry: Any,
     ) -> None:
         tensors, tensor = given.tensors, given.tensors["input"]
-        self._dims = dims or (layer.dims if layer else _usual_dims(tensors["kernel"]))
+        self._dims = dims or (layer.dims if layer else usual_dims(tensors["kernel"]))
         self.layout = InputLayout.spatial(tensor.array.shape, self._dims, given.layout)
         channels = self.layout.to_operator(tensor.array).shape[max(self.layout.lead, 0)]
         self._depthwise = groups is None
@@ -263,7 +259,7 @@ class Convolution(Operation):
     @cached_property
     def _operands(self) -> tuple[Array, Array, Array | None]:
         channels = self._image.shape[max(self.layout.lead, 0)]
-        weight = _full_kernel(self._kernel, self._dims, channels, self._depthwise)
+        weight = full_kernel(self._kernel, self._dims, channels, self._depthwise)
         return self._image, weight, self._bias
 
     def result(self) -> Array:
@@ -300,13 +296,13 @@ class Convolution(Operation):
         return named_writer(path, {"weight": weight} | ({} if bias is None else {"bias": bias}))
 
     def sections(self) -> "list[Section]":
-        from cnnops_cli.commands.result_view import in_words
+        from cnnops_cli.commands.result_view import in_words, input_section
         from cnnops_cli.views.sections import Section
 
         image, weight, bias = self._operands
         words = in_words(self._geometry, **_USUAL_GEOMETRY)
         sections = [
-            Section("input", [self.layout.shape_in_words(image)], self.layout.planes(image)),
+            input_section(self.layout, image),
             Section("kernel", [str(weight.shape), *words], weight),
         ]
         if bias is not None:
@@ -324,7 +320,7 @@ class Convolution(Operation):
             channels = shape[max(layout.lead, 0)]
             if self._depthwise and kernel.ndim == dims and shape != image.shape:
                 of_picture(shape, layout.lead)
-            weight = _full_kernel(kernel, dims, channels, self._depthwise)
+            weight = full_kernel(kernel, dims, channels, self._depthwise)
             groups = channels if self._depthwise else self._geometry["groups"]
             offsets = None if self._bias is None else self._bias.shape
             place_windows(shape, weight.shape, offsets, **self._geometry | {"groups": groups})
@@ -333,33 +329,3 @@ class Convolution(Operation):
         if cause or self._kernel.ndim != dims + 2:
             return cause
         return of_kernel(self._kernel, lambda kernel: check(image.shape, kernel))
-
-
-def _usual_dims(kernel: Tensor) -> int:
-    rank = kernel.array.ndim
-    if rank not in _USUAL_DIMS:
-        raise CnnopsError(
-            f"kernel has rank {rank}; accepted are rank 1 and 3 (1-D), 2 and 4 (2-D) and 5 (3-D), "
-            "or another with --dims"
-        )
-    return _USUAL_DIMS[rank]
-
-
-def _full_kernel(kernel: Array, dims: int, channels: int, depthwise: bool) -> Array:
-    """Bring a kernel to (O, I/groups, *spatial); depthwise, a bare one is for every channel."""
-    missing = dims + 2 - kernel.ndim
-    if missing not in (0, 1, 2):
-        raise CnnopsError(
-            f"kernel has rank {kernel.ndim}; in {dims}-D it has rank {dims} (one filter for one "
-            f"channel), {dims + 1} (one filter for all channels) or {dims + 2}: (O, I/groups, "
-            "*spatial)"
-        )
-    full = kernel.reshape((1,) * missing + kernel.shape)
-    if missing < 2 or channels == 1 or not kernel.size:
-        return full
-    if not depthwise:
-        raise CnnopsError(
-            f"kernel expects 1 input channel, but {INPUT} has {channels}; "
-            "--depthwise applies it to every one"
-        )
-    return np.repeat(full, channels, axis=0)

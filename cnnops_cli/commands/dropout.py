@@ -2,7 +2,7 @@
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.formats import array_suffixes
+from cnnops_cli.tensors.tensor import truth
 from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import series
 
@@ -128,14 +129,14 @@ class Dropping(Operation):
 
     @cached_property
     def _kept(self) -> Array:
-        """What is kept, one value per element or per channel."""
+        """What is kept where it is not 0, one value per element or per channel."""
         mask = self._given_mask  # which is checked in --eval too
         if not self._train:
             shape = mask_shape(self._image.shape, self._channelwise)
             return np.broadcast_to(np.True_, shape)
         if mask is None:
             return draw_mask(self._image.shape, self._p, self._seed, self._channelwise)
-        return cast(Array, mask != 0)
+        return mask
 
     def result(self) -> Array:
         if self._is_drawn and not self._keeps_mask:
@@ -162,7 +163,9 @@ class Dropping(Operation):
         return estimate_dropout(self._image, self._given_mask, count, training=self._train)
 
     def writer(self, option: str, path: str) -> Writer:
-        used = np.broadcast_to(self._kept.view(np.uint8), self._image.shape)
+        kept = self._kept
+        kept = kept.view(np.uint8) if kept.dtype == bool else truth(kept)
+        used = np.broadcast_to(kept, self._image.shape)
         return array_writer(path, "mask", self.layout.from_operator(used))
 
     def likely_cause(self) -> str:

@@ -152,18 +152,14 @@ class MaxPooling(Operation):
         return array_writer(path, option, indices)
 
     def sections(self) -> "list[Section]":
-        from cnnops_cli.commands.result_view import in_words, sizes_in_words
+        from cnnops_cli.commands.result_view import in_words, input_section, sizes_in_words
         from cnnops_cli.views.sections import Section
 
         stride = self._geometry["stride"]
         steps = self._geometry | {"stride": self._size if stride is None else stride}
         usual = {"padding": 0, "dilation": 1, "ceil_mode": False}
         return [
-            Section(
-                "input",
-                [self.layout.shape_in_words(self._image)],
-                self.layout.planes(self._image),
-            ),
+            input_section(self.layout, self._image),
             Section("window", [sizes_in_words(self._size), *in_words(steps, **usual)]),
         ]
 

@@ -3,11 +3,14 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
+from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.outcome import Outcome
+from cnnops_cli.dtypes import Array
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer, bytes_writer
 
 if TYPE_CHECKING:
+    from cnnops_cli.views.sections import Section
     from cnnops_cli.views.view import View
 
 
@@ -34,6 +37,13 @@ def sizes_in_words(value: Any) -> str:
     if isinstance(value, tuple):
         return "×".join(":".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
     return str(value)
+
+
+def input_section(layout: InputLayout, image: Array) -> "Section":
+    """Return what the view shows of INPUT, which is as the operator takes it."""
+    from cnnops_cli.views.sections import Section
+
+    return Section("input", [layout.shape_in_words(image)], layout.planes(image))
 
 
 def stdout_view(outcome: Outcome, settings: Settings) -> Writer:

@@ -7,13 +7,14 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from cnnops_cli.dtypes import Array, as_array, is_floating, working_dtype
+from cnnops_cli.dtypes import Array, as_array, as_stored, is_floating, native, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.large_arrays import empty
 from cnnops_cli.ops import parallel
 from cnnops_cli.ops.scalars import integer, real
 from cnnops_cli.ops.scratch import empty_result
 from cnnops_cli.ops.seeds import fresh_seed
+from cnnops_cli.slabs import elements
 from cnnops_cli.spans import spans
 
 _BLOCK = 1 << 18
@@ -72,10 +73,10 @@ def dropout(
     >>> dropout(np.ones(8), 0.5, seed=1)
     array([2., 0., 2., 2., 2., 2., 2., 2.])
     """
-    values = as_array(input, "input")
+    values = as_stored(input, "input")
     check_chance(p)
     if not training:
-        return values
+        return as_array(values, "input")
     first = fresh_seed() if seed is None else integer(seed, "seed", minimum=0)
     units = math.prod(mask_shape(values.shape, channelwise))
     return _scaled(values, p, units, lambda part: _draw(first, p, part))
@@ -115,7 +116,7 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
     """
     seed = integer(seed, "seed", minimum=0)
     shape = mask_shape(shape, channelwise)
-    kept = empty("mask", (math.prod(shape),), np.dtype(np.bool_))
+    kept = empty("mask", (math.prod(shape),), np.dtype(np.uint8)).view(bool)
 
     def draw(part: slice) -> None:
         kept[part] = _draw(seed, p, part)
@@ -136,9 +137,13 @@ def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
 
 
 def keep(values: Array, mask: Array, p: float) -> Array:
-    """Multiply values where a mask is True by 1 / (1 - p), and set the others to zero."""
-    kept = mask.reshape(-1)
-    return _scaled(values, p, kept.size, lambda part: kept[part])
+    """Multiply values where a mask is not 0 by 1 / (1 - p), and set the others to zero."""
+
+    def kept(part: slice) -> Array:
+        given = elements(mask, part)
+        return given if given.dtype.kind == "b" else given != 0
+
+    return _scaled(values, p, mask.size, kept)
 
 
 def bytes_of_a_part() -> int:
@@ -175,29 +180,32 @@ def _draw(seed: int, p: float, part: slice) -> Array:
 @np.errstate(all="ignore")
 def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Array]) -> Array:
     """Keep or drop each of `units` runs of equal length; `mask_of` returns part of their mask."""
-    dtype = values.dtype if is_floating(values) else np.dtype(np.float64)
-    if p == 1 or values.size == 0:
-        return np.zeros(values.shape, dtype)
+    dtype = native(values.dtype) if is_floating(values) else np.dtype(np.float64)
     result = empty_result(values.shape, dtype)
-    source = values
-    if values.dtype != dtype or not values.flags.c_contiguous:
-        np.copyto(result, values)
-        source = result
+    if p == 1 or values.size == 0:
+        result.fill(0)
+        return result
     length = values.size // units
     # NumPy takes longer for an axis of length 1 than for none.
     shape = (units, length) if length > 1 else (units,)
-    source, into = source.reshape(shape), result.reshape(shape)
+    into = result.reshape(shape)
+    runs = values
+    if length > 1 and not values.flags.c_contiguous:
+        np.copyto(result, values)
+        runs = result
     work = working_dtype(dtype).type
     scale = work(1) / work(1 - p)
     integers = np.dtype(f"i{dtype.itemsize}")
 
     def scale_part(part: tuple[slice, ...]) -> None:
-        factors = mask_of(part[0])
+        factors, scaled = mask_of(part[0]), into[part]
         if length > 1:
             # NumPy repeats a mask along runs faster where it need not convert it on the way.
             factors = factors.astype(integers)[:, np.newaxis]
-        scaled = into[part]
-        np.multiply(source[part], scale, out=scaled, casting="same_kind")
+            source = runs.reshape(shape)[part]
+        else:
+            source = elements(values, part[0])
+        np.multiply(source, scale, out=scaled, casting="same_kind")
         # 0 or 1 times the bits, for 0 times infinity is not 0, nor 0 times -1 without a sign.
         bits = scaled.view(integers)
         bits *= factors

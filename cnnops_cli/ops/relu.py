@@ -4,10 +4,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops import parallel
-from cnnops_cli.spans import spans
-
-_AT_ONCE = 1 << 16
-"""Elements of a part, which stay in a core's cache."""
+from cnnops_cli.slabs import slabs
 
 
 def relu(array: Array) -> None:
@@ -20,11 +17,11 @@ def relu(array: Array) -> None:
     >>> x
     array([ 0., -0.,  2., nan])
     """
-    rows = array.reshape(-1) if array.flags.c_contiguous else array
-    most = _AT_ONCE * len(rows) // max(1, rows.size)
+    axes = sorted(range(array.ndim), key=array.strides.__getitem__, reverse=True)
+    in_memory = array.transpose(axes)
+    rows = in_memory.reshape(-1) if in_memory.flags.c_contiguous else in_memory
 
-    def rectify(part: slice) -> None:
-        piece = rows[part]
-        np.copyto(piece, 0, where=piece < 0)
+    def rectify(slab: Array) -> None:
+        np.copyto(slab, 0, where=slab < 0)
 
-    parallel.for_each(rectify, spans(len(rows), most))
+    parallel.for_each(rectify, list(slabs(rows)))

@@ -11,8 +11,8 @@ from numpy.lib import format as npy_format
 from cnnops_cli.dtypes import Array, check_supported, native
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.large_arrays import empty, is_large
+from cnnops_cli.slabs import slabs
 from cnnops_cli.tensors.formats import NPY_MAGIC, PLAIN, USUAL, Reading, Writing
-from cnnops_cli.tensors.slabs import slabs
 from cnnops_cli.words import shortened
 
 _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}

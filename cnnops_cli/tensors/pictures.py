@@ -17,7 +17,7 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.bmp import check_bmp
 from cnnops_cli.tensors.formats import PLAIN, Reading, Writing, format_of_name, picture_formats
 from cnnops_cli.tensors.jpeg import check_jpeg
-from cnnops_cli.tensors.pixels import Header, as_bytes, planes_of, stretched
+from cnnops_cli.tensors.pixels import Header, pixels_of, planes_of
 from cnnops_cli.tensors.png import check_inflated, check_png
 from cnnops_cli.tensors.tiff import TO_RGB, check_tiff
 from cnnops_cli.words import series
@@ -237,20 +237,16 @@ def _pixels(array: Array, name: str, writing: Writing) -> Array:
         raise CnnopsError(
             f"a JPEG has at most {_LONGEST_JPEG} rows and columns, but the result {longest}"
         )
-    if not writing.stretch:
-        return as_bytes(planes)
-    opaque = len(planes) - has_alpha
-    return np.concatenate([as_bytes(stretched(planes[:opaque])), as_bytes(planes[opaque:])])
+    return pixels_of(planes, opaque=len(planes) - has_alpha if writing.stretch else 0)
 
 
 def _encoded(path: str, pixels: Array, name: str) -> bytes:
-    """Encode (C, H, W) of uint8; `name` is Pillow's name of the format."""
+    """Encode (H, W, C) of uint8; `name` is Pillow's name of the format."""
     from PIL import Image
 
-    laid_out = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
     stream = io.BytesIO()
     try:
-        picture = Image.fromarray(np.ascontiguousarray(laid_out))
+        picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
         picture.save(stream, format=name, **_PILLOW[name][1])
     except MemoryError:
         raise

@@ -3,12 +3,19 @@
 Errors here, and about headers, are bare reasons: pictures.py adds the picture's name.
 """
 
-from typing import NamedTuple, cast
+import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.slabs import elements
+from cnnops_cli.spans import spans
+
+_PIECE = 1 << 16
+"""Values that become bytes at a time."""
 
 
 class Header(NamedTuple):
@@ -38,29 +45,50 @@ def planes_of(array: Array, layout: str) -> Array:
     return planes
 
 
-def stretched(planes: Array) -> Array:
-    """Scale the smallest value to 0 and the largest to 255."""
+def pixels_of(planes: Array, opaque: int) -> Array:
+    """Return the bytes of a picture (C, H, W), as (H, W, C).
+
+    The first `opaque` planes are scaled to 0 to 255; then all are rounded, ties to even, and
+    clipped to these.
+    """
+    channels, height, width = planes.shape
+    pixels = np.empty((height, width, channels), np.uint8)
+    by_channel = pixels.reshape(-1, channels).T
+    stretch = _stretching(planes[:opaque]) if opaque else None
+    for number, (plane, target) in enumerate(zip(planes, by_channel, strict=True)):
+        for part in spans(plane.size, _PIECE):
+            values = elements(plane, part)
+            if stretch and number < opaque:
+                values = stretch(values)
+            target[part] = _as_bytes(values)
+    return pixels
+
+
+def _stretching(planes: Array) -> Callable[[Array], Array]:
+    """Return what scales the smallest value to 0 and the largest to 255."""
+    smallest, largest = planes.min(), planes.max()
     if not is_floating(planes):
         wide = np.uint64 if planes.dtype.kind == "u" else np.int64
+        scale = 255 / max(int(largest) - int(smallest), 1)
+        start = wide(smallest).view(np.uint64)
         # Modulo 2**64 the distance to the smallest is exact.
-        distances = planes.astype(wide).view(np.uint64) - wide(planes.min()).view(np.uint64)
-        return cast(Array, distances * (255 / max(int(distances.max()), 1)))
-    values = planes.astype(np.float64)
-    if not np.isfinite(values).all():
+        return lambda values: (values.astype(wide).view(np.uint64) - start) * scale
+    low, high = float(smallest), float(largest)
+    if not math.isfinite(high) or not math.isfinite(low):
         raise CnnopsError("--stretch takes finite values, but the result has others")
     # Scaled by a power of two, so that no difference overflows or underflows.
-    values = np.ldexp(values, -int(np.frexp(np.abs(values).max())[1]))
-    values -= values.min()
-    share: Array = values / (values.max() or 1)
-    return share * 255
+    _, exponent = math.frexp(max(abs(low), abs(high)))
+    low, high = (float(np.ldexp(value, -exponent)) for value in (low, high))
+    size = high - low or 1
+    return lambda values: (np.ldexp(values.astype(np.float64), -exponent) - low) / size * 255
 
 
-def as_bytes(planes: Array) -> Array:
+def _as_bytes(values: Array) -> Array:
     """Round, ties to even, and clip to 0 and 255."""
-    if is_floating(planes):
-        if np.isnan(planes).any():
+    if is_floating(values):
+        if np.isnan(values).any():
             raise CnnopsError("the result holds NaN, which a picture cannot")
-        planes = np.rint(planes)
-    elif planes.dtype.itemsize == 1:  # whose limits may be below 255
-        planes = planes.astype(np.int16)
-    return np.clip(planes, 0, 255).astype(np.uint8)
+        values = np.rint(values)
+    elif values.dtype.itemsize == 1:  # whose limits may be below 255
+        values = values.astype(np.int16)
+    return np.clip(values, 0, 255)

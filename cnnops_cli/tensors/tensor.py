@@ -6,6 +6,8 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, common_dtype, fits, is_floating, native
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.large_arrays import empty
+from cnnops_cli.slabs import elements
 from cnnops_cli.spans import spans
 from cnnops_cli.words import DTYPES, check_word
 
@@ -35,7 +37,7 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
     if dtype is not None:
         check_word("dtype", dtype, DTYPES)
         if dtype == "bool":
-            return {key: _truth(array) for key, array in arrays.items()}
+            return {key: truth(array) for key, array in arrays.items()}
         return {key: convert(tensor, native(np.dtype(dtype))) for key, tensor in tensors.items()}
     firm = [t.array for t in tensors.values() if not t.weak and is_floating(t.array)]
     if firm:
@@ -61,16 +63,17 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
     if is_stand_in(array):
         one = tensor._replace(array=np.asarray(array[(0,) * array.ndim]))
         return np.broadcast_to(convert(one, dtype), array.shape)
-    converted = np.empty(array.shape, dtype)
-    source, target = array.reshape(-1), converted.reshape(-1)
+    converted = empty("converted", array.shape, dtype)
+    target = converted.reshape(-1)
     for piece in spans(array.size, _PIECE):
+        source = elements(array, piece)
         with np.errstate(over="ignore", invalid="ignore"):
-            target[piece] = source[piece]
-        held = fits(source[piece], target[piece])
+            target[piece] = source
+        held = fits(source, target[piece])
         if not held.all():
             takes = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
             raise CnnopsError(
-                f"{tensor.name} holds {source[piece][~held][0]}, which {dtype} cannot: "
+                f"{tensor.name} holds {source[~held][0]}, which {dtype} cannot: "
                 f"it takes {takes.min} to {takes.max}"
             )
     return converted
@@ -81,7 +84,12 @@ def is_stand_in(array: Array) -> bool:
     return array.size > 1 and not any(array.strides)
 
 
-def _truth(array: Array) -> Array:
+def truth(array: Array) -> Array:
+    """Return 1 where an array is not 0, as uint8."""
     if is_stand_in(array):
         return np.broadcast_to(np.zeros((), np.uint8), array.shape)
-    return np.asarray(array != 0).view(np.uint8)
+    converted = empty("converted", array.shape, np.dtype(np.uint8))
+    target = converted.reshape(-1)
+    for piece in spans(array.size, _PIECE):
+        np.not_equal(elements(array, piece), 0, out=target[piece].view(bool))
+    return converted

@@ -1,16 +1,20 @@
 """What an array holds, in a few words."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array, is_floating
+from cnnops_cli.slabs import elements
 from cnnops_cli.text.numbers import short_text
 
 _NOISE = 1e-12
 _PIECE = 1 << 16
 """Values that are looked at together: few enough for copies to be small."""
+_MOST_PIECES = 1 << 18
+"""What is kept of each piece stays small."""
 
 
 class Statistics(NamedTuple):
@@ -39,18 +43,17 @@ def measure(array: Array) -> Statistics:
     """Compute the statistics of an array, a piece at a time."""
     tests: tuple[Any, ...] = (np.isnan, np.isposinf, np.isneginf)
     others = [0, 0, 0]
-    lows, highs, count = [], [], 0
+    low, high, count = math.inf, -math.inf, 0
     for piece in _pieces(array):
         finite = _finite(piece)
         if finite.size:
-            lows.append(finite.min().item())
-            highs.append(finite.max().item())
+            low = min(low, finite.min().item())
+            high = max(high, finite.max().item())
             count += finite.size
         if finite.size < piece.size:
             others = [n + int(test(piece).sum()) for n, test in zip(others, tests, strict=True)]
     if not count:
         return Statistics(0, 0, 0, 0, 0, *others)
-    low, high = min(lows), max(highs)
     return Statistics(count, low, high, *_moments(array, count, low, high), *others)
 
 
@@ -110,7 +113,8 @@ def _finite(piece: Array) -> Array:
     return piece if finite.all() else piece[finite]
 
 
-def _pieces(array: Array) -> Any:
-    """Iterate over the values in row-major order; a piece is overwritten by the next."""
-    flags = ["external_loop", "buffered", "zerosize_ok"]
-    return np.nditer(array, flags, order="C", buffersize=_PIECE)  # type: ignore[call-overload]
+def _pieces(array: Array) -> Iterator[Array]:
+    """Yield the values in row-major order."""
+    count = max(_PIECE, array.size // _MOST_PIECES)
+    for start in range(0, array.size, count):
+        yield elements(array, slice(start, start + count))

@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 
+from cnnops_cli import slabs
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors import json_format, npy, slabs
+from cnnops_cli.tensors import json_format, npy
 from cnnops_cli.tensors.json_format import format_array
 from cnnops_cli.tensors.tensor import Tensor, convert
 
