@@ -11,13 +11,11 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.paths import descriptor_of, is_device, is_directory, real_path, system_reason
-from cnnops_cli.tensors.temporaries import Held, Temporary, set_aside
+from cnnops_cli.tensors.temporaries import Held, Temporary, set_aside, take_over
 from cnnops_cli.tensors.write import NpyWriter, Writer
 
 if TYPE_CHECKING:
     from cnnops_cli.tensors.npy_room import Room
-
-_PERMISSIONS = 0o777
 
 
 @contextmanager
@@ -154,7 +152,7 @@ class _StagedFile:
                 self._temporary = Temporary(self._folder)
         descriptor = self._temporary.descriptor
         with suppress(FileNotFoundError):
-            _take_over(descriptor, os.stat(self._place))
+            take_over(descriptor, os.stat(self._place))
         # A full or unreachable disk may be reported only when a descriptor is closed.
         with os.fdopen(os.dup(descriptor), "wb") as stream:
             write(stream)
@@ -193,19 +191,6 @@ class _StagedFile:
             self._temporary.remove()
         if self._aside is not None:
             self._aside.remove()
-
-
-def _take_over(descriptor: int, old: os.stat_result) -> None:
-    """Give a file the permissions of another, and its owner if that is allowed."""
-    new = os.fstat(descriptor)
-    permissions = old.st_mode & _PERMISSIONS
-    if new.st_mode & _PERMISSIONS != permissions:
-        os.chmod(descriptor, permissions)
-    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        for owner in (old.st_uid, -1):
-            with suppress(OSError):
-                os.chown(descriptor, owner, old.st_gid)
-                return
 
 
 def _sync_directory(path: str) -> None:

@@ -15,6 +15,8 @@ from typing import NamedTuple
 _START, _ENDING, _PROTECTED = ".cnnops-", ".tmp", ".old"
 _LEFT = rf"\{_START}[0-9a-f]{{16}}\{_ENDING}"
 
+_PERMISSIONS = 0o777
+
 _cleaned: set[str] = set()
 
 
@@ -81,11 +83,12 @@ class Temporary:
         return self._path
 
     def _copy(self) -> str:
-        """Copy the file to a new one that has a name."""
+        """Copy the file to a new one that has a name, with its permissions."""
         from shutil import copyfileobj
 
         unnamed = self.descriptor
         self._path, self.descriptor = _new_file(self._folder)
+        take_over(self.descriptor, os.fstat(unnamed))
         with open(unnamed, "rb") as source, open(os.dup(self.descriptor), "wb") as target:
             source.seek(0)
             copyfileobj(source, target)
@@ -127,6 +130,19 @@ def set_aside(path: str) -> Held | None:
     except FileNotFoundError:
         return None
     return aside
+
+
+def take_over(descriptor: int, old: os.stat_result) -> None:
+    """Give a file the permissions of another, and its owner if that is allowed."""
+    new = os.fstat(descriptor)
+    permissions = old.st_mode & _PERMISSIONS
+    if new.st_mode & _PERMISSIONS != permissions:
+        os.chmod(descriptor, permissions)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        for owner in (old.st_uid, -1):
+            with suppress(OSError):
+                os.chown(descriptor, owner, old.st_gid)
+                return
 
 
 def _open_unnamed(folder: str) -> int | None:
