@@ -13,6 +13,7 @@ from cnnops_cli.ops.batchnorm import check_operands, result_dtype
 from cnnops_cli.ops.channel_blocks import block_values
 from cnnops_cli.ops.conv import place_windows
 from cnnops_cli.ops.convolution.engines import plan_layer, summing_dtype
+from cnnops_cli.ops.convolution.layer_parts import layer_parts
 from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.plan import Plan
 from cnnops_cli.ops.geometry import Size
@@ -51,10 +52,10 @@ def estimate_conv(
     working, algorithms = 0, []
     for work in computed_in:
         layer = Layer(samples, groups, weight.shape[1], filters, windows, work, mode)
-        plan = plan_layer(layer, dtype)
+        part = layer_parts(layer, weight.dtype, dtype)[0]
+        plan = plan_layer(part.layer, dtype)
         algorithms.append(plan.algorithm)
-        converted = 0 if weight.dtype == work else weight.size * work.itemsize
-        working = max(working, _working_bytes(plan) + converted)
+        working = max(working, _working_bytes(plan) + part.bytes_converted)
     shape = ((samples,) if batched else ()) + (len(weight), *windows.output)
     names = [work.name.replace("object", "Python's integers") for work in computed_in]
     algorithm = " or ".join(dict.fromkeys(algorithms)) + f", in {series(names)}"

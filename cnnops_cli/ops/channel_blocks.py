@@ -85,7 +85,6 @@ class Block:
         rows[...] = values[..., np.newaxis, :]
         return rows.reshape(*values.shape[:-1], -1)
 
-
     def is_like(self, other: "Block") -> bool:
         """Return whether `along` returns the same for both."""
         return self.channels == other.channels and self.fold == other.fold

@@ -10,8 +10,8 @@ from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.large_arrays import empty
 from cnnops_cli.ops import blas, parallel
 from cnnops_cli.ops.convolution.engines import filling, plan_layer, summing_dtype
+from cnnops_cli.ops.convolution.layer_parts import layer_parts
 from cnnops_cli.ops.convolution.layer_tiles import Layer
-from cnnops_cli.ops.convolution.plan import Plan
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows, remembered
 from cnnops_cli.ops.integer_sums import as_int64, largest_sum
@@ -145,12 +145,19 @@ def convolve(
         kept = work if work.hasobject else np.dtype(np.int64)
     filters = len(kernel) // groups
     layer = Layer(len(batch), groups, kernel.shape[1], filters, windows, work, accumulate)
-    plan = plan_layer(layer, kept)
-    source = Source(batch, windows, padding_mode, work, kept)
-    result = _compute(layer, plan, source, kernel, offset, kept)
+    result = empty("result", (len(batch), len(kernel), *windows.output), kept)
+    by_group = result.reshape(len(batch), groups, filters, *windows.output)
+    if offset is not None:
+        offset = np.broadcast_to(offset, len(kernel))
+    for part in layer_parts(layer, kernel.dtype, kept):
+        seen = batch[:, part.tile.channels(layer.channels)]
+        source = Source(seen, windows, padding_mode, work, kept)
+        bias_of_part = None if offset is None else offset[part.filters]
+        target = by_group[part.tile.place]
+        algorithm = _fill(part.layer, source, kernel[part.filters], bias_of_part, target)
     if kept.hasobject:
         result = as_int64(result)
-    return result if image.ndim == kernel.ndim else result[0], plan.algorithm
+    return result if image.ndim == kernel.ndim else result[0], algorithm
 
 
 def place_windows(
@@ -244,21 +251,13 @@ def _check_padding_mode(mode: str, windows: Windows) -> None:
 @blas.on_one_thread
 @parallel.apart
 @np.errstate(all="ignore")
-def _compute(
-    layer: Layer,
-    plan: Plan,
-    source: Source,
-    kernel: Array,
-    bias: Array | None,
-    dtype: np.dtype[Any],
-) -> Array:
-    """Compute tile by tile, and give the result in `dtype`."""
-    result = empty("result", (layer.items, len(kernel), *layer.windows.output), dtype)
-    by_group = result.reshape(layer.items, layer.groups, layer.filters, *layer.windows.output)
-    fill = filling(layer, plan, kernel, bias, dtype)
+def _fill(layer: Layer, source: Source, kernel: Array, bias: Array | None, target: Array) -> str:
+    """Compute a result (N, G, O, *output) tile by tile, and name the algorithm."""
+    plan = plan_layer(layer, target.dtype)
+    fill = filling(layer, plan, kernel, bias, target.dtype)
     parallel.for_each(
-        lambda tile: fill(source, tile, by_group[tile.place]),
+        lambda tile: fill(source, tile, target[tile.place]),
         plan.tiles,
         bytes_of_a_part=plan.bytes_of_a_tile,
     )
-    return result
+    return plan.algorithm

@@ -5,13 +5,41 @@ They read and write the files of commands.py in the folder they are run in.
 
 IMPORT_NUMPY = "import numpy"
 
-ONNX_RUNTIME = """
+_ONNX_RUNTIME = """
 import numpy
 import onnxruntime
 
-session = onnxruntime.InferenceSession("conv.onnx", providers=["CPUExecutionProvider"])
-(output,) = session.run(None, {"input": numpy.load("small.npy")})
+session = onnxruntime.InferenceSession("{model}", providers=["CPUExecutionProvider"])
+(output,) = session.run(None, {{"input": numpy.load("{input}")}})
 numpy.save("theirs.npy", output)
+"""
+
+
+def onnx_runtime(model: str, input: str) -> str:
+    """Return a script that runs a model on an input."""
+    return _ONNX_RUNTIME.format(model=model, input=input)
+
+
+NUMPY_BATCHNORM = """
+import numpy
+
+x = numpy.load("huge.npy")
+mean, variance = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
+numpy.save("theirs.npy", (x - mean) / numpy.sqrt(variance + 1e-5))
+"""
+
+NUMPY_DROPOUT = """
+import numpy
+
+x = numpy.load("huge.npy")
+kept = numpy.random.default_rng().random(x.shape, numpy.float32) >= 0.5
+numpy.save("theirs.npy", x * kept * numpy.float32(2))
+"""
+
+CP = """
+import os
+
+os.execvp("cp", ["cp", "huge.npy", "theirs.npy"])
 """
 
 _TORCH = """

@@ -58,12 +58,11 @@ def filling(
 ) -> Callable[[Source, Tile, Array], None]:
     """Return what fills a tile (n, g, o, *sizes) of a result, which has a dtype.
 
-    The kernel is (G * O, C, *kernel), the bias (G * O,) or a number.
+    The kernel is (G * O, C, *kernel), the bias (G * O,).
     """
     weights = _converted(kernel, layer, dtype)
     if bias is not None:
-        bias = np.broadcast_to(_converted(bias, layer, dtype), len(kernel))
-        bias = bias.reshape(layer.groups, layer.filters)
+        bias = _converted(bias, layer, dtype).reshape(layer.groups, layer.filters)
     if layer.accumulate != "exact":
         engine = _engine_of_mode(layer, plan, weights)
         return lambda source, tile, target: engine.compute(source, tile, bias, target)
