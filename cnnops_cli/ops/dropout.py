@@ -186,11 +186,11 @@ def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Arra
     length = values.size // units
     # NumPy takes longer for an axis of length 1 than for none.
     shape = (units, length) if length > 1 else (units,)
-    into = result.reshape(shape)
-    runs = values
-    if length > 1 and not values.flags.c_contiguous:
+    source = values
+    if not values.flags.c_contiguous:
         np.copyto(result, values)
-        runs = result
+        source = result
+    source, into = source.reshape(shape), result.reshape(shape)
     work = working_dtype(dtype).type
     scale = work(1) / work(1 - p)
     integers = np.dtype(f"i{dtype.itemsize}")
@@ -200,10 +200,7 @@ def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Arra
         if length > 1:
             # NumPy repeats a mask along runs faster where it need not convert it on the way.
             factors = factors.astype(integers)[:, np.newaxis]
-            source = runs.reshape(shape)[part]
-        else:
-            source = elements(values, part[0])
-        np.multiply(source, scale, out=scaled, casting="same_kind")
+        np.multiply(source[part], scale, out=scaled, casting="same_kind")
         # 0 or 1 times the bits, for 0 times infinity is not 0, nor 0 times -1 without a sign.
         bits = scaled.view(integers)
         bits *= factors
