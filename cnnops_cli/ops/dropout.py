@@ -139,8 +139,10 @@ def keep(values: Array, mask: Array, p: float) -> Array:
     """Multiply values where a mask is not 0 by 1 / (1 - p), and set the others to zero."""
 
     def kept(part: slice) -> Array:
-        given = elements(mask, part)
-        return given if given.dtype.kind == "b" else given != 0
+        if mask.dtype.kind == "b":
+            return elements(mask, part)
+        pieces = spans(part, _BLOCK // 4)
+        return np.concatenate([elements(mask, piece) != 0 for piece in pieces])
 
     return _scaled(values, p, mask.size, kept)
 
