@@ -238,7 +238,8 @@ def view_of(array):
 
 
 def view_of_input(array):
-    result, sections = np.zeros((1, 2, 2)), [Section("input", [], array)]
+    samples = array.reshape(2, 2, *array.shape[1:]).swapaxes(0, 1)
+    result, sections = np.zeros((1, 2, 2)), [Section("input", [], samples)]
     View("conv", result, result, None, sections).lines(Room.of_file(color=False))
 
 
@@ -262,7 +263,7 @@ LARGE_INTEGER_TASKS = {
     "picture": lambda array: pixels.pixels_of(array, 3),
     "bound of sums": lambda array: integer_sums.largest_sum(array, array, None),
     "bound of one large sum": lambda array: integer_sums.largest_sum(array, array[None], None),
-    "rectifier": relu,
+    "rectifier": lambda array: relu(array[np.newaxis]),
 }
 
 
@@ -286,6 +287,20 @@ def test_floats_take_no_second_array(order, task):
 @pytest.mark.parametrize("order", LARGE_ORDERS)
 def test_integers_take_no_second_array(order, task):
     assert_takes_little(LARGE_INTEGER_TASKS[task], ORDERS[order](WHOLE).copy(order="K"))
+
+
+@pytest.mark.parametrize("shape", [(1 << 23, 1), (1, 1 << 23), (2048, 4096)])
+@pytest.mark.parametrize("order", LARGE_ORDERS)
+def test_a_plane_shrinks_to_few_cells_in_little_memory(order, shape):
+    plane = ORDERS[order](LARGE.reshape(shape))
+    assert_takes_little(lambda array: heat.shrink(array, 1, 1, 9.0), plane)
+
+
+def test_a_plane_shrinks_to_the_same_in_parts(monkeypatch):
+    plane = LARGE[0, :500, :300]
+    whole = heat.shrink(plane, 7, 11, 9.0)
+    monkeypatch.setattr(heat, "_AT_ONCE", 3000)
+    np.testing.assert_allclose(heat.shrink(plane, 7, 11, 9.0), whole, rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(1, 1 << 23), (1 << 23, 1), (1, 2048, 4096)])
