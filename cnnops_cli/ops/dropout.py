@@ -140,8 +140,10 @@ def keep(values: Array, mask: Array, p: float) -> Array:
     """Multiply values where a mask is not 0 by 1 / (1 - p), and set the others to zero."""
 
     def kept(part: slice) -> Array:
-        given = elements(mask, part)
-        return given if given.dtype.kind == "b" else given != 0
+        if mask.dtype.kind == "b":
+            return elements(mask, part)
+        pieces = spans(part, _BLOCK // 4)
+        return np.concatenate([elements(mask, piece) != 0 for piece in pieces])
 
     return _scaled(values, p, mask.size, kept)
 
@@ -188,11 +190,11 @@ def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Arra
     length = values.size // units
     # NumPy takes longer for an axis of length 1 than for none.
     shape = (units, length) if length > 1 else (units,)
-    into = result.reshape(shape)
-    runs = values
-    if length > 1 and not values.flags.c_contiguous:
+    source = values
+    if not values.flags.c_contiguous:
         np.copyto(result, values)
-        runs = result
+        source = result
+    source, into = source.reshape(shape), result.reshape(shape)
     work = working_dtype(dtype).type
     scale = work(1) / work(1 - p)
     integers = np.dtype(f"i{dtype.itemsize}")
@@ -202,10 +204,7 @@ def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Arra
         if length > 1:
             # NumPy repeats a mask along runs faster where it need not convert it on the way.
             factors = factors.astype(integers)[:, np.newaxis]
-            source = runs.reshape(shape)[part]
-        else:
-            source = elements(values, part[0])
-        np.multiply(source, scale, out=scaled, casting="same_kind")
+        np.multiply(source[part], scale, out=scaled, casting="same_kind")
         # 0 or 1 times the bits, for 0 times infinity is not 0, nor 0 times -1 without a sign.
         bits = scaled.view(integers)
         bits *= factors

@@ -1,7 +1,7 @@
 """The planes of an array side by side: as numbers where they fit, else as heat maps."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Panels:
     @property
     def width_of_one(self) -> int:
         """The width of the numbers of one plane."""
-        return self._numbers_of(range(1)).width
+        return self._numbers_of(1, range(self._height)).width
 
     @property
     def tiny(self) -> bool:
@@ -81,7 +81,7 @@ class Panels:
 
     def grids(self, room: Room, fewest: int) -> list[Line] | None:
         """Show whole planes as numbers; None where fewer of them fit."""
-        return self._numbers(room, list(range(self._height)), min(self.count, fewest))
+        return self._numbers(room, range(self._height), min(self.count, fewest))
 
     def _slim_grids(self, room: Room) -> list[Line] | None:
         """Show the first and last rows of planes with few columns; None where there are many."""
@@ -91,14 +91,14 @@ class Panels:
         most = room.height - 2 * self._label
         return self._numbers(room, pick_rows(height, most), 1)
 
-    def _numbers(self, room: Room, rows: list[int], fewest: int) -> list[Line] | None:
+    def _numbers(self, room: Room, rows: Sequence[int], fewest: int) -> list[Line] | None:
         """Show some rows of each plane as numbers; None where fewer planes would be shown."""
         left_out = self._height - len(rows)
         height = len(rows) + 2 * (left_out > 0)
         _, most = self._pack(width_of_grid(self._width, 1), height, room)
         if most < fewest:
             return None
-        numbers = self._numbers_of(range(most), rows)
+        numbers = self._numbers_of(most, rows)
         grids = [grid_lines(numbers, index, left_out) for index in range(most)]
         per_row, shown = self._pack(width_of(grids[0]), height, room)
         if shown < fewest:
@@ -109,7 +109,7 @@ class Panels:
         """Show one long row: its numbers in several lines, or as strips of colour."""
         length = self._width
         if length <= room.width * room.height:
-            numbers = self._numbers_of(range(1))
+            numbers = self._numbers_of(1, [0])
             per_line = numbers_per_line(length, numbers.widest, room.width)
             if length <= per_line * room.height:
                 return wrapped_lines(numbers, room.width)
@@ -186,8 +186,9 @@ class Panels:
         plane: Array = self._array[np.unravel_index(index, self._array.shape[:-2])]
         return plane
 
-    def _numbers_of(self, planes: range, rows: list[int] | slice = slice(None)) -> Numbers:
-        shown = np.stack([self._plane(index)[rows] for index in planes])
+    def _numbers_of(self, planes: int, rows: Sequence[int]) -> Numbers:
+        """Write some rows of the first planes."""
+        shown = np.stack([self._plane(index)[list(rows)] for index in range(planes)])
         return Numbers.of(shown, self._scale, self._precision)
 
     def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
