@@ -26,7 +26,7 @@ def staging(output: str | None, files: Mapping[str, str | None]) -> Iterator[Sta
     files : mapping of str to str or None
         By option: the files that are written in addition.
     """
-    paths = {"result": output, **files}
+    paths = {"result": output, "mask": files.get("mask_output"), **files}
 
     def hold(use: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         path = paths.get(use)

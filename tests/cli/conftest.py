@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from calling import Command, CommandHere, InstalledCommand, as_bytes
+from mapping import Twice, make_inputs
 from pseudo_terminal import Screen, run_on_terminal
 
 NAMED = os.environ.get("CNNOPS_COMMAND")
@@ -77,3 +78,17 @@ def same() -> Callable[..., None]:
         np.testing.assert_allclose(actual, expected, rtol=rtol, atol=0)
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def large_inputs(tmp_path_factory) -> Path:
+    """A folder with the files that calls read which map them."""
+    folder = tmp_path_factory.mktemp("large")
+    make_inputs(folder)
+    return folder
+
+
+@pytest.fixture
+def twice(large_inputs: Path, tmp_path: Path) -> Twice:
+    """Make a call in memory and one that maps, and compare all that they leave."""
+    return Twice(large_inputs, tmp_path)
