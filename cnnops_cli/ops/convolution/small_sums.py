@@ -7,6 +7,7 @@ error. To plan tiles, and to cut operands into more slices, would take far longe
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,15 +50,48 @@ def plan_small_sums(layer: Layer) -> Plan:
     return Plan(SMALL_SUMS, (), Tiles(layer.tile, layer.tile.shape))
 
 
+class _Weights(NamedTuple):
+    """Two slices of weights (G, O, terms), and what bounds errors, (G, O)."""
+
+    terms: int
+    digits: int  # of a first slice
+    matrices: Array  # (G, 2 * O, 2 * terms), for ``x1 w1``, then for the rest
+    sizes: Array  # the sums of magnitudes
+    rests: Array  # those of second slices
+    in_range: bool
+
+
+@lru_cache(maxsize=8)
+def _sliced(weights: bytes, groups: int, filters: int) -> _Weights:
+    """Cut weights into slices; many small calls have the same."""
+    by_filter = np.frombuffer(weights).reshape(groups, filters, -1)
+    count = by_filter.shape[2]
+    # The sum of as many products as a result has, each of so many digits, is exact.
+    digits = (55 - (count - 1).bit_length()) // 2
+    magnitudes = np.abs(by_filter)
+    peaks = magnitudes.max(axis=2, keepdims=True)
+    first = multiples(by_filter, np.frexp(peaks)[1] - digits + 1)
+    second = by_filter - first
+    matrices = np.zeros((groups, 2, filters, 2, count))
+    matrices[:, 0, :, 0] = first
+    matrices[:, 1, :, 0], matrices[:, 1, :, 1] = second, by_filter
+    return _Weights(
+        count,
+        digits,
+        matrices.reshape(groups, 2 * filters, 2 * count),
+        sizes=magnitudes.sum(axis=2),
+        rests=np.abs(second).sum(axis=2),
+        in_range=bool(np.all(are_in_range(peaks))),
+    )
+
+
 class SmallSums:
     """Sums of products with weights (G * O, C, *kernel) and a bias (G, O), rounded once."""
 
     def __init__(self, layer: Layer, weights: Array, bias: Array | None) -> None:
         self._layer = layer
         self._weights, self._bias = weights, bias
-        self._by_filter = weights.reshape(layer.groups, layer.filters, -1)
-        magnitudes = np.abs(self._by_filter)
-        self._peaks, self._sizes = magnitudes.max(axis=2), magnitudes.sum(axis=2)
+        self._sliced = _sliced(weights.tobytes(), layer.groups, layer.filters)
 
     def compute(self, source: Source, tile: Tile, target: Array) -> None:
         """Fill the result, (N, G, O, *output)."""
@@ -65,7 +99,7 @@ class SmallSums:
         part = part.astype(np.float64, copy=False)
         peak = _largest(part)
         offset = 0.0 if self._bias is None else _largest(self._bias)
-        if not (offset <= LARGEST and are_in_range(peak) and np.all(are_in_range(self._peaks))):
+        if not (self._sliced.in_range and are_in_range(peak) and offset <= LARGEST):
             plan = plan_slices(self._layer, 1)
             Sliced(self._layer, plan, self._weights, self._bias).compute(source, tile, target)
             return
@@ -86,41 +120,35 @@ class SmallSums:
         self, part: Array, peak: float, offset: float, shape: tuple[int, ...]
     ) -> tuple[Array, Array]:
         """Return the sums of ``x1 w1``, then of the rest, (n, g, 2, o, cells), and their errors."""
-        (items, groups, filters, *sizes), count = shape, self._by_filter.shape[2]
-        # The sum of as many products as a result has, each of so many digits, is exact.
-        digits = (55 - (count - 1).bit_length()) // 2
+        items, groups, filters, *sizes = shape
+        digits = self._sliced.digits
         slices = np.empty((2, *part.shape))
         slices[0] = multiples(part, math.frexp(peak)[1] - digits + 1)
         np.subtract(part, slices[0], out=slices[1])
-        weights = np.zeros((groups, 2, filters, 2, count))
-        exponents = np.frexp(self._peaks)[1][..., np.newaxis]
-        first = multiples(self._by_filter, exponents - digits + 1)
-        weights[:, 0, :, 0] = first
-        weights[:, 1, :, 0] = second = self._by_filter - first
-        weights[:, 1, :, 1] = self._by_filter
         windows = windows_of(slices.reshape(-1, *part.shape[1:]), self._layer, sizes)
         windows = windows.reshape(2, items, *windows.shape[1:])
         axes = (1, 2, 0, *range(3 + len(sizes), windows.ndim), *range(3, 3 + len(sizes)))
-        windows = windows.transpose(axes).reshape(items, groups, 2 * count, -1)
-        sums = weights.reshape(groups, 2 * filters, 2 * count) @ windows
-        rest = _largest(slices[1]), np.abs(second).sum(axis=2)
-        errors = self._errors(peak * (1 + 2.0 ** (1 - digits)), *rest, offset)
-        return sums.reshape(items, groups, 2, filters, -1), errors[..., np.newaxis]
+        windows = windows.transpose(axes).reshape(items, groups, 2 * self._sliced.terms, -1)
+        sums = (self._sliced.matrices @ windows).reshape(items, groups, 2, filters, -1)
+        errors = self._errors(peak * (1 + 2.0 ** (1 - digits)), _largest(slices[1]), offset)
+        return sums, errors[..., np.newaxis]
 
-    def _errors(self, first: float, second: float, seconds: Array, offset: float) -> Array:
+    def _errors(self, first: float, second: float, offset: float) -> Array:
         """Bound errors, (g, o), by the largest magnitudes of an input's slices.
 
-        With them are the sums of magnitudes of the weights' second slices. The rest is a sum of 2n
-        products, each of which goes through at most 2n roundings. Three more are for what adding
-        the bias leaves, and for adding the error. Where the rest is zero, nothing is rounded.
+        The rest is a sum of 2n products, each of which goes through at most 2n roundings. Three
+        more are for what adding the bias leaves, and for adding the error. Where all products of
+        the rest are zero, nothing is rounded.
         """
-        roundings, terms = UNIT * ROUNDED_UP, 2 * self._by_filter.shape[2]
-        errors = (second * self._sizes + first * seconds) * ((terms + 3) * roundings)
-        errors += (8 * UNIT * roundings * first) * self._sizes
-        errors += 4 * UNIT * roundings * offset + terms * LEAST
-        return np.where((self._sizes if second else seconds * (first > 0)) > 0, errors, 0)
+        unit, terms, sizes = UNIT * ROUNDED_UP, 2 * self._sliced.terms, self._sliced.sizes
+        roundings = (terms + 3) * unit
+        errors = (second * roundings + 8 * UNIT * unit * first + LEAST) * sizes
+        errors += (first * roundings) * self._sliced.rests
+        errors += 4 * UNIT * unit * offset + terms * LEAST
+        errors[(sizes if second else self._sliced.rests * (first > 0)) == 0] = 0
+        return errors
 
 
 def _largest(values: Array) -> float:
-    """Return the largest magnitude of values that are few; where there is NaN, that."""
+    """Return the largest magnitude of few values; where there is NaN, that."""
     return float(max(values.max(), -values.min()))
