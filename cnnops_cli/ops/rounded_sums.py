@@ -36,6 +36,9 @@ _LEAST_NORMAL = 2.0**-1021
 
 _DOUBLE = np.dtype(np.float64)
 
+_FEW = 32
+"""The most products of float64 that Python's integers sum up in less time than arrays."""
+
 _PASSES = 3
 """After these, what is still in doubt is summed by Python's integers."""
 
@@ -63,8 +66,11 @@ def rounded_products(first: Array, second: Array, others: Array, dtype: np.dtype
     numpy.ndarray, shape (m,)
     """
     (results, count), more = first.shape, others.shape[1]
-    first, second = (_lying_well(each.T.astype(np.float64, copy=False)) for each in (first, second))
     are_exact = dtype != np.float64
+    if not are_exact and first.size <= _FEW:
+        rows = zip(first, second, others, strict=True)
+        return np.array([_round_products(*row) for row in rows], _DOUBLE)
+    first, second = (_lying_well(each.T.astype(np.float64, copy=False)) for each in (first, second))
     terms = _room("terms", (count * (2 - are_exact) + more, results))
     terms[len(terms) - more :] = others.T
     np.multiply(first, second, out=terms[:count])
@@ -101,10 +107,15 @@ def _rounded_far(first: Array, second: Array, others: Array) -> Array:
     result: Array = np.ldexp(scaled, scale)
     is_near_zero = (np.abs(result) < _LEAST_NORMAL) & (scaled != 0)
     for place in {*in_doubt, *np.flatnonzero(is_near_zero)}:
-        factors = (_whole(array[:, place]) for array in (first, second))
-        exact = [(a * b, p + q) for (a, p), (b, q) in zip(*factors, strict=True)]
-        result[place] = _round_integers([*exact, *_whole(others[:, place])], _DOUBLE)
+        result[place] = _round_products(first[:, place], second[:, place], others[:, place])
     return result
+
+
+def _round_products(first: Array, second: Array, others: Array) -> float:
+    """Round the exact sum of products, and of other terms, to float64."""
+    factors = zip(_whole(first), _whole(second), strict=True)
+    products = [(a * b, power + more) for (a, power), (b, more) in factors]
+    return _round_integers([*products, *_whole(others)], _DOUBLE)
 
 
 def product_errors(first: Array, second: Array, products: Array) -> Array:

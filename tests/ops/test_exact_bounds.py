@@ -371,7 +371,7 @@ def test_errors_of_slices_taken_for_zero_are_caught(monkeypatch):
     x[0, 5] = (-(x[0, :5] * weight[0, :5]).sum(0) * (1 + 2.0**-50)) / weight[0, 5]
     assert_right(x, weight)
     monkeypatch.setattr(sliced, "UNIT", 0.0)
-    monkeypatch.setattr(sliced, "_LEAST", 0.0)
+    monkeypatch.setattr(sliced, "LEAST", 0.0)
     with pytest.raises(AssertionError, match="differ; at"):
         assert_right(x, weight)
 

@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -65,8 +66,10 @@ def assert_products(first, second, others, dtype):
         )
         for x, w, more in rows
     ]
-    got = rounded_products(first, second, others.astype(np.float64), np.dtype(dtype))
-    assert_same_bits(got, as_dtype(expected, dtype))
+    for few in (module._FEW, 0):
+        with mock.patch.object(module, "_FEW", few):
+            got = rounded_products(first, second, others.astype(np.float64), np.dtype(dtype))
+        assert_same_bits(got, as_dtype(expected, dtype))
 
 
 def random_terms(kind, rng, shape, dtype):

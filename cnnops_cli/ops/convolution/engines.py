@@ -39,18 +39,24 @@ def summing_dtype(dtype: np.dtype[Any], accumulate: str) -> np.dtype[Any]:
 
 def plan_layer(layer: Layer, dtype: np.dtype[Any]) -> Plan:
     """Plan a convolution whose result has a dtype."""
-    # To round once takes many short calls per tile. Two threads have room for wide tiles.
-    wide = 2 if layer.accumulate == "exact" and parallel.thread_count() <= _FEW_THREADS else 1
     if layer.accumulate == "exact" and dtype == _DOUBLE:
         from cnnops_cli.ops.convolution.sliced import plan_slices
         from cnnops_cli.ops.convolution.small_sums import are_small, plan_small_sums
 
-        return plan_small_sums(layer) if are_small(layer) else plan_slices(layer, wide)
+        return plan_small_sums(layer) if are_small(layer) else plan_slices(layer, _width(layer))
     if layer.accumulate in _PLAIN_LOOPS:
         from cnnops_cli.ops.convolution.running_sums import plan_running_sums
 
         return plan_running_sums(layer)
-    return plan_convolution(layer, wide)
+    return plan_convolution(layer, _width(layer))
+
+
+def _width(layer: Layer) -> int:
+    """Return how many times wider tiles are than others.
+
+    To round once takes many short calls per tile. Two threads have room for wide tiles.
+    """
+    return 2 if layer.accumulate == "exact" and parallel.thread_count() <= _FEW_THREADS else 1
 
 
 def filling(

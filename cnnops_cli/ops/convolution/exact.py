@@ -32,8 +32,8 @@ _BLOCK = 1 << 17
 _OWN_ROUNDINGS = 3
 """Those of adding the bias, and of the two bounds."""
 
-_CHANNELS = 8
-"""With fewer channels, to look at all windows takes longer than it saves."""
+_FEW_TERMS = 512
+"""Where sums have no more terms, to look at all windows takes longer than it saves."""
 
 _MOST_DOUBTFUL = 1 / 16
 """The part of a tile from which on to multiply takes less time than to sum up what is in doubt."""
@@ -64,32 +64,36 @@ class Exact:
         if not are_finite:
             part = finite(part)
             norms, most = self._norms(part, tile)
-        filters = (tile.groups, tile.filters)
-        magnitudes = most * self._terms.norms[filters] + self._terms.offsets[filters]
-        doubtful = _round(sums, float(magnitudes.max()) * self._unit, target, are_finite)
+        error = float(self._magnitudes(most, tile).max()) * self._unit
+        doubtful = _round(sums, error, target, are_finite)
         if self._terms.are_worth_bounds(doubtful, part, target):
             if norms is None:
                 norms = self._terms.window_norms(part, tile)
-            errors = self._errors(norms, magnitudes, part, tile, target.dtype)
+            errors = self._errors(norms, part, tile, target.dtype)
             doubtful = _round(sums, errors, target, are_finite)
         if doubtful.size:
             self._terms.round(doubtful, part, tile, target)
 
     def _norms(self, part: Array, tile: Tile) -> tuple[Array | None, float]:
         """Return the norms of windows if they are soon found, and what bounds all of them."""
-        if self._layer.channels < _CHANNELS:
+        if self._terms.count <= _FEW_TERMS:
             return None, largest(part) * math.sqrt(self._terms.count)
         norms = self._terms.window_norms(part, tile)
         return norms, float(norms.max())
 
-    def _errors(
-        self, norms: Array, magnitudes: Array, part: Array, tile: Tile, dtype: np.dtype[Any]
-    ) -> Array:
+    def _magnitudes(self, most: float, tile: Tile) -> Array:
+        """Bound the magnitudes of sums, and of all their parts, for windows of a norm: (g, o)."""
+        filters = (tile.groups, tile.filters)
+        magnitudes: Array = most * self._terms.norms[filters] + self._terms.offsets[filters]
+        return magnitudes
+
+    def _errors(self, norms: Array, part: Array, tile: Tile, dtype: np.dtype[Any]) -> Array:
         """Bound the errors of single results by what their windows see.
 
         A sum of multiples of some number is exact if float64 counts up to it in such units.
         """
         filters = (tile.groups, tile.filters)
+        magnitudes = self._magnitudes(float(norms.max()), tile)
         grids = self._terms.grids(tile, grid_of(part, dtype), magnitudes * ROUNDED_UP)
         unit = np.where(grids > 0, 0, self._unit)[..., np.newaxis]
         norms = norms.reshape(*norms.shape[:2], 1, -1)

@@ -36,10 +36,10 @@ SLICES = 3
 
 _DOUBLE = np.dtype(np.float64)
 
-_SMALLEST, _LARGEST = 2.0**-400, 2.0**400
+_SMALLEST, LARGEST = 2.0**-400, 2.0**400
 """Where the largest magnitudes are between these, no product of slices leaves float64's range."""
 
-_LEAST = 2.0**-1074
+LEAST = 2.0**-1074
 """What a product that underflows may be off by."""
 
 _COPIES_OF_WEIGHTS = SLICES * SLICES + 5
@@ -71,9 +71,7 @@ class Sliced:
         shape = (layer.groups * inner.filters, inner.channels, *layer.windows.kernel)
         self._engine = product_engine(inner, plan, sliced.reshape(shape))
         self._sizes = [np.abs(small[:, :, slice_]).sum(axis=2) for slice_ in range(SLICES)]
-        peaks = peaks[..., 0]
-        in_range = (peaks >= _SMALLEST) & (peaks <= _LARGEST) | (peaks == 0)
-        self._in_range = in_range & (self._terms.offsets <= _LARGEST)
+        self._in_range = are_in_range(peaks[..., 0]) & (self._terms.offsets <= LARGEST)
 
     def compute(self, source: Source, tile: Tile, target: Array) -> None:
         """Fill a tile of the result, (n, g, o, *sizes)."""
@@ -127,9 +125,9 @@ class Sliced:
         is_any = np.logical_or.reduce([(peak > 0) & (sizes > 0) for peak, sizes in pairs])
         whole = 2 * first * of_all + offsets
         errors = (self._engine.roundings + 4) * small + 8 * UNIT * whole
-        errors = errors * (UNIT * ROUNDED_UP) + 4 * self._terms.count * _LEAST
+        errors = errors * (UNIT * ROUNDED_UP) + 4 * self._terms.count * LEAST
         errors[~is_any & (offsets == 0)] = 0
-        in_range = self._in_range[filters] & (_SMALLEST <= first <= _LARGEST or first == 0)
+        in_range = self._in_range[filters] & are_in_range(first)
         errors[~in_range] = np.inf
         return errors, (small + 4 * UNIT * whole) * ROUNDED_UP
 
@@ -247,13 +245,18 @@ def plan_slices(layer: Layer, wide: int) -> Plan:
 def slices(values: Array, peak: Array | float, digits: int) -> tuple[Array, Array, Array]:
     """Cut values below a peak into two slices of some digits each, and what is left."""
     exponent = np.frexp(peak)[1]
-    first = _multiples(values, exponent - digits + 1)
+    first = multiples(values, exponent - digits + 1)
     rest = values - first
-    second = _multiples(rest, exponent - 2 * digits + 1)
+    second = multiples(rest, exponent - 2 * digits + 1)
     return first, second, rest - second
 
 
-def _multiples(values: Array, exponent: Array) -> Array:
+def are_in_range(peaks: Array | float) -> Array | bool:
+    """Return for which largest magnitudes no product of slices leaves float64's range."""
+    return (peaks >= _SMALLEST) & (peaks <= LARGEST) | (peaks == 0)
+
+
+def multiples(values: Array, exponent: Array | int) -> Array:
     """Round to multiples of ``2**exponent``."""
     far = np.ldexp(1.5, exponent + 52)
     rounded: Array = (values + far) - far
