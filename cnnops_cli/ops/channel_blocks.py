@@ -20,6 +20,7 @@ from itertools import product
 import numpy as np
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.scratch import UNBUFFERED as UNBUFFERED
 from cnnops_cli.spans import spans
 
 _BLOCK_BYTES = 1 << 21
@@ -49,9 +50,6 @@ _ROW = 4096
 
 _MANY_ROWS = 64
 """Up to this number of samples, each may be a row: fewer and longer ones take longer to make."""
-
-UNBUFFERED = 16
-"""With buffers of this size, NumPy does not copy operands that are repeated along an axis."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ _WORTH_ALIGNING = 1 << 15
 _MOST_KEPT = 1 << 24
 """Bytes; a larger array is not kept for the next call."""
 
+UNBUFFERED = 16
+"""With buffers of this size, NumPy does not copy operands that are repeated along an axis."""
+
 _kept = threading.local()
 
 

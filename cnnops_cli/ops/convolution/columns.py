@@ -9,6 +9,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.products import (
     add_products,
+    add_rows,
     as_matrices,
     by_sample,
     longest_sum,
@@ -49,7 +50,7 @@ class Columns:
         if not is_target:
             store(by_sample(sums, len(target), target.shape[3:]), tile, bias, target)
         elif bias is not None:
-            store(target, tile, bias, target)
+            add_rows(sums, bias[tile.groups, tile.filters, np.newaxis])
 
     def _lying_as(self, cells: Array, target: Array) -> Array | None:
         """View a tile of the result as (n, g, o, width), if its memory allows it."""

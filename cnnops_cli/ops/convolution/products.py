@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.scratch import scratch
+from cnnops_cli.ops.scratch import UNBUFFERED, scratch
 from cnnops_cli.ops.strides import strided
 from cnnops_cli.spans import spans
 
@@ -20,6 +20,9 @@ _SMALL_PRODUCT = 1_000_000
 
 _LEAST_COLUMNS = 256
 """Samples with fewer columns are multiplied together."""
+
+_LONG_ROW = 128
+"""The fewest elements of a row that NumPy adds to in less time than it takes to buffer it."""
 
 
 def longest_sum(filters: int, terms: int, steps: int = 1) -> int:
@@ -88,9 +91,19 @@ def add_products(
             else:
                 _add_steps(weights[..., part], cells[:, :, part], into, shift)
             if number:
-                subtotal += into
+                add_rows(subtotal, into)
         if some.start:
-            sums += subtotal
+            add_rows(sums, subtotal)
+
+
+def add_rows(sums: Array, further: Array) -> None:
+    """Add to sums in place; where their rows are long, without NumPy's buffers."""
+    if sums.shape[-1] < _LONG_ROW:
+        sums += further
+    else:
+        size = np.setbufsize(UNBUFFERED)
+        sums += further
+        np.setbufsize(size)
 
 
 def _add_steps(weights: Array, cells: Array, sums: Array, shift: int) -> None:
