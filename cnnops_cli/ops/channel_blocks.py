@@ -74,9 +74,9 @@ class Block:
 
     def along(self, values: Array) -> Array:
         """Return values, one per channel in the last axis, so that they broadcast to the block."""
-        values = values[..., self.channels]
         if not self.fold:
-            return values[..., np.newaxis]
+            return values[..., self.channels, np.newaxis]
+        values = values[..., self.channels]
         if self.run.stop > 1:
             values = values.repeat(self.run.stop, axis=-1)
         if self.fold == 1:
@@ -84,7 +84,6 @@ class Block:
         rows = np.empty((*values.shape[:-1], self.fold, values.shape[-1]), values.dtype)
         rows[...] = values[..., np.newaxis, :]
         return rows.reshape(*values.shape[:-1], -1)
-
 
     def is_like(self, other: "Block") -> bool:
         """Return whether `along` returns the same for both."""
