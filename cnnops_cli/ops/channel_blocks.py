@@ -39,7 +39,7 @@ _PLANE = 256
 """The shortest run that is worthwhile as an inner loop."""
 
 _PLANE_ALONE = 128
-"""The same of a single sample, for which parameters would be repeated to be used once."""
+"""The same for a single sample: in a row, its parameters would be repeated to be used once."""
 
 _PLANE_SUMMED = 512
 """The shortest run that is summed as a plane; those of a single sample always are."""
