@@ -40,7 +40,7 @@ _PLANE = 256
 """The shortest run that is worthwhile as an inner loop."""
 
 _PLANE_ALONE = 128
-"""The same of a single sample, for which parameters would be repeated to be used once."""
+"""The same for a single sample: in a row, its parameters would be repeated to be used once."""
 
 _PLANE_SUMMED = 512
 """The shortest run that is summed as a plane; those of a single sample always are."""
@@ -72,9 +72,9 @@ class Block:
 
     def along(self, values: Array) -> Array:
         """Return values, one per channel in the last axis, so that they broadcast to the block."""
-        values = values[..., self.channels]
         if not self.fold:
-            return values[..., np.newaxis]
+            return values[..., self.channels, np.newaxis]
+        values = values[..., self.channels]
         if self.run.stop > 1:
             values = values.repeat(self.run.stop, axis=-1)
         if self.fold == 1:

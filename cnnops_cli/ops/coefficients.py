@@ -35,7 +35,7 @@ def coefficients(
     mean, rest, variance, _ = statistics
     deviation = np.sqrt(variance + eps)
     terms = np.empty((3, values.shape[1]))
-    centre, scale, offset = terms
+    centre, scale, offset = terms[0], terms[1], terms[2]
     np.divide(weight, deviation, out=scale)
     narrow = _is_narrow(values) and _is_narrow(output)
     if narrow:

@@ -78,7 +78,8 @@ def moments(values: Array) -> Moments:
 
 def _moments(values: Array, exponent: Array | None = None) -> Moments:
     count = values.size // values.shape[1]
-    mean, squares = _sums(values, exponent) / count
+    means = _sums(values, exponent) / count
+    mean, squares = means[0], means[1]
     square = mean * mean
     variance = squares - square
     exact = values.dtype.itemsize <= 4 and values.dtype.kind == "f"

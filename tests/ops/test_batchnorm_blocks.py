@@ -136,6 +136,40 @@ def test_small_blocks(shape, dtype, training, small_blocks):
 
 
 @pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("run", [127, 128, 255, 256])
+@pytest.mark.parametrize("samples", [1, 70])
+def test_rows_and_planes_have_the_same_results(samples, run, training, monkeypatch):
+    x = np.random.default_rng(12).normal(3, 2, (samples, 9, run)).astype(np.float32)
+    weight, bias = np.random.default_rng(13).normal(0, 1, (2, 9)).astype(np.float32)
+    results = [batchnorm(x, weight=weight, bias=bias, training=training)]
+    for shortest in (1, 1000):
+        for name in ("_PLANE", "_PLANE_ALONE"):
+            monkeypatch.setattr(channel_blocks, name, shortest)
+        channel_blocks.cut.cache_clear()
+        results.append(batchnorm(x, weight=weight, bias=bias, training=training))
+    channel_blocks.cut.cache_clear()
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
+@pytest.mark.parametrize("limit", [128, 256])
+def test_where_rows_become_planes(limit):
+    samples = 1 if limit == 128 else 2
+    for run, planes in ((limit - 1, False), (limit, True)):
+        for part in channel_blocks.cut((samples, 9, run), 1 << 19):
+            assert [block.fold == 0 for block in part] == [planes]
+
+
+@pytest.mark.parametrize("run", [2, 100, 511, 512])
+def test_sums_of_one_sample_are_of_planes(run):
+    (part,) = channel_blocks.cut((1, 9, run), 1 << 17, longest=1 << 13)
+    assert [block.fold for block in part] == [0]
+    values = np.random.default_rng(14).normal(3, 2, (1, 9, run)).astype(np.float32)
+    expected = np.add.reduce(values[0].astype(np.float64), -1) / run
+    np.testing.assert_array_equal(moments.moments(values).mean, expected)
+
+
+@pytest.mark.parametrize("training", [True, False])
 def test_memory_with_the_channels_last(training):
     x = np.random.default_rng(5).normal(3, 2, (3, 20, 30, 40)).astype(np.float32)
     check(x.transpose(0, 3, 1, 2), training=training)
