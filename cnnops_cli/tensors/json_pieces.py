@@ -6,16 +6,19 @@ neither the whole text nor all numbers as Python objects are ever in memory.
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array, is_floating
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.spans import spans
 from cnnops_cli.tensors.json_text import BYTE_ORDER_MARK, MOST_AXES, has_minus_zero, parse_array
 
 _PIECE = 1 << 18
 _MOST_HELD = 16 * _PIECE
+_SPARE = 8
+"""For the numbers that follow, there is memory for one in this number of those that are held."""
 _FEWEST_COMMAS = 8
 """Between the units of the first piece, since later units may be longer."""
 _WALL = re.compile(rb"(\]+)\s*,\s*(\[+)")
@@ -52,21 +55,23 @@ def _read_regular(first: bytes, stream: BinaryIO) -> Array:
     else:
         raise _IrregularError
     lengths = _Lengths(axes - unit_axes)
-    arrays: list[Array] = []
+    numbers = _Numbers()
+    unit_shape: tuple[int, ...] | None = None
     unsigned_zero = False
     body = b"[" * unit_axes + first[len(opening) :]
     for run, closed in _runs(body, stream, unit_axes, axes - unit_axes):
         array = parse_array(b"[%b]" % run, "")
         unsigned_zero |= array.dtype.kind == "i" and has_minus_zero(run, array)
-        if array.size == 0 or array.shape[1:] != (arrays or [array])[0].shape[1:]:
+        if array.size == 0 or unit_shape not in (None, array.shape[1:]):
             raise _IrregularError
-        arrays.append(array)
+        if array.dtype == np.uint64:
+            raise _IrregularError  # the dtype depends on all other integers
+        unit_shape = array.shape[1:]
+        numbers.add(array)
         lengths.add(len(array), closed)
-    if any(array.dtype == np.uint64 for array in arrays):
-        raise _IrregularError  # their dtype depends on all other integers
-    if unsigned_zero and any(map(is_floating, arrays)):
-        raise _IrregularError
-    return np.concatenate(arrays).reshape(*lengths.found, *arrays[0].shape[1:])
+        if unsigned_zero and numbers.dtype.kind == "f":
+            raise _IrregularError
+    return numbers.array().reshape(*lengths.found, *(unit_shape or ()))
 
 
 def _runs(
@@ -103,6 +108,33 @@ def _between_walls(text: bytes, unit_axes: int, outer_axes: int) -> Iterator[tup
         yield text[start : at + unit_axes], closed
         start = wall.end() - unit_axes
     yield text[start:], 0
+
+
+class _Numbers:
+    """int64, or float64 from the first on, in memory that grows without a copy."""
+
+    def __init__(self) -> None:
+        self.dtype: np.dtype[Any] = np.dtype(np.int64)
+        self._memory = np.empty(0, self.dtype)
+        self._count = 0
+
+    def add(self, array: Array) -> None:
+        """Add the numbers of an array."""
+        if is_floating(array) and self.dtype.kind != "f":
+            self.dtype = array.dtype
+            floats = self._memory.view(self.dtype)
+            for part in spans(self._count, _PIECE):
+                floats[part] = self._memory[part]
+            del floats
+        start, self._count = self._count, self._count + array.size
+        if self._count > self._memory.size:
+            self._memory.resize(self._count + self._count // _SPARE, refcheck=False)
+        self._memory.view(self.dtype)[start : self._count] = array.reshape(-1)
+
+    def array(self) -> Array:
+        """Return all numbers; none can be added after that."""
+        self._memory.resize(self._count, refcheck=False)
+        return self._memory.view(self.dtype)
 
 
 class _Lengths:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -172,3 +173,23 @@ def test_pieces_have_as_many_axes_as_the_whole(axes):
             assert in_pieces(text).shape == found[1]
         else:
             assert found == "x is nested 65 deep; an array has at most 64 axes"
+
+
+@pytest.mark.parametrize("last", ["7", "0.5"])
+def test_numbers_are_in_memory_once(last):
+    text = io.BytesIO(f"[{'7,' * (1 << 22)}{last}]".encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_pieces, "_PIECE", 1 << 18)
+        tracemalloc.start()
+        array = read_array(text, "x")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert array.dtype == ("float64" if "." in last else "int64")
+    assert array.tolist() == [7] * (1 << 22) + [float(last)]
+    assert peak < 1.2 * array.nbytes + (12 << 20)
+
+
+def test_a_piece_of_deeper_arrays_is_not_taken_for_numbers():
+    scalars, arrays = ",".join(["1"] * 60), ",".join(["[1]"] * 60)
+    assert same_as_whole(f"[{scalars},{arrays}]".encode()).startswith("x is ragged")
+    assert same_as_whole(f"[{arrays},{scalars}]".encode()).startswith("x is ragged")
