@@ -19,10 +19,11 @@ from timing import block_seconds, calls_in_a_block
 
 from cnnops_cli import conv
 from cnnops_cli.ops import rounded_sums
-from cnnops_cli.ops.convolution import engines, exact, sliced, small_sums, terms
+from cnnops_cli.ops.convolution import engines, exact, products, sliced, small_sums, terms
 
 NUMBERS = (
     (engines, "_WIDE", (1, 2, 4)),
+    (products, "_LONGEST_EXACT", (96, 160, 288, 384, 576)),
     (exact, "_BLOCK", tuple(1 << power for power in range(14, 19))),
     (exact, "_FEW_TERMS", (0, 128, 512, 2048)),
     (exact, "_MOST_DOUBTFUL", (1 / 256, 1 / 64, 1 / 16, 1 / 4)),
