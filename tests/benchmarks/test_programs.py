@@ -13,6 +13,7 @@ import accuracy
 import commands
 import exactness
 import fit_costs
+import fit_exact
 import kernels
 import machine
 import modes
@@ -156,6 +157,19 @@ def test_fit_running_sums():
     blocks = [int(row.split()[1]) for row in rows if row.startswith("fma ")]
     assert running_sums._BLOCK in blocks
     assert all(re.fullmatch(rf"(sequential|fma) +\d+( +{RATIO}){{5}}", row) for row in rows)
+
+
+def test_fit_exact(monkeypatch, capsys):
+    """Every number is one of the code's, and the value that it has is among those tried."""
+    layers = list(fit_exact.layers().items())[-3:]
+    monkeypatch.setattr(fit_exact, "layers", lambda: dict(layers))
+    fit_exact.main(["--rounds", "1", "--match", "_MOST_PRODUCTS"])
+    rows = capsys.readouterr().out.split("---\n")[1].splitlines()
+    assert all(
+        re.fullmatch(rf"small_sums\._MOST_PRODUCTS +\S+( +{RATIO}){{3}}", row) for row in rows
+    )
+    assert [row.split()[1] for row in rows if "*" in row] == ["3.28e+04*"]
+    assert all(getattr(module, name) in values for module, name, values in fit_exact.NUMBERS)
 
 
 @pytest.mark.parametrize("dtype", RATES)

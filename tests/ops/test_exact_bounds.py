@@ -391,3 +391,19 @@ def test_the_ends_of_slices_are_added_without_error_on_a_grid(off):
         bias = (total // step + more) * step + step // 2 + off - total
         got = conv(x, weight, np.array([float(bias)]))
         assert got.tolist() == [[[float(total + bias)]]]
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_windows_of_zeros_are_exact(padding, stages):
+    x = some("float32", 1, 2, 60, 60)
+    x[..., 3:] = 0
+    assert_right(x, some("float32", 2, 1, 3, 3, seed=1), groups=2, padding=padding)
+    assert stages == ["Exact._errors"]
+
+
+def test_windows_whose_squares_underflow_are_not_zero(stages):
+    """Their sums are midpoints, which float32 takes for windows of zeros."""
+    x, weight = midpoints()
+    scale = np.float32(2.0**-90)
+    assert_right(x * scale, weight)
+    assert stages == ["Exact._errors", "Terms.round"]

@@ -56,7 +56,7 @@ class Band(NamedTuple):
         """Cut the depth into sums; where matrices are banded, between channels."""
         depth, of_channel = self.depth(layer.channels), self.depth(1)
         terms = self.terms(layer)
-        most = longest_sum(layer.filters, terms, self.steps) * depth // terms
+        most = longest_sum(layer, terms, self.steps) * depth // terms
         return spans(depth, most, of_channel if self.outputs > 1 else 1)
 
 

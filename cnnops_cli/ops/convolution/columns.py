@@ -30,7 +30,7 @@ class Columns:
         self._weights = weights.reshape(layer.groups, 1, layer.filters, -1)
         self._is_pointwise = max(*layer.windows.kernel, *layer.windows.stride) == 1
         depth = self._weights.shape[3]
-        self._parts = spans(depth, longest_sum(layer.filters, depth))
+        self._parts = spans(depth, longest_sum(layer, depth))
 
     @property
     def roundings(self) -> int:

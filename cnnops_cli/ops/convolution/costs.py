@@ -157,7 +157,7 @@ def _cost_of_columns(layer: Layer) -> float:
     each = _cost_of_laying_out(layer)
     lies_so = max(*windows.kernel, *windows.stride) == 1
     copied = 0 if lies_so else layer.items * layer.groups * depth * cells
-    parts = -(-depth // longest_sum(layer.filters, depth))
+    parts = -(-depth // longest_sum(layer, depth))
     added = layer.items * layer.groups * layer.filters * cells * (parts if parts > 1 else 0)
     products = _cost_of_products(layer, layer.filters, depth, cells)
     return products + copied * each + added * rates.add + _cost_of_padding(layer)
@@ -237,7 +237,7 @@ def _cost_of_padding(layer: Layer) -> float:
 def elements_of_a_column(layer: Layer) -> int:
     """Count the elements laid out per output of a group: its column, products and input."""
     depth = layer.channels * math.prod(layer.windows.kernel)
-    results = arrays_of_results(-(-depth // longest_sum(layer.filters, depth)))
+    results = arrays_of_results(-(-depth // longest_sum(layer, depth)))
     results += _arrays_of_exact_results(layer)
     return depth + layer.filters * results + layer.channels * math.prod(layer.windows.stride)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cnnops_cli.ops.convolution.sliced import Sliced
     from cnnops_cli.ops.convolution.small_sums import SmallSums
 
-_FEW_THREADS = 2
+_WIDE, _FEW_THREADS = 2, 2
 _PLAIN_LOOPS = ("sequential", "fma")
 _DOUBLE = np.dtype(np.float64)
 
@@ -56,7 +56,8 @@ def _width(layer: Layer) -> int:
 
     To round once takes many short calls per tile. Two threads have room for wide tiles.
     """
-    return 2 if layer.accumulate == "exact" and parallel.thread_count() <= _FEW_THREADS else 1
+    has_room = parallel.thread_count() <= _FEW_THREADS
+    return _WIDE if layer.accumulate == "exact" and has_room else 1
 
 
 def filling(

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.scratch import UNBUFFERED, scratch
 from cnnops_cli.ops.strides import strided
 from cnnops_cli.spans import spans
@@ -14,6 +15,9 @@ from cnnops_cli.spans import spans
 _LONGEST_SUM, _FEW_FILTERS, _LONGEST_OF_FEW = 160, 8, 32
 """The most terms that a product adds up, and the most where filters are few: with BLAS's own limit
 of 384 the largest error is up to 3.5 times PyTorch's, whose error is less for few filters."""
+
+_LONGEST_EXACT, _BOUNDED = 288, ("exact", "slices")
+"""The most terms where errors are bounded, and what they leave in doubt is summed again."""
 
 _SMALL_PRODUCT = 1_000_000
 """The most multiply-adds for which OpenBLAS does not reorder the matrices first."""
@@ -25,9 +29,11 @@ _LONG_ROW = 128
 """The fewest elements of a row that NumPy adds to in less time than it takes to buffer it."""
 
 
-def longest_sum(filters: int, terms: int, steps: int = 1) -> int:
+def longest_sum(layer: Layer, terms: int, steps: int = 1) -> int:
     """Return the most terms of a product; `terms` is the number of a step's terms."""
-    longest = _LONGEST_SUM if filters > _FEW_FILTERS else _LONGEST_OF_FEW
+    if layer.accumulate in _BOUNDED:
+        return _LONGEST_EXACT
+    longest = _LONGEST_SUM if layer.filters > _FEW_FILTERS else _LONGEST_OF_FEW
     # A sum that nothing else cuts is rather cut in halves.
     return longest * 3 // 5 if steps == 1 and terms <= longest else longest
 

@@ -28,7 +28,7 @@ from cnnops_cli.ops.rounded_sums import ROUNDED_UP, UNIT, two_sum
 
 SMALL_SUMS = "sums of all products"
 
-_MOST_PRODUCTS, _MOST_SEEN = 1 << 13, 1 << 14
+_MOST_PRODUCTS, _MOST_SEEN = 1 << 15, 1 << 14
 """With more products, or elements of the padded input, tiles of slices take less time."""
 
 

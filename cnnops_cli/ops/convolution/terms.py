@@ -79,9 +79,9 @@ class Terms:
         float32 is off by more than 2**-24 of that, no square by more than 2**-24 of itself or
         2**-150.
         """
-        if part.dtype == np.float32:  # takes half the time, but may overflow
+        if part.dtype == np.float32:  # takes half the time, but may overflow, and end in zero
             sums = self.window_sums(self._squares(part, part.dtype), tile.shape[3:])
-            if np.isfinite(sums).all():
+            if np.isfinite(sums).all() and sums.all():
                 rounded_up = sums * (1 + self.count * 2.0**-23) + self.count * 2.0**-148
                 return np.sqrt(rounded_up, dtype=_DOUBLE)
         return np.sqrt(self.window_sums(self._squares(part, _DOUBLE), tile.shape[3:]))
