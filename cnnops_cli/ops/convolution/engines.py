@@ -62,7 +62,8 @@ def filling(
     """
     weights = _converted(kernel, layer, dtype)
     if bias is not None:
-        bias = np.broadcast_to(_converted(bias, layer, dtype), len(kernel))
+        bias = _converted(bias, layer, dtype)
+        bias = bias if bias.ndim else bias.repeat(len(kernel))
         bias = bias.reshape(layer.groups, layer.filters)
     if layer.accumulate != "exact":
         engine = _engine_of_mode(layer, plan, weights)
