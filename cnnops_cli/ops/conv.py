@@ -147,8 +147,8 @@ def convolve(
     layer = Layer(len(batch), groups, kernel.shape[1], filters, windows, work, accumulate)
     result = empty("result", (len(batch), len(kernel), *windows.output), kept)
     by_group = result.reshape(len(batch), groups, filters, *windows.output)
-    if offset is not None:
-        offset = np.broadcast_to(offset, len(kernel))
+    if offset is not None and not offset.ndim:
+        offset = offset.repeat(len(kernel))
     for part in layer_parts(layer, kernel.dtype, kept):
         seen = batch[:, part.tile.channels(layer.channels)]
         source = Source(seen, windows, padding_mode, work, kept)

@@ -165,6 +165,19 @@ def place_windows(
     >>> place_windows((1, 3, 4), (2, 2), stride=(1, 2), **sizes).output
     (2, 2)
     """
+    return _place(input, kernel_size, stride, padding, dilation, bool(ceil_mode))
+
+
+@remembered
+def _place(
+    input: tuple[int, ...],
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Padding,
+    dilation: Size,
+    ceil_mode: bool,
+) -> Windows:
+    """Place the windows, and check that each sees an element of the input."""
     kernel_size = plain(kernel_size)
     dims = len(kernel_size) if isinstance(kernel_size, Sequence) else 2
     if dims not in (1, 2, 3):
@@ -179,26 +192,16 @@ def place_windows(
             )
         if input[-dims - 1] == 0:
             raise CnnopsError(f"{INPUT} has no channels; only the batch may be empty")
-        sizes = (kernel if stride is None else stride, padding, dilation)
-        windows = _plan(input[-dims:], kernel, *sizes, bool(ceil_mode))
+        windows = plan_windows(
+            input[-dims:],
+            kernel,
+            stride=kernel if stride is None else stride,
+            padding=padding,
+            dilation=dilation,
+            ceil_mode=ceil_mode,
+        )
+        _check_padding(padding, windows)
     check_fits((*input[:-dims], *windows.output))
-    return windows
-
-
-@remembered
-def _plan(
-    lengths: tuple[int, ...],
-    kernel: tuple[int, ...],
-    stride: Size,
-    padding: Padding,
-    dilation: Size,
-    ceil_mode: bool,
-) -> Windows:
-    """Place the windows, and check that each sees an element of the input."""
-    windows = plan_windows(
-        lengths, kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
-    )
-    _check_padding(padding, windows)
     return windows
 
 

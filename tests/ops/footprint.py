@@ -38,7 +38,7 @@ def bytes_by_use(layer, plan, tile, *, copied=True):
 
 
 def _longest(layer, terms, steps=1):
-    longest = 160 if layer.filters > 8 else 32
+    longest = 256 if layer.filters > 8 else 32
     return longest * 3 // 5 if steps == 1 and terms <= longest else longest
 
 

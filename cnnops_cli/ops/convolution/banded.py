@@ -15,6 +15,7 @@ products are written straight into the result.
 
 import math
 import operator
+from functools import cached_property
 
 import numpy as np
 
@@ -24,7 +25,13 @@ from cnnops_cli.ops.convolution.columns import Columns, store
 from cnnops_cli.ops.convolution.costs import BANDS
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import Plan, column_tiles
-from cnnops_cli.ops.convolution.products import add_products, as_matrices, by_sample, most_roundings
+from cnnops_cli.ops.convolution.products import (
+    add_products,
+    add_rows,
+    as_matrices,
+    by_sample,
+    most_roundings,
+)
 from cnnops_cli.ops.convolution.source import Shown
 from cnnops_cli.ops.every_second import copy_every_second
 from cnnops_cli.ops.scratch import scratch
@@ -41,9 +48,12 @@ class Banded:
     def __init__(self, layer: Layer, weights: Array, outputs: int, is_split: int) -> None:
         self._layer = layer
         self._band = band_of(layer.windows, outputs, is_split)
-        self._parts = self._band.parts(layer)
         self._weights = weights
         self._matrices = _matrices(layer, self._band, weights)
+
+    @cached_property
+    def _parts(self) -> list[slice]:
+        return self._band.parts(self._layer)
 
     @property
     def roundings(self) -> int:
@@ -80,8 +90,10 @@ class Banded:
         planes = sums.reshape(*sums.shape[:3], -1) if sums[0, 0, 0].flags.c_contiguous else sums
         if not math.isfinite(np.vecdot(planes, planes).sum()):
             return False
-        if sums is not target or bias is not None:
+        if sums is not target or (bias is not None and planes is sums):
             store(sums, tile, bias, target)
+        elif bias is not None:
+            add_rows(planes, bias[tile.groups, tile.filters, np.newaxis])
         return True
 
     def _unfold(self, source: Shown, tile: Tile) -> Array:

@@ -12,7 +12,7 @@ from cnnops_cli.ops.scratch import UNBUFFERED, scratch
 from cnnops_cli.ops.strides import strided
 from cnnops_cli.spans import spans
 
-_LONGEST_SUM, _FEW_FILTERS, _LONGEST_OF_FEW = 160, 8, 32
+_LONGEST_SUM, _FEW_FILTERS, _LONGEST_OF_FEW = 256, 8, 32
 """The most terms that a product adds up, and the most where filters are few: with BLAS's own limit
 of 384 the largest error is up to 3.5 times PyTorch's, whose error is less for few filters."""
 
