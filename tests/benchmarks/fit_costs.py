@@ -3,8 +3,8 @@
     python tests/benchmarks/fit_costs.py [--dtype float64] [--rounds 9]
 
 Each rate is the least of several rounds on one core, in arrays of a tile's size. What is printed
-replaces the dtype's in `RATES` in cnnops_cli/ops/convolution/costs.py, and `DOUBTFUL` there; then
-see what choices.py says.
+replaces the dtype's in `RATES` in cnnops_cli/ops/convolution/costs.py; then see what choices.py
+says. The last figure is the least that `DOUBTFUL` may be there.
 """
 
 import argparse
@@ -94,8 +94,8 @@ def measure(dtype: np.dtype, rounds: int) -> Rates:
 
 
 def measure_doubtful(rounds: int) -> float:
-    """Measure the nanoseconds per term that it takes to round what transforms give, once."""
-    windows = plan_windows((320,) * 2, (31,) * 2, stride=1, padding=0, dilation=1)
+    """Measure the nanoseconds per term that a large kernel takes to round what transforms give."""
+    windows = plan_windows((360,) * 2, (63,) * 2, stride=1, padding=0, dilation=1)
     layer = Layer(1, 1, 1, 1, windows, np.dtype(np.float64), "exact")
     draw = np.random.default_rng(0).standard_normal
     image, weights = (
