@@ -4,7 +4,7 @@
 
 Each rate is the least of several rounds on one core, in arrays of a tile's size. What is printed
 replaces the dtype's in `RATES` in cnnops_cli/ops/convolution/costs.py; then see what choices.py
-says.
+says. The last figure is the least that `DOUBTFUL` may be there.
 """
 
 import argparse
@@ -18,11 +18,11 @@ import numpy as np
 from cnnops_cli.ops import blas
 from cnnops_cli.ops.convolution.banded import Banded
 from cnnops_cli.ops.convolution.columns import Columns
-from cnnops_cli.ops.convolution.costs import RATES, Rates
+from cnnops_cli.ops.convolution.costs import DOUBTFUL, RATES, Rates
+from cnnops_cli.ops.convolution.exact import ExactTransforms
 from cnnops_cli.ops.convolution.fourier import Fourier
 from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.source import Source
-from cnnops_cli.ops.every_second import copy_every_second
 from cnnops_cli.ops.geometry import plan_windows
 from cnnops_cli.ops.scratch import empty_aligned
 
@@ -42,32 +42,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, rate in rates._asdict().items():
         print(f"    {name}={rate:.3g},  # {getattr(RATES[arguments.dtype], name):.3g} in use")
     print(")")
+    if arguments.dtype == "float64":
+        rate = blas.on_one_thread(measure_doubtful)(arguments.rounds)
+        print(f"\nDOUBTFUL = {rate:.2g}  # {DOUBTFUL} in use")
 
 
 def measure(dtype: np.dtype, rounds: int) -> Rates:
     """Measure all rates, in nanoseconds."""
-    filled = partial(_filled, dtype)
-
-    def least(call: Callable[[], object]) -> float:
-        call()
-        return min(_nanoseconds(call) for _ in range(rounds))
+    filled, least = partial(_filled, dtype), partial(_least, rounds)
 
     def product(rows: int, depth: int, columns: int, count: int = 1) -> float:
         weights, cells = filled(count, rows, depth), filled(count, depth, columns)
         out = filled(count, rows, columns)
         return least(lambda: np.matmul(weights, cells, out=out)) / count
 
-    def half(small: float, large: float, ratio: int, size: int) -> float:
-        """By which the sizes are to be increased, for the times to be in proportion to them."""
-        return max(0.0, (ratio * small - large) / max(large - small, 1) * size)
+    def half(small: float, large: float) -> float:
+        """By which the sizes, 8 and 64, are to be increased for times in proportion to them."""
+        return max(0.0, (8 * small - large) / max(large - small, 1) * 8)
 
     multiply = product(128, 128, 2048) / (128 * 128 * 2048)
     middle = product(64, 64, 512, count=64)
     copy = least(_copy(dtype, ELEMENTS)) / ELEMENTS
     run = (least(_copy(dtype, 16)) / ELEMENTS - copy) * 16
-    source, into = filled(64, 2, ELEMENTS // 64), filled(64, ELEMENTS // 64)
-    pairs = source.reshape(64, -1)
-    threes = filled(64, 3 * ELEMENTS // 64)[:, ::3]
     terms = filled(16, 3, ELEMENTS // 16)
     ones = np.ones((1, 3), dtype)
     sums = filled(16, 1, ELEMENTS // 16)
@@ -82,14 +78,11 @@ def measure(dtype: np.dtype, rounds: int) -> Rates:
     spread = least(lambda: Banded(layer, weights, 8, 1)) / (groups * 3 * 8 * 10)
     return Rates(
         multiply=multiply,
-        half_rows=half(product(8, 64, 512, count=64), middle, 8, 8),
-        half_depth=half(product(64, 8, 512, count=64), middle, 8, 8),
-        half_columns=half(product(64, 64, 16, count=64), middle, 32, 16),
+        half_rows=half(product(8, 64, 512, count=64), middle),
+        half_depth=half(product(64, 8, 512, count=64), middle),
         product=product(3, 3, 32, count=1000),
         copy=copy,
         run=max(0.0, run),
-        pair=max(0.0, least(lambda: copy_every_second(pairs, into)) / ELEMENTS - copy),
-        skip=max(0.0, least(lambda: np.copyto(into, threes)) / ELEMENTS - copy),
         add=least(lambda: np.matmul(ones, terms, out=sums)) / terms.size,
         spread=spread,
         transform=least(lambda: np.fft.rfftn(filled(384, 384).astype(float))) / 384**2,
@@ -98,6 +91,29 @@ def measure(dtype: np.dtype, rounds: int) -> Rates:
         start_whole=max(0.0, whole - columns),
         start_transforms=max(0.0, fourier - columns),
     )
+
+
+def measure_doubtful(rounds: int) -> float:
+    """Measure the nanoseconds per term that a large kernel takes to round what transforms give."""
+    windows = plan_windows((360,) * 2, (63,) * 2, stride=1, padding=0, dilation=1)
+    layer = Layer(1, 1, 1, 1, windows, np.dtype(np.float64), "exact")
+    draw = np.random.default_rng(0).standard_normal
+    image, weights = (
+        draw((1, 1, *sizes)).astype(np.float32).astype(np.float64)
+        for sizes in (windows.lengths, windows.kernel)
+    )
+    transforms = Fourier(layer, weights, windows.lengths)
+    source = Source(image, windows, "zeros", layer.dtype)
+    exact = ExactTransforms(layer, transforms, weights, None)
+    sums, target = np.empty(layer.tile.shape[2:]), np.empty(layer.tile.shape, np.float32)
+    inexact = _least(rounds, lambda: transforms.sum_up(image[0], layer.tile, sums))
+    rounded = _least(rounds, lambda: exact.compute(source, layer.tile, target))
+    return max(0.0, rounded - inexact) / (target.size * weights.size)
+
+
+def _least(rounds: int, call: Callable[[], object]) -> float:
+    call()
+    return min(_nanoseconds(call) for _ in range(rounds))
 
 
 def _nanoseconds(call: Callable[[], object]) -> float:

@@ -25,12 +25,9 @@ class Rates(NamedTuple):
     multiply: float  # per multiply-add in a large matrix product
     half_rows: float  # sizes at which a product reaches half of that speed
     half_depth: float
-    half_columns: float
     product: float  # per product
     copy: float  # per element that is laid out, padded or stored
     run: float  # per run of neighbouring elements
-    pair: float  # further, per element, where every second one is copied
-    skip: float  # or fewer
     add: float  # per element that is added up
     spread: float  # per element of a banded matrix
     transform: float  # per point of a Fourier transform
@@ -45,12 +42,9 @@ RATES = {
         multiply=0.0148,
         half_rows=1.2,
         half_depth=7.0,
-        half_columns=1.4,
         product=35,
         copy=0.287,
         run=1.85,
-        pair=0.14,
-        skip=0.256,
         add=0.24,
         spread=0.58,
         transform=5.9,
@@ -63,12 +57,9 @@ RATES = {
         multiply=0.0295,
         half_rows=3.3,
         half_depth=5.0,
-        half_columns=0,
         product=46,
         copy=0.573,
         run=1.24,
-        pair=0.267,
-        skip=0.542,
         add=0.418,
         spread=0.73,
         transform=6.05,
@@ -101,9 +92,10 @@ _SHORTEST_TRANSFORM = {1: 1 << 15, 2: 384, 3: 64}
 _TRANSFORM_BYTES = 60 << 20
 """The most for the transforms of one tile, and for those of all weights."""
 
-
-_DOUBTFUL = 0.07
-"""Nanoseconds per term of an exact result by transforms, of which about 0.6 % are summed again."""
+DOUBTFUL = 0.07
+"""Nanoseconds per term of an exact result by transforms, of which a few are summed again: 0.04 to
+0.05 for random numbers. It is more here since a tile with many zeros is multiplied after all, by
+columns, which took 7 times as long as bands."""
 
 
 def estimate_costs(layer: Layer) -> dict[Choice, float]:
@@ -205,9 +197,8 @@ def _rates(layer: Layer) -> Rates:
 
 def _cost_of_laying_out(layer: Layer) -> float:
     """Of an element of a row of windows."""
-    windows, rates = layer.windows, _rates(layer)
-    further = {1: 0.0, 2: rates.pair}.get(windows.stride[-1], rates.skip)
-    return rates.copy + rates.run / windows.output[-1] + further
+    rates = _rates(layer)
+    return rates.copy + rates.run / layer.windows.output[-1]
 
 
 def columns_of_bands(windows: Windows, band: Band) -> int:
@@ -221,7 +212,7 @@ def columns_of_bands(windows: Windows, band: Band) -> int:
 def _cost_of_products(layer: Layer, rows: int, depth: int, columns: int) -> float:
     """Of one product per sample and group, with matrices of these sizes."""
     rates = _rates(layer)
-    slowed = (rows + rates.half_rows) * (depth + rates.half_depth) * (columns + rates.half_columns)
+    slowed = (rows + rates.half_rows) * (depth + rates.half_depth) * columns
     return layer.items * layer.groups * (rates.product + slowed * rates.multiply)
 
 
@@ -303,5 +294,5 @@ def _cost_of_transforms(layer: Layer, lengths: tuple[int, ...]) -> float:
     cost = math.prod(lengths) * points + rates.start_transforms * tiles
     if layer.accumulate == "exact":
         results = layer.items * layer.groups * layer.filters * math.prod(layer.windows.output)
-        cost += _DOUBTFUL * results * layer.channels * math.prod(layer.windows.kernel)
+        cost += DOUBTFUL * results * layer.channels * math.prod(layer.windows.kernel)
     return cost
