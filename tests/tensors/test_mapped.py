@@ -195,6 +195,13 @@ class TestStandardInput:
         np.testing.assert_array_equal(array, values(24), strict=True)
 
     @pytest.mark.parametrize("large", [1, 1 << 30], ids=["mapped", "read"])
+    def test_the_file_is_read_to_its_end(self, file, monkeypatch, large):
+        monkeypatch.setattr(large_arrays, "LARGE", large)
+        stream = file(saved(values(24)))
+        read_tensor("-", INPUT_ARGUMENT)
+        assert stream.tell() == os.stat("in").st_size
+
+    @pytest.mark.parametrize("large", [1, 1 << 30], ids=["mapped", "read"])
     @pytest.mark.parametrize("before", [0, 7])
     @pytest.mark.parametrize("change", [-1, 1])
     def test_another_amount_in_a_file(self, file, monkeypatch, large, before, change):

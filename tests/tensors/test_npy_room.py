@@ -137,6 +137,10 @@ LACKS = [
 ]
 
 
+NAMED = {"O_TMPFILE", "unnamed files of this folder", "/proc"}
+"""What files without a name take."""
+
+
 @pytest.mark.parametrize("lacking", LACKS)
 class TestFiles:
     """The file of a result, whatever the system lacks."""
@@ -219,6 +223,13 @@ class TestFiles:
             self.put(tmp_path / name, VALUES, compute)
             assert (tmp_path / name).read_bytes() == saved(view(VALUES))
         assert left() == ["a.npy", "b.npy", "c.npy"]
+
+    def test_the_file_has_no_name_before_it_is_moved(self, tmp_path, without, left, lacking):
+        without(lacking)
+        with StagedFiles() as files:
+            files.reserve(str(tmp_path / "x.npy"), SHAPE, FLOAT)
+            assert len(left()) == (lacking in NAMED)
+        assert left() == []
 
     def test_a_failure_while_it_is_computed(self, tmp_path, without, left, lacking):
         (tmp_path / "x.npy").write_bytes(b"old")
