@@ -1,8 +1,6 @@
 """Golden files: expected tensors, found by their TENSOR text and updated in place."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -10,7 +8,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.paths import is_absent
 from cnnops_cli.tensors.formats import array_suffixes, format_of_name
-from cnnops_cli.tensors.opening import opened, seekable
+from cnnops_cli.tensors.opening import open_file, opened, seekable
 from cnnops_cli.tensors.read import STDIN, split_member
 from cnnops_cli.tensors.write import Writer, array_writer
 
@@ -44,8 +42,8 @@ def is_there(text: str) -> bool:
     path, member = split_member(text)
     if member is None or is_absent(path):
         return not is_absent(path)
-    with _open_archive(path) as archive:
-        return member in archive
+    with open_file(path, _ARGUMENT) as file:
+        return member in _archive(file, path)
 
 
 def golden_writer(text: str, array: Array) -> tuple[str, Writer]:
@@ -55,14 +53,13 @@ def golden_writer(text: str, array: Array) -> tuple[str, Writer]:
         return path, array_writer(path, member or "output", array)
 
     def write(stream: BinaryIO) -> None:
-        with _open_archive(path) as archive:
-            archive.write_with(stream, member, array)
+        with opened(path, _ARGUMENT) as file:
+            _archive(file, path).write_with(stream, member, array)
 
     return path, write
 
 
-@contextmanager
-def _open_archive(path: str) -> "Iterator[Archive]":
-    with opened(path, _ARGUMENT) as file:
-        stream, size = seekable(file)
-        yield format_of_name(path).code.Archive(stream, size, f"{_ARGUMENT} {path}")
+def _archive(file: BinaryIO, path: str) -> "Archive":
+    stream, size = seekable(file)
+    archive: Archive = format_of_name(path).code.Archive(stream, size, f"{_ARGUMENT} {path}")
+    return archive

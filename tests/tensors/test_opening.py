@@ -114,6 +114,20 @@ def test_an_archive_that_cannot_be_opened_is_named(golden, monkeypatch, number):
         golden_writer("gold.npz:a", np.array([9]))[1](io.BytesIO())
 
 
+@pytest.mark.parametrize("number", [errno.EIO, errno.EINTR])
+def test_an_archive_that_cannot_be_closed_is_named(golden, monkeypatch, number):
+    class Failing(io.FileIO):
+        def close(self):
+            if not self.closed:
+                super().close()
+                raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(io, "open", lambda path, *_rest, **_: io.BufferedReader(Failing(path)))
+    reason = re.escape(f"--expect: cannot read gold.npz: {os.strerror(number)}")
+    with pytest.raises(CnnopsError, match=f"^{reason}$"):
+        is_there("gold.npz:a")
+
+
 @pytest.mark.parametrize("number", FAULTS)
 def test_a_disk_that_fails_while_it_is_read(golden, monkeypatch, number):
     class Failing(io.FileIO):
