@@ -39,6 +39,8 @@ def make_inputs(folder: Path) -> None:
         "big-int": rng.integers(-99, 99, _SHAPE).astype(">i4"),
         "columns": np.asfortranarray(x),
         "last": np.ascontiguousarray(np.moveaxis(x, 1, -1)),
+        "last-columns": np.asfortranarray(rng.standard_normal((3, 23, 18))),
+        "one-columns": np.asfortranarray(rng.standard_normal((1, 5, 700))),
         "strange": np.where(x > 1, np.nan, np.where(x < -1, -np.inf, -0.0)).astype(np.float32),
         "line": rng.standard_normal((2, 3, 200)).astype(np.float32),
         "volume": rng.standard_normal((1, 2, 6, 7, 8)).astype(np.float32),

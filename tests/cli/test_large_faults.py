@@ -109,6 +109,13 @@ def test_a_full_disk_is_one_line_for_a_mask(refused, no_space, folder):
     )
 
 
+def test_a_full_disk_leaves_no_directory(refused, no_space):
+    no_space(0)
+    assert refused("maxpool -k 2 x.npy -o out/", FROM) == (
+        "cnnops maxpool: error: cannot write out/x.npy: No space left on device"
+    )
+
+
 def test_a_full_disk_of_one_of_several_inputs(call, folder, no_space):
     np.save(folder / "small.npy", VALUES[:1, :1])
     no_space(1000)

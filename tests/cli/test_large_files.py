@@ -1,5 +1,9 @@
 """Large files: mapped, and byte for byte what the same call gives in memory."""
 
+import os
+import resource
+import shutil
+
 import pytest
 
 
@@ -17,6 +21,7 @@ ONE_RESULT = {
         "batchnorm --relu x.npy",
         "batchnorm --eval --relu x.npy",
         "maxpool -k 2 --relu x.npy",
+        "maxpool -k 1 --relu x.npy",
         "dropout --seed 3 x.npy",
         "dropout --seed 3 -p 0.9 x.npy",
         "dropout -p 0 x.npy",
@@ -148,6 +153,14 @@ def test_channels_last(twice, call):
     done(twice(call, read=["last"], written=["unnamed"]))
 
 
+@pytest.mark.parametrize("layout", ["channels-first", "channels-last"])
+@pytest.mark.parametrize("name", ["x", "columns", "last", "last-columns", "one-columns", "big"])
+def test_sums_run_in_the_order_of_the_shape(twice, name, layout):
+    """Whatever the order in memory is, which is that of the file where one is mapped."""
+    call = f"batchnorm --layout {layout} --save-state s.npz {name}.npy -o y.npy"
+    done(twice(call, read=[name], written=["unnamed"]))
+
+
 @pytest.mark.parametrize(
     "call", ["maxpool -k 2", "batchnorm", "dropout --seed 3", "conv --depthwise -k [[1,2],[3,4]]"]
 )
@@ -230,6 +243,11 @@ def test_a_file_is_replaced_by_its_own_result(twice, call, name):
     done(twice(f"{call} {name}.npy -o {name}.npy", read=[name], written=[f"{name}.npy"]))
 
 
+@pytest.mark.parametrize("name", ["x", "columns", "big", "odd", "last"])
+def test_a_file_is_replaced_by_itself(twice, name):
+    done(twice(f"dropout --eval {name}.npy -o {name}.npy", read=[name], written=None))
+
+
 def test_a_kernel_is_replaced_by_the_result(twice):
     done(twice("conv -k k.npy x.npy -o k.npy", read=["x", "k"], written=["k.npy"]))
 
@@ -261,3 +279,24 @@ def test_several_inputs_with_a_kernel_and_a_state(twice):
     done(twice(call, read=["x", "big", "k"], written=["out/x.npy", "out/big.npy"]))
     call = "batchnorm x.npy big.npy --state state.npz --save-state state.npz -o norm"
     done(twice(call, read=["x", "big"], written=["norm/x.npy", "norm/big.npy"]))
+
+
+@pytest.fixture
+def few_files():
+    """Let no more than 40 files be opened in addition to those that are open."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.close(free := os.dup(0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 40, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("call", ["maxpool -k 2", "batchnorm", "dropout --eval"])
+@pytest.mark.parametrize("layout", ["channels-first", "channels-last"])
+def test_files_do_not_stay_open_from_one_input_to_the_next(twice, few_files, call, layout):
+    for folder in (twice.memory, twice.mapped):
+        for number in range(60):
+            shutil.copy(folder / "x.npy", folder / f"{number}.npy")
+    names = [str(number) for number in range(60)]
+    inputs = " ".join(f"{name}.npy" for name in names)
+    done(twice(f"{call} --layout {layout} {inputs} -o out", read=names, written=None))

@@ -93,7 +93,7 @@ class Peak(threading.Thread):
 def call(executable, folder):
     """Run a call, and check how much memory it took; results are removed after the test."""
 
-    def run(line: str, **streams):
+    def run(line: str, status: int = 0, **streams):
         process = subprocess.Popen(
             [executable, *line.split(), "--threads", "2"],
             cwd=folder,
@@ -108,7 +108,7 @@ def call(executable, folder):
             process.kill()
             peak.join()
         print(f"{peak.kib >> 10} MiB: {line}")
-        assert (process.returncode, err or b"") == (0, b"")
+        assert (process.returncode, err or b"") == (status, b"")
         assert 0 < peak.kib < MOST
         return folder
 
@@ -206,6 +206,17 @@ def test_what_is_expected(call):
     call("maxpool -k 2 x.npy -o g.npy")
     call("maxpool -k 2 x.npy --expect g.npy -q")
     call("maxpool -k 2 x.npy --expect g.npy --rtol 1e-3 -o y.npy -q")
+    call("maxpool -k 2 x.npy --expect g.npy --relu -q", status=1)
+
+
+def test_a_view_in_a_file(call):
+    call("maxpool -k 2 x.npy -o y.npy --view v.svg")
+
+
+def test_a_file_on_standard_input(call, x, folder):
+    with open(folder / "x.npy", "rb") as stdin:
+        call("maxpool -k 2 -o y.npy", stdin=stdin)
+    same(part_of(folder / "y.npy", PART), maxpool(x[PART], 2))
 
 
 @pytest.mark.parametrize("output", ["-o y.npy", "-f npy"])
