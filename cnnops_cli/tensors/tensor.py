@@ -92,15 +92,6 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
     return converted
 
 
-def in_rows(array: Array) -> Array:
-    """Return an array in row-major order, as one that is not mapped is read."""
-    if array.flags.c_contiguous or is_stand_in(array):
-        return array
-    rows = empty("converted", array.shape, array.dtype)
-    np.copyto(rows, array)
-    return rows
-
-
 def is_stand_in(array: Array) -> bool:
     """Return whether all elements are one value in memory, since only a header was read."""
     return array.size > 1 and not any(array.strides)
