@@ -19,7 +19,7 @@ from cnnops_cli.options import Settings
 from cnnops_cli.paths import real_path, status_of
 from cnnops_cli.tensors.formats import named_suffixes
 from cnnops_cli.tensors.read import read_named
-from cnnops_cli.tensors.tensor import Tensor, convert, in_rows
+from cnnops_cli.tensors.tensor import Tensor, convert
 from cnnops_cli.tensors.write import Writer, named_writer
 from cnnops_cli.words import series
 
@@ -175,10 +175,7 @@ class Normalization(Operation):
             tensors = _with_float32_parameters(tensors)
         self._weak = {name for name in _RUNNING if name not in tensors or tensors[name].weak}
         self._given = given.arrays(tensors)
-        image = self._given.pop("input")
-        if train:  # the order of sums follows that of memory
-            image = in_rows(image)
-        self._image = self.layout.to_operator(image)
+        self._image = self.layout.to_operator(self._given.pop("input"))
         self._channels = self._image.shape[1] if self._image.ndim > 1 else 0
         dtype = working_dtype(floating_dtype(self._image, *self._given.values()))
         self._parameters: dict[str, Any] = {

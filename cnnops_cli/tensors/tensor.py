@@ -6,8 +6,8 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, common_dtype, fits, is_floating, native
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.large_arrays import empty
-from cnnops_cli.slabs import elements
+from cnnops_cli.large_arrays import empty, is_large
+from cnnops_cli.slabs import copy_blocks, elements
 from cnnops_cli.spans import spans
 from cnnops_cli.words import DTYPES, check_word
 
@@ -29,10 +29,11 @@ def unify(tensors: dict[str, Tensor], dtype: str | None) -> dict[str, Array]:
     """Convert the tensors of one call to the dtypes that they are computed in.
 
     That is `dtype`; without it, weak tensors take the widest floating dtype of the others, which
-    stay as they are, but in this machine's byte order. If letters stand for numbers, nothing is
+    stay as they are, but for their order in memory. If letters stand for numbers, nothing is
     converted.
     """
-    arrays = {key: _native(tensor) for key, tensor in tensors.items()}
+    tensors = {key: _plain(tensor) for key, tensor in tensors.items()}
+    arrays = {key: tensor.array for key, tensor in tensors.items()}
     if any(map(has_letters, tensors.values())):
         return arrays
     if dtype is not None:
@@ -52,9 +53,15 @@ def has_letters(tensor: Tensor) -> bool:
     return tensor.array.dtype.kind == "O"
 
 
-def _native(tensor: Tensor) -> Array:
+def _plain(tensor: Tensor) -> Tensor:
+    """Bring an array to this machine's byte order, and to row-major order if it is large."""
     array = tensor.array
-    return array if array.dtype.isnative else convert(tensor, native(array.dtype))
+    is_plain = array.flags.c_contiguous or not is_large(array.nbytes) or is_stand_in(array)
+    if array.dtype.isnative and is_plain:
+        return tensor
+    plain = empty("converted", array.shape, native(array.dtype))
+    copy_blocks(array, plain)
+    return tensor._replace(array=plain)
 
 
 def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
@@ -83,15 +90,6 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
                 f"it takes {takes.min} to {takes.max}"
             )
     return converted
-
-
-def in_rows(array: Array) -> Array:
-    """Return an array in row-major order, as one that is not mapped is read."""
-    if array.flags.c_contiguous or is_stand_in(array):
-        return array
-    rows = empty("converted", array.shape, array.dtype)
-    np.copyto(rows, array)
-    return rows
 
 
 def is_stand_in(array: Array) -> bool:

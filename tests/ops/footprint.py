@@ -2,7 +2,7 @@
 
 from math import gcd, prod
 
-from cnnops_cli.ops.convolution.plan import BANDS, FOURIER
+from cnnops_cli.ops.convolution.costs import BANDS, FOURIER
 
 
 def bytes_by_use(layer, plan, tile, *, copied=True):

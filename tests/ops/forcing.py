@@ -59,18 +59,19 @@ def forced(
         if not known:
             return dict.fromkeys(_ESTIMATE(layer), tiles)
         sizes = min(sizes for _, sizes in known)
-        if algorithm == plan.BANDS and band:
+        if algorithm == costs.BANDS and band:
             outputs = min(band, layer.windows.output[0])
             dims = layer.windows.dims
             can_be_whole = dims == 1 or (dims == 2 and layer.channels == 1 and not is_split)
             sizes = (outputs, int(outputs == 1 or not can_be_whole))
             if band_of(layer.windows, *sizes).stride[-1] != 1:  # a line, by single outputs
                 sizes = min(sizes for _, sizes in known)
-        if algorithm == plan.FOURIER and tile_bytes < 1 << 16:
+        if algorithm == costs.FOURIER and tile_bytes < 1 << 16:
             reach = extents(layer.windows.kernel, layer.windows.dilation)
             steps = zip(reach, layer.windows.stride, strict=True)
             sizes = tuple(extent + step for extent, step in steps)
-        return {(algorithm, sizes): tiles}
+        # What transforms leave is multiplied.
+        return {(costs.COLUMNS, ()): tiles + 1, (algorithm, sizes): tiles}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "estimate_costs", estimate_costs)
@@ -79,7 +80,7 @@ def forced(
         patch.setattr(plan, "_WORTH", 1)
         patch.setattr(plan, "TILE_BYTES", tile_bytes)
         patch.setattr(plan, "_LEAST_CELLS", 1 << 40 if share_filters else 1)
-        shared = share_filters and algorithm != plan.FOURIER
+        shared = share_filters and algorithm != costs.FOURIER
         patch.setattr(plan, "_LEAST_FILTERS", 1 if shared else 1 << 40)
         if tile_bytes < 1 << 16:
             patch.setattr(products, "_SMALL_PRODUCT", 64)

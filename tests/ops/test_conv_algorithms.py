@@ -20,7 +20,8 @@ from test_conv_against_oracle import (
 )
 
 from cnnops_cli import conv
-from cnnops_cli.ops.convolution.plan import BANDS, COLUMNS, FOURIER, plan_convolution
+from cnnops_cli.ops.convolution.costs import BANDS, COLUMNS, FOURIER
+from cnnops_cli.ops.convolution.plan import plan_convolution
 from cnnops_cli.ops.parallel import using_threads
 
 forcings = st.fixed_dictionaries(

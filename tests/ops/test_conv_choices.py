@@ -6,13 +6,8 @@ A choice is no promise: whoever changes the costs measures, and writes the new c
 
 from forcing import layer_of
 
-from cnnops_cli.ops.convolution.plan import (
-    BANDS,
-    COLUMNS,
-    FOURIER,
-    estimate_costs,
-    plan_convolution,
-)
+from cnnops_cli.ops.convolution.costs import BANDS, COLUMNS, FOURIER, estimate_costs
+from cnnops_cli.ops.convolution.plan import plan_convolution
 
 
 def depthwise(channels, side, size, stride=1, items=1):

@@ -12,8 +12,9 @@ from cnnops_cli.ops import scratch
 from cnnops_cli.ops.convolution import banded, columns, fourier, products
 from cnnops_cli.ops.convolution import source as sources
 from cnnops_cli.ops.convolution.columns import Columns
+from cnnops_cli.ops.convolution.costs import BANDS
 from cnnops_cli.ops.convolution.engines import engine_of
-from cnnops_cli.ops.convolution.plan import BANDS, plan_convolution
+from cnnops_cli.ops.convolution.plan import plan_convolution
 from cnnops_cli.ops.convolution.source import Source
 
 MARGIN = 512

@@ -7,16 +7,17 @@ bounds, and then the sum of the terms without any error.
 """
 
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.ops.convolution.banded import Banded
+from cnnops_cli.ops.convolution.banded import Banded, product_engine
 from cnnops_cli.ops.convolution.columns import Columns
 from cnnops_cli.ops.convolution.fourier import Fourier
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
-from cnnops_cli.ops.convolution.plan import column_tiles
+from cnnops_cli.ops.convolution.plan import plan_products
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.convolution.terms import Terms
 from cnnops_cli.ops.magnitudes import finite, grid_of, largest
@@ -141,7 +142,13 @@ class ExactTransforms:
         self._layer = layer
         self._transforms = transforms
         self._terms = Terms(layer, weights, bias)
-        self._products = Exact(layer, Columns(layer, weights), weights, bias)
+        self._weights, self._bias = weights, bias
+
+    @cached_property
+    def _products(self) -> Exact:
+        plan = plan_products(self._layer, self._layer.tile)
+        engine = product_engine(self._layer, plan, self._weights)
+        return Exact(self._layer, engine, self._weights, self._bias)
 
     def compute(self, source: Source, tile: Tile, target: Array) -> None:
         """Fill a tile of one sample and group of the result, (1, 1, o, *sizes)."""
@@ -186,5 +193,5 @@ class ExactTransforms:
         return left
 
     def _multiply(self, source: Source, tile: Tile, target: Array) -> None:
-        for some in column_tiles(self._layer, tile):
+        for some in plan_products(self._layer, tile).tiles:
             self._products.compute(source, some, target[some.within(tile)])

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from cnnops_cli.ops.convolution.bands import band_of
 from cnnops_cli.ops.convolution.costs import (
-    BANDS,
     COLUMNS,
     FOURIER,
     TILE_BYTES,
@@ -77,25 +76,39 @@ def _plan_engine(layer: Layer, wide: int) -> Plan:
         shape = (1, 1, layer.filters, *transform_boxes(layer.windows, sizes))
         tiles, size = Tiles(layer.tile, shape), transform_bytes(layer, sizes)
         return Plan(FOURIER, sizes, tiles, size, len(tiles) * size, size)
-    cost = costs[algorithm, sizes]
-    wanted = tiles_wanted(cost)
-    everywhere = layer.items * layer.groups * layer.dtype.itemsize
+    tiles = product_tiles(layer, sizes, layer.tile, tiles_wanted(costs[algorithm, sizes]), wide)
+    everywhere, kept = layer.items * layer.groups * layer.dtype.itemsize, 0
     if algorithm == COLUMNS:
         everywhere *= math.prod(layer.windows.output) * elements_of_a_column(layer)
-        tiles = column_tiles(layer, layer.tile, wanted, wide)
-        return Plan(COLUMNS, (), tiles, wide * _BYTES_OF_A_TILE, everywhere)
-    band = band_of(layer.windows, *sizes)
-    each = elements_of_a_band(layer, band)
-    everywhere *= columns_of_bands(layer.windows, band) * each
-    most = _most(layer, layer.tile, wide, each, band.outputs, band.halo)
-    tiles = Tiles(layer.tile, _fewer(layer.tile.shape, most, wanted), band.outputs)
-    kept = matrix_bytes(layer, band)
-    return Plan(BANDS, sizes, tiles, wide * _BYTES_OF_A_TILE, everywhere, kept)
+    else:
+        band = band_of(layer.windows, *sizes)
+        everywhere *= columns_of_bands(layer.windows, band) * elements_of_a_band(layer, band)
+        kept = matrix_bytes(layer, band)
+    return Plan(algorithm, sizes, tiles, wide * _BYTES_OF_A_TILE, everywhere, kept)
+
+
+def plan_products(layer: Layer, part: Tile) -> Plan:
+    """Plan a part of the result by the matrix products with the least estimate."""
+    costs = estimate_costs(layer)
+    products = [choice for choice in costs if choice[0] != FOURIER]
+    algorithm, sizes = min(products, key=lambda choice: costs[choice])
+    return Plan(algorithm, sizes, product_tiles(layer, sizes, part))
 
 
 def tiles_wanted(cost: float) -> int:
     """Return how many tiles are worth it for nanoseconds of work."""
     return 1 if cost < _LEAST_WORTH else min(_MOST_WANTED, max(2, int(cost // _WORTH)))
+
+
+def product_tiles(
+    layer: Layer, sizes: tuple[int, ...], part: Tile, wanted: int = 1, wide: int = 1
+) -> Tiles:
+    """Cut a part of the result into tiles for products: with bands of some sizes, or columns."""
+    if not sizes:
+        return column_tiles(layer, part, wanted, wide)
+    band = band_of(layer.windows, *sizes)
+    most = _most(layer, part, wide, elements_of_a_band(layer, band), band.outputs, band.halo)
+    return Tiles(part, _fewer(part.shape, most, wanted), band.outputs)
 
 
 def column_tiles(layer: Layer, part: Tile, wanted: int = 1, wide: int = 1) -> Tiles:
