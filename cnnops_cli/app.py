@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from cnnops_cli import __version__
-from cnnops_cli.commands.memory import check_memory_for_numpy
+from cnnops_cli.commands.memory import import_numpy
 from cnnops_cli.commands.stderr import abandon, reason_of, report
 from cnnops_cli.commands.stdout import write_text
 from cnnops_cli.errors import CheckFailedError, CnnopsError
@@ -64,7 +64,7 @@ class Operators(WritingHelp, TyperGroup):
         """Build the command of an operator from the function of the same name."""
         if cmd_name not in OPERATORS:
             return None
-        check_memory_for_numpy()
+        import_numpy()
         function = getattr(import_module(f"cnnops_cli.commands.{cmd_name}"), cmd_name)
         command = typer.Typer(add_completion=False, rich_markup_mode=None)
         command.command(cmd_name, cls=OperatorCommand)(with_settings(function))

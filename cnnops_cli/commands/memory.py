@@ -1,4 +1,4 @@
-"""Whether there is enough memory to begin."""
+"""NumPy, where there is enough memory to begin."""
 
 from cnnops_cli.errors import CnnopsError
 
@@ -6,8 +6,17 @@ _ADDRESS_SPACE, _DATA = 84 << 20, 44 << 20
 """Bytes that importing NumPy takes; without them its matrix product aborts the process."""
 
 
-def check_memory_for_numpy() -> None:
-    """Refuse to begin where a limit of the process leaves too little memory for NumPy."""
+def import_numpy() -> None:
+    """Import NumPy, unless a limit of the process leaves too little memory for it.
+
+    It is imported before the modules that use it: where its hundreds of short calls begin deep in
+    the stack, CPython may take memory for a frame and return it at each, which takes 5 ms.
+    """
+    _check_memory()
+    import numpy  # noqa: F401
+
+
+def _check_memory() -> None:
     try:
         import resource
     except ImportError:  # a system without such limits

@@ -27,6 +27,8 @@ SLOW = {
     "scipy",
     "zipfile",
     "tempfile",
+    "mmap",
+    "cnnops_cli.tensors.mapped",
 }
 FOR_MANY = {
     "cnnops_cli.commands.many_inputs",
@@ -57,12 +59,17 @@ except SystemExit:
 
 def imported(executable, *arguments, stdin=b""):
     """The modules that a call imports, and the packages among them that are not Python's own."""
+    modules, packages = imported_in_order(executable, *arguments, stdin=stdin)
+    return set(modules), set(packages)
+
+
+def imported_in_order(executable, *arguments, stdin=b""):
     python = executable.with_name("python")
     run = subprocess.run(
         [python, "-c", PROGRAM, *arguments], input=stdin, capture_output=True, check=True
     )
     modules, packages = run.stderr.decode().splitlines()
-    return set(modules.split()), set(packages.split())
+    return modules.split(), packages.split()
 
 
 def test_a_small_conv_in_a_pipe(executable):
@@ -92,6 +99,12 @@ def test_many_tensors_in_a_pipe(executable, tmp_path):
         np.save(path, np.ones((2, 2)))
     modules, _ = imported(executable, "maxpool", "-k", "1", *paths, "-o", f"{tmp_path}/out/")
     assert not modules & (SLOW | NOT_FOR_NPY | FOR_MANY - {"cnnops_cli.commands.many_inputs"})
+
+
+def test_numpy_is_imported_where_the_stack_is_shallow(executable):
+    for command in ("conv", "maxpool", "batchnorm", "dropout"):
+        modules, _ = imported_in_order(executable, command, "--help")
+        assert modules.index("numpy") < modules.index(f"cnnops_cli.commands.{command}")
 
 
 def test_the_version_needs_no_numpy(executable):
