@@ -12,7 +12,7 @@ from cnnops_cli.ops import dropout, maxpool
 from cnnops_cli.ops.batchnorm import check_operands, result_dtype
 from cnnops_cli.ops.channel_blocks import block_values
 from cnnops_cli.ops.conv import place_windows
-from cnnops_cli.ops.convolution.engines import plan_layer, summing_dtype
+from cnnops_cli.ops.convolution.engines import summing_dtype
 from cnnops_cli.ops.convolution.layer_parts import layer_parts
 from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.plan import Plan
@@ -53,9 +53,8 @@ def estimate_conv(
     for work in computed_in:
         layer = Layer(samples, groups, weight.shape[1], filters, windows, work, mode)
         part = layer_parts(layer, weight.dtype, dtype)[0]
-        plan = plan_layer(part.layer, dtype)
-        algorithms.append(plan.algorithm)
-        working = max(working, _working_bytes(plan) + part.bytes_converted)
+        algorithms.append(part.plan.algorithm)
+        working = max(working, _working_bytes(part.plan) + part.bytes_converted)
     shape = ((samples,) if batched else ()) + (len(weight), *windows.output)
     names = [work.name.replace("object", "Python's integers") for work in computed_in]
     algorithm = " or ".join(dict.fromkeys(algorithms)) + f", in {series(names)}"

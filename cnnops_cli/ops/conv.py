@@ -9,8 +9,8 @@ from cnnops_cli.dtypes import Array, as_array, common_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.large_arrays import empty
 from cnnops_cli.ops import blas, parallel
-from cnnops_cli.ops.convolution.engines import filling, plan_layer, summing_dtype
-from cnnops_cli.ops.convolution.layer_parts import layer_parts
+from cnnops_cli.ops.convolution.engines import filling, summing_dtype
+from cnnops_cli.ops.convolution.layer_parts import LayerPart, layer_parts
 from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows, remembered
@@ -149,15 +149,18 @@ def convolve(
     by_group = result.reshape(len(batch), groups, filters, *windows.output)
     if offset is not None and not offset.ndim:
         offset = offset.repeat(len(kernel))
-    for part in layer_parts(layer, kernel.dtype, kept):
+    parts = layer_parts(layer, kernel.dtype, kept)
+
+    def fill(part: LayerPart) -> None:
         seen = batch[:, part.tile.channels(layer.channels)]
         source = Source(seen, windows, padding_mode, work, kept)
         bias_of_part = None if offset is None else offset[part.filters]
-        target = by_group[part.tile.place]
-        algorithm = _fill(part.layer, source, kernel[part.filters], bias_of_part, target)
+        _fill(part, source, kernel[part.filters], bias_of_part, by_group[part.tile.place])
+
+    parallel.one_by_one(fill, parts)
     if kept.hasobject:
         result = as_int64(result)
-    return result if image.ndim == kernel.ndim else result[0], algorithm
+    return result if image.ndim == kernel.ndim else result[0], parts[0].plan.algorithm
 
 
 def place_windows(
@@ -251,13 +254,13 @@ def _check_padding_mode(mode: str, windows: Windows) -> None:
 @blas.on_one_thread
 @parallel.apart
 @np.errstate(all="ignore")
-def _fill(layer: Layer, source: Source, kernel: Array, bias: Array | None, target: Array) -> str:
-    """Compute a result (N, G, O, *output) tile by tile, and name the algorithm."""
-    plan = plan_layer(layer, target.dtype)
-    fill = filling(layer, plan, kernel, bias, target.dtype)
+def _fill(
+    part: LayerPart, source: Source, kernel: Array, bias: Array | None, target: Array
+) -> None:
+    """Compute a part of the result, (N, G, O, *output), tile by tile."""
+    fill = filling(part.layer, part.plan, kernel, bias, target.dtype)
     parallel.for_each(
         lambda tile: fill(source, tile, target[tile.place]),
-        plan.tiles,
-        bytes_of_a_part=plan.bytes_of_a_tile,
+        part.plan.tiles,
+        bytes_of_a_part=part.plan.bytes_of_a_tile,
     )
-    return plan.algorithm

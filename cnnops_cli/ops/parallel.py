@@ -128,6 +128,20 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
         raise min(failed, key=lambda failure: (isinstance(failure[1], Exception), failure[0]))[1]
 
 
+def one_by_one(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
+    """Call `work`, which uses all threads itself, on every part; a watcher is told of these."""
+    watcher = _watcher.get()
+    if watcher is None or len(parts) == 1:
+        for part in parts:
+            work(part)
+        return
+    note = watcher(len(parts))
+    with watched_by(None):
+        for part in parts:
+            work(part)
+            note()
+
+
 def _finish(jobs: Sequence[Job]) -> None:
     for job in jobs:
         job.finish()

@@ -10,6 +10,7 @@ from cnnops_cli import batchnorm, conv, dropout, maxpool
 from cnnops_cli.ops.parallel import (
     WORKING_BYTES,
     for_each,
+    one_by_one,
     using_threads,
     watched_by,
 )
@@ -154,6 +155,17 @@ def test_a_watcher_is_told_of_what_one_part_alone_is_cut_into():
     with watched_by(counter):
         for_each(lambda _: for_each(lambda _: None, range(7)), range(1))
     assert counter.totals == [7]
+
+
+def test_a_watcher_is_told_of_parts_that_use_all_threads_but_not_of_theirs():
+    counter, seen = Counter(), []
+    with using_threads(2), watched_by(counter):
+        one_by_one(lambda part: for_each(seen.append, [part] * 7), "abcd")
+        assert counter.totals == [4]
+        assert len(counter.done) == 4
+        one_by_one(lambda part: for_each(seen.append, [part] * 7), "e")
+    assert counter.totals == [4, 7]
+    assert seen == [letter for letter in "abcde" for _ in range(7)]
 
 
 def test_a_watcher_is_told_nothing_of_a_part_that_failed():

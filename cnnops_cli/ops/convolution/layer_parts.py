@@ -7,6 +7,7 @@ import numpy as np
 
 from cnnops_cli.ops.convolution.engines import plan_layer
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
+from cnnops_cli.ops.convolution.plan import Plan
 from cnnops_cli.spans import spans
 
 _MOST_BYTES = 1 << 25
@@ -18,6 +19,7 @@ class LayerPart(NamedTuple):
     """Some groups of a layer, or some filters of one."""
 
     layer: Layer  # of which it is all
+    plan: Plan
     tile: Tile  # its place in the result
     filters: slice  # its place in the kernel, (G * O, C, *kernel)
     bytes_converted: int  # of its weights, where they are converted
@@ -27,17 +29,17 @@ def layer_parts(layer: Layer, given: np.dtype[Any], dtype: np.dtype[Any]) -> lis
     """Cut a layer whose weights are given in a dtype, and whose result has another."""
     of_a_filter = layer.channels * math.prod(layer.windows.kernel) * layer.dtype.itemsize
     of_a_filter *= given != layer.dtype
-    count, whole = layer.groups * layer.filters, layer.tile
-    size = count * of_a_filter + plan_layer(layer, dtype).bytes_kept
+    count, whole, plan = layer.groups * layer.filters, layer.tile, plan_layer(layer, dtype)
+    size = count * of_a_filter + plan.bytes_kept
     if size <= _MOST_BYTES:
-        return [LayerPart(layer, whole, slice(count), count * of_a_filter)]
+        return [LayerPart(layer, plan, whole, slice(count), count * of_a_filter)]
     most = max(1, count * _MOST_BYTES // size)
     parts = []
     for groups in spans(layer.groups, max(1, most // layer.filters)):
         for filters in spans(layer.filters, most):
             tile = whole._replace(groups=groups, filters=filters)
             few = layer._replace(groups=tile.shape[1], filters=tile.shape[2])
-            first = groups.start * layer.filters + filters.start
-            own = few.groups * few.filters
-            parts.append(LayerPart(few, tile, slice(first, first + own), own * of_a_filter))
+            first, own = groups.start * layer.filters + filters.start, few.groups * few.filters
+            rows = slice(first, first + own)
+            parts.append(LayerPart(few, plan_layer(few, dtype), tile, rows, own * of_a_filter))
     return parts
