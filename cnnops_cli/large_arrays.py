@@ -12,7 +12,7 @@ from cnnops_cli.dtypes import Array
 
 LARGE = 64 << 20
 """The bytes from which on an array is in a file: to map less takes longer than to read it, as
-tests/benchmarks/mapping.py shows."""
+tests/benchmarks/map_or_read.py shows."""
 
 Holder = Callable[[str, tuple[int, ...], np.dtype[Any]], Array | None]
 """Takes what an array is, its shape and its dtype, and returns one in a file, where it can."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,15 +32,24 @@ def staging(output: str | None, files: Mapping[str, str | None]) -> Iterator[Sta
         path = paths.get(use)
         if path is not None and format_of_name(path) is NPY:
             return staged.reserve(path, shape, dtype)
-        from cnnops_cli.tensors import mapped
-
-        return mapped.without_name(_folder_of(output), shape, dtype)
+        return _unnamed(_folder_of(output), shape, dtype)
 
     try:
         with StagedFiles() as staged, held_by(hold):
             yield staged
     except NoRoomError as error:
         raise CnnopsError(str(error)) from error
+
+
+def in_unnamed_files() -> AbstractContextManager[None]:
+    """Have large arrays that are read for several outcomes held by temporary files."""
+    return held_by(lambda _, shape, dtype: _unnamed(None, shape, dtype))
+
+
+def _unnamed(folder: str | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+    from cnnops_cli.tensors.mapped import without_name
+
+    return without_name(folder, shape, dtype)
 
 
 def _folder_of(output: str | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnops_cli import signals
 from cnnops_cli.commands.call import Call
-from cnnops_cli.commands.large_results import staging
+from cnnops_cli.commands.large_results import in_unnamed_files, staging
 from cnnops_cli.commands.operands import announce_terminal, check_standard_input, read_tensors
 from cnnops_cli.commands.operation import Operation
 from cnnops_cli.commands.outcome import Outcome, work_out
@@ -51,7 +51,8 @@ def run(kind: type[Operation], call: Call, **options: Any) -> None:
     elif len(call.texts) > 1:
         from cnnops_cli.commands.many_inputs import apply_to_each
 
-        tensors = read_tensors(reading, settings.layout, **call.tensors)
+        with in_unnamed_files():
+            tensors = read_tensors(reading, settings.layout, **call.tensors)
         apply_to_each(kind.name, work, settings, call.texts, call.outputs, tensors, reading)
     else:
         _apply_to_one(kind.name, work, call, reading)

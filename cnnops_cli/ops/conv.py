@@ -14,7 +14,7 @@ from cnnops_cli.ops.convolution.layer_parts import LayerPart, layer_parts
 from cnnops_cli.ops.convolution.layer_tiles import Layer
 from cnnops_cli.ops.convolution.source import Source
 from cnnops_cli.ops.geometry import Padding, Size, Windows, check_fits, plan_windows, remembered
-from cnnops_cli.ops.integer_sums import as_int64, largest_sum
+from cnnops_cli.ops.integer_sums import largest_sum
 from cnnops_cli.ops.scalars import integer
 from cnnops_cli.words import ACCUMULATE, PADDING_MODES, check_word
 
@@ -142,7 +142,7 @@ def convolve(
         work = summing_dtype(dtype, accumulate)
     else:
         accumulate, work = "fast", working_dtype(dtype, largest_sum(image, kernel, offset))
-        kept = work if work.hasobject else np.dtype(np.int64)
+        kept = np.dtype(np.int64)
     filters = len(kernel) // groups
     layer = Layer(len(batch), groups, kernel.shape[1], filters, windows, work, accumulate)
     result = empty("result", (len(batch), len(kernel), *windows.output), kept)
@@ -153,13 +153,11 @@ def convolve(
 
     def fill(part: LayerPart) -> None:
         seen = batch[:, part.tile.channels(layer.channels)]
-        source = Source(seen, windows, padding_mode, work, kept)
+        source = Source(seen, windows, padding_mode, work, work if work.hasobject else kept)
         bias_of_part = None if offset is None else offset[part.filters]
         _fill(part, source, kernel[part.filters], bias_of_part, by_group[part.tile.place])
 
     parallel.one_by_one(fill, parts)
-    if kept.hasobject:
-        result = as_int64(result)
     return result if image.ndim == kernel.ndim else result[0], parts[0].plan.algorithm
 
 

@@ -152,6 +152,12 @@ def test_growth():
     assert re.match(rf"batchnorm eval, rows of 512 +batch +-?{RATIO} +1 +{points}", row)
 
 
+def test_map_or_read():
+    rows = run("map_or_read.py", "--rounds", "1", "--sizes", "1")
+    assert [row.split()[0] for row in rows] == ["conv", "maxpool", "batchnorm", "dropout"]
+    assert all(re.match(rf"\w+ +1 +{TIME} +{TIME} +{RATIO} ", row) for row in rows)
+
+
 def test_fit_running_sums():
     rows = run("fit_running_sums.py", "--rounds", "1")
     blocks = [int(row.split()[1]) for row in rows if row.startswith("fma ")]

@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 
+import numpy as np
 import pytest
 
 
@@ -272,6 +273,19 @@ def test_several_inputs(twice):
     call = "maxpool -k 2 x.npy big.npy columns.npy odd.npy -o out"
     written = [f"out/{name}.npy" for name in ("x", "big", "columns", "odd")]
     done(twice(call, read=["x", "big", "columns", "odd"], written=written))
+
+
+def test_a_mask_for_several_inputs_is_in_an_unnamed_file(twice):
+    call = "dropout --mask mask-bool.npy x.npy big.npy -o out"
+    results = ["out/x.npy", "out/big.npy"]
+    done(twice(call, read=["x", "big"], written=[*results, "unnamed"]))
+
+
+def test_sums_that_take_pythons_integers_are_in_the_results_file(twice):
+    for folder in (twice.memory, twice.mapped):
+        np.save(folder / "huge.npy", np.full((1, 30, 40), 2**62))
+    call = "conv -k [[1,-1]] huge.npy -o y.npy"
+    done(twice(call, read=["huge"], written=["y.npy"]))
 
 
 def test_several_inputs_with_a_kernel_and_a_state(twice):

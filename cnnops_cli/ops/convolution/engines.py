@@ -1,6 +1,7 @@
 """Which engine computes a convolution, and in which dtype: by how it is to be summed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from cnnops_cli.ops.convolution.fourier import Fourier
 from cnnops_cli.ops.convolution.layer_tiles import Layer, Tile
 from cnnops_cli.ops.convolution.plan import Plan, plan_convolution
 from cnnops_cli.ops.convolution.source import Source
+from cnnops_cli.ops.integer_sums import as_int64
 
 if TYPE_CHECKING:
     from cnnops_cli.ops.convolution.exact import Exact, ExactTransforms
@@ -70,10 +72,25 @@ def filling(
     weights = _converted(kernel, layer, dtype)
     if bias is not None:
         bias = _converted(bias, layer, dtype).reshape(layer.groups, layer.filters)
+    if layer.dtype.hasobject:
+        return partial(_fill_as_int64, engine_of(layer, plan, weights), bias)
     if layer.accumulate != "exact":
         engine = _engine_of_mode(layer, plan, weights)
         return lambda source, tile, target: engine.compute(source, tile, bias, target)
     return _exact_engine(layer, plan, weights, bias, dtype).compute
+
+
+def _fill_as_int64(
+    engine: Columns | Banded | Fourier,
+    bias: Array | None,
+    source: Source,
+    tile: Tile,
+    target: Array,
+) -> None:
+    """Sum up Python's integers, and refuse a sum that int64 cannot hold."""
+    sums = np.empty(target.shape, object)
+    engine.compute(source, tile, bias, sums)
+    target[...] = as_int64(sums)
 
 
 def _exact_engine(
