@@ -14,6 +14,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.spans import spans
 from cnnops_cli.tensors.bmp import check_bmp
 from cnnops_cli.tensors.formats import PLAIN, Reading, Writing, format_of_name, picture_formats
 from cnnops_cli.tensors.jpeg import check_jpeg
@@ -51,6 +52,9 @@ _LIMIT, _MOST_PIXELS = "CNNOPS_MAX_PIXELS", 89_478_485
 """The environment variable for the most pixels that are read, and its default: Pillow's."""
 _INSTALL = "pip install pillow"
 
+_AT_ONCE = 1 << 16
+"""Pixels that are taken from a picture at a time."""
+
 
 def check_installed(name: str) -> None:
     """Refuse a picture if Pillow is not installed."""
@@ -87,17 +91,15 @@ def read(stream: BinaryIO, _: int | None, name: str, reading: Reading = PLAIN) -
             with reading.decoding():
                 picture.load()
             _check_pixels(picture, stored, stream)
-            upright = ImageOps.exif_transpose(picture)
-            array = np.asarray(upright if upright.mode == mode else upright.convert(mode))
+            ImageOps.exif_transpose(picture, in_place=True)
+            planes = _planes(picture if picture.mode == mode else picture.convert(mode), stored)
     except MemoryError:
         raise
     except CnnopsError as error:
         raise CnnopsError(f"{name} {error}") from error
     except Exception as error:  # whatever Pillow's decoders raise
         raise CnnopsError(f"{name} is damaged: {str(error) or type(error).__name__}") from error
-    planes = array[np.newaxis] if array.ndim == 2 else np.moveaxis(array, -1, 0)
-    dtype = np.dtype(stored.dtype or planes.dtype.newbyteorder("="))
-    return np.ascontiguousarray(planes.astype(dtype, copy=False))  # modulo 2**n, as Pillow has it
+    return planes
 
 
 def _most_pixels() -> int:
@@ -193,6 +195,19 @@ def _check_pixels(picture: "Picture", stored: Header, stream: BinaryIO) -> None:
             )
 
 
+def _planes(picture: "Picture", stored: Header) -> Array:
+    """Return pixels as (C, H, W), some rows at a time: next to the picture, they are held once."""
+    width, height = picture.size
+    pixel = np.asarray(picture.crop((0, 0, 1, 1)))
+    dtype = np.dtype(stored.dtype or pixel.dtype.newbyteorder("="))
+    planes = np.empty((pixel.size, height, width), dtype)
+    for rows in spans(height, max(1, _AT_ONCE // width)):
+        strip = np.asarray(picture.crop((0, rows.start, width, rows.stop)))
+        by_channel = np.moveaxis(strip.reshape(*strip.shape[:2], -1), -1, 0)
+        planes[:, rows] = by_channel  # modulo 2**n, as Pillow has it
+    return planes
+
+
 def _stand_in(picture: "Picture", mode: str, dtype: str | None) -> Array:
     """Return zeros in the shape of a picture that is not decoded."""
     from PIL import Image, ImageMode
@@ -217,10 +232,10 @@ def write(stream: BinaryIO, array: Array, writing: Writing) -> None:
     check_installed(path)
     name = format_of_name(path).name
     try:
-        pixels = _pixels(array, name, writing)
+        picture = _picture(_pixels(array, name, writing))
     except CnnopsError as error:
         raise CnnopsError(f"{path}: {error}") from error
-    stream.write(_encoded(path, pixels, name.upper()))
+    stream.write(_encoded(path, picture, name.upper()).getbuffer())
 
 
 def _pixels(array: Array, name: str, writing: Writing) -> Array:
@@ -240,16 +255,20 @@ def _pixels(array: Array, name: str, writing: Writing) -> Array:
     return pixels_of(planes, opaque=len(planes) - has_alpha if writing.stretch else 0)
 
 
-def _encoded(path: str, pixels: Array, name: str) -> bytes:
-    """Encode (H, W, C) of uint8; `name` is Pillow's name of the format."""
+def _picture(pixels: Array) -> "Picture":
+    """Make a picture of (H, W, C) of uint8."""
     from PIL import Image
 
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def _encoded(path: str, picture: "Picture", name: str) -> io.BytesIO:
+    """Encode a picture; `name` is Pillow's name of the format."""
     stream = io.BytesIO()
     try:
-        picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
         picture.save(stream, format=name, **_PILLOW[name][1])
     except MemoryError:
         raise
     except Exception as error:  # as of a side that is too long for the format
         raise CnnopsError(f"cannot write {path}: {error}") from error
-    return stream.getvalue()
+    return stream

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import tracemalloc
 import zlib
 from importlib import import_module
 
@@ -385,3 +386,23 @@ def test_a_side_that_is_too_long_for_the_format():
         with pytest.raises(CnnopsError, match=reason):
             encode("y.jpg", np.zeros(shape, np.uint8))
     assert encode("y.jpg", np.zeros((1, 65_500), np.uint8))
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff"])
+def test_pixels_are_held_once_next_to_the_picture(tmp_path, suffix):
+    path, planes = tmp_path / f"large.{suffix}", np.zeros((3, 1500, 2000), np.uint8)
+    planes[:, ::7, ::3] = 200
+    writing = Writing(str(path))
+    pictures.write(io.BytesIO(), planes[:, :9, :9], writing)  # what is imported on the way
+    tracemalloc.start()
+    with path.open("wb") as stream:
+        pictures.write(stream, planes, writing)
+    written = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    with path.open("rb") as stream:
+        found = pictures.read(stream, None, "x")
+    read = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found, planes, strict=True)
+    assert written < 1.2 * planes.nbytes
+    assert read < 1.3 * planes.nbytes
