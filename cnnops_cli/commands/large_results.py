@@ -16,7 +16,9 @@ from cnnops_cli.tensors.staged_files import NoRoomError, StagedFiles
 
 
 @contextmanager
-def staging(output: str | None, files: Mapping[str, str | None]) -> Iterator[StagedFiles]:
+def staging(
+    output: str | None, files: Mapping[str, str | None], layout: str
+) -> Iterator[StagedFiles]:
     """Stage the files of one outcome, the large arrays of which are computed in them.
 
     Parameters
@@ -25,13 +27,17 @@ def staging(output: str | None, files: Mapping[str, str | None]) -> Iterator[Sta
         Where the result goes, as the user wrote it.
     files : mapping of str to str or None
         By option: the files that are written in addition.
+    layout : str
+        Where their arrays have their channels; operators have them first.
     """
     paths = {"result": output, "mask": files.get("mask_output"), **files}
 
     def hold(use: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         path = paths.get(use)
         if path is not None and format_of_name(path) is NPY:
-            return staged.reserve(path, shape, dtype)
+            if layout != "channels-last":
+                return staged.reserve(path, shape, dtype)
+            staged.take_space(path, shape, dtype)
         return _unnamed(_folder_of(output), shape, dtype)
 
     try:

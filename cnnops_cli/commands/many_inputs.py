@@ -40,7 +40,7 @@ def apply_to_each(
         for text, path in zip(inputs, outputs, strict=True):
             signals.release()  # those that waited until the files of the last were in their places
             try:
-                with staging(path, {}) as staged:
+                with staging(path, {}, settings.layout) as staged:
                     with watched_by(progress.within if progress else None):
                         read = read_tensors(reading, settings.layout, input=text)
                         outcome = work(read | operands)

@@ -74,7 +74,10 @@ def _check_offers(kind: type[Operation], call: Call) -> None:
 
 def _apply_to_one(command: str, work: Work, call: Call, reading: Reading) -> None:
     settings, expect = call.settings, _expected_text(call.settings)
-    with _directory_of(settings.output), staging(settings.output, call.files) as staged:
+    with (
+        _directory_of(settings.output),
+        staging(settings.output, call.files, settings.layout) as staged,
+    ):
         with watching_tiles(settings, command):
             tensors = read_tensors(
                 reading, settings.layout, input=call.texts[0], **call.tensors, expect=expect

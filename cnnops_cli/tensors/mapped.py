@@ -57,7 +57,7 @@ def map_new(
         If there is no space for it.
     """
     size = start + _bytes(shape, dtype)
-    _reserve(descriptor, size)
+    reserve(descriptor, size)
     try:
         room = mmap.mmap(descriptor, size)
     except (OSError, ValueError, OverflowError):
@@ -66,7 +66,7 @@ def map_new(
     return array
 
 
-def _reserve(descriptor: int, size: int) -> None:
+def reserve(descriptor: int, size: int) -> None:
     """Take the space of a new file: to write where there is none ends the process by a signal."""
     try:
         os.posix_fallocate(descriptor, 0, size)
@@ -83,6 +83,7 @@ def _reserve(descriptor: int, size: int) -> None:
         piece = zeros[: size - at]
         while piece:
             piece = piece[os.write(descriptor, piece) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
 
 
 def _bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:

@@ -1,6 +1,7 @@
 """Files that are first written next to their places, and then moved there together."""
 
 import errno
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -88,11 +89,22 @@ class StagedFiles:
         """
         if is_device(path) or path in self._reserved:
             return None
-        try:
+        with _naming_room(path):
             file = self._reserved[path] = _StagedFile(path)
             return file.reserve(shape, dtype)
-        except OSError as error:
-            raise NoRoomError(path, system_reason(error)) from error
+
+    def take_space(self, path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Take the space of an array in the .npy file that `add` will write in another order.
+
+        Raises
+        ------
+        NoRoomError
+            If there is no space.
+        """
+        if not is_device(path) and path not in self._reserved:
+            with _naming_room(path):
+                file = self._reserved[path] = _StagedFile(path)
+                file.take_space(shape, dtype)
 
     def add(self, path: str, write: Writer, *, durable: bool = False) -> None:
         """Write a file next to its place; a device or pipe waits for `write_devices`.
@@ -132,7 +144,7 @@ class _StagedFile:
         self._folder = os.path.dirname(self._place)
         self._room: Room | None = None
         self._aside: Held | None = None
-        self._durable = self._is_moved = self._is_new = False
+        self._durable = self._has_space = self._is_moved = self._is_new = False
         self._temporary = Temporary(self._folder)
 
     def reserve(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
@@ -141,6 +153,15 @@ class _StagedFile:
 
         self._room = Room(self._temporary.descriptor, shape, dtype)
         return self._room.array
+
+    def take_space(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Take the space of a .npy file."""
+        from cnnops_cli.tensors.mapped import reserve
+        from cnnops_cli.tensors.npy import start_of_values
+
+        size = start_of_values(shape, dtype) + math.prod(shape) * dtype.itemsize
+        reserve(self._temporary.descriptor, size)
+        self._has_space = True
 
     def write(self, write: Writer, durable: bool) -> None:
         """Write the file, with the permissions of the one that it replaces."""
@@ -156,6 +177,8 @@ class _StagedFile:
         # A full or unreachable disk may be reported only when a descriptor is closed.
         with os.fdopen(os.dup(descriptor), "wb") as stream:
             write(stream)
+            if self._has_space:
+                stream.truncate()
         self._durable = durable
         if durable:
             os.fsync(descriptor)
@@ -214,6 +237,14 @@ def _open_device(path: str) -> BinaryIO:
     """Open a device or a pipe, or duplicate a descriptor, which keeps its position."""
     descriptor = descriptor_of(path)
     return open(path, "wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
+
+
+@contextmanager
+def _naming_room(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NoRoomError(path, system_reason(error)) from error
 
 
 @contextmanager

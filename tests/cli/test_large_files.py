@@ -269,6 +269,20 @@ def test_a_large_kernel_is_copied(twice, name):
     done(twice(call, read=["x", name], written=["y.npy"]))
 
 
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="takes posix_fallocate")
+@pytest.mark.parametrize("call", ["maxpool -k 2", "dropout --seed 1", "batchnorm --train"])
+def test_space_of_a_result_in_another_order_is_taken_first(twice, monkeypatch, call):
+    taken, real = [], os.posix_fallocate
+
+    def reserve(descriptor, start, size):
+        taken.append(size)
+        real(descriptor, start, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", reserve)
+    done(twice(f"{call} --layout channels-last last.npy -o y.npy", read=["last"], written=None))
+    assert taken[0] == (twice.mapped / "y.npy").stat().st_size
+
+
 def test_several_inputs(twice):
     call = "maxpool -k 2 x.npy big.npy columns.npy odd.npy -o out"
     written = [f"out/{name}.npy" for name in ("x", "big", "columns", "odd")]

@@ -14,7 +14,7 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors import temporaries
 from cnnops_cli.tensors.npy_room import Room
 from cnnops_cli.tensors.staged_files import NoRoomError, StagedFiles
-from cnnops_cli.tensors.write import array_writer
+from cnnops_cli.tensors.write import array_writer, npy_writer
 
 FLOAT = np.dtype(np.float32)
 SHAPE = (4, 6)
@@ -204,6 +204,18 @@ class TestFiles:
         path = tmp_path / "x.npy"
         self.put(path, VALUES, lambda _: other)
         assert path.read_bytes() == saved(other)
+        assert left() == ["x.npy"]
+
+    @pytest.mark.parametrize("length", [0, 1, len(VALUES), 3 * len(VALUES)])
+    def test_space_that_is_taken_for_another_order(self, tmp_path, without, left, lacking, length):
+        without(lacking)
+        path, array = tmp_path / "x.npy", np.resize(VALUES, (length, *SHAPE[1:]))
+        with StagedFiles() as files:
+            files.take_space(str(path), SHAPE, FLOAT)
+            assert not path.exists()
+            files.add(str(path), npy_writer(array))
+            files.move()
+        assert path.read_bytes() == saved(array)
         assert left() == ["x.npy"]
 
     def test_a_part_or_another_order_of_what_was_reserved(self, tmp_path, without, left, lacking):
