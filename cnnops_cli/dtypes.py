@@ -29,14 +29,6 @@ def as_array(value: npt.ArrayLike, name: str, other: np.dtype[Any] | None = None
 
     A Python number takes the dtype of the other arrays if that is floating, as it would in NumPy.
     """
-    array = as_stored(value, name, other)
-    if array.dtype in _UNCHANGED:
-        return array
-    return array.astype(native(array.dtype), copy=False)
-
-
-def as_stored(value: npt.ArrayLike, name: str, other: np.dtype[Any] | None = None) -> Array:
-    """Convert an argument as `as_array` does, but leave an array in its byte order."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -46,7 +38,8 @@ def as_stored(value: npt.ArrayLike, name: str, other: np.dtype[Any] | None = Non
     check_supported(array.dtype, name)
     if isinstance(value, (int, float)) and other is not None and other.kind == "f":
         return array.astype(other)
-    return array
+    taken = native(array.dtype)
+    return array if array.dtype is taken else array.astype(taken, copy=False)
 
 
 def check_supported(dtype: np.dtype[Any], name: str) -> None:

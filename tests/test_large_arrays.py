@@ -14,6 +14,7 @@ from cnnops_cli.checks import comparison
 from cnnops_cli.checks.comparison import compare
 from cnnops_cli.checks.comparison_lines import differences
 from cnnops_cli.checks.tolerance import Tolerance
+from cnnops_cli.dtypes import as_array
 from cnnops_cli.ops import dropout, integer_sums, parallel
 from cnnops_cli.ops.relu import relu
 from cnnops_cli.tensors import json_format, npy, npz, pixels, tensor
@@ -74,7 +75,7 @@ def compared(array, plain):
 
 def kept(array, plain):
     return [
-        dropout.keep(array, plain > 0, 0.5),
+        dropout.keep(as_array(array, "x"), plain > 0, 0.5),
         dropout.keep(plain, array, 0.5),
         dropout.dropout(array, 0.3, seed=3),
         dropout.dropout(array, 0.3, training=False),
@@ -253,9 +254,8 @@ LARGE_TASKS = {
     "npz": lambda array: nowhere(npz.write_named, {"x": array}),
     "conversion": lambda array: convert(Tensor(array, "x", weak=False), np.dtype("f8")),
     "truth": truth,
-    "dropout": lambda array: dropout.dropout(array, 0.3, seed=3),
-    "dropout by a mask": lambda array: dropout.keep(array, array, 0.3),
-    "dropout of channels": lambda array: dropout.keep(array, array[:, :1, :1], 0.3),
+    "dropout by a mask": lambda array: dropout.keep(LARGE, array, 0.3),
+    "dropout of channels": lambda array: dropout.keep(LARGE, array[:, :1, :1], 0.3),
 }
 LARGE_INTEGER_TASKS = {
     "json": lambda array: nowhere(json_format.write, array),
@@ -281,6 +281,12 @@ def assert_takes_little(task, array):
 @pytest.mark.parametrize("order", LARGE_ORDERS)
 def test_floats_take_no_second_array(order, task):
     assert_takes_little(LARGE_TASKS[task], ORDERS[order](LARGE))
+
+
+@pytest.mark.parametrize("order", ["as it is", "columns", "channels last", "unaligned"])
+def test_dropout_takes_no_second_array(order):
+    """What has another byte order is converted before it comes here."""
+    assert_takes_little(lambda array: dropout.dropout(array, 0.3, seed=3), ORDERS[order](LARGE))
 
 
 @pytest.mark.parametrize("task", LARGE_INTEGER_TASKS)

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from cnnops_cli.dtypes import Array, as_array, as_stored, is_floating, native, working_dtype
+from cnnops_cli.dtypes import Array, as_array, is_floating, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.large_arrays import empty
 from cnnops_cli.ops import parallel
@@ -73,7 +73,7 @@ def dropout(
     >>> dropout(np.ones(8), 0.5, seed=1)
     array([2., 0., 2., 2., 2., 2., 2., 2.])
     """
-    values = as_stored(input, "input")
+    values = as_array(input, "input")
     check_chance(p)
     if not training:
         return as_array(values, "input")
@@ -182,7 +182,7 @@ def _draw(seed: int, p: float, part: slice) -> Array:
 @np.errstate(all="ignore")
 def _scaled(values: Array, p: float, units: int, mask_of: Callable[[slice], Array]) -> Array:
     """Keep or drop each of `units` runs of equal length; `mask_of` returns part of their mask."""
-    dtype = native(values.dtype) if is_floating(values) else np.dtype(np.float64)
+    dtype = values.dtype if is_floating(values) else np.dtype(np.float64)
     result = empty_result(values.shape, dtype)
     if p == 1 or values.size == 0:
         result.fill(0)
