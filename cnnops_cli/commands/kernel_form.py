@@ -4,7 +4,8 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.tensors.tensor import Tensor
+from cnnops_cli.large_arrays import empty
+from cnnops_cli.tensors.tensor import Tensor, is_stand_in
 
 _USUAL = {1: 1, 3: 1, 2: 2, 4: 2, 5: 3}
 """The number of spatial axes by rank."""
@@ -38,4 +39,9 @@ def full_kernel(kernel: Array, dims: int, channels: int, depthwise: bool) -> Arr
             f"kernel expects 1 input channel, but {INPUT} has {channels}; "
             "--depthwise applies it to every one"
         )
-    return np.repeat(full, channels, axis=0)
+    repeated = np.broadcast_to(full, (channels, *full.shape[1:]))
+    if is_stand_in(full):
+        return repeated
+    weights = empty("kernel", repeated.shape, full.dtype)
+    np.copyto(weights, repeated)
+    return weights

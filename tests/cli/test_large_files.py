@@ -328,3 +328,8 @@ def test_files_do_not_stay_open_from_one_input_to_the_next(twice, few_files, cal
     names = [str(number) for number in range(60)]
     inputs = " ".join(f"{name}.npy" for name in names)
     done(twice(f"{call} --layout {layout} {inputs} -o out", read=names, written=None))
+
+
+def test_a_bare_kernel_for_every_channel_is_in_an_unnamed_file(twice):
+    call = "conv --depthwise -k [[1,2,3],[4,5,6],[7,8,9]] x.npy --dtype float64 -o y.npy"
+    done(twice(call, read=["x"], written=["y.npy", "unnamed"]))
