@@ -7,6 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
+from cnnops_cli.tensors import mapped
+
 
 def done(result) -> None:
     assert (result.status, result.err) == (0, "")
@@ -333,3 +335,24 @@ def test_files_do_not_stay_open_from_one_input_to_the_next(twice, few_files, cal
 def test_a_bare_kernel_for_every_channel_is_in_an_unnamed_file(twice):
     call = "conv --depthwise -k [[1,2,3],[4,5,6],[7,8,9]] x.npy --dtype float64 -o y.npy"
     done(twice(call, read=["x"], written=["y.npy", "unnamed"]))
+
+
+@pytest.mark.parametrize("name", ["big", "big-int", "columns"])
+def test_other_orders_are_converted_in_an_unnamed_file(twice, name):
+    done(twice(f"maxpool -k 2 {name}.npy -o y.npy", read=[name], written=["y.npy", "unnamed"]))
+
+
+def test_unnamed_files_are_where_a_linked_output_is(twice, monkeypatch):
+    folders, real = [], mapped.without_name
+
+    def record(folder, *arguments):
+        folders.append(folder)
+        return real(folder, *arguments)
+
+    monkeypatch.setattr(mapped, "without_name", record)
+    for folder in (twice.memory, twice.mapped):
+        (folder / "there").mkdir()
+        (folder / "there" / "y.npy").write_bytes(b"old")
+        (folder / "link.npy").symlink_to("there/y.npy")
+    done(twice("maxpool -k 2 big.npy -o link.npy", read=["big"], written=["unnamed"]))
+    assert folders == [str((twice.mapped / "there").resolve())]
