@@ -13,6 +13,7 @@ from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.large_arrays import empty
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
 from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
@@ -179,7 +180,7 @@ class Normalization(Operation):
         self._channels = self._image.shape[1] if self._image.ndim > 1 else 0
         dtype = working_dtype(floating_dtype(self._image, *self._given.values()))
         self._parameters: dict[str, Any] = {
-            name: _per_channel(self._given.get(name, default), self._channels, dtype)
+            name: _per_channel(self._given.get(name, default), self._channels, dtype, given.headers)
             for name, default in _DEFAULTS.items()
         }
         self._choices: dict[str, Any] = {
@@ -268,6 +269,11 @@ def _with_float32_parameters(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _per_channel(value: Array | float, channels: int, dtype: np.dtype[Any]) -> Array:
+def _per_channel(value: Array | float, channels: int, dtype: np.dtype[Any], headers: bool) -> Array:
     """Copy a parameter, which is updated in place, or repeat a number for every channel."""
-    return np.full(channels, value, dtype) if np.ndim(value) == 0 else np.array(value, dtype)
+    shape = np.shape(value) or (channels,)
+    if headers:
+        return np.broadcast_to(np.asarray(value, dtype), shape)
+    parameter = empty("parameter", shape, dtype)
+    parameter[...] = value
+    return parameter

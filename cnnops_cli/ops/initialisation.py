@@ -5,6 +5,11 @@ import math
 import numpy as np
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.large_arrays import empty
+from cnnops_cli.spans import spans
+
+_DRAWN = 1 << 16
+"""Numbers that are drawn at a time."""
 
 
 def default_layer(
@@ -44,6 +49,9 @@ def default_layer(
 
 def _uniform(twister: "np.random.RandomState", count: int, bound: float) -> Array:
     """Return ``fma(bits / 2**24, 2 * bound, -bound)`` of float32, with 24 random bits each."""
-    bits = twister.randint(0, 2**32, count, dtype=np.uint32) & 0xFFFFFF
     limit = float(np.float32(bound))
-    return (bits * 2.0**-24 * (2 * limit) - limit).astype(np.float32)
+    drawn = empty("drawn", (count,), np.dtype(np.float32))
+    for part in spans(count, _DRAWN):
+        bits = twister.randint(0, 2**32, part.stop - part.start, dtype=np.uint32) & 0xFFFFFF
+        drawn[part] = bits * 2.0**-24 * (2 * limit) - limit
+    return drawn

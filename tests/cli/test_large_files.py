@@ -356,3 +356,15 @@ def test_unnamed_files_are_where_a_linked_output_is(twice, monkeypatch):
         (folder / "link.npy").symlink_to("there/y.npy")
     done(twice("maxpool -k 2 big.npy -o link.npy", read=["big"], written=["unnamed"]))
     assert folders == [str((twice.mapped / "there").resolve())]
+
+
+def test_parameters_of_many_channels_are_in_unnamed_files(twice):
+    for folder in (twice.memory, twice.mapped):
+        np.save(folder / "many.npy", np.random.default_rng(1).standard_normal((4, 300)))
+    call = "batchnorm many.npy --save-state s.npz -o y.npy"
+    done(twice(call, read=["many"], written=["y.npy", *["unnamed"] * 4]))
+
+
+def test_a_drawn_kernel_is_in_an_unnamed_file(twice):
+    call = "conv --out-channels 8 --kernel-size 3 --seed 1 x.npy -o y.npy"
+    done(twice(call, read=["x"], written=["y.npy", "unnamed"]))
