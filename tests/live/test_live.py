@@ -22,6 +22,9 @@ batchnorm
   negative variance, six axes; nor what PyTorch gets wrong: a mean far larger than the spread.
 """
 
+import warnings
+from contextlib import contextmanager, nullcontext
+
 import numpy as np
 import pytest
 from hypothesis import assume, event, given, settings
@@ -50,6 +53,15 @@ def their_result_or_none(call):
         return call()
     except TORCH_REFUSALS:
         return None
+
+
+@contextmanager
+def without_onednn():
+    """Have PyTorch compute by its own code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the flags are for on other devices
+        with torch_calls.torch.backends.mkldnn.flags(enabled=False):
+            yield
 
 
 def our_result_or_none(call):
@@ -166,10 +178,13 @@ def test_conv(call):
     def theirs():
         if options["padding_mode"] != "zeros" and is_negative(options["padding"]):
             raise ValueError("PyTorch would crop")
-        if len(arrays[0]) == 0:
-            one_sample = np.zeros((1, *arrays[0].shape[1:]), arrays[0].dtype)
-            torch_calls.conv(one_sample, *arrays[1:], **options)
-        return torch_calls.conv(*arrays, **options).numpy()
+        # The oneDNN of PyTorch 2.13 sometimes ends the process where it convolves float16.
+        is_half = any(array is not None and array.dtype == np.float16 for array in arrays)
+        with without_onednn() if is_half else nullcontext():
+            if len(arrays[0]) == 0:
+                one_sample = np.zeros((1, *arrays[0].shape[1:]), arrays[0].dtype)
+                torch_calls.conv(one_sample, *arrays[1:], **options)
+            return torch_calls.conv(*arrays, **options).numpy()
 
     results = both(lambda: conv(*arrays, **options), theirs)
     if results is None:
