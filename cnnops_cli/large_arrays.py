@@ -21,7 +21,7 @@ _holder: ContextVar[Holder | None] = ContextVar("holder", default=None)
 
 
 def is_large(size: int) -> bool:
-    """Return whether an array of so many bytes is in a file rather than in memory."""
+    """Return whether an array of `size` bytes is in a file rather than in memory."""
     return size >= LARGE
 
 

@@ -30,7 +30,8 @@ def staging(
     layout : str
         Where their arrays have their channels; operators have them first.
     """
-    paths = {"result": output, "mask": files.get("mask_output"), **files}
+    named = {"indices": files.get("indices"), "mask": files.get("mask_output")}
+    paths = {"result": output, **named}
 
     def hold(use: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         path = paths.get(use)

@@ -27,7 +27,7 @@ _kept = threading.local()
 
 
 def empty_result(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Allocate a result: a large one in the file that is to hold it, if there is one."""
+    """Allocate a result: a large one in the file that is to hold it, another as `empty_aligned`."""
     array = held("result", shape, np.dtype(dtype))
     return empty_aligned(shape, dtype) if array is None else array
 
