@@ -127,7 +127,8 @@ class Decimals:
     """How numbers are written in formulas: with `precision` decimals where that is given.
 
     Otherwise they have the shortest text that reads back equal, or, if not `exact`, at most three
-    decimals: numbers below 0.001 three digits, numbers from a million on six, whole ones all digits.
+    decimals. Numbers below 0.001 then have three digits, those from a million on six, and whole
+    ones all.
     """
 
     precision: int | None = None
