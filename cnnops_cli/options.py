@@ -253,7 +253,8 @@ class Settings(NamedTuple):
             "--explain",
             "Show the arithmetic behind the result instead. It goes element by element: the "
             "first 12, or those of --at. JSON has one object per element, each on a line. --output "
-            "still writes the result. For one INPUT, without --view and --expect.",
+            "still writes the result, and --view what a terminal would show, as long as it is. "
+            "For one INPUT, without --expect.",
         ),
     ] = False
     at: Annotated[
@@ -261,7 +262,8 @@ class Settings(NamedTuple):
         EXPLANATION.option(
             "--at",
             "Explain this element of the result. INDEX has one number per axis, such as "
-            "0,0,1,2; negative ones count from the end. Repeat it for more elements.",
+            "0,0,1,2; negative ones count from the end, and : is for all of an axis, as 0,0,:,2. "
+            "Repeat it for more elements.",
             metavar="INDEX",
             parser=parse_index,
         ),

@@ -89,14 +89,15 @@ def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, i
 
 
 @parser
-def parse_index(text: str) -> tuple[int, ...]:
-    """Parse INDEX: ``3`` or ``0,-1``."""
-    numbers = _integers(text)
-    if numbers is None:
+def parse_index(text: str) -> tuple[int | None, ...]:
+    """Parse INDEX: ``3``, ``0,-1`` or ``0,:``, where None is for a whole axis."""
+    items = [item.strip() for item in text.split(",")]
+    if not all(item == ":" or _INTEGER.fullmatch(item) for item in items):
         raise CnnopsError(
-            f"{text!r} is not an index: one integer per axis of the result, as 0,1,2{_joined(text)}"
+            f"{text!r} is not an index: for each axis of the result an integer, or : for all of "
+            f"it, as 0,1,2 or 0,:,2{_joined(text)}"
         )
-    return numbers
+    return tuple(None if item == ":" else int(item) for item in items)
 
 
 @parser

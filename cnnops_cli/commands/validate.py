@@ -174,7 +174,8 @@ def _check_explanation(settings: Settings, written: list[str]) -> None:
     if settings.explain and settings.dry_run:
         raise CnnopsError("--explain needs a result and --dry-run computes none: use one of them")
     asked = "--explain" if settings.explain else "--dry-run"
-    for option, value in (("--view", settings.view), ("--expect", settings.expect)):
+    without = {"--view": settings.view if settings.dry_run else None, "--expect": settings.expect}
+    for option, value in without.items():
         if value is not None:
             raise CnnopsError(f"{asked} has no result for {option}; leave one of them out")
     if settings.format == "npy":

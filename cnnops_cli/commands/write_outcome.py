@@ -25,9 +25,7 @@ def write_outcome(outcome: Outcome, settings: Settings, staged: StagedFiles) -> 
     for path, write in outcome.files.items():
         staged.add(path, write)
     if settings.view is not None:
-        from cnnops_cli.commands.result_view import file_view
-
-        staged.add(settings.view, file_view(outcome, settings, Path(settings.view).suffix))
+        staged.add(settings.view, _view_writer(outcome, settings, Path(settings.view).suffix))
     if to_file is not None:
         staged.add(to_file, _file_writer(to_file, outcome, settings))
     for path, write in outcome.durable_files.items():
@@ -65,6 +63,17 @@ def move_into_place(staged: StagedFiles) -> None:
 def wants_summary(settings: Settings) -> bool:
     """Return whether someone would read what was written where."""
     return not settings.quiet and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _view_writer(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
+    """Return how the file of `--view` is written: what is shown, or would be on a terminal."""
+    if outcome.explainer is not None:
+        from cnnops_cli.commands.explained import explanation_view
+
+        return explanation_view(outcome, outcome.explainer, settings, suffix)
+    from cnnops_cli.commands.result_view import file_view
+
+    return file_view(outcome, settings, suffix)
 
 
 def _file_writer(path: str, outcome: Outcome, settings: Settings) -> Writer:
