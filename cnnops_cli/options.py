@@ -11,6 +11,7 @@ from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.parsers import (
     parse_index,
     parse_output,
+    parse_page_file,
     parse_tolerance,
     parse_view_file,
 )
@@ -266,6 +267,16 @@ class Settings(NamedTuple):
             "Repeat it for more elements.",
             metavar="INDEX",
             parser=parse_index,
+        ),
+    ] = None
+    lesson: Annotated[
+        str | None,
+        EXPLANATION.file(
+            "--lesson",
+            "Write an interactive page that shows every step of the call to FILE, .html. It refers "
+            "to nothing outside itself. The result goes where it does otherwise. For one INPUT, of "
+            "at most 20,000 elements with padding, kernel and result, and 200,000 terms.",
+            parse_page_file,
         ),
     ] = None
     dry_run: Annotated[

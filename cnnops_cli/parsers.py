@@ -19,7 +19,7 @@ from cnnops_cli.tensors.formats import (
     named_suffixes,
     output_suffixes,
 )
-from cnnops_cli.words import PADDING_WORDS, VIEW_SUFFIXES, check_word, suggest
+from cnnops_cli.words import PADDING_WORDS, PAGE_SUFFIXES, VIEW_SUFFIXES, check_word, suggest
 
 Value = TypeVar("Value")
 
@@ -165,6 +165,7 @@ def one_of(name: str, words: tuple[str, ...]) -> Callable[[str], str]:
 parse_array_file = parser(lambda text: _check_file(text, array_suffixes()))
 parse_named_arrays_file = parser(lambda text: _check_file(text, named_suffixes()))
 parse_view_file = parser(lambda text: _check_file(text, VIEW_SUFFIXES))
+parse_page_file = parser(lambda text: _check_file(text, PAGE_SUFFIXES))
 """Parsers of a FILE to write."""
 parse_named_arrays_source = parser(lambda text: _check_suffix(text, named_suffixes()))
 """The parser of a FILE from which several arrays are read by name."""

@@ -13,7 +13,7 @@ from cnnops_cli.options import Settings
 from cnnops_cli.parsers import takes_any_format
 from cnnops_cli.tensors.formats import format_of_name
 from cnnops_cli.tensors.staged_files import StagedFiles
-from cnnops_cli.tensors.write import Writer, array_writer, json_writer, npy_writer
+from cnnops_cli.tensors.write import Writer, array_writer, bytes_writer, json_writer, npy_writer
 
 
 def write_outcome(outcome: Outcome, settings: Settings, staged: StagedFiles) -> None:
@@ -26,6 +26,8 @@ def write_outcome(outcome: Outcome, settings: Settings, staged: StagedFiles) -> 
         staged.add(path, write)
     if settings.view is not None:
         staged.add(settings.view, _view_writer(outcome, settings, Path(settings.view).suffix))
+    if settings.lesson is not None and outcome.lesson is not None:
+        staged.add(settings.lesson, bytes_writer(outcome.lesson.html().encode()))
     if to_file is not None:
         staged.add(to_file, _file_writer(to_file, outcome, settings))
     for path, write in outcome.durable_files.items():
