@@ -61,7 +61,13 @@ class BatchnormLesson(LessonPlan):
         values = [[each.mean, each.var, each.weight, each.bias] for each in channels]
         statistics = np.array(values, np.float64).reshape(-1, len(_STATISTICS))
         grid = Grid("statistics", statistics, ["C", "S"], ["C", "S"], "S", None)
+        training = self._options["training"]
+        about = ["training" if training else "evaluation", f"eps {self._options['eps']}"]
+        about += [f"momentum {self._options['momentum']}"] * training + ["ReLU"] * self._relu
+        source = "this batch" if training else "earlier batches, as they were given"
         return {
+            "about": ", ".join(about),
+            "notes": [f"The statistics are those of {source}."],
             "kernel": grid.record(precision, palette) | {"rowNames": _STATISTICS, "colours": None},
             "sizes": [],
             "pytorch": batchnorm_lines(
