@@ -113,9 +113,9 @@ class ConvLesson(LessonPlan):
     def step(self, explanation: Sum, numbers: Decimals) -> dict[str, Any]:
         """Return a sentence, and the subtotals of several channels."""
         said = {"words": self._words(explanation, numbers)}
-        subtotals = explanation.subtotals
-        if len(subtotals) < 2:
+        if len(explanation.channels) < 2 or explanation.has_letters:
             return said
+        subtotals = explanation.subtotals
         bias = [] if explanation.bias is None else [explanation.bias]
         return {
             **said,
