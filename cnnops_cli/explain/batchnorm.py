@@ -44,6 +44,17 @@ class Update(NamedTuple):
         }
 
 
+class Equation(NamedTuple):
+    """What is computed, the words of its formula, and what these give."""
+
+    label: str
+    words: list[str]
+    result: str
+
+    def __str__(self) -> str:
+        return f"{self.label} {' '.join(self.words)} = {self.result}"
+
+
 @dataclass(frozen=True)
 class Batch:
     """The statistics of a channel in training: of `count` values, all in `values` if they are few.
@@ -126,28 +137,48 @@ class Normalised(Explanation):
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Write the statistics, the formula and the running updates."""
         numbers, width, batch = page.numbers, page.width, self.batch
+        found, updated = self.statistics(numbers), self.updates(numbers)
         if batch is None:
             statistics = f"mean {numbers.text(self.mean)}, variance {numbers.text(self.var)}"
             named = f"channel {self.channel}, running statistics: {statistics}"
             lines = fold_text(named, width, DIM)
         else:
             lines = fold_text(f"channel {self.channel}, of {batch.count} values", width, DIM)
-            lines += _equation("mean", batch.mean_formula(numbers), batch.mean, page)
-            lines += _equation("variance", batch.var_formula(numbers), batch.var, page)
+            lines += _equation_lines(found, width)
         lines += fold_text("(x - mean) / sqrt(variance + eps) * weight + bias", width, DIM)
         lines += self._formula_lines(page)
-        if batch is not None:
-            formula = batch.unbiased_formula(numbers)
-            lines += _equation("unbiased variance", formula, batch.unbiased_var, page)
-        for name, update in self.running.items():
-            words, after = update.formula(numbers).split(), numbers.text(update.after)
-            lines += arithmetic_lines(words, after, width, label=f"{name}:")
-        return lines
+        return lines + _equation_lines(updated, width)
+
+    def statistics(self, numbers: Decimals) -> list[Equation]:
+        """Return how the statistics of this batch come about."""
+        batch = self.batch
+        if batch is None:
+            return []
+        return [
+            Equation("mean =", batch.mean_formula(numbers), numbers.text(batch.mean)),
+            Equation("variance =", batch.var_formula(numbers), numbers.text(batch.var)),
+        ]
+
+    def updates(self, numbers: Decimals) -> list[Equation]:
+        """Return how the running statistics are updated, in training."""
+        if self.batch is None:
+            return []
+        formula, unbiased = self.batch.unbiased_formula(numbers), self.batch.unbiased_var
+        return [
+            Equation("unbiased variance =", formula, numbers.text(unbiased)),
+            *(
+                Equation(f"{name}:", update.formula(numbers).split(), numbers.text(update.after))
+                for name, update in self.running.items()
+            ),
+        ]
 
 
-def _equation(name: str, formula: list[str], result: float, page: Page) -> list[Line]:
-    """Write how a statistic is computed."""
-    return arithmetic_lines(formula, page.numbers.text(result), page.width, label=f"{name} =")
+def _equation_lines(equations: list[Equation], width: int) -> list[Line]:
+    return [
+        line
+        for label, words, result in equations
+        for line in arithmetic_lines(words, result, width, label=label)
+    ]
 
 
 def batchnorm_explainer(

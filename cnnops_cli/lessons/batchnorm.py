@@ -88,11 +88,8 @@ class BatchnormLesson(LessonPlan):
         """Return how the statistics of each channel come about."""
         return {
             "channelLines": [
-                [
-                    f"{name} = {update.formula(numbers)} = {numbers.result(update.after)}"
-                    for name, update in each.running.items()
-                ]
-                for each in self._channels(explain)
+                [str(each) for each in (*known.statistics(numbers), *known.updates(numbers))]
+                for known in self._channels(explain)
             ]
         }
 
@@ -105,7 +102,7 @@ class BatchnormLesson(LessonPlan):
         return [explain((0, channel, *rest)) for channel in range(shape[1])]
 
     def _words(self, explanation: Normalised, numbers: Decimals) -> str:
-        source = "running mean" if explanation.count is None else "mean"
+        source = "running mean" if explanation.batch is None else "mean"
         words = (
             f"The {source} of channel {explanation.channel} is subtracted from "
             f"{numbers.text(explanation.input)}; the difference is divided by the standard "

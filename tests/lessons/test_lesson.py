@@ -130,7 +130,7 @@ def test_the_most_elements():
     with pytest.raises(
         CnnopsError,
         match=r"^a lesson has at most 20000 elements, and this call has 20003 with padding, kernel "
-        r"and result: cut input to \[:, :13331\], as NumPy writes it, or use a larger stride$",
+        r"and result: cut input to \[:, :12665\], as NumPy writes it, or use a larger stride$",
     ):
         lesson(maxpool, np.zeros((1, 13334), np.uint8), (2,))
 
@@ -142,7 +142,7 @@ def test_the_most_terms():
     with pytest.raises(
         CnnopsError,
         match=r"^a lesson has at most 200000 terms, and this call has 200200: cut input to "
-        r"\[:, :1198\], as NumPy writes it, or use a larger stride$",
+        r"\[:, :1138\], as NumPy writes it, or use a larger stride$",
     ):
         lesson(conv, np.zeros((1, 1200), np.uint8), kernel)
 
@@ -170,6 +170,6 @@ def test_what_is_not_a_name(operand, what):
 def test_what_is_not_an_operator():
     with pytest.raises(
         CnnopsError,
-        match=r"^lesson explains conv, maxpool, batchnorm and dropout, not <built-in function max>",
+        match=r"^lesson explains conv, maxpool, batchnorm and dropout, not max$",
     ):
         lesson(max, [1])
