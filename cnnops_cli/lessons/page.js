@@ -14,6 +14,9 @@ const AXES = {
 };
 const MOST_CHARACTERS = 28; // of an element's text that its cell shows
 const MANY_TERMS = 12; // whose formula is set in smaller type
+const CELLS_PER_TASK = 250; // that are filled while playing, in some 10 milliseconds
+
+let timer = null; // of the next step, while playing
 
 const byId = (id) => document.getElementById(id);
 const range = (start, end) => Array.from({ length: end - start }, (_, i) => start + i);
@@ -158,7 +161,7 @@ class Drawing {
     const header = (scope) => (name) => Object.assign(make('th', '', name), { scope });
     const rowHeaders = this.rowNames.map(header('row'));
     const columnHeaders = this.columnNames.map(header('col'));
-    const cells = this.rows.map(() => this.columns.map(() => make('td')));
+    const cells = this.rows.map(() => this.columns.map(() => make('td', '', '')));
     const lines = cells.map((row, r) => make('tr', '', ...rowHeaders.slice(r, r + 1), ...row));
     const corner = rowHeaders.slice(0, 1).map(() => make('td', 'corner'));
     const table = make('table', '',
@@ -180,27 +183,43 @@ class Drawing {
       .map((axis) => `${axisName(axis)} ${plane.at[axis]}`).join(', ');
     plane.title.textContent = words;
     setAttributes(plane.table, { 'aria-label': words ? `${this.grid.name}, ${words}` : this.grid.name });
-    for (const cell of plane.cells.flat()) this.fillCell(cell, this.positionOf(cell));
+    this.fillCells(plane, plane.cells.flat());
+  }
+
+  /** Fill cells, in parts while playing, so that the browser can do other things in between. */
+  fillCells(plane, cells) {
+    const now = timer === null ? cells.length : CELLS_PER_TASK;
+    for (const cell of cells.slice(0, now)) this.fillCell(cell, this.positionOf(cell));
+    clearTimeout(plane.filling);
+    if (cells.length > now) {
+      plane.filling = setTimeout(() => this.fillCells(plane, cells.slice(now)));
+    }
   }
 
   fillCell(cell, at) {
     const { grid } = this;
     cell.dataset.at = userIndex(grid, at);
-    if (grid.texts === null) return; // showWindow copies what the window holds
-    const { text, padding, source, colour, dropped, exact } = elementAt(grid, at);
+    if (grid.texts === null) return; // showWindow writes what the window holds
+    const element = elementAt(grid, at);
+    const { text, padding, source, exact } = element;
     const repeated = padding && source ? userIndex(grid, source) : null;
     const hint = exact ?? (text.length > MOST_CHARACTERS ? text : null);
-    const pad = this.pad(text);
-    cell.textContent = text;
-    cell.className = padding ? 'padding' : dropped ? 'dropped' : '';
-    cell.style.paddingRight = pad ? `calc(0.4em + ${pad}ch)` : '';
-    paint(cell, colour);
+    this.write(cell, element);
     setAttributes(cell, {
       'data-padding': padding ? '' : null,
       'data-source': repeated,
       'data-value': exact,
       title: padding ? `padding${repeated ? `: repeats ${repeated}` : ''}` : hint,
     });
+  }
+
+  write(cell, { text, padding, dropped, colour }) {
+    const pad = this.pad(text);
+    cell.firstChild.data = text;
+    cell.style.paddingRight = pad ? `calc(0.4em + ${pad}ch)` : '';
+    cell.classList.toggle('padding', padding);
+    cell.classList.toggle('dropped', Boolean(dropped));
+    paint(cell, colour);
   }
 
   positionOf(cell) {
@@ -339,7 +358,6 @@ const marked = {};
 const STATES = { current: 'aria-current', lit: 'aria-selected' };
 const view = { step: null, at: null, cell: null, seen: [], partners: [], terms: [] };
 let pinned = false;
-let timer = null;
 
 /** Give a class, and the state that goes with it, to these elements and to no others. */
 function mark(name, elements) {
@@ -348,8 +366,9 @@ function mark(name, elements) {
     element.classList.toggle(name, on);
     if (name in STATES) setAttributes(element, { [STATES[name]]: on ? true : null });
   };
-  for (const element of marked[name] ?? []) if (!now.has(element)) set(element, false);
-  for (const element of now) set(element, true);
+  const before = marked[name] ?? new Set();
+  for (const element of before) if (!now.has(element)) set(element, false);
+  for (const element of now) if (!before.has(element)) set(element, true);
   marked[name] = now;
 }
 
@@ -392,10 +411,8 @@ function showWindow(own) {
   const winner = steps.winners?.[step] ?? null;
   mark('taken', winner === null ? own : [seen[winner], partners[winner], terms[winner]]);
   if (lesson.kernel.texts === null) {
-    seen.forEach(({ textContent, style }, tap) => {
-      partners[tap].textContent = textContent;
-      partners[tap].style.cssText = style.cssText;
-    });
+    seen.forEach((element, tap) =>
+      kernel.write(partners[tap], elementAt(lesson.input, input.positionOf(element))));
   }
   const ends = windows ? [seen[0], seen.at(-1)] : own;
   [...ends, cell].forEach(reveal);
@@ -483,7 +500,6 @@ function pause() {
 function setTimer(next) {
   timer = next;
   byId('play').textContent = timer === null ? 'Play' : 'Pause';
-  document.body.classList.toggle('playing', timer !== null);
 }
 
 const togglePlay = () => (timer === null ? play() : pause());
