@@ -80,6 +80,12 @@ function reads(axis, resultNumber, inputNumber) {
   return resultNumber === inputNumber || (lesson.reads === 'channel' && axis !== 'C');
 }
 
+/** A number along an axis of the input, and those of the padding that repeats it. */
+function repeatsOf(axis, number) {
+  const repeats = Object.entries(windows?.source[axis] ?? {});
+  return [number, ...repeats.filter(([, of]) => of === number).map(([at]) => Number(at))];
+}
+
 /** The numbers along an axis of a grid that are drawn while the result's element at `at` is. */
 function drawnAlong(grid, axis, at) {
   if (windows && grid === lesson.input) return windowAlong(axis, at);
@@ -436,14 +442,16 @@ function light(pointed) {
   const { cell, seen, partners, terms } = view;
   const from = places.get(pointed)?.drawing === input ? input.positionOf(pointed) : null;
   const forwards = !from || pinned;
-  const readers = from ? result.cellsWhere((axis, i) => reads(axis, i, from[axis])) : [];
+  const readers = from
+    ? result.cellsWhere((axis, i) => repeatsOf(axis, from[axis]).some((at) => reads(axis, i, at))) : [];
   mark('lit', [...(forwards ? [...seen, ...partners] : []), ...readers]);
   mark('current', [forwards && cell, from && pointed]);
   const pairs = windows && pointed ? [seen, partners, terms] : [];
   const tap = Math.max(...pairs.map((list) => list.indexOf(pointed)));
   mark('pair', pairs.map((list) => list[tap]));
-  const source = from && pointed.dataset.source;
-  mark('repeated', [source && input.element.querySelector(`[data-at="${source}"]`)]);
+  const { source } = from ? elementAt(lesson.input, from) : {};
+  const repeats = source ? input.cellsWhere((axis, i) => repeatsOf(axis, source[axis]).includes(i)) : [];
+  mark('repeated', repeats.filter((repeat) => repeat !== pointed));
   figure.classList.toggle('backwards', !forwards);
 }
 
