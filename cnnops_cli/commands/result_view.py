@@ -77,8 +77,8 @@ def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
     from cnnops_cli.views.view_files import html, svg
 
     write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
-    terminal = Room.of_file(color=write is not plain_text)
-    return bytes_writer(write(_view_of(outcome, settings).lines(terminal, outcome.note)).encode())
+    page = Room.of_file(draws=write is not plain_text)
+    return bytes_writer(write(_view_of(outcome, settings).lines(page, outcome.note)).encode())
 
 
 def _view_of(outcome: Outcome, settings: Settings) -> "View":

@@ -37,10 +37,11 @@ class _Block:
         if section.planes is not None and section.planes.size:
             self._panels = Panels(section.planes, Scale.of(section.planes), precision)
 
-    @property
-    def can_grow(self) -> bool:
-        """Whether it shows more where it is wider."""
-        return self._panels is not None
+    def can_grow(self, room: Room) -> bool:
+        """Return whether it shows more where it is wider than need be."""
+        if self._panels is None:
+            return False
+        return self.whole(room._replace(width=self.narrowest(room))) is None
 
     def narrowest(self, room: Room) -> int:
         """Return the least width that is worthwhile."""
@@ -48,7 +49,7 @@ class _Block:
             return width_of(self.lines(room._replace(width=min(_TITLE, room.width))))
         if not self._panels.tiny:
             return min(_NARROWEST, room.width)
-        return min(max(_TITLE, self._panels.width_of_one), room.width)
+        return min(max(_TITLE, self._panels.width_of_one(room)), room.width)
 
     def low(self, room: Room) -> int:
         """Return the fewest lines that are worthwhile where not all can be shown."""
@@ -163,10 +164,10 @@ def _rooms(row: list[_Block], room: Room) -> list[Room]:
     """Give each block of a row the width that it needs, and share the rest among planes."""
     widths = [block.narrowest(room) for block in row]
     left = room.width - sum(widths) - _GAP * (len(row) - 1)
-    growing = sum(block.can_grow for block in row)
+    growing = [block.can_grow(room) for block in row]
     rooms = []
-    for block, width in zip(row, widths, strict=True):
-        share = left // growing if block.can_grow else 0
+    for place, width in enumerate(widths):
+        share = left // sum(growing[place:]) if growing[place] else 0
         rooms.append(room._replace(width=width + share))
-        left, growing = left - share, growing - block.can_grow
+        left -= share
     return rooms
