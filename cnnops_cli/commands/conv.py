@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cnnops_cli import options, parsers
 from cnnops_cli.commands.call import Call
-from cnnops_cli.commands.input_layout import InputLayout
+from cnnops_cli.commands.input_layout import InputLayout, named_shape
 from cnnops_cli.commands.kernel_form import full_kernel, usual_dims
 from cnnops_cli.commands.new_layer import NewLayer, new_layer
 from cnnops_cli.commands.operation import Operands, Operation
@@ -263,9 +263,7 @@ class Convolution(Operation):
         return self._image, weight, self._bias
 
     def result(self) -> Array:
-        result, self.aside = convolve(
-            *self._operands, accumulate=self._accumulate, **self._geometry
-        )
+        result, _ = convolve(*self._operands, accumulate=self._accumulate, **self._geometry)
         return result
 
     def explained(self) -> "tuple[Array, Explainer]":
@@ -297,16 +295,19 @@ class Convolution(Operation):
 
     def sections(self) -> "list[Section]":
         from cnnops_cli.commands.result_view import in_words, input_section
+        from cnnops_cli.ops.geometry import AXES
         from cnnops_cli.views.sections import Section
 
         image, weight, bias = self._operands
-        words = in_words(self._geometry, **_USUAL_GEOMETRY)
+        words, axes = in_words(self._geometry, **_USUAL_GEOMETRY), AXES[self._dims]
         sections = [
             input_section(self.layout, image),
-            Section("kernel", [str(weight.shape), *words], weight),
+            Section("kernel", [named_shape(("O", "I", *axes), weight.shape), *words], weight),
         ]
         if bias is not None:
-            sections.append(Section("bias", [str(bias.shape)] if bias.ndim else [], bias))
+            sections.append(
+                Section("bias", [named_shape("O", bias.shape)] if bias.ndim else [], bias)
+            )
         return sections
 
     def likely_cause(self) -> str:

@@ -1,5 +1,6 @@
 """Where INPUT and the result have their channels."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,17 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.words import LAYOUTS
+
+
+def named_shape(axes: Iterable[str], shape: tuple[int, ...]) -> str:
+    """Write a shape with the names of its axes.
+
+    Examples
+    --------
+    >>> named_shape("OIHW", (8, 3, 5, 5))
+    '(O 8, I 3, H 5, W 5)'
+    """
+    return f"({', '.join(map('{} {}'.format, axes, shape))})"
 
 
 class InputLayout(NamedTuple):
@@ -78,7 +90,7 @@ class InputLayout(NamedTuple):
             del names[0]
         elif self._moves(array):
             names.append(names.pop(channels))
-        return f"({', '.join(map('{} {}'.format, names, shape))})"
+        return named_shape(names, shape)
 
     def place_of_input(self, place: tuple[int, ...]) -> tuple[int, ...]:
         """Return where the user has an element of the operator's input."""

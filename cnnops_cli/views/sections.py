@@ -16,7 +16,7 @@ _GAP = 4
 _NARROWEST = 24
 """A section that has to be scaled down keeps this width, or is set below the others."""
 _TITLE = 20
-"""The width of the title of narrow numbers."""
+"""The width of the title of narrow numbers, unless its name and shape need more."""
 
 
 class Section(NamedTuple):
@@ -33,6 +33,7 @@ class _Block:
     def __init__(self, section: Section, precision: int | None) -> None:
         self.name = section.name
         self._parts = [section.name, *section.said]
+        self._title = max(_TITLE, len("  ".join(self._parts[:2])))
         self._panels = None
         if section.planes is not None and section.planes.size:
             self._panels = Panels(section.planes, Scale.of(section.planes), precision)
@@ -46,10 +47,10 @@ class _Block:
     def narrowest(self, room: Room) -> int:
         """Return the least width that is worthwhile."""
         if self._panels is None:
-            return width_of(self.lines(room._replace(width=min(_TITLE, room.width))))
+            return width_of(self.lines(room._replace(width=min(self._title, room.width))))
         if not self._panels.tiny:
             return min(_NARROWEST, room.width)
-        return min(max(_TITLE, self._panels.width_of_one(room)), room.width)
+        return min(max(self._title, self._panels.width_of_one(room)), room.width)
 
     def low(self, room: Room) -> int:
         """Return the fewest lines that are worthwhile where not all can be shown."""
@@ -65,12 +66,13 @@ class _Block:
 
     def whole(self, room: Room) -> list[Line] | None:
         """Lay out as numbers, nothing left out; None where they do not fit."""
-        title = fold_parts(self._parts, min(_TITLE, room.width), DIM)
+        narrow = min(self._title, room.width)
+        title = fold_parts(self._parts, narrow, DIM)
         if self._panels is None:
             return title
         shorter = room._replace(height=room.height - len(title))
         body = self._panels.grids(shorter, self._panels.count)
-        return body and fold_parts(self._parts, max(width_of(body), _TITLE), DIM) + body
+        return body and fold_parts(self._parts, max(width_of(body), narrow), DIM) + body
 
 
 def sections_lines(sections: Sequence[Section], precision: int | None, room: Room) -> list[Line]:
