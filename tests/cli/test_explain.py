@@ -36,7 +36,7 @@ def test_the_example_of_the_notes_on_a_terminal(terminal):
     assert "  1*1 + 10*2 + 100*5 + 1000*6 = 6521" in screen.lines
     assert "  1*7 + 10*8 + 100*11 + 1000*12 = 13187" in screen.lines
     assert screen.lines[:5] == [
-        "conv  (H 2, W 2)  int64  matrix product",
+        "conv  (H 2, W 2)  int64",
         "",
         "[0, 0] = 6521",
         "  window over H 0 to 1, W 0 to 1",
