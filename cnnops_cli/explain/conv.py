@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from typing import Any
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.explain.elements import as_computed, element_of
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
+from cnnops_cli.explain.subtotals import added, subtotals_of
 from cnnops_cli.explain.windows import (
     Shown,
     dilation_lines,
@@ -64,9 +65,29 @@ class Sum(Explanation):
     groups: int
     scales: Callable[[], list[Scale | None]]
 
+    @cached_property
+    def subtotals(self) -> list[Any]:
+        """What each channel adds, without the bias; empty where there are letters.
+
+        Each is the exact sum of its products, rounded once, whatever adds up the element itself.
+        """
+        if self.has_letters:
+            return []
+        products = [(term.weight, term.input) for term in self.terms]
+        return subtotals_of(products, len(self.channels), self.value.dtype)
+
+    def total(self, numbers: Decimals) -> str:
+        """Return the sum of the subtotals and the bias, as `-41.2 + 12.9 - 23 + 0.11`."""
+        return " ".join(self._rectified(self._total(numbers)))
+
+    def _total(self, numbers: Decimals) -> list[str]:
+        return added([*self.subtotals, *([] if self.bias is None else [self.bias])], numbers)
+
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
-        terms = [term.record(place, numbers) for term in self.terms]
-        return {"terms": terms, "bias": numbers.value(self.bias)}
+        operands: dict[str, Any] = {"terms": [term.record(place, numbers) for term in self.terms]}
+        if len(self.subtotals) > 1:
+            operands["subtotals"] = [numbers.value(subtotal) for subtotal in self.subtotals]
+        return {**operands, "bias": numbers.value(self.bias)}
 
     def _arithmetic(self, numbers: Decimals) -> list[str]:
         bias = [] if self.bias is None else [numbers.text(self.bias)]

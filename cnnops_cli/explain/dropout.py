@@ -46,7 +46,7 @@ class Dropped(Explanation):
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Say what became of the value."""
         numbers = page.numbers
-        words, value = self._arithmetic(numbers), numbers.text(self.value)
+        words, value = self._arithmetic(numbers), numbers.result(self.value)
         if not self.training:
             label, sign = "evaluation:", "stays"
         elif not self.kept:

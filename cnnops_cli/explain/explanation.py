@@ -38,11 +38,16 @@ class Explanation:
     relu: bool = False
 
     @property
+    def has_letters(self) -> bool:
+        """Whether the value is not a number, but a formula."""
+        return isinstance(self.value, str)
+
+    @property
     def result(self) -> Any:
         """The element of the result; as in PyTorch's ReLU, -0 stays -0 and NaN stays NaN."""
         if not self.relu:
             return self.value
-        if isinstance(self.value, str):
+        if self.has_letters:
             return f"max(0, {self.value})"
         return type(self.value)(0) if self.value < 0 else self.value
 
@@ -79,7 +84,7 @@ class Explanation:
 
     def _formula_lines(self, page: Page, note: str = "", sign: str | None = None) -> list[Line]:
         words = self._rectified(shortened(self._arithmetic(page.numbers)))
-        result = page.numbers.text(self.result)
+        result = page.numbers.result(self.result)
         return arithmetic_lines(words, result, page.width, sign=sign, note=note)
 
     def _rectified(self, words: list[str]) -> list[str]:

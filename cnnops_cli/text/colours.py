@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,25 +12,56 @@ from cnnops_cli.slabs import slabs
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import PLAIN, Span, Style
 
-SEQUENTIAL = (53, 54, 55, 25, 31, 36, 72, 78, 113, 149, 185, 221, 227)
-"""Dark violet to bright yellow; each is lighter than the one before."""
-DIVERGING = (25, 26, 27, 69, 111, 153, 189, 255, 224, 217, 210, 203, 196, 160, 124)
-"""Blue for negative, nearly white for zero, red for positive."""
-LOUD = 201
+IntOrArray = TypeVar("IntOrArray", int, Array)
+
+BLACK, WHITE = 0x000000, 0xFFFFFF
+LOUD = 0xFF00FF
 """Magenta, which no scale has: NaN and infinity."""
 
-_BLACK, _WHITE = 16, 231
-_CUBE = (0, 95, 135, 175, 215, 255)
+_STEPS = 8
+"""Levels from one anchor of a scale to the next: too many for the eye to see where one ends."""
 _NOISE = 1e-12
 """A range of at most this share of its largest number is due to rounding."""
 
 
-def rgb(colour: int) -> tuple[int, int, int]:
-    """Return red, green and blue of the colour 16 to 255 of a terminal."""
-    if colour >= 232:
-        return (8 + 10 * (colour - 232),) * 3
-    rest, blue = divmod(colour - 16, 6)
-    return _CUBE[rest // 6], _CUBE[rest % 6], _CUBE[blue]
+def rgb(colour: IntOrArray) -> tuple[IntOrArray, IntOrArray, IntOrArray]:
+    """Return red, green and blue, 0 to 255, of a colour 0xRRGGBB or of an array of them."""
+    return colour >> 16, colour >> 8 & 0xFF, colour & 0xFF
+
+
+def hexadecimal(colour: int) -> str:
+    """Return a colour as CSS and SVG write it, such as ``#ff00ff``."""
+    return f"#{colour:06x}"
+
+
+def _scale_through(*anchors: int) -> Array:
+    """Return the colours of a scale: its anchors, and equal steps between them."""
+    places = np.arange((len(anchors) - 1) * _STEPS + 1) / _STEPS
+    colours = np.zeros(len(places), int)
+    for part in rgb(np.array(anchors)):
+        between = np.interp(places, range(len(anchors)), part)
+        colours = colours << 8 | np.rint(between).astype(int)
+    return colours
+
+
+# fmt: off
+SEQUENTIAL = _scale_through(
+    0x440154, 0x48186A, 0x472D7B, 0x424086, 0x3B528B, 0x33638D, 0x2C728E, 0x26818E, 0x21908C,
+    0x1F9F88, 0x28AE80, 0x3EBC74, 0x5DC963, 0x82D34C, 0xABDC32, 0xD5E21A, 0xFDE725,
+)
+"""Viridis of Matplotlib, by van der Walt and Smith: dark violet to bright yellow.
+
+Its lightness rises evenly, which people tell apart whatever colours they see.
+"""
+DIVERGING = _scale_through(
+    0x2F56A7, 0x386BBA, 0x477FC9, 0x5C94D6, 0x75A8DF, 0x92BDE6, 0xB1D0EC, 0xD3E3F1, 0xF6F6F6,
+    0xF6DCD3, 0xF3C2B2, 0xEDA894, 0xE48E78, 0xD97560, 0xCB5C4B, 0xBB4339, 0xA82929,
+)
+"""Blue for negative, nearly white for zero, red for positive.
+
+CIELAB's lightness falls by equal steps from 97 at zero to 38 at both ends.
+"""
+# fmt: on
 
 
 def luminance(colour: int) -> float:
@@ -46,7 +77,7 @@ def luminance(colour: int) -> float:
 def on(background: int, *, bold: bool = False) -> Style:
     """Return the style of text on a colour: black or white, whichever stands out more."""
     dark_text = (luminance(background) + 0.05) ** 2 > 0.05 * 1.05
-    return Style(_BLACK if dark_text else _WHITE, background, bold)
+    return Style(BLACK if dark_text else WHITE, background, bold)
 
 
 def number_style(colour: int) -> Style:
@@ -88,16 +119,16 @@ class Scale:
         return not scale or self.high / scale - self.low / scale <= _NOISE
 
     @property
-    def palette(self) -> tuple[int, ...]:
+    def palette(self) -> Array:
         """The colours: diverging around zero for numbers of both signs, else sequential."""
         return DIVERGING if self.low < 0 < self.high and not self.constant else SEQUENTIAL
 
     def colours(self, values: Array) -> Array:
-        """Return the colours of numbers; NaN and infinity have the loud one."""
+        """Return the colours, 0xRRGGBB, of numbers; NaN and infinity have the loud one."""
         palette = self.palette
         limits = (-self.largest, self.largest) if palette is DIVERGING else (self.low, self.high)
         levels = self._levels(values, limits, len(palette))
-        return np.where(np.isfinite(values), np.take(palette, levels), LOUD)
+        return np.where(np.isfinite(values), palette[levels], LOUD)
 
     def levels(self, values: Array, count: int) -> Array:
         """Return which of `count` equal parts of the range holds each number; else `count`."""

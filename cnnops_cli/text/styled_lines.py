@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Style(NamedTuple):
-    """How text looks: colours 16 to 255 of terminals, or None for the reader's own."""
+    """How text looks: colours 0xRRGGBB, or None for the reader's own."""
 
     foreground: int | None = None
     background: int | None = None

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from html import escape
 
-from cnnops_cli.text.colours import rgb
+from cnnops_cli.text.colours import hexadecimal
 from cnnops_cli.text.styled_lines import Line, Style, text_of, width_of
 from cnnops_cli.views.heat import HALF
 
@@ -39,7 +39,7 @@ def svg(lines: Sequence[Line]) -> str:
     width = width_of(lines) * _WIDTH + 2 * _MARGIN
     height = len(lines) * _HEIGHT + 2 * _MARGIN
     paths = [
-        f'<path stroke="{_hex(colour)}" d="{"".join(runs)}"/>'
+        f'<path stroke="{hexadecimal(colour)}" d="{"".join(runs)}"/>'
         for colour, runs in sorted(backgrounds.items())
     ]
     size = f'width="{width}" height="{height}"'
@@ -88,7 +88,7 @@ def _svg_texts(text: str, style: Style, column: int, row: int) -> list[str]:
 
 def _ink(style: Style) -> str:
     if style.foreground is not None:
-        return _hex(style.foreground)
+        return hexadecimal(style.foreground)
     return _FAINT if style.dim else ""
 
 
@@ -97,17 +97,13 @@ def _html_span(text: str, style: Style) -> str:
     rules = []
     if text.startswith(HALF):
         text = " " * len(text)
-        end = "transparent" if lower is None else _hex(lower)
-        rules.append(f"background:linear-gradient({_hex(upper or 0)} 50%,{end} 50%)")
+        end = "transparent" if lower is None else hexadecimal(lower)
+        rules.append(f"background:linear-gradient({hexadecimal(upper or 0)} 50%,{end} 50%)")
     elif lower is not None:
-        rules.append(f"background:{_hex(lower)}")
+        rules.append(f"background:{hexadecimal(lower)}")
     if text.strip() and (ink := _ink(style)):
         rules.append(f"color:{ink}")
     if style.bold:
         rules.append("font-weight:bold")
     shown = escape(text, quote=False)
     return f'<i style="{";".join(rules)}">{shown}</i>' if rules else shown
-
-
-def _hex(colour: int) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*rgb(colour))

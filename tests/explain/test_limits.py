@@ -99,6 +99,40 @@ def test_whole_numbers_are_written_in_full_below_1e15(number, text):
     assert Decimals(exact=False).text(number) == text
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (-41.2, "-41.2"),
+        (0.125, "0.125"),
+        (2 / 3, "0.667"),
+        (0.9996, "1"),
+        (0.01, "0.01"),
+        (0.010_49, "0.01"),
+        (0.009_994, "0.00999"),
+        (-0.000_012_34, "-1.23e-05"),
+        (5e-324, "4.94e-324"),
+        (999_999.1234, "999999.123"),
+        (-1_000_000.5, "-1e+06"),
+        (np.float32(0.1), "0.1"),
+        (-0.0, "-0.0"),
+    ],
+)
+def test_fractions_have_three_decimals_from_a_hundredth_to_a_million(number, text):
+    assert Decimals(exact=False).text(number) == text
+
+
+def test_a_result_is_written_as_it_is_unless_decimals_are_asked_for():
+    rounded, two = Decimals(exact=False), Decimals(2, exact=False)
+    assert rounded.result(2 / 3) == "0.6666666666666666"
+    assert (rounded.result(np.float32(1 / 3)), rounded.result(1.0)) == ("0.33333334", "1")
+    assert (two.result(2 / 3), two.result("a*1")) == ("0.67", "a*1")
+
+
+def test_settings_are_not_rounded_to_decimals():
+    assert Decimals(exact=False).setting(0.123_456) == "0.123456"
+    assert Decimals(2).setting(0.123_456_78) == "0.12345678"
+
+
 @pytest.mark.parametrize("options", [[], ["-f", "table"]])
 def test_settings_keep_their_decimals_whatever_the_precision(call, options):
     text = call(

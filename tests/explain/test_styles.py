@@ -65,7 +65,7 @@ def test_zeros_of_padding_are_dim_and_repeated_cells_have_their_colour():
     zeros = conv_of([[1, 9]], [[1, 1]], [[1, 10, 9]], padding=((0, 0), (1, 1)))
     assert styles_of(explained(zeros, (0, 0, 0))[4])["(0)"] == DIM
     again = conv_of([[1, 9]], [[1, 1]], [[2, 10, 18]], padding=((0, 0), (1, 1)), mode="replicate")
-    assert styles_of(explained(again, (0, 0, 0))[4])["(1)"] == on(53)
+    assert styles_of(explained(again, (0, 0, 0))[4])["(1)"] == on(0x440154)
 
 
 def test_the_maximum_is_bold_and_padding_dim():
@@ -73,7 +73,10 @@ def test_the_maximum_is_bold_and_padding_dim():
     image = np.array([[[1.0, 9.0]]])
     padding = ((0, 0), (1, 1))
     explainer = maxpool_explainer(image, (1, 2), result, indices, padding=padding, **POOL)
-    assert styles_of(explained(explainer, (0, 0, 1))[4]) == {"1": on(53), "[9]": on(227, bold=True)}
+    assert styles_of(explained(explainer, (0, 0, 1))[4]) == {
+        "1": on(0x440154),
+        "[9]": on(0xFDE725, bold=True),
+    }
     assert styles_of(explained(explainer, (0, 0, 0))[4])["-"] == DIM
 
 
@@ -96,7 +99,13 @@ def test_letters_have_no_colour_and_the_numbers_next_to_them_do():
     )
     explanation = explainer((0, 0, 0))
     lines = explanation.lines(lambda place: place, Page(Decimals(), 80, True))
-    assert styles_of(lines[1]) == {"1": on(53), "9": on(227), "×": DIM, "a": PLAIN, "2": PLAIN}
+    assert styles_of(lines[1]) == {
+        "1": on(0x440154),
+        "9": on(0xFDE725),
+        "×": DIM,
+        "a": PLAIN,
+        "2": PLAIN,
+    }
 
 
 def test_colour_changes_no_letter():

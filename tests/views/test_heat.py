@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnops_cli.text.colours import LOUD, Scale
+from cnnops_cli.text.colours import LOUD, SEQUENTIAL, Scale
 from cnnops_cli.text.styled_lines import text_of
 from cnnops_cli.views.heat import fit, half_blocks, shades, shrink, strips
 
@@ -97,12 +97,13 @@ def test_two_rows_of_cells_share_a_line():
     cells = np.array([[0.0, 1.0], [1.0, np.nan], [0.0, 0.0]])
     first, last = half_blocks(cells, Scale(0, 1))
     assert [text_of(first), text_of(last)] == ["▀▀", "▀▀"]
-    assert [style[:2] for _, style in first] == [(53, 227), (227, LOUD)]
-    assert [style[:2] for _, style in last] == [(53, None)]
+    assert [style[:2] for _, style in first] == [(0x440154, 0xFDE725), (0xFDE725, LOUD)]
+    assert [style[:2] for _, style in last] == [(0x440154, None)]
 
 
 def test_shades_and_strips():
     cells = np.array([[0.0, 0.25, 0.5, 0.75, 1.0, np.nan]])
     assert [text_of(line) for line in shades(cells, Scale(0, 1))] == [" ░▒▓█!"]
     (strip,) = strips(cells, Scale(0, 1))
-    assert [style.background for _, style in strip] == [53, 25, 72, 149, 227, LOUD]
+    colours = [*SEQUENTIAL[[0, 32, 64, 96, 128]].tolist(), LOUD]
+    assert [style.background for _, style in strip] == colours
