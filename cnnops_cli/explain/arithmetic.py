@@ -43,7 +43,8 @@ def arithmetic_lines(
 ) -> list[Line]:
     """Fold a formula between its words, with a label before it and a note after its result.
 
-    No line ends after the usual equals sign; another `sign` is a word of its own.
+    No line ends after the usual equals sign; another `sign` is a word of its own. Nothing equals a
+    formula whose result is the empty text.
 
     Examples
     --------
@@ -51,11 +52,11 @@ def arithmetic_lines(
     >>> [text_of(line) for line in arithmetic_lines(["max(1,", "2)"], "2", 80, note="at [1]")]
     ['  max(1, 2) = 2, at [1]']
     """
-    results = [[result_span(word)] for word in result.split(" ")]
-    if sign is None:
+    results = [[result_span(word)] for word in result.split()]
+    if results and sign is None:
         results[0].insert(0, ("= ", DIM))
-    else:
-        results.insert(0, [(sign, DIM)])
+    elif results:
+        results.insert(0, [(str(sign), DIM)])
     if note:
         results[-1].append((",", DIM))
     before, after = ([[(word, DIM)] for word in text.split()] for text in (label, note))

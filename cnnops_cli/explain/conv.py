@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
 from cnnops_cli.explain.elements import as_computed, element_of
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
 from cnnops_cli.explain.subtotals import added, subtotals_of
@@ -27,6 +28,9 @@ from cnnops_cli.text.styled_lines import DIM, INDENT, MORE, Line, fold_text
 
 _MOST_PLANES = 6
 """Planes of a filter (input channels, steps along D) that are drawn for one element."""
+
+_MOST_CHANNELS, _ENDS = 16, 3
+"""Channels of which each has a line; of more, only so many at both ends."""
 
 
 @dataclass
@@ -50,6 +54,14 @@ class Term(Shown):
         return any(side == 0 for side in known) and all(map(math.isfinite, known))
 
 
+class Part(NamedTuple):
+    """What some channels of the input add to a sum; unknown with letters."""
+
+    channels: range
+    terms: list[Term]
+    subtotal: Any = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sum(Explanation):
     """A sum of products, in the order of the filter's weights, over these `channels` of the input.
@@ -71,17 +83,37 @@ class Sum(Explanation):
 
         Each is the exact sum of its products, rounded once, whatever adds up the element itself.
         """
-        if self.has_letters:
-            return []
-        products = [(term.weight, term.input) for term in self.terms]
-        return subtotals_of(products, len(self.channels), self.value.dtype)
+        return [] if self.has_letters else self._subtotals_of(self.terms, len(self.channels))
+
+    def _subtotals_of(self, terms: list[Term], count: int) -> list[Any]:
+        products = [(term.weight, term.input) for term in terms]
+        return subtotals_of(products, count, self.value.dtype)
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The terms of each channel; where these are many, those in the middle are one part."""
+        count = len(self.channels)
+        ends = range(count) if count <= _MOST_CHANNELS else (*range(_ENDS), *range(-_ENDS, 0))
+        parts = [self._part(slice(number % count, number % count + 1)) for number in ends]
+        if len(parts) < count:
+            parts.insert(_ENDS, self._part(slice(_ENDS, count - _ENDS)))
+        return parts
+
+    def _part(self, some: slice) -> Part:
+        channels, size = self.channels[some], len(self.terms) // len(self.channels)
+        terms = self.terms[some.start * size : some.stop * size]
+        subtotals = self.subtotals[some]
+        if len(subtotals) > 1:
+            subtotals = self._subtotals_of(terms, 1)
+        return Part(channels, terms, *subtotals)
 
     def total(self, numbers: Decimals) -> str:
-        """Return the sum of the subtotals and the bias, as `-41.2 + 12.9 - 23 + 0.11`."""
+        """Return the sum of what the parts add and the bias, as `-41.2 + 12.9 - 23 + 0.11`."""
         return " ".join(self._rectified(self._total(numbers)))
 
     def _total(self, numbers: Decimals) -> list[str]:
-        return added([*self.subtotals, *([] if self.bias is None else [self.bias])], numbers)
+        bias = [] if self.bias is None else [self.bias]
+        return added([*(part.subtotal for part in self.parts), *bias], numbers)
 
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
         operands: dict[str, Any] = {"terms": [term.record(place, numbers) for term in self.terms]}
@@ -93,12 +125,11 @@ class Sum(Explanation):
         bias = [] if self.bias is None else [numbers.text(self.bias)]
         return _added([*(term.text(numbers) for term in self.terms), *bias])
 
-    def short_formula(self, numbers: Decimals) -> str:
-        """Return the sum without what is known to be 0."""
+    def _short_arithmetic(self, numbers: Decimals) -> list[str]:
         parts = [term.text(numbers) for term in self.terms if not term.is_zero]
         if self.bias is not None and (isinstance(self.bias, str) or self.bias != 0):
             parts.append(numbers.text(self.bias))
-        return " ".join(_added(parts)) or "0"
+        return _added(parts) or ["0"]
 
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Draw the window next to the weights, plane by plane, and write the sum."""
@@ -115,7 +146,33 @@ class Sum(Explanation):
         lines += dilation_lines(self.windows, page.width)
         if self.bias is not None:
             lines.append([(f"{INDENT}bias {page.numbers.text(self.bias)}", DIM)])
-        return lines + self._formula_lines(page)
+        if len(self.channels) == 1:
+            return lines + self._formula_lines(page)
+        return lines + self._channel_lines(page) + self._total_lines(page)
+
+    def _channel_lines(self, page: Page) -> list[Line]:
+        """Write what each channel adds."""
+        lines: list[Line] = []
+        for channels, terms, subtotal in self.parts:
+            label = f"channel {channels[0]}:"
+            words = shortened(_added([term.text(page.numbers) for term in terms]))
+            if len(channels) > 1:
+                label = f"channels {channels[0]} to {channels[-1]}:"
+                words = [f"{MORE} {len(terms)} products {MORE}"]
+            result = "" if subtotal is None else page.numbers.text(subtotal)
+            lines += arithmetic_lines(words, result, page.width, label=label)
+        return lines
+
+    def _total_lines(self, page: Page) -> list[Line]:
+        """Write what the channels and the bias add up to; of letters, the terms that are left."""
+        numbers, width = page.numbers, page.width
+        if not self.has_letters:
+            words = self._rectified(self._total(numbers))
+            return arithmetic_lines(words, numbers.result(self.result), width)
+        words = self._rectified(self._short_arithmetic(numbers))
+        if words == _added([term.text(numbers) for term in self.terms]):
+            return []
+        return arithmetic_lines(shortened(words), "", width)
 
     def _plane_lines(self, page: Page) -> list[Line]:
         """Draw what the input shows next to the weights, a pair of grids for each plane."""
@@ -124,17 +181,21 @@ class Sum(Explanation):
         depth = kernel[0] if self.windows.dims == 3 else 1
         planes = list(product(self.channels, range(depth)))
         input_scale, weight_scale = self.scales() if page.color else (None, None)
-        lines: list[Line] = []
+        headings, pairs = [], []
         for number, (channel, step) in enumerate(planes[:_MOST_PLANES]):
             names = [f"channel {channel}"] if len(self.channels) * self.groups > 1 else []
             names += [f"D + {step * dilation[0]}"] if depth > 1 else []
-            lines += [[(f"{INDENT}{', '.join(names)}", DIM)]] if names else []
+            headings.append([[(f"{INDENT}{', '.join(names)}", DIM)]] if names else [])
             terms = self.terms[number * rows * columns : (number + 1) * rows * columns]
             inputs = [term.span(page, input_scale, "0") for term in terms]
             weights = [number_span(term.weight, page.numbers, weight_scale) for term in terms]
             padded = [term.padded for term in terms]
             seen = window_grid(inputs, columns, (1, *dilation)[-2:], padded)
-            lines += pair_lines(seen, window_grid(weights, columns), page.width)
+            pairs.append((seen, window_grid(weights, columns)))
+        drawn = pair_lines(pairs, page.width)
+        lines = [
+            line for block in zip(headings, drawn, strict=True) for part in block for line in part
+        ]
         if left_out := len(planes[_MOST_PLANES:]):
             what = f"plane{'s' * (left_out > 1)}, as these"
             lines.append([(f"{INDENT}{MORE} {left_out} more {what}", DIM)])

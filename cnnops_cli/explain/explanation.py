@@ -57,7 +57,7 @@ class Explanation:
 
     def short_formula(self, numbers: Decimals) -> str:
         """Return the arithmetic of the value, without terms that are 0 whatever letters are."""
-        return " ".join(self._arithmetic(numbers))
+        return " ".join(self._short_arithmetic(numbers))
 
     def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
         """Return everything by name, for JSON; `at` is the user's index of the element."""
@@ -82,9 +82,17 @@ class Explanation:
         """Return the words that give the value; lines may be folded between them."""
         raise NotImplementedError
 
+    def _short_arithmetic(self, numbers: Decimals) -> list[str]:
+        """Return the words of the arithmetic, without terms that are 0 whatever letters are."""
+        return self._arithmetic(numbers)
+
     def _formula_lines(self, page: Page, note: str = "", sign: str | None = None) -> list[Line]:
+        """Write the arithmetic and what it gives; letters give what is left without zeros."""
         words = self._rectified(shortened(self._arithmetic(page.numbers)))
         result = page.numbers.result(self.result)
+        if self.has_letters:
+            left = self._rectified(shortened(self._short_arithmetic(page.numbers)))
+            result = " ".join(left) if left != words else ""
         return arithmetic_lines(words, result, page.width, sign=sign, note=note)
 
     def _rectified(self, words: list[str]) -> list[str]:

@@ -142,9 +142,9 @@ def window_grid(
     return grid
 
 
-def grid_lines(grid: Grid, width: int) -> list[Line]:
-    """Align a grid; middle columns that do not fit are left out."""
-    widest = max(len(text) for row in grid for text, _ in row)
+def grid_lines(grid: Grid, width: int, widest: int = 0) -> list[Line]:
+    """Align a grid, in columns of at least a width; middle columns that do not fit are left out."""
+    widest = max(widest, _widest(grid))
     most = max(1, width // (widest + _BETWEEN))
     if len(grid[0]) > most:
         first = most // 2
@@ -153,11 +153,26 @@ def grid_lines(grid: Grid, width: int) -> list[Line]:
     return [[(INDENT, PLAIN), *columns(row, widest)] for row in grid]
 
 
-def pair_lines(left: Grid, right: Grid, width: int) -> list[Line]:
-    """Align two grids with × between them, one below the other where the width is short."""
-    one, two = grid_lines(left, width), grid_lines(right, width)
+def pair_lines(pairs: Sequence[tuple[Grid, Grid]], width: int) -> list[list[Line]]:
+    """Align pairs of grids of one shape, with × between them.
+
+    All are laid out alike: in columns of the same width, and one below the other where a width is
+    too short for them next to each other.
+    """
+    left, right = (max(map(_widest, grids)) for grids in zip(*pairs, strict=True))
     sign: list[Line] = [[(f"{INDENT}×", DIM)]]
-    if width_of(one) + width_of(sign) + width_of(two) > width:
-        return [*one, *sign, *two]
-    height = max(len(one), len(two))
-    return side_by_side([[[]] * ((height - len(each)) // 2) + each for each in (one, sign, two)], 0)
+    blocks = [
+        (grid_lines(one, width, left), sign, grid_lines(two, width, right)) for one, two in pairs
+    ]
+    if sum(map(width_of, blocks[0])) > width:
+        return [[line for part in block for line in part] for block in blocks]
+    return [_centred(block) for block in blocks]
+
+
+def _centred(block: Sequence[list[Line]]) -> list[Line]:
+    height = max(map(len, block))
+    return side_by_side([[[]] * ((height - len(part)) // 2) + part for part in block], 0)
+
+
+def _widest(grid: Grid) -> int:
+    return max(len(text) for row in grid for text, _ in row)

@@ -20,7 +20,7 @@ _LARGEST_FIXED = 1e7
 
 _READ_DECIMALS = 3
 """The most decimals of a number in an explanation for people."""
-_LEAST_ROUNDED, _LARGEST_ROUNDED = 0.01, 1e6
+_LEAST_ROUNDED, _LARGEST_ROUNDED = 0.001, 1e6
 """Between these, a number is rounded to decimals; below and above, to digits."""
 
 
@@ -127,7 +127,8 @@ class Decimals:
     """How numbers are written in formulas: with `precision` decimals where that is given.
 
     Otherwise they have the shortest text that reads back equal, or, if not `exact`, at most three
-    decimals: numbers below 0.01 three digits, numbers from a million on six, whole ones all digits.
+    decimals. Numbers below 0.001 then have three digits, those from a million on six, and whole
+    ones all.
     """
 
     precision: int | None = None

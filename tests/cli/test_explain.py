@@ -230,6 +230,43 @@ def test_bias_groups_gaps_and_copied_padding_are_said(terminal):
     ]
 
 
+def test_channels_are_added_up_one_by_one(cnnops):
+    kernel, image = "[[[1,10],[0.5,-7]],[[0,0],[0,1]]]", "[[1,2],[3,4]]"
+    call = ["conv", "--dims", "1", "-k", kernel, "-b", "[0.25,-3]", image, "--explain"]
+    assert cnnops.text(*call, "-f", "table").splitlines()[2:] == [
+        "[0, 0] = -5.25",
+        "  window over W 0 to 1",
+        "  channel 0",
+        "  1  2  ×    1   10",
+        "  channel 1",
+        "  3  4  ×  0.5   -7",
+        "  bias 0.25",
+        "  channel 0: 1*1 + 10*2 = 21",
+        "  channel 1: 0.5*3 + -7*4 = -26.5",
+        "  21 - 26.5 + 0.25 = -5.25",
+        "",
+        "[1, 0] = 1",
+        "  window over W 0 to 1",
+        "  channel 0",
+        "  1  2  ×  0  0",
+        "  channel 1",
+        "  3  4  ×  0  1",
+        "  bias -3",
+        "  channel 0: 0*1 + 0*2 = 0",
+        "  channel 1: 0*3 + 1*4 = 4",
+        "  0 + 4 - 3 = 1",
+    ]
+    rectified = cnnops.text(*call, "--at", "0,0", "--relu", "-f", "table").splitlines()
+    assert rectified[-1] == "  max(0, 21 - 26.5 + 0.25) = 0"
+
+
+def test_channels_of_a_group_keep_their_numbers(cnnops):
+    call = ["conv", "--dims", "1", "-g", "2", "-k", "[[[1],[2]],[[3],[4]]]", "[[1],[2],[3],[4]]"]
+    assert cnnops.text(*call, "--explain", "--at", "1,0", "-f", "table").splitlines()[-3:] == [
+        *("  channel 2: 3*3 = 9", "  channel 3: 4*4 = 16", "  9 + 16 = 25"),
+    ]
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_lines_keep_to_the_width(terminal, tmp_path, columns):
     rng = np.random.default_rng(0)
@@ -246,7 +283,7 @@ def test_lines_keep_to_the_width(terminal, tmp_path, columns):
         assert max(map(len, screen.lines)) <= narrow
     screen = terminal("conv", "-k", "k.npy", "x.npy", "--explain", "--at", "0,0,0", columns=columns)
     assert "  … 3 more planes, as these" in screen.lines
-    assert "… 1025 more …" in " ".join(line.strip() for line in screen.lines)
+    assert "… 57 more …" in " ".join(line.strip() for line in screen.lines)
 
 
 def test_three_axes_are_drawn_plane_by_plane(cnnops):
@@ -260,6 +297,18 @@ def test_three_axes_are_drawn_plane_by_plane(cnnops):
         "  3  4  ×  3  4",
         "  1*1 + 2*2 + 3*3 + 4*4 = 30",
     ]
+
+
+@pytest.mark.parametrize(("columns", "side_by_side"), [(20, False), (21, True)])
+def test_all_planes_are_laid_out_alike(cnnops, columns, side_by_side):
+    call = ["conv", "-k", "[[[[1,2]],[[3,4444]]]]", "[[[1,2]],[[3,4]]]", "--explain", "-f", "table"]
+    shown = cnnops.text(*call, env={"COLUMNS": str(columns)})
+    pairs = ["1  2  ×     1     2", "3  4  ×     3  4444"]
+    stacked = ["1  2\n  ×\n     1     2", "3  4\n  ×\n     3  4444"]
+    expected, others = (pairs, stacked) if side_by_side else (stacked, pairs)
+    for text in expected:
+        assert f"\n  {text}\n" in shown
+    assert not any(text in shown for text in others)
 
 
 def test_an_empty_batch_has_nothing_to_explain(cnnops):

@@ -1,6 +1,7 @@
 """Where an explanation is cut short, and how numbers are written, on both sides of each limit."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_64_parts_are_written_out_and_65_are_not():
 
 
 def planes_of(text):
-    return [line for line in text.splitlines() if line.startswith("  channel ")]
+    return [line for line in text.splitlines() if re.fullmatch(r"  channel \d+", line)]
 
 
 def test_6_planes_are_drawn_and_of_7_the_last_is_not(call, saved):
@@ -40,6 +41,24 @@ def test_6_planes_are_drawn_and_of_7_the_last_is_not(call, saved):
     text = call("conv", "-k", kernels[1], seven, *TABLE)
     assert planes_of(text) == drawn
     assert "  … 1 more plane, as these\n" in text
+
+
+def sums_of(text):
+    return [line for line in text.splitlines() if re.match(r"  channels? .*:|  \d", line)]
+
+
+def test_16_channels_have_a_line_each_and_of_17_those_in_the_middle_share_one(call, saved):
+    x16, x17 = (saved(f"x{n}", np.arange(n).reshape(n, 1)) for n in (16, 17))
+    k16, k17 = (saved(f"k{n}", np.ones((1, n, 1), int)) for n in (16, 17))
+    *channels, total = sums_of(call("conv", "-k", k16, x16, *TABLE))[-17:]
+    assert channels == [f"  channel {number}: 1*{number} = {number}" for number in range(16)]
+    assert total == f"  {' + '.join(map(str, range(16)))} = 120"
+    assert sums_of(call("conv", "-k", k17, x17, *TABLE))[-8:] == [
+        *("  channel 0: 1*0 = 0", "  channel 1: 1*1 = 1", "  channel 2: 1*2 = 2"),
+        "  channels 3 to 13: … 11 products … = 88",
+        *("  channel 14: 1*14 = 14", "  channel 15: 1*15 = 15", "  channel 16: 1*16 = 16"),
+        "  0 + 1 + 2 + 88 + 14 + 15 + 16 = 136",
+    ]
 
 
 def test_12_elements_are_explained_and_of_13_the_last_is_not(call, saved):
@@ -106,9 +125,9 @@ def test_whole_numbers_are_written_in_full_below_1e15(number, text):
         (0.125, "0.125"),
         (2 / 3, "0.667"),
         (0.9996, "1"),
-        (0.01, "0.01"),
-        (0.010_49, "0.01"),
-        (0.009_994, "0.00999"),
+        (0.001, "0.001"),
+        (0.001_49, "0.001"),
+        (0.000_999_4, "0.000999"),
         (-0.000_012_34, "-1.23e-05"),
         (5e-324, "4.94e-324"),
         (999_999.1234, "999999.123"),
@@ -117,7 +136,7 @@ def test_whole_numbers_are_written_in_full_below_1e15(number, text):
         (-0.0, "-0.0"),
     ],
 )
-def test_fractions_have_three_decimals_from_a_hundredth_to_a_million(number, text):
+def test_fractions_have_three_decimals_from_a_thousandth_to_a_million(number, text):
     assert Decimals(exact=False).text(number) == text
 
 
