@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
+    from cnnops_cli.lessons.plan import LessonPlan
     from cnnops_cli.views.sections import Section
 
 _USUAL_GEOMETRY = {
@@ -288,6 +289,13 @@ class Convolution(Operation):
         from cnnops_cli.explain.formulas import conv_formulas
 
         return conv_formulas(*self._operands, precision, **self._geometry)
+
+    def lesson(self, relu: bool) -> "LessonPlan":
+        from cnnops_cli.lessons.conv import ConvLesson
+
+        image, weight, bias = self._operands
+        rank = self._kernel.ndim
+        return ConvLesson(image, weight, bias, self.layout.axes, rank, relu=relu, **self._geometry)
 
     def writer(self, option: str, path: str) -> Writer:
         _, weight, bias = self._operands

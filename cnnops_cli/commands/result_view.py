@@ -10,6 +10,10 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer, bytes_writer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cnnops_cli.text.styled_lines import Line
+    from cnnops_cli.views.room import Room
     from cnnops_cli.views.sections import Section
     from cnnops_cli.views.view import View
 
@@ -72,13 +76,19 @@ def stdout_view(outcome: Outcome, settings: Settings) -> Writer:
 
 def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
     """Return how a view is written to a file, by its suffix; the same wherever it is called."""
+    view = _view_of(outcome, settings)
+    return view_writer(lambda room: view.lines(room, outcome.note), suffix)
+
+
+def view_writer(lines_in: "Callable[[Room], list[Line]]", suffix: str) -> Writer:
+    """Return how the lines for a room are written to a file, by its suffix."""
     from cnnops_cli.text.styled_lines import plain_text
     from cnnops_cli.views.room import Room
     from cnnops_cli.views.view_files import html, svg
 
     write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
-    terminal = Room.of_file(color=write is not plain_text)
-    return bytes_writer(write(_view_of(outcome, settings).lines(terminal, outcome.note)).encode())
+    room = Room.of_file(color=write is not plain_text)
+    return bytes_writer(write(lines_in(room)).encode())
 
 
 def _view_of(outcome: Outcome, settings: Settings) -> "View":

@@ -1,11 +1,9 @@
 """How one element of a result comes about: what the explanations of all operators share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import islice, product
 from typing import Any, NamedTuple, TypeAlias
 
-from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import Line
@@ -13,9 +11,6 @@ from cnnops_cli.text.styled_lines import Line
 Index: TypeAlias = tuple[int, ...]
 Place: TypeAlias = Callable[[Index], Index]
 """Turns the index of an element in an operator's array into its index in the user's array."""
-
-_MOST_UNASKED = 12
-"""The number of elements that are explained where none are picked."""
 
 
 class Page(NamedTuple):
@@ -106,27 +101,3 @@ Explainer: TypeAlias = Callable[[Index], Explanation]
 def with_relu(explain: Explainer) -> Explainer:
     """Explain max(0, value) in place of each value."""
     return lambda at: replace(explain(at), relu=True)
-
-
-def indices_of(shape: Sequence[int], picked: Sequence[Index] | None) -> list[Index]:
-    """Return which elements of a result are explained: those picked, or the first dozen."""
-    if picked is None:
-        return list(islice(product(*map(range, shape)), _MOST_UNASKED))
-    return [_checked(index, shape) for index in picked]
-
-
-def _checked(index: Index, shape: Sequence[int]) -> Index:
-    text = ",".join(map(str, index))
-    if len(index) != len(shape):
-        raise CnnopsError(
-            f"--at {text} has {len(index)} number{'s' * (len(index) != 1)}, but the result has "
-            f"{len(shape)} ax{'is' if len(shape) == 1 else 'es'}: shape {tuple(shape)}"
-        )
-    for axis, (number, length) in enumerate(zip(index, shape, strict=True)):
-        if not -length <= number < length:
-            takes = f"takes {-length} to {length - 1}" if length else "is empty"
-            raise CnnopsError(
-                f"--at {text} is outside of the result, shape {tuple(shape)}: axis {axis} {takes}, "
-                f"not {number}"
-            )
-    return tuple(number % length for number, length in zip(index, shape, strict=True))

@@ -1,6 +1,7 @@
 """--explain and --at: in a pipe one JSON object a line and cell, on a terminal text."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -137,6 +138,42 @@ def test_at_picks_cells(cnnops):
 
 
 @pytest.mark.parametrize(
+    "operator",
+    [
+        ["conv", "-k", "[[a,1],[2,3]]"],
+        ["conv", "-k", "[[0,1],[2,3]]"],
+        ["maxpool", "-k", "2,2", "-s", "1"],
+        ["batchnorm"],
+        ["dropout", "--seed", "1"],
+    ],
+)
+def test_a_colon_picks_all_of_an_axis(cnnops, operator):
+    call = [*operator, IMAGE, "--explain"]
+    both = cnnops.text(*call, "--at", "0,:", "--at", ":,-2")
+    each = [
+        word for at in ("0,0", "0,1", "0,2", "0,3", "0,-2", "1,-2", "2,-2") for word in ("--at", at)
+    ]
+    if "-k" in operator:
+        each = [word for at in ("0,0", "0,1", "0,2", "0,1", "1,1") for word in ("--at", at)]
+    assert cnnops.text(*call, *each) == both
+    assert cnnops.text(*call, *each, "-f", "table") == cnnops.text(
+        *call, "--at", "0,:", "--at", ":,-2", "-f", "table"
+    )
+
+
+def test_a_colon_goes_through_the_axes_of_the_users_layout(cnnops):
+    image = np.arange(12.0).reshape(2, 2, 3)
+    call = ["maxpool", "-k", "1", "--layout", "channels-last", "--explain", "--at", ":,1,:"]
+    places = [json.loads(line)["at"] for line in cnnops.text(*call, stdin=image).splitlines()]
+    assert places == [[0, 1, 0], [0, 1, 1], [0, 1, 2], [1, 1, 0], [1, 1, 1], [1, 1, 2]]
+
+
+def test_more_than_a_dozen_are_explained_where_they_are_picked(cnnops):
+    call = ["maxpool", "-k", "1", "--dims", "1", json.dumps(list(range(20))), "--explain"]
+    assert len(cnnops.text(*call, "--at", ":").splitlines()) == 20
+
+
+@pytest.mark.parametrize(
     ("options", "reason"),
     [
         (["--at", "0,0"], "--at picks elements for --explain; give both"),
@@ -150,11 +187,33 @@ def test_at_picks_cells(cnnops):
         ),
         (
             ["--explain", "--at", "0"],
-            "--at 0 has 1 number, but the result has 2 axes: shape (2, 2)",
+            "--at 0 is for 1 axis, but the result has 2: shape (2, 2)",
         ),
         (
             ["--explain", "--at", "a"],
-            "--at: 'a' is not an index: one integer per axis of the result, as 0,1,2",
+            "--at: 'a' is not an index: for each axis of the result an integer, or : for all of "
+            "it, as 0,1,2 or 0,:,2",
+        ),
+        (
+            ["--explain", "--at", "0:2,:"],
+            "--at: '0:2,:' is not an index: for each axis of the result an integer, or : for all "
+            "of it, as 0,1,2 or 0,:,2",
+        ),
+        (
+            ["--explain", "--at", ":,0,:"],
+            "--at :,0,: is for 3 axes, but the result has 2: shape (2, 2)",
+        ),
+        (
+            ["--explain", "--at", ":,-3"],
+            "--at :,-3 is outside of the result, shape (2, 2): axis 1 takes -2 to 1, not -3",
+        ),
+        (
+            ["--explain", "--expect", "y.npy"],
+            "--explain has no result for --expect; leave one of them out",
+        ),
+        (
+            ["--dry-run", "--view", "v.svg"],
+            "--dry-run has no result for --view; leave one of them out",
         ),
         (
             ["--explain", "-f", "npy"],
@@ -322,3 +381,36 @@ def test_the_same_bytes_on_any_number_of_threads(cnnops):
     first = cnnops.text(*NOTES, "--explain", "-f", "table", "--threads", "1")
     assert cnnops.text(*NOTES, "--explain", "-f", "table", "--threads", "2") == first
     assert "matrix" not in first
+
+
+@pytest.mark.parametrize("kernel", ["[[1,10],[100,1000]]", "[[a,b],[c,d]]"])
+def test_a_view_is_what_a_terminal_shows(cnnops, terminal, tmp_path, kernel):
+    call = ["conv", "-k", kernel, "-s", "1,2", IMAGE, "--explain"]
+    shown = cnnops.text(*call, "-f", "table")
+    records = cnnops.text(*call)
+    assert cnnops.text(*call, "--view", "v.txt") == records
+    assert (tmp_path / "v.txt").read_text() == shown
+    assert cnnops.text(*call, "--view", "w.txt", "-f", "table", env={"LINES": "5"}) == shown
+    assert (tmp_path / "w.txt").read_text() == shown
+    terminal(*call, "--view", "x.txt", columns=40)
+    assert (tmp_path / "x.txt").read_text() == shown
+    for suffix in ("svg", "html"):
+        cnnops.text(*call, "--view", f"v.{suffix}", "-o", "y.json")
+        picture = (tmp_path / f"v.{suffix}").read_text()
+        texts = re.sub(r"<title>.*?</title>|<style>.*?</style>|<[^>]*>", "", picture)
+        assert "".join(texts.split()) == "".join(shown.split())
+        assert "#" in picture.split("<title>")[1]
+    assert (tmp_path / "y.json").exists()
+
+
+def test_the_view_is_as_wide_as_columns_say(cnnops, tmp_path):
+    call = ["conv", "-k", "[1,2,3,4]", "[1,2,3,4]", "--explain", "--view", "v.txt"]
+    cnnops.text(*call, env={"COLUMNS": "20"})
+    lines = (tmp_path / "v.txt").read_text().splitlines()
+    assert max(map(len, lines)) <= 20 < len("  1*1 + 2*2 + 3*3 + 4*4 = 30")
+
+
+def test_a_device_that_takes_the_result_gets_no_explanation(cnnops, tmp_path):
+    call = ["conv", "-k", "[1]", "[1,2]", "--explain", "-f", "table"]
+    shown = cnnops.text(*call, "-o", "/dev/null", "--view", "v.txt")
+    assert shown == (tmp_path / "v.txt").read_text()

@@ -2,14 +2,16 @@
 
 import json
 import re
+from itertools import islice
 
 import numpy as np
 import pytest
 
+from cnnops_cli.commands import explained
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain import formulas
 from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
-from cnnops_cli.explain.explanation import indices_of
+from cnnops_cli.explain.indices import indices_of
 from cnnops_cli.explain.windows import window_grid
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import PLAIN, text_of
@@ -84,7 +86,29 @@ def test_dilations_of_up_to_4_are_drawn_as_they_are():
 
 def test_indices_run_from_minus_the_length_to_the_last():
     picked = [(-2, -3), (1, 2), (-1, 0), (0, -1)]
-    assert indices_of((2, 3), picked) == [(0, 0), (1, 2), (1, 0), (0, 2)]
+    assert list(indices_of((2, 3), picked)) == [(0, 0), (1, 2), (1, 0), (0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("picked", "indices"),
+    [
+        ([(None, 1)], [(0, 1), (1, 1)]),
+        ([(-1, None)], [(1, 0), (1, 1), (1, 2)]),
+        ([(None, None)], [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]),
+        ([(1, 0), (None, 0)], [(1, 0), (0, 0), (1, 0)]),
+    ],
+)
+def test_a_whole_axis_is_gone_through_in_row_major_order(picked, indices):
+    assert list(indices_of((2, 3), picked)) == indices
+
+
+def test_whole_axes_of_a_huge_or_empty_result_take_no_time():
+    huge = 1 << 40
+    first = islice(indices_of((huge, huge), [(None, -1)]), 2)
+    assert list(first) == [(0, huge - 1), (1, huge - 1)]
+    assert list(indices_of((huge, huge), None))[-1] == (0, 11)
+    assert list(indices_of((huge, 0), [(None, None)])) == []
+    assert list(indices_of((huge, 0), None)) == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +123,7 @@ def test_indices_run_from_minus_the_length_to_the_last():
 def test_indices_beyond_them_are_refused(shape, index, rule):
     text = ",".join(map(str, index))
     with pytest.raises(CnnopsError) as caught:
-        indices_of(shape, [index])
+        indices_of(shape, [(0, None), index])
     assert str(caught.value) == f"--at {text} is outside of the result, shape {shape}: {rule}"
 
 
@@ -203,3 +227,18 @@ def test_100_lines_of_formulas_are_shown_and_of_101_the_last_is_not(call):
         *hundred[1:],
         "… 1 more line; JSON has them all (-f json)",
     ]
+
+
+def test_a_view_takes_as_many_lines_as_the_limit_and_no_more(call, refused, tmp_path, monkeypatch):
+    arguments = ["conv", "-k", "[1]", "[1,2]", "--explain", "--view", "v.txt"]
+    call(*arguments)
+    count = len((tmp_path / "v.txt").read_text().splitlines())
+    monkeypatch.setattr(explained, "_MOST_LINES", count)
+    call(*arguments)
+    (tmp_path / "v.txt").unlink()
+    monkeypatch.setattr(explained, "_MOST_LINES", count - 1)
+    assert refused(*arguments) == (
+        f"cnnops conv: error: --view v.txt would have more than {count - 1} lines; --at with fewer "
+        "elements makes fewer"
+    )
+    assert not (tmp_path / "v.txt").exists()
