@@ -12,6 +12,11 @@ _MOST_WORDS = 64
 """Parts of a formula that are written out; of more, the middle is left out."""
 
 
+def sum_words(parts: list[str]) -> list[str]:
+    """Return the words of a sum, all but the last with a plus sign after it."""
+    return [*(f"{part} +" for part in parts[:-1]), *parts[-1:]]
+
+
 def shortened(words: list[str]) -> list[str]:
     """Leave out the middle of many words; what is put in its place has their comma."""
     if len(words) <= _MOST_WORDS:

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
+from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened, sum_words
 from cnnops_cli.explain.elements import as_computed, element_of
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
 from cnnops_cli.explain.subtotals import added, subtotals_of
@@ -123,13 +123,13 @@ class Sum(Explanation):
 
     def _arithmetic(self, numbers: Decimals) -> list[str]:
         bias = [] if self.bias is None else [numbers.text(self.bias)]
-        return _added([*(term.text(numbers) for term in self.terms), *bias])
+        return sum_words([*(term.text(numbers) for term in self.terms), *bias])
 
     def _short_arithmetic(self, numbers: Decimals) -> list[str]:
         parts = [term.text(numbers) for term in self.terms if not term.is_zero]
         if self.bias is not None and (isinstance(self.bias, str) or self.bias != 0):
             parts.append(numbers.text(self.bias))
-        return _added(parts) or ["0"]
+        return sum_words(parts) or ["0"]
 
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Draw the window next to the weights, plane by plane, and write the sum."""
@@ -155,7 +155,7 @@ class Sum(Explanation):
         lines: list[Line] = []
         for channels, terms, subtotal in self.parts:
             label = f"channel {channels[0]}:"
-            words = shortened(_added([term.text(page.numbers) for term in terms]))
+            words = shortened(sum_words([term.text(page.numbers) for term in terms]))
             if len(channels) > 1:
                 label = f"channels {channels[0]} to {channels[-1]}:"
                 words = [f"{MORE} {len(terms)} products {MORE}"]
@@ -170,7 +170,7 @@ class Sum(Explanation):
             words = self._rectified(self._total(numbers))
             return arithmetic_lines(words, numbers.result(self.result), width)
         words = self._rectified(self._short_arithmetic(numbers))
-        if words == _added([term.text(numbers) for term in self.terms]):
+        if words == sum_words([term.text(numbers) for term in self.terms]):
             return []
         return arithmetic_lines(shortened(words), "", width)
 
@@ -200,10 +200,6 @@ class Sum(Explanation):
             what = f"plane{'s' * (left_out > 1)}, as these"
             lines.append([(f"{INDENT}{MORE} {left_out} more {what}", DIM)])
         return lines
-
-
-def _added(parts: list[str]) -> list[str]:
-    return [*(f"{part} +" for part in parts[:-1]), *parts[-1:]]
 
 
 def conv_explainer(

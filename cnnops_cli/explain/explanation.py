@@ -81,14 +81,14 @@ class Explanation:
         """Return the words of the arithmetic, without terms that are 0 whatever letters are."""
         return self._arithmetic(numbers)
 
-    def _formula_lines(self, page: Page, note: str = "", sign: str | None = None) -> list[Line]:
+    def _formula_lines(self, page: Page, note: str = "") -> list[Line]:
         """Write the arithmetic and what it gives; letters give what is left without zeros."""
         words = self._rectified(shortened(self._arithmetic(page.numbers)))
         result = page.numbers.result(self.result)
         if self.has_letters:
             left = self._rectified(shortened(self._short_arithmetic(page.numbers)))
             result = " ".join(left) if left != words else ""
-        return arithmetic_lines(words, result, page.width, sign=sign, note=note)
+        return arithmetic_lines(words, result, page.width, note=note)
 
     def _rectified(self, words: list[str]) -> list[str]:
         return ["max(0,", *words[:-1], f"{words[-1]})"] if self.relu else words

@@ -61,7 +61,13 @@ class BatchnormLesson(LessonPlan):
         values = [[each.mean, each.var, each.weight, each.bias] for each in channels]
         statistics = np.array(values, np.float64).reshape(-1, len(_STATISTICS))
         grid = Grid("statistics", statistics, ["C", "S"], ["C", "S"], "S", None)
+        training = self._options["training"]
+        about = ["training" if training else "evaluation", f"eps {self._options['eps']}"]
+        about += [f"momentum {self._options['momentum']}"] * training + ["ReLU"] * self._relu
+        source = "this batch" if training else "earlier batches, as they were given"
         return {
+            "about": ", ".join(about),
+            "notes": [f"The statistics are those of {source}."],
             "kernel": grid.record(precision, palette) | {"rowNames": _STATISTICS, "colours": None},
             "sizes": [],
             "pytorch": batchnorm_lines(
@@ -82,11 +88,8 @@ class BatchnormLesson(LessonPlan):
         """Return how the statistics of each channel come about."""
         return {
             "channelLines": [
-                [
-                    f"{name} = {update.formula(numbers)} = {numbers.result(update.after)}"
-                    for name, update in each.running.items()
-                ]
-                for each in self._channels(explain)
+                [str(each) for each in (*known.statistics(numbers), *known.updates(numbers))]
+                for known in self._channels(explain)
             ]
         }
 
@@ -99,7 +102,7 @@ class BatchnormLesson(LessonPlan):
         return [explain((0, channel, *rest)) for channel in range(shape[1])]
 
     def _words(self, explanation: Normalised, numbers: Decimals) -> str:
-        source = "running mean" if explanation.count is None else "mean"
+        source = "running mean" if explanation.batch is None else "mean"
         words = (
             f"The {source} of channel {explanation.channel} is subtracted from "
             f"{numbers.text(explanation.input)}; the difference is divided by the standard "

@@ -17,11 +17,17 @@ from cnnops_cli.lessons.operands import numbers_or_letters
 from cnnops_cli.lessons.page import Lesson
 from cnnops_cli.lessons.plan import LessonPlan, check_size
 from cnnops_cli.lessons.pytorch_lines import conv_lines
-from cnnops_cli.lessons.window_maps import covered, padded_lengths, window_maps
+from cnnops_cli.lessons.window_maps import covered, options_in_words, padded_lengths, window_maps
 from cnnops_cli.ops.conv import conv, place_windows
 from cnnops_cli.text.numbers import Decimals
 
 _CONSTANT = "0"
+_PADDING = {
+    "zeros": "Padding holds zeros.",
+    "reflect": "Padding repeats the input, mirrored at its first and last elements.",
+    "replicate": "Padding repeats the first and last elements of the input.",
+    "circular": "Padding goes on with the input from its other end.",
+}
 _USUAL = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
 
 
@@ -70,10 +76,14 @@ class ConvLesson(LessonPlan):
     ) -> dict[str, Any]:
         """Return the kernel, the windows, the lengths and PyTorch's lines."""
         weight = self._kernel.values
+        words = options_in_words(self._windows, (1,) * self._windows.dims)
+        words += [f"{self._groups} groups"] * (self._groups > 1) + ["ReLU"] * self._relu
         groups = {"channels": weight.shape[1], "filters": len(weight) // self._groups}
         return {
             "kernel": self._kernel.record(precision, palette),
             "windows": window_maps(self._windows, self._mode, _CONSTANT) | groups,
+            "about": ", ".join(words),
+            "notes": self._notes(),
             "sizes": [f"{axis}: {text}" for axis, text in lengths_of(self._windows).items()],
             "pytorch": conv_lines(
                 self.input,
@@ -88,12 +98,24 @@ class ConvLesson(LessonPlan):
             ),
         }
 
+    def _notes(self) -> list[str]:
+        notes = []
+        weight = self._kernel.values
+        filters, depth = len(weight) // self._groups, weight.shape[1]
+        if self._groups > 1:
+            some = "filter 0 sees" if filters == 1 else f"filters 0 to {filters - 1} see"
+            seen = "channel 0" if depth == 1 else f"channels 0 to {depth - 1}"
+            notes.append(f"Each filter sees its group's channels alone: {some} {seen}, and so on.")
+        if any(map(any, self._windows.padding)):
+            notes.append(_PADDING[self._mode])
+        return notes
+
     def step(self, explanation: Sum, numbers: Decimals) -> dict[str, Any]:
         """Return a sentence, and the subtotals of several channels."""
         said = {"words": self._words(explanation, numbers)}
-        subtotals = explanation.subtotals
-        if len(subtotals) < 2:
+        if len(explanation.channels) < 2 or explanation.has_letters:
             return said
+        subtotals = explanation.subtotals
         bias = [] if explanation.bias is None else [explanation.bias]
         return {
             **said,

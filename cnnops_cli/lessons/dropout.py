@@ -39,7 +39,7 @@ class DropoutLesson(LessonPlan):
         seed: int | None,
         channelwise: bool,
     ) -> None:
-        self._p, self._training = p, training
+        self._p, self._training, self._seed = p, training, seed
         names, of_user = axes(input)
         rows, columns = [None, None, *names][-2:]
         self.input = Grid("input", input, names, of_user, rows, columns)
@@ -57,7 +57,18 @@ class DropoutLesson(LessonPlan):
         self, precision: int | None, palette: Palette, result: Array, explain: Explainer
     ) -> dict[str, Any]:
         """Return the mask and PyTorch's lines."""
+        p = self._p
+        about = f"p {p}" if self._training else "evaluation"
+        about += "" if self._seed is None else f", seed {self._seed}"
+        notes = ["In evaluation nothing is dropped."]
+        if self._training:
+            notes = [
+                f"A value is dropped with the chance {p}. What is kept is multiplied by "
+                f"1 / (1 - {p}), so that its mean stays the same."
+            ]
         return {
+            "about": about,
+            "notes": notes,
             "kernel": self._mask.record(precision, palette),
             "sizes": [],
             "pytorch": dropout_lines(

@@ -68,4 +68,5 @@ def lesson(
     for known, explain in _LESSONS:
         if operator is known:
             return explain(*operands, precision=precision, **options)
-    raise CnnopsError(f"lesson explains conv, maxpool, batchnorm and dropout, not {operator!r}")
+    name = getattr(operator, "__name__", type(operator).__name__)
+    raise CnnopsError(f"lesson explains conv, maxpool, batchnorm and dropout, not {name}")

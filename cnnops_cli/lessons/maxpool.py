@@ -15,7 +15,7 @@ from cnnops_cli.lessons.operands import numbers_or_letters
 from cnnops_cli.lessons.page import Lesson
 from cnnops_cli.lessons.plan import LessonPlan, check_size
 from cnnops_cli.lessons.pytorch_lines import maxpool_lines
-from cnnops_cli.lessons.window_maps import covered, padded_lengths, window_maps
+from cnnops_cli.lessons.window_maps import covered, options_in_words, padded_lengths, window_maps
 from cnnops_cli.ops.geometry import Size
 from cnnops_cli.ops.maxpool import maxpool, place_windows
 from cnnops_cli.text.numbers import Decimals
@@ -57,7 +57,13 @@ class MaxpoolLesson(LessonPlan):
     ) -> dict[str, Any]:
         """Return the windows, the lengths and PyTorch's lines."""
         lengths = lengths_of(self._windows, ceil_mode=self._ceil_mode)
+        windows = self._windows
+        words = options_in_words(windows, windows.kernel)
+        words += ["ceil mode"] * self._ceil_mode + ["ReLU"] * self._relu
+        is_padded = any(map(any, windows.padding))
         return {
+            "about": ", ".join(words),
+            "notes": ["Padding holds nothing: it is never the largest."] * is_padded,
             "kernel": self._window.record(precision, palette) | {"texts": None},
             "windows": window_maps(self._windows, "zeros", _CONSTANT) | {"mode": "none"},
             "sizes": [f"{axis}: {text}" for axis, text in lengths.items()],

@@ -17,6 +17,8 @@ from cnnops_cli.text.styled_lines import plain_text
 MOST_CELLS = 20_000
 MOST_TERMS = 200_000
 _WIDTH = 80
+_MARGIN = 0.95
+"""Of what would fit: padding does not shrink with the input that it is added to."""
 
 
 class LessonPlan:
@@ -120,7 +122,7 @@ def check_size(input: Grid, along: Sequence[str], others: int, drawn: int, terms
     else:
         return
     lengths = dict(zip(input.axes, input.values.shape, strict=True))
-    kept = share ** (1 / len(along))
+    kept = _MARGIN * share ** (1 / len(along))
     slices = [f":{max(1, int(lengths[a] * kept))}" if a in along else ":" for a in input.users_axes]
     raise CnnopsError(
         f"a lesson has at most {what}, and this call has {has}: cut {INPUT} to "

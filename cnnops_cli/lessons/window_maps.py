@@ -1,5 +1,6 @@
 """Which elements of the input windows read, axis by axis, for the page to look up."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from cnnops_cli.ops.convolution.source import cells_shown
@@ -50,6 +51,33 @@ def covered(windows: Windows, at: tuple[int, ...]) -> str:
         first, last = positions[0], positions[-1]
         parts.append(f"{what}s {first} to {last}" if last > first else f"{what} {first}")
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def options_in_words(windows: Windows, usual_stride: tuple[int, ...]) -> list[str]:
+    """Name stride, padding and dilation where they are not as usual.
+
+    Examples
+    --------
+    >>> windows = Windows((3, 4), (2, 2), (1, 2), (1, 1), ((0, 0), (0, 1)), (2, 2))
+    >>> options_in_words(windows, (1, 1))
+    ['stride 1×2', 'padding 0:0×0:1']
+    """
+    words = []
+    if windows.stride != usual_stride:
+        words.append(f"stride {_joined(windows.stride)}")
+    if any(map(any, windows.padding)):
+        pairs = windows.padding
+        is_even = all(begin == end for begin, end in pairs)
+        words.append(
+            f"padding {_joined(begin if is_even else f'{begin}:{end}' for begin, end in pairs)}"
+        )
+    if set(windows.dilation) != {1}:
+        words.append(f"dilation {_joined(windows.dilation)}")
+    return words
+
+
+def _joined(sizes: Iterable[object]) -> str:
+    return "×".join(map(str, sizes))
 
 
 def padded_lengths(windows: Windows) -> list[int]:

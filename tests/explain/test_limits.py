@@ -73,6 +73,18 @@ def test_12_elements_are_explained_and_of_13_the_last_is_not(call, saved):
     assert text.endswith("… 1 more element; --at picks others\n")
 
 
+def test_12_values_of_a_channel_are_added_up_and_of_13_only_both_ends(call, saved):
+    twelve, thirteen = (saved(f"x{n}", np.arange(n).reshape(n, 1)) for n in (12, 13))
+    text = call("batchnorm", "--at", "0,0", twelve, *TABLE)
+    assert f"  mean = ({' + '.join(map(str, range(12)))}) / 12 = 5.5\n" in text
+    text = " ".join(call("batchnorm", "--at", "0,0", thirteen, *TABLE).split())
+    assert "mean = (0 + 1 + 2 + … 7 more … + 10 + 11 + 12) / 13 = 6 " in text
+    assert (
+        "variance = ((0 - 6)^2 + (1 - 6)^2 + (2 - 6)^2 + … 7 more … + "
+        "(10 - 6)^2 + (11 - 6)^2 + (12 - 6)^2) / 13 = 14 "
+    ) in text
+
+
 def test_dilations_of_up_to_4_are_drawn_as_they_are():
     def texts(columns, dilation):
         grid = window_grid([("a", PLAIN), ("b", PLAIN)], columns, dilation)
