@@ -94,8 +94,8 @@ def parse_index(text: str) -> tuple[int | None, ...]:
     items = [item.strip() for item in text.split(",")]
     if not all(item == ":" or _INTEGER.fullmatch(item) for item in items):
         raise CnnopsError(
-            f"{text!r} is not an index: for each axis of the result an integer, or : for all of "
-            f"it, as 0,1,2 or 0,:,2{_joined(text)}"
+            f"{text!r} is not an index: one integer or : per axis of the result, as 0,1,2 or "
+            f"0,:,2{_joined(text)}"
         )
     return tuple(None if item == ":" else int(item) for item in items)
 

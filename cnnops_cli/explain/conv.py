@@ -141,7 +141,7 @@ class Sum(Explanation):
             lines += fold_text(group, page.width, DIM)
         lines += self._plane_lines(page)
         if any(term.padded for term in self.terms):
-            holds = "zeros" if self.mode == "zeros" else f"{self.mode}, cells of the input again"
+            holds = "zeros" if self.mode == "zeros" else f"{self.mode}, elements of the input again"
             lines += fold_text(f"(in parentheses: padding, {holds})", page.width, DIM)
         lines += dilation_lines(self.windows, page.width)
         if self.bias is not None:

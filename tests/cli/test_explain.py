@@ -213,13 +213,12 @@ def test_more_than_a_dozen_are_explained_where_they_are_picked(cnnops):
         ),
         (
             ["--explain", "--at", "a"],
-            "--at: 'a' is not an index: for each axis of the result an integer, or : for all of "
-            "it, as 0,1,2 or 0,:,2",
+            "--at: 'a' is not an index: one integer or : per axis of the result, as 0,1,2 or 0,:,2",
         ),
         (
             ["--explain", "--at", "0:2,:"],
-            "--at: '0:2,:' is not an index: for each axis of the result an integer, or : for all "
-            "of it, as 0,1,2 or 0,:,2",
+            "--at: '0:2,:' is not an index: one integer or : per axis of the result, as 0,1,2 "
+            "or 0,:,2",
         ),
         (
             ["--explain", "--at", ":,0,:"],
@@ -304,7 +303,7 @@ def test_bias_groups_gaps_and_copied_padding_are_said(terminal):
         "  group 1 of 2 sees channel 1 of the input",
         "  channel 1",
         "  (7)   ·    7    ·    9   ×  1  2  3",
-        "  (in parentheses: padding, reflect, cells of the input again)",
+        "  (in parentheses: padding, reflect, elements of the input again)",
         "  (·: passed over, dilation 2)",
         "  bias -6",
         "  1*7 + 2*7 + 3*9 + -6 = 42",
