@@ -9,7 +9,9 @@ import json
 import math
 import re
 from functools import cache
+from itertools import product
 
+import numpy as np
 import pytest
 
 pytest.importorskip("selenium")
@@ -17,7 +19,7 @@ pytest.importorskip("selenium")
 from calling import CommandHere
 from lesson_cases import CASES, Case
 from lesson_oracle import At, Layout, Step, element, readers, shape_of
-from lesson_page import Cell, Facts, Page
+from lesson_page import Cell, Facts, Page, written
 from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.browser
@@ -129,7 +131,7 @@ def test_every_element(lesson_of, steps_of, case):
         check_result_cell(facts, step, at)
         check_input(case, facts, step, at)
         check_kernel(case, facts, step, at)
-    assert not [line for line in page.driver.get_log("browser") if line["level"] == "SEVERE"]
+    assert not severe(page)
 
 
 def check_formula(case: Case, formula: str, step: Step, printed: str, at: At) -> None:
@@ -161,16 +163,12 @@ def check_dropout(case: Case, formula: str, step: Step, printed: str, at: At) ->
         value = re.match(r"(?:\S+ becomes )?(-?[\w.]+)", formula)[1]
     assert equal(number(value), number(printed)), (at, formula, printed)
     if "--seed" in case.options:
-        bits, p, bound = re.search(
-            r"bits (\d+) .*floor\(([\d.]+) \* 65536\) = (\d+)", formula
-        ).groups()
-        assert (
-            float(p) == float(case.options[case.options.index("-p") + 1])
-            if "-p" in case.options
-            else 0.5
-        )
-        assert int(bound) == math.floor(float(p) * 65536)
-        assert (int(bits) >= int(bound)) == kept
+        said = re.search(r"bits (\d+) .*floor\((\S+) \* 65536\) = (\d+)", formula)
+        bits, bound = int(said[1]), int(said[3])
+        asked = case.options.index("-p") + 1 if "-p" in case.options else None
+        assert float(said[2]) == float(case.options[asked] if asked else 0.5)
+        assert bound == math.floor(float(said[2]) * 65536)
+        assert (bits >= bound) == kept
 
 
 def assert_in_order(terms: list[str], text: str, *where) -> None:
@@ -246,8 +244,6 @@ def check_padding_cell(case: Case, cell: Cell, repeats: At | None) -> None:
 
 def canonical_places(layout: Layout):
     """For every element of the input as the user has it: where it is in (N, C, *spatial)."""
-    from itertools import product
-
     for place in product(*map(range, layout.canonical)):
         yield layout.own(*place), place
 
@@ -330,3 +326,57 @@ def test_the_formulas_of_the_notes(lesson_of):
     assert facts.shown("input") == {(row, column) for row in range(3) for column in range(4)}
     assert facts.shown("kernel") == {(0, 0), (0, 1), (1, 0), (1, 1)} == facts.lit("kernel")
     assert facts.shown("result") == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["", "#", "#at=", "#at=9,9", "#at=0", "#at=0,0,0", "#at=-1,0", "#at=a", "#at=1e400,0",
+     "#at=%3Cscript%3Ealert(1)%3C/script%3E,0", "#x=1"],
+)
+def test_an_address_without_such_an_element_opens_the_page_all_the_same(lesson_of, fragment):
+    page, _ = lesson_of("conv-notes")
+    page.driver.get("about:blank")
+    page.driver.get(f"{page.path.as_uri()}{fragment}")
+    assert len(page.facts().of("result")) == 4
+    assert ("result", (1, 0)) in page.point_at("result", (1, 0)).current
+    assert not severe(page)
+
+
+def test_the_address_may_change_while_the_page_is_open(lesson_of, steps_of):
+    page, _ = lesson_of("conv-groups-batch-float32")
+    page.open((0, 0, 0, 0))
+    for at in ((1, 3, 0, 1), (0, 2, 0, 0)):
+        page.driver.execute_script(f"location.hash = 'at={written(at)}'")
+        facts = page.facts_when("result", at)
+        assert facts.current == [("result", at)]
+        assert facts.lit("input") == steps_of(page.path.stem)[at].reads
+
+
+EMPTY = {
+    "conv": ["conv", "-k", "[[[[1]]]]", "x.npy"],
+    "maxpool": ["maxpool", "-k", "1", "x.npy"],
+    "batchnorm": ["batchnorm", "--eval", "x.npy"],
+    "dropout": ["dropout", "--seed", "1", "x.npy"],
+}
+
+
+@pytest.mark.parametrize("call", EMPTY.values(), ids=EMPTY)
+def test_a_batch_of_no_samples_has_a_page_without_an_error(command, folder, chromium, call):
+    np.save(folder / "x.npy", np.ones((0, 1, 2, 2)))
+    assert command.text(*call, "--lesson", f"empty-{call[0]}.html") == "[]\n"
+    page = Page(chromium, folder / f"empty-{call[0]}.html")
+    assert page.open().shown("result") == set()
+    assert not severe(page)
+
+
+def test_a_scalar_has_a_page(command, folder, chromium):
+    assert command.text("dropout", "-p", "0", "3", "--lesson", "scalar.html") == "3.0\n"
+    page = Page(chromium, folder / "scalar.html")
+    assert "3" in page.open().formula
+    assert not severe(page)
+
+
+def severe(page: Page) -> list[str]:
+    """Return the errors in the console since it was last asked for."""
+    log = page.driver.get_log("browser")
+    return [line["message"] for line in log if line["level"] == "SEVERE"]

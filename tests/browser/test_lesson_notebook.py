@@ -81,6 +81,7 @@ class Frame(Page):
     def enter(self) -> None:
         self.driver.switch_to.default_content()
         frames = self.driver.find_elements(By.CSS_SELECTOR, "iframe[srcdoc]")
+        self.driver.execute_script("arguments[0].scrollIntoView()", frames[self.number])
         self.driver.switch_to.frame(frames[self.number])
 
     def cell(self, grid, at):
