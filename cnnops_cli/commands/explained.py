@@ -22,7 +22,7 @@ _PIECE = 1 << 16
 """Characters that are written at a time."""
 
 _MOST_LINES = 10_000
-"""Lines of a file, which browsers and editors still open soon."""
+"""The most lines of a view file; standard output has no limit."""
 
 
 def report_writer(outcome: Outcome, settings: Settings) -> Writer:
@@ -52,8 +52,8 @@ def explanation_view(
         shown = list(islice(lines, _MOST_LINES + 1))
         if len(shown) > _MOST_LINES:
             raise CnnopsError(
-                f"--view {settings.view} would have more than {_MOST_LINES} lines; --at with "
-                "fewer elements makes fewer"
+                f"--view {settings.view} would have more than {_MOST_LINES} lines; pick fewer "
+                "elements with --at"
             )
         return shown
 

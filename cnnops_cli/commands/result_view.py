@@ -87,7 +87,7 @@ def view_writer(lines_in: "Callable[[Room], list[Line]]", suffix: str) -> Writer
     from cnnops_cli.views.view_files import html, svg
 
     write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
-    room = Room.of_file(color=write is not plain_text)
+    room = Room.of_file(draws=write is not plain_text)
     return bytes_writer(write(lines_in(room)).encode())
 
 

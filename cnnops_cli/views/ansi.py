@@ -31,7 +31,7 @@ def _coloured(text: str, style: Style, deep: bool) -> str:
 
 @cache
 def _rich(style: Style, deep: bool) -> RichStyle:
-    foreground, background, bold, dim = style
+    foreground, background, bold, dim, _ = style
     if not deep and background is not None and foreground in (BLACK, WHITE):
         foreground = on(rgb_of_256(_of_256()[background])).foreground
     return RichStyle(
