@@ -151,4 +151,6 @@ def _in_letters(operation: Operation, call: Call) -> Outcome:
     outcome = Outcome(operation, formulas.result() if whole else formulas.stand_in())
     if settings.explain:
         outcome.explainer = formulas.explain
+    if call.with_input:
+        outcome.sections = operation.sections()
     return outcome

@@ -78,7 +78,13 @@ def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
 
     write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
     page = Room.of_file(draws=write is not plain_text)
-    return bytes_writer(write(_view_of(outcome, settings).lines(page, outcome.note)).encode())
+    if outcome.is_formulas and not outcome.sections and not page.draws:
+        from cnnops_cli.commands.explained import lines_of_formulas
+
+        lines = lines_of_formulas(outcome, page.width)
+    else:
+        lines = _view_of(outcome, settings).lines(page, outcome.note)
+    return bytes_writer(write(lines).encode())
 
 
 def _view_of(outcome: Outcome, settings: Settings) -> "View":
