@@ -76,8 +76,15 @@ def stdout_view(outcome: Outcome, settings: Settings) -> Writer:
 
 def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
     """Return how a view is written to a file, by its suffix; the same wherever it is called."""
-    view = _view_of(outcome, settings)
-    return view_writer(lambda room: view.lines(room, outcome.note), suffix)
+
+    def lines_in(room: "Room") -> "list[Line]":
+        if outcome.is_formulas and not outcome.sections and not room.draws:
+            from cnnops_cli.commands.explained import lines_of_formulas
+
+            return lines_of_formulas(outcome, room.width)
+        return _view_of(outcome, settings).lines(room, outcome.note)
+
+    return view_writer(lines_in, suffix)
 
 
 def view_writer(lines_in: "Callable[[Room], list[Line]]", suffix: str) -> Writer:

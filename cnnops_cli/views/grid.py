@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.text.colours import Scale, number_style
-from cnnops_cli.text.numbers import column_texts
+from cnnops_cli.text.colours import NEUTRAL, Scale, number_style
+from cnnops_cli.text.numbers import Decimals, column_texts
 from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, Span
 
 _BETWEEN = 2
@@ -29,15 +29,32 @@ class Numbers(NamedTuple):
     def of(cls, planes: Array, scale: Scale, precision: int | None, margin: int) -> "Numbers":
         """Write planes of shape (P, H, W)."""
         texts = column_texts(planes.ravel().tolist(), precision)
-        shaped = np.array(texts, object).reshape(planes.shape)
-        return cls(shaped, scale.colours(planes), max(map(len, texts), default=1), margin)
+        widest = max(map(len, texts), default=1)
+        shaped = np.array([text.rjust(widest) for text in texts], object).reshape(planes.shape)
+        return cls(shaped, scale.colours(planes), widest, margin)
+
+    @classmethod
+    def of_letters(cls, planes: Array, precision: int | None, margin: int) -> "Numbers":
+        """Write planes in which letters or formulas take the place of numbers."""
+        texts = [Decimals(precision).text(value) for value in planes.ravel()]
+        widest = max(map(len, texts), default=1)
+        shaped = np.array([text.ljust(widest) for text in texts], object).reshape(planes.shape)
+        _, row, column = np.indices(planes.shape)
+        return cls(shaped, np.take(NEUTRAL, (row + column) % 2), widest, margin)
 
     def row(self, place: tuple[int | slice, ...]) -> Line:
-        """Align the numbers of a row, or of a part of one."""
-        texts, colours = self.texts[place].tolist(), self.colours[place].tolist()
-        (text, style), *rest = zip(texts, map(number_style, colours), strict=True)
-        first = " " * self.margin + f"{text:>{self.widest}} ", style
-        return [first, *((f" {text:>{self.widest}} ", style) for text, style in rest)]
+        """Return the numbers of a row, or of a part of one, on their colours."""
+        return line_of(self.texts[place].tolist(), self.colours[place].tolist(), self.margin)
+
+
+def line_of(texts: list[str], colours: list[int], margin: int) -> Line:
+    """Set texts, which have the width of their columns, on their colours."""
+    line: Line = [
+        (f" {text} ", number_style(colour)) for text, colour in zip(texts, colours, strict=True)
+    ]
+    text, style = line[0]
+    line[0] = text[1 - margin :], style
+    return line
 
 
 def width_of_grid(columns: int, widest: int, margin: int) -> int:

@@ -193,8 +193,11 @@ class Panels:
 
     def _numbers_of(self, planes: int, rows: Sequence[int], room: Room) -> Numbers:
         """Write some rows of the first planes."""
-        shown = np.stack([self._plane(index)[list(rows)] for index in range(planes)])
+        shown = self._rows_of(planes, rows)
         return Numbers.of(shown, self._scale, self._precision, int(room.draws))
+
+    def _rows_of(self, planes: int, rows: Sequence[int]) -> Array:
+        return np.stack([self._plane(index)[list(rows)] for index in range(planes)])
 
     def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
         """Return how many panels of a size fit next to each other, and how many in all.

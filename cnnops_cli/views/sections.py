@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.styled_lines import DIM, MORE, Line, fold_parts, side_by_side, width_of
+from cnnops_cli.views.formula_panels import panels_of
 from cnnops_cli.views.panels import Panels
 from cnnops_cli.views.room import Room
 
@@ -34,9 +35,9 @@ class _Block:
         self.name = section.name
         self._parts = [section.name, *section.said]
         self._title = max(_TITLE, len("  ".join(self._parts[:2])))
-        self._panels = None
+        self._panels: Panels | None = None
         if section.planes is not None and section.planes.size:
-            self._panels = Panels(section.planes, Scale.of(section.planes), precision)
+            self._panels = panels_of(section.planes, Scale.of(section.planes), precision)
 
     def can_grow(self, room: Room) -> bool:
         """Return whether it shows more where it is wider than need be."""

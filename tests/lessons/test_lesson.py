@@ -157,6 +157,29 @@ def test_a_kernel_that_is_too_large():
 
 
 @pytest.mark.parametrize(
+    "call",
+    [
+        (conv, np.zeros((0, 1, 2, 2)), np.ones((1, 1, 1, 1))),
+        (maxpool, np.zeros((0, 1, 2, 2)), 1),
+        (batchnorm, np.zeros((0, 1, 2, 2))),
+        (dropout, np.zeros((0, 1, 2, 2))),
+    ],
+    ids=lambda call: call[0].__name__,
+)
+def test_what_has_no_elements(call):
+    with pytest.raises(
+        CnnopsError,
+        match=r"^a lesson shows elements, and input has none: shape \(0, 1, 2, 2\)$",
+    ):
+        lesson(*call)
+
+
+def test_an_unknown_option():
+    with pytest.raises(TypeError, match=r"^got an unexpected keyword argument 'strides'$"):
+        lesson(conv, IMAGE, LETTERS, strides=2)
+
+
+@pytest.mark.parametrize(
     ("operand", "what"),
     [([["a b"]], "'a b'"), ([[None]], "None"), ([["</script>"]], "'</script>'")],
 )
