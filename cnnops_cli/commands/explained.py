@@ -45,7 +45,7 @@ def explanation_view(
     outcome: Outcome, explainer: Explainer, settings: Settings, suffix: str
 ) -> Writer:
     """Return how an explanation is written to a file, by its suffix."""
-    from cnnops_cli.commands.result_view import view_writer
+    from cnnops_cli.commands.view_writer import view_writer
 
     def lines_in(room: Room) -> list[Line]:
         lines = _explanation_lines(outcome, explainer, settings, room, outcome.note)

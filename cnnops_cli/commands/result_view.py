@@ -10,8 +10,6 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer, bytes_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cnnops_cli.text.styled_lines import Line
     from cnnops_cli.views.room import Room
     from cnnops_cli.views.sections import Section
@@ -84,18 +82,9 @@ def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
             return lines_of_formulas(outcome, room.width)
         return _view_of(outcome, settings).lines(room, outcome.note)
 
+    from cnnops_cli.commands.view_writer import view_writer
+
     return view_writer(lines_in, suffix)
-
-
-def view_writer(lines_in: "Callable[[Room], list[Line]]", suffix: str) -> Writer:
-    """Return how the lines for a room are written to a file, by its suffix."""
-    from cnnops_cli.text.styled_lines import plain_text
-    from cnnops_cli.views.room import Room
-    from cnnops_cli.views.view_files import html, svg
-
-    write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
-    room = Room.of_file(draws=write is not plain_text)
-    return bytes_writer(write(lines_in(room)).encode())
 
 
 def _view_of(outcome: Outcome, settings: Settings) -> "View":
