@@ -76,6 +76,12 @@ def test_the_step_of_ci(run, examples):
     assert np.load(examples / "edges.npy").any()
 
 
+def test_a_picture_of_a_lesson_needs_a_browser(run):
+    done = run("/bin/sh", "-c", "CHROMIUM=no-such-browser ./lesson.sh")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "lesson.sh: there is no no-such-browser\n"
+
+
 def test_the_chain_of_layers(run, examples, tmp_path):
     """Its results are those of loops and of NumPy; its lessons say what their page says they do."""
     assert run(examples / "chain.sh", tmp_path / "made").returncode == 0
