@@ -9,7 +9,7 @@ cnnops conv --kernel '[[a,b],[c,d]]' --stride 1,2 input.npy --lesson "$folder/le
 
 # A root user in a container has no sandbox. Without motion, nothing is half way to its place.
 "${CHROMIUM:-chromium}" --headless=new --no-sandbox --force-prefers-reduced-motion --hide-scrollbars \
-    --window-size=1000,465 --force-device-scale-factor=1.6 --screenshot="$folder/lesson.png" \
+    --window-size=1200,540 --force-device-scale-factor=1.4 --screenshot="$folder/lesson.png" \
     "file://$folder/lesson.html#at=0,1" 2>/dev/null
 python3 - "$folder/lesson.png" <<'END'
 import sys
