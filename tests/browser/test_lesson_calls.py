@@ -330,8 +330,19 @@ def test_the_formulas_of_the_notes(lesson_of):
 
 @pytest.mark.parametrize(
     "fragment",
-    ["", "#", "#at=", "#at=9,9", "#at=0", "#at=0,0,0", "#at=-1,0", "#at=a", "#at=1e400,0",
-     "#at=%3Cscript%3Ealert(1)%3C/script%3E,0", "#x=1"],
+    [
+        "",
+        "#",
+        "#at=",
+        "#at=9,9",
+        "#at=0",
+        "#at=0,0,0",
+        "#at=-1,0",
+        "#at=a",
+        "#at=1e400,0",
+        "#at=%3Cscript%3Ealert(1)%3C/script%3E,0",
+        "#x=1",
+    ],
 )
 def test_an_address_without_such_an_element_opens_the_page_all_the_same(lesson_of, fragment):
     page, _ = lesson_of("conv-notes")
