@@ -234,8 +234,10 @@ class Settings(NamedTuple):
         SHARED.file(
             "--view",
             "Write the view to FILE as well, whatever standard output is: .svg or .html in "
-            "colour, .txt without. It is at most 80 columns by 48 lines, or as COLUMNS and LINES "
-            "say, and refers to nothing outside itself.",
+            "colour, .txt without. It refers to nothing outside itself. It has at most 120 columns "
+            "(.txt 80) and 48 lines of text, or as COLUMNS and LINES say. In .svg and .html a "
+            "plane too large for numbers is a picture with a cell for each value, of at most "
+            "65,536 cells, and 131,072 with the other planes; of more values, a cell is a mean.",
             parse_view_file,
         ),
     ] = None

@@ -162,4 +162,6 @@ def _in_letters(operation: Operation, call: Call, plan: "LessonPlan | None") -> 
         outcome.explainer = formulas.explain
     if plan is not None:
         outcome.lesson = plan.lesson(formulas.stand_in(), formulas.explain, settings.precision)
+    if call.with_input:
+        outcome.sections = operation.sections()
     return outcome

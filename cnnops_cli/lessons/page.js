@@ -119,17 +119,13 @@ class Drawing {
     this.element = make('section', '', make('h2', '', grid.name, ' ', make('small', '', grid.shape)));
     this.element.dataset.grid = role;
     this.element.setAttribute('aria-label', grid.name);
-    this.setSizes();
-  }
-
-  setSizes() {
-    const { grid, element, columns } = this;
     const texts = [...(grid.texts ?? lesson.input.texts), ...this.columnNames];
-    element.style.setProperty('--characters', Math.min(longest(texts), MOST_CHARACTERS));
-    element.style.setProperty('--columns', columns.length);
-    element.style.setProperty('--names', grid.rows === null ? 0 : longest(this.rowNames));
-    element.classList.toggle('small', columns.length > 16);
-    element.classList.toggle('tiny', columns.length > 40);
+    const characters = Math.min(Math.max(longest(texts), 2), MOST_CHARACTERS);
+    this.element.classList.toggle('clipped', longest(texts) > MOST_CHARACTERS);
+    this.width = this.columns.length * characters;
+    this.element.style.setProperty('--characters', characters);
+    this.element.style.setProperty('--columns', this.columns.length);
+    this.element.style.setProperty('--names', grid.rows === null ? 0 : longest(this.rowNames));
   }
 
   /** Draw the planes that belong to an element of the result. */
@@ -172,7 +168,7 @@ class Drawing {
     const { grid } = this;
     const several = Object.keys(plane.at).filter((axis) => lengthOf(grid, axis) > 1);
     const words = (axes) => axes.map((axis) => `${axisName(axis)} ${plane.at[axis]}`).join(', ');
-    plane.title.textContent = words(several.filter((axis) => grid.stacked.includes(axis)));
+    plane.title.textContent = words(several);
     setAttribute(plane.table, 'aria-label', [grid.name, words(several)].filter(Boolean).join(', '));
     for (const cell of plane.cells.flat()) this.fillCell(cell, this.positionOf(cell));
   }
@@ -255,7 +251,7 @@ function chip(text, colour, characters) {
 function formulaLine(parts, value, sign = '=') {
   const line = make('div', '', ...parts);
   if (value !== undefined && line.textContent !== value) {
-    line.append(parts.length ? ` ${sign} ` : '', make('b', '', value));
+    line.append(...(parts.length ? [' ', make('span', 'value', `${sign} `, make('b', '', value))] : [value]));
   }
   return line;
 }
@@ -397,6 +393,7 @@ function markWindow() {
     return along[0] <= i && i <= along.at(-1);
   };
   mark('passed', input.cellsWhere(within).filter((between) => !seen.includes(between)));
+  byId('figure').classList.toggle('dilated', marked.passed.size > 0);
   const [first, last] = [places.get(seen[0]), places.get(seen.at(-1))];
   for (const { frame } of input.planes) {
     frame.style.setProperty('--row', first.row);
@@ -429,6 +426,7 @@ function goTo(step, on = pinned) {
   if (step !== view.step) show(step);
   pinned = on;
   byId('pin').setAttribute('aria-pressed', pinned);
+  byId('figure').classList.toggle('pinned', pinned);
   const address = `#at=${userIndex(lesson.result, view.at)}`;
   try {
     history.replaceState(null, '', pinned ? address : location.href.split('#')[0]);
@@ -561,14 +559,24 @@ function addPickers() {
   }
 }
 
+/** How large the text of a figure is whose widest grid has this many characters in a row. */
+function sizeOf(width) {
+  if (width > 150) return 'tiny';
+  if (width > 75) return 'small';
+  return width > 50 ? 'medium' : 'large';
+}
+
 function open() {
   document.querySelector('h1').textContent = TITLES[lesson.operator];
   byId('about').textContent = lesson.about;
   byId('pytorch').textContent = lesson.pytorch;
-  const sentences = [...lesson.sizes, ...lesson.notes];
-  document.querySelector('#call ul').append(...sentences.map((text) => make('li', '', text)));
-  byId('call').hidden = sentences.length === 0;
+  for (const name of ['sizes', 'notes']) {
+    byId(name).append(...lesson[name].map((text) => make('p', '', text)));
+    byId(name).hidden = lesson[name].length === 0;
+  }
   byId('figure').dataset.kind = lesson.kind;
+  byId('figure').classList.toggle('framed', windows !== undefined);
+  byId('figure').dataset.size = sizeOf(Math.max(...drawings.map(({ width }) => width)));
   byId('figure').append(...drawings.map(({ element }) => element));
   addPickers();
   show(0);

@@ -11,7 +11,6 @@ import re
 from functools import cache
 from itertools import product
 
-import numpy as np
 import pytest
 
 pytest.importorskip("selenium")
@@ -361,23 +360,6 @@ def test_the_address_may_change_while_the_page_is_open(lesson_of, steps_of):
         facts = page.facts_when("result", at)
         assert facts.current == [("result", at)]
         assert facts.lit("input") == steps_of(page.path.stem)[at].reads
-
-
-EMPTY = {
-    "conv": ["conv", "-k", "[[[[1]]]]", "x.npy"],
-    "maxpool": ["maxpool", "-k", "1", "x.npy"],
-    "batchnorm": ["batchnorm", "--eval", "x.npy"],
-    "dropout": ["dropout", "--seed", "1", "x.npy"],
-}
-
-
-@pytest.mark.parametrize("call", EMPTY.values(), ids=EMPTY)
-def test_a_batch_of_no_samples_has_a_page_without_an_error(command, folder, chromium, call):
-    np.save(folder / "x.npy", np.ones((0, 1, 2, 2)))
-    assert command.text(*call, "--lesson", f"empty-{call[0]}.html") == "[]\n"
-    page = Page(chromium, folder / f"empty-{call[0]}.html")
-    assert page.open().shown("result") == set()
-    assert not severe(page)
 
 
 def test_a_scalar_has_a_page(command, folder, chromium):
