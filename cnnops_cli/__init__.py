@@ -27,12 +27,14 @@ folder. It may import from itself and from what follows its arrow, and from no o
     text/       lines, columns and numbers as text            <- ground
     explain/    the arithmetic behind results                 <- ground, ops, text
     checks/     whether a result is what was expected         <- ground, text
+    lessons/    the page that shows every step                <- ground, ops, text, explain
     views/      results as a person reads them                <- ground, text
     parsers     the text of an option to its value            <- ground, tensors
     option_kinds    what an option takes, declared once       <- words, parsers
     options     the options that commands share               <- ground, tensors, parsers,
                                                                  option_kinds
-    rooms       = tensors, ops, text, explain, checks, views, parsers, option_kinds, options
+    rooms       = tensors, ops, text, explain, checks, lessons, views, parsers, option_kinds,
+                  options
 
     commands/   an operator's options to an operation, and
                 what is done with any operation               <- ground, rooms
@@ -40,7 +42,7 @@ folder. It may import from itself and from what follows its arrow, and from no o
     app         the command cnnops, and its exit statuses     <- errors, words, tensors, ops,
                                                                  options, commands, help
     __main__    where the process starts                      <- signals, app
-    __init__    the Python interface                          <- errors, ops
+    __init__    the Python interface                          <- errors, ops, lessons
 
 The way of a call, ``cnnops conv --kernel k.json input.npy``::
 
@@ -58,13 +60,14 @@ The way of a call, ``cnnops conv --kernel k.json input.npy``::
 TYPE_CHECKING = False  # that of `typing`, without the time that its import takes
 if TYPE_CHECKING:
     from cnnops_cli.errors import CnnopsError
+    from cnnops_cli.lessons.lesson import lesson
     from cnnops_cli.ops.batchnorm import batchnorm
     from cnnops_cli.ops.conv import conv
     from cnnops_cli.ops.dropout import dropout
     from cnnops_cli.ops.maxpool import maxpool
 
 __version__ = "0.1.0"
-__all__ = ["CnnopsError", "batchnorm", "conv", "dropout", "maxpool"]
+__all__ = ["CnnopsError", "batchnorm", "conv", "dropout", "lesson", "maxpool"]
 
 
 def __getattr__(name: str) -> object:
@@ -73,5 +76,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    home = "cnnops_cli.errors" if name == "CnnopsError" else f"cnnops_cli.ops.{name}"
-    return getattr(import_module(home), name)
+    home = {"CnnopsError": "errors", "lesson": "lessons.lesson"}.get(name, f"ops.{name}")
+    return getattr(import_module(f"cnnops_cli.{home}"), name)

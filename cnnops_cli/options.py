@@ -11,6 +11,7 @@ from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.parsers import (
     parse_index,
     parse_output,
+    parse_page_file,
     parse_tolerance,
     parse_view_file,
 )
@@ -255,7 +256,8 @@ class Settings(NamedTuple):
             "--explain",
             "Show the arithmetic behind the result instead. It goes element by element: the "
             "first 12, or those of --at. JSON has one object per element, each on a line. --output "
-            "still writes the result. For one INPUT, without --view and --expect.",
+            "still writes the result, and --view what a terminal would show, as long as it is. "
+            "For one INPUT, without --expect.",
         ),
     ] = False
     at: Annotated[
@@ -263,9 +265,20 @@ class Settings(NamedTuple):
         EXPLANATION.option(
             "--at",
             "Explain this element of the result. INDEX has one number per axis, such as "
-            "0,0,1,2; negative ones count from the end. Repeat it for more elements.",
+            "0,0,1,2; negative ones count from the end, and : is for all of an axis, as 0,0,:,2. "
+            "Repeat it for more elements.",
             metavar="INDEX",
             parser=parse_index,
+        ),
+    ] = None
+    lesson: Annotated[
+        str | None,
+        EXPLANATION.file(
+            "--lesson",
+            "Write an interactive page that shows every step of the call to FILE, .html. It refers "
+            "to nothing outside itself. The result goes where it does otherwise. For one INPUT, of "
+            "at most 20,000 elements with padding, kernel and result, and 200,000 terms.",
+            parse_page_file,
         ),
     ] = None
     dry_run: Annotated[

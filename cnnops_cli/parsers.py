@@ -19,7 +19,7 @@ from cnnops_cli.tensors.formats import (
     named_suffixes,
     output_suffixes,
 )
-from cnnops_cli.words import PADDING_WORDS, VIEW_SUFFIXES, check_word, suggest
+from cnnops_cli.words import PADDING_WORDS, PAGE_SUFFIXES, VIEW_SUFFIXES, check_word, suggest
 
 Value = TypeVar("Value")
 
@@ -89,14 +89,15 @@ def parse_padding(text: str) -> int | str | tuple[int, ...] | tuple[tuple[int, i
 
 
 @parser
-def parse_index(text: str) -> tuple[int, ...]:
-    """Parse INDEX: ``3`` or ``0,-1``."""
-    numbers = _integers(text)
-    if numbers is None:
+def parse_index(text: str) -> tuple[int | None, ...]:
+    """Parse INDEX: ``3``, ``0,-1`` or ``0,:``, where None is for a whole axis."""
+    items = [item.strip() for item in text.split(",")]
+    if not all(item == ":" or _INTEGER.fullmatch(item) for item in items):
         raise CnnopsError(
-            f"{text!r} is not an index: one integer per axis of the result, as 0,1,2{_joined(text)}"
+            f"{text!r} is not an index: one integer or : per axis of the result, as 0,1,2 or "
+            f"0,:,2{_joined(text)}"
         )
-    return numbers
+    return tuple(None if item == ":" else int(item) for item in items)
 
 
 @parser
@@ -164,6 +165,7 @@ def one_of(name: str, words: tuple[str, ...]) -> Callable[[str], str]:
 parse_array_file = parser(lambda text: _check_file(text, array_suffixes()))
 parse_named_arrays_file = parser(lambda text: _check_file(text, named_suffixes()))
 parse_view_file = parser(lambda text: _check_file(text, VIEW_SUFFIXES))
+parse_page_file = parser(lambda text: _check_file(text, PAGE_SUFFIXES))
 """Parsers of a FILE to write."""
 parse_named_arrays_source = parser(lambda text: _check_suffix(text, named_suffixes()))
 """The parser of a FILE from which several arrays are read by name."""

@@ -16,6 +16,7 @@ LAYOUTS = ("channels-first", "channels-last")
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 PADDING_WORDS = ("valid", "same", "same-upper", "same-lower")
 VIEW_SUFFIXES = (".svg", ".html", ".txt")
+PAGE_SUFFIXES = (".html",)
 
 
 def check_word(name: str, word: str, accepted: Sequence[str], or_else: str = "") -> None:

@@ -42,7 +42,7 @@ ONLY_IN = {
     "PIL": {"tensors"},
     "numpy": {
         *("dtypes", "slabs", "large_arrays", "tensors", "ops", "text", "explain", "checks"),
-        *("views", "commands"),
+        *("lessons", "views", "commands"),
     },
 }
 NOT_IN_OPS = {

@@ -27,6 +27,7 @@ from cnnops_cli.words import series
 if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
+    from cnnops_cli.lessons.plan import LessonPlan
 
 _COUNT = "num_batches_tracked"
 _MOST_BATCHES = 2**63 - 1
@@ -211,6 +212,13 @@ class Normalization(Operation):
         from cnnops_cli.explain.estimators import estimate_batchnorm
 
         return estimate_batchnorm(self._image, self._parameters, **self._choices)
+
+    def lesson(self, relu: bool) -> "LessonPlan":
+        from cnnops_cli.lessons.batchnorm import BatchnormLesson
+
+        return BatchnormLesson(
+            self._image, self._parameters, self.layout.axes, relu=relu, **self._choices
+        )
 
     def writer(self, option: str, path: str) -> Writer:
         return named_writer(path, self._state)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cnnops_cli import options, parsers
 from cnnops_cli.commands.call import Call
-from cnnops_cli.commands.input_layout import InputLayout, named_shape
+from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.kernel_form import full_kernel, usual_dims
 from cnnops_cli.commands.new_layer import NewLayer, new_layer
 from cnnops_cli.commands.operation import Operands, Operation
@@ -19,12 +19,14 @@ from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.formats import array_suffixes, member_suffixes
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
+from cnnops_cli.text.shapes import named_shape
 from cnnops_cli.words import ACCUMULATE, PADDING_MODES, series
 
 if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
+    from cnnops_cli.lessons.plan import LessonPlan
     from cnnops_cli.views.sections import Section
 
 _USUAL_GEOMETRY = {
@@ -286,6 +288,13 @@ class Convolution(Operation):
         from cnnops_cli.explain.formulas import conv_formulas
 
         return conv_formulas(*self._operands, precision, **self._geometry)
+
+    def lesson(self, relu: bool) -> "LessonPlan":
+        from cnnops_cli.lessons.conv import ConvLesson
+
+        image, weight, bias = self._operands
+        rank = self._kernel.ndim
+        return ConvLesson(image, weight, bias, self.layout.axes, rank, relu=relu, **self._geometry)
 
     def writer(self, option: str, path: str) -> Writer:
         _, weight, bias = self._operands

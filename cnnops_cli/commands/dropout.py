@@ -28,6 +28,7 @@ from cnnops_cli.words import series
 if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
+    from cnnops_cli.lessons.plan import LessonPlan
 
 MASK = OptionGroup("Dropout")
 
@@ -161,6 +162,19 @@ class Dropping(Operation):
 
         count = math.prod(mask_shape(self._image.shape, self._channelwise))
         return estimate_dropout(self._image, self._given_mask, count, training=self._train)
+
+    def lesson(self, relu: bool) -> "LessonPlan":
+        from cnnops_cli.lessons.dropout import DropoutLesson
+
+        return DropoutLesson(
+            self._image,
+            lambda: self._kept,
+            self.layout.axes,
+            self._p,
+            training=self._train,
+            seed=self._seed if self._is_drawn else None,
+            channelwise=self._channelwise,
+        )
 
     def writer(self, option: str, path: str) -> Writer:
         kept = self._kept

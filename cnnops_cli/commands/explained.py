@@ -2,13 +2,16 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import BinaryIO
 
 from cnnops_cli.commands.outcome import Outcome
 from cnnops_cli.commands.stderr import tell
 from cnnops_cli.commands.stdout import is_for_people
-from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, indices_of
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page
 from cnnops_cli.explain.explanation_lines import json_line, json_lines, text_lines
+from cnnops_cli.explain.indices import MOST_UNASKED, indices_of
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer
 from cnnops_cli.text.numbers import Decimals
@@ -17,6 +20,9 @@ from cnnops_cli.views.room import Room
 
 _PIECE = 1 << 16
 """Characters that are written at a time."""
+
+_MOST_LINES = 10_000
+"""The most lines of a view file; standard output has no limit."""
 
 
 def report_writer(outcome: Outcome, settings: Settings) -> Writer:
@@ -27,31 +33,63 @@ def report_writer(outcome: Outcome, settings: Settings) -> Writer:
             return _text_writer(outcome.estimate.lines(outcome.shape, _width()))
         return _lines_writer([json_line(outcome.estimate.record(outcome.output.shape))])
     if outcome.explainer is None:
+        from cnnops_cli.commands.result_view import lines_of_formulas
+
         return _text_writer(lines_of_formulas(outcome, _width()))
-    return _explanation_writer(outcome, outcome.explainer, settings, as_text=as_text)
+    if as_text:
+        terminal = Room.of(sys.stdout, color=not settings.no_color)
+        lines = _explanation_lines(outcome, outcome.explainer, settings, terminal)
+        return _text_writer(lines, color=terminal.color)
+    return _records_writer(outcome, outcome.explainer, settings)
 
 
-def _explanation_writer(
-    outcome: Outcome, explainer: Explainer, settings: Settings, *, as_text: bool
+def explanation_view(
+    outcome: Outcome, explainer: Explainer, settings: Settings, suffix: str
 ) -> Writer:
-    output, place = outcome.output, outcome.operation.layout.place_of_input
-    picked = indices_of(output.shape, settings.at)
-    explained = _explained(outcome, explainer, picked)
-    rest = 0 if settings.at else output.size - len(picked)
-    left_out = f"… {rest} more element{'s' * (rest != 1)}; --at picks others" if rest > 0 else ""
-    if not as_text:
-        write = _lines_writer(json_lines(explained, place, settings.precision))
-        if not left_out or settings.quiet:
-            return write
-        first = f"the first {len(picked)} of {output.size} elements"
-        return _with_note(write, f"cnnops {outcome.operator}: {first}; --at picks others")
-    note = outcome.stdout_note
-    kind_of_values = "formulas" if outcome.is_formulas else output.dtype.name
+    """Return how an explanation is written to a file, by its suffix."""
+    from cnnops_cli.commands.result_view import view_writer
+
+    def lines_in(room: Room) -> list[Line]:
+        lines = _explanation_lines(outcome, explainer, settings, room, outcome.note)
+        shown = list(islice(lines, _MOST_LINES + 1))
+        if len(shown) > _MOST_LINES:
+            raise CnnopsError(
+                f"--view {settings.view} would have more than {_MOST_LINES} lines; pick fewer "
+                "elements with --at"
+            )
+        return shown
+
+    return view_writer(lines_in, suffix)
+
+
+def _records_writer(outcome: Outcome, explainer: Explainer, settings: Settings) -> Writer:
+    place = outcome.operation.layout.place_of_input
+    explained = _explained(outcome, explainer, settings)
+    write = _lines_writer(json_lines(explained, place, settings.precision))
+    rest, size = _left_out(outcome, settings), outcome.output.size
+    if not rest or settings.quiet:
+        return write
+    first = f"the first {size - rest} of {size} elements"
+    return _with_note(write, f"cnnops {outcome.operator}: {first}; --at picks others")
+
+
+def _explanation_lines(
+    outcome: Outcome, explainer: Explainer, settings: Settings, room: Room, note: str | None = None
+) -> Iterator[Line]:
+    """Write explanations for people; the header has a note, or that of standard output."""
+    note = outcome.stdout_note if note is None else note
+    kind_of_values = "formulas" if outcome.is_formulas else outcome.output.dtype.name
     head = [outcome.operator, outcome.shape, kind_of_values, *([note] if note else [])]
-    terminal = Room.of(sys.stdout, color=not settings.no_color)
-    page = Page(Decimals(settings.precision, exact=False), terminal.width, terminal.color)
-    lines = text_lines(head, explained, left_out, place, page)
-    return _text_writer(lines, color=terminal.color)
+    rest = _left_out(outcome, settings)
+    left_out = f"… {rest} more element{'s' * (rest != 1)}; --at picks others" if rest else ""
+    page = Page(Decimals(settings.precision, exact=False), room.width, room.color)
+    explained = _explained(outcome, explainer, settings)
+    place = outcome.operation.layout.place_of_input
+    return text_lines(head, explained, left_out, place, page)
+
+
+def _left_out(outcome: Outcome, settings: Settings) -> int:
+    return 0 if settings.at else max(0, outcome.output.size - MOST_UNASKED)
 
 
 def _with_note(write: Writer, note: str) -> Writer:
@@ -65,19 +103,11 @@ def _with_note(write: Writer, note: str) -> Writer:
 
 
 def _explained(
-    outcome: Outcome, explainer: Explainer, picked: list[Index]
-) -> Iterator[tuple[Index, Explanation]]:
-    for at in picked:
-        yield at, explainer(outcome.operation.layout.place_in_result(at, outcome.result))
-
-
-def lines_of_formulas(outcome: Outcome, width: int) -> list[Line]:
-    """Write a result of formulas with its shape."""
-    from cnnops_cli.explain.formulas import formula_lines
-
-    planes, output = outcome.operation.layout.planes(outcome.result), outcome.output
-    head = [outcome.operator, outcome.shape, "formulas"]
-    return formula_lines(head, planes, output, width)
+    outcome: Outcome, explainer: Explainer, settings: Settings
+) -> Iterable[tuple[Index, Explanation]]:
+    layout, result = outcome.operation.layout, outcome.result
+    picked = indices_of(outcome.output.shape, settings.at)
+    return ((at, explainer(layout.place_in_result(at, result))) for at in picked)
 
 
 def _width() -> int:

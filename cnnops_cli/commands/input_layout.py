@@ -1,24 +1,13 @@
 """Where INPUT and the result have their channels."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
+from cnnops_cli.text.shapes import named_shape
 from cnnops_cli.words import LAYOUTS
-
-
-def named_shape(axes: Iterable[str], shape: tuple[int, ...]) -> str:
-    """Write a shape with the names of its axes.
-
-    Examples
-    --------
-    >>> named_shape("OIHW", (8, 3, 5, 5))
-    '(O 8, I 3, H 5, W 5)'
-    """
-    return f"({', '.join(map('{} {}'.format, axes, shape))})"
 
 
 class InputLayout(NamedTuple):
@@ -78,19 +67,41 @@ class InputLayout(NamedTuple):
         >>> InputLayout(-1, "channels-first").shape_in_words(np.zeros((1, 8)))
         '(W 8)'
         """
+        shape = self.from_operator(array).shape
+        names = self.axes(array)[1]
+        if not all(map(str.isalpha, names)):
+            return str(shape)
+        return named_shape(names, shape)
+
+    def axes(self, array: Array) -> tuple[list[str], list[str]]:
+        """Name the axes of an operator's array, and those of the array that the user has.
+
+        Axes that are not sure to be samples, channels and spatial ones have numbers.
+
+        Examples
+        --------
+        >>> InputLayout(0, "channels-last").axes(np.zeros((3, 32, 16)))
+        (['C', 'H', 'W'], ['H', 'W', 'C'])
+        """
         from cnnops_cli.ops.geometry import AXES
 
-        shape = self.from_operator(array).shape
         channels = max(self.lead, 0)
         dims = array.ndim - channels - 1
-        if not self.named or not 0 <= dims <= len(AXES):
-            return str(shape)
-        names = [*"NC"[1 - channels :], *AXES.get(dims, ())]
-        if len(shape) < array.ndim:
-            del names[0]
-        elif self._moves(array):
-            names.append(names.pop(channels))
-        return named_shape(names, shape)
+        if self.named and 0 <= dims <= len(AXES):
+            names = [*"NC"[1 - channels :], *AXES.get(dims, ())]
+            if self.planes(array).ndim < array.ndim:
+                return names, names[1:]
+            return names, self._moved(names)
+        of_user = list(map(str, range(array.ndim)))
+        moved = [of_user.index(name) for name in self._moved(of_user)]
+        return [str(moved.index(axis)) for axis in range(array.ndim)], of_user
+
+    def _moved(self, axes: list[str]) -> list[str]:
+        """Bring the axes of an operator's array to the user's order."""
+        channels = max(self.lead, 0)
+        if not self._moves_rank(len(axes)):
+            return axes
+        return [*axes[:channels], *axes[channels + 1 :], axes[channels]]
 
     def place_of_input(self, place: tuple[int, ...]) -> tuple[int, ...]:
         """Return where the user has an element of the operator's input."""

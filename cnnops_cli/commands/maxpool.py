@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
+    from cnnops_cli.lessons.plan import LessonPlan
     from cnnops_cli.views.sections import Section
 
 
@@ -146,6 +147,12 @@ class MaxPooling(Operation):
         from cnnops_cli.explain.formulas import maxpool_formulas
 
         return maxpool_formulas(self._image, self._size, precision, **self._geometry)
+
+    def lesson(self, relu: bool) -> "LessonPlan":
+        from cnnops_cli.lessons.maxpool import MaxpoolLesson
+
+        axes = self.layout.axes
+        return MaxpoolLesson(self._image, self._size, axes, relu=relu, **self._geometry)
 
     def writer(self, option: str, path: str) -> Writer:
         indices = self.layout.from_operator(self._values_and_indices[1])

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
+    from cnnops_cli.lessons.plan import LessonPlan
     from cnnops_cli.tensors.write import Writer
     from cnnops_cli.views.sections import Section
 
@@ -80,6 +81,10 @@ class Operation:
 
     def formulas(self, precision: int | None) -> "Formulas":
         """Return the result where letters stand for numbers."""
+        raise NotImplementedError
+
+    def lesson(self, relu: bool) -> "LessonPlan":
+        """Return what the page of --lesson says of the call, or refuse one that is too large."""
         raise NotImplementedError
 
     def writer(self, option: str, path: str) -> "Writer":

@@ -15,6 +15,8 @@ from cnnops_cli.tensors.write import Writer
 if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
+    from cnnops_cli.lessons.page import Lesson
+    from cnnops_cli.lessons.plan import LessonPlan
     from cnnops_cli.views.sections import Section
 
 
@@ -32,6 +34,8 @@ class Outcome:
         What the view shows before the result.
     explainer : callable or None
         Explains an element; where there is one, that is what standard output shows.
+    lesson : Lesson or None
+        The page of --lesson.
     estimate : Estimate or None
         What the result would take, where nothing was computed.
     """
@@ -43,6 +47,7 @@ class Outcome:
         self.durable_files: dict[str, Writer] = {}
         self.sections: list[Section] = []
         self.explainer: Explainer | None = None
+        self.lesson: Lesson | None = None
         self.estimate: Estimate | None = None
 
     @property
@@ -101,16 +106,20 @@ def work_out(
         hints.append(operation.likely_cause)
         if settings.dry_run:
             return _estimated(operation)
+        plan = None if settings.lesson is None else operation.lesson(call.relu)
         if letters:
-            return _in_letters(operation, call)
-        if settings.explain:
+            return _in_letters(operation, call, plan)
+        if settings.explain or plan is not None:
             result, explainer = operation.explained()
         else:
             result, explainer = operation.result(), None
         if call.relu:
             result, explainer = _rectified(result, explainer)
     outcome = Outcome(operation, result)
-    outcome.explainer = explainer
+    if settings.explain:
+        outcome.explainer = explainer
+    if plan is not None and explainer is not None:
+        outcome.lesson = plan.lesson(result, explainer, settings.precision)
     outcome.files = {path: operation.writer(option, path) for option, path in files.items()}
     outcome.durable_files = {
         path: operation.writer(option, path) for option, path in state_files.items()
@@ -142,7 +151,7 @@ def _estimated(operation: Operation) -> Outcome:
     return outcome
 
 
-def _in_letters(operation: Operation, call: Call) -> Outcome:
+def _in_letters(operation: Operation, call: Call, plan: "LessonPlan | None") -> Outcome:
     """Return all formulas, or those that are explained."""
     settings = call.settings
     formulas = operation.formulas(settings.precision)
@@ -153,4 +162,6 @@ def _in_letters(operation: Operation, call: Call) -> Outcome:
         outcome.explainer = formulas.explain
     if call.with_input:
         outcome.sections = operation.sections()
+    if plan is not None:
+        outcome.lesson = plan.lesson(formulas.stand_in(), formulas.explain, settings.precision)
     return outcome

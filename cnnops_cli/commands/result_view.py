@@ -10,6 +10,10 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer, bytes_writer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cnnops_cli.text.styled_lines import Line
+    from cnnops_cli.views.room import Room
     from cnnops_cli.views.sections import Section
     from cnnops_cli.views.view import View
 
@@ -72,19 +76,33 @@ def stdout_view(outcome: Outcome, settings: Settings) -> Writer:
 
 def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
     """Return how a view is written to a file, by its suffix; the same wherever it is called."""
+
+    def lines_in(room: "Room") -> "list[Line]":
+        if outcome.is_formulas and not outcome.sections and not room.draws:
+            return lines_of_formulas(outcome, room.width)
+        return _view_of(outcome, settings).lines(room, outcome.note)
+
+    return view_writer(lines_in, suffix)
+
+
+def lines_of_formulas(outcome: Outcome, width: int) -> "list[Line]":
+    """Write a result of formulas with its shape."""
+    from cnnops_cli.explain.formulas import formula_lines
+
+    planes, output = outcome.operation.layout.planes(outcome.result), outcome.output
+    head = [outcome.operator, outcome.shape, "formulas"]
+    return formula_lines(head, planes, output, width)
+
+
+def view_writer(lines_in: "Callable[[Room], list[Line]]", suffix: str) -> Writer:
+    """Return how the lines for a room are written to a file, by its suffix."""
     from cnnops_cli.text.styled_lines import plain_text
     from cnnops_cli.views.room import Room
     from cnnops_cli.views.view_files import html, svg
 
     write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
-    page = Room.of_file(draws=write is not plain_text)
-    if outcome.is_formulas and not outcome.sections and not page.draws:
-        from cnnops_cli.commands.explained import lines_of_formulas
-
-        lines = lines_of_formulas(outcome, page.width)
-    else:
-        lines = _view_of(outcome, settings).lines(page, outcome.note)
-    return bytes_writer(write(lines).encode())
+    room = Room.of_file(draws=write is not plain_text)
+    return bytes_writer(write(lines_in(room)).encode())
 
 
 def _view_of(outcome: Outcome, settings: Settings) -> "View":

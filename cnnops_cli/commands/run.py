@@ -63,6 +63,7 @@ def _check_offers(kind: type[Operation], call: Call) -> None:
     settings = call.settings
     asked = {
         "explain": ("explained", settings.explain),
+        "lesson": ("lesson", settings.lesson is not None),
         "dry_run": ("estimate", settings.dry_run),
         "with_input": ("sections", call.with_input),
         **{option: ("writer", path is not None) for option, path in call.all_files.items()},

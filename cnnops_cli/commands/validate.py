@@ -13,7 +13,7 @@ from cnnops_cli.paths import real_path
 from cnnops_cli.tensors.formats import format_of_name, picture_formats, suffixes_of
 from cnnops_cli.tensors.read import STDIN, split_member
 
-_OF_ONE_RESULT = ("view", "explain", "dry_run", "expect")
+_OF_ONE_RESULT = ("view", "explain", "lesson", "dry_run", "expect")
 """Settings that show, check or write one result."""
 _MOST_SHOWN = 40
 
@@ -135,7 +135,7 @@ def _check_pictures(call: Call) -> None:
 def _check_files(call: Call) -> None:
     """Refuse results that cannot be written, or would replace one another."""
     settings = call.settings
-    written = [*filter(None, (settings.output, settings.view)), *call.written]
+    written = [*filter(None, (settings.output, settings.view, settings.lesson)), *call.written]
     named = [path for path in written if path != STDIN]
     if settings.given_check_options():
         from cnnops_cli.commands.expectation import check_options
@@ -174,12 +174,13 @@ def _check_explanation(settings: Settings, written: list[str]) -> None:
     if settings.explain and settings.dry_run:
         raise CnnopsError("--explain needs a result and --dry-run computes none: use one of them")
     asked = "--explain" if settings.explain else "--dry-run"
-    for option, value in (("--view", settings.view), ("--expect", settings.expect)):
+    without = {"--view": settings.view if settings.dry_run else None, "--expect": settings.expect}
+    for option, value in without.items():
         if value is not None:
             raise CnnopsError(f"{asked} has no result for {option}; leave one of them out")
     if settings.format == "npy":
         raise CnnopsError(f"{asked} shows text or JSON: --format table or json, not npy")
-    files = [*filter(None, [settings.output]), *written]
+    files = [*filter(None, [settings.output, settings.lesson]), *written]
     if settings.dry_run and files:
         raise CnnopsError(f"--dry-run computes nothing that {files[0]} could hold; leave it out")
     if settings.output == STDIN:

@@ -13,7 +13,7 @@ from cnnops_cli.options import Settings
 from cnnops_cli.parsers import takes_any_format
 from cnnops_cli.tensors.formats import format_of_name
 from cnnops_cli.tensors.staged_files import StagedFiles
-from cnnops_cli.tensors.write import Writer, array_writer, json_writer, npy_writer
+from cnnops_cli.tensors.write import Writer, array_writer, bytes_writer, json_writer, npy_writer
 
 
 def write_outcome(outcome: Outcome, settings: Settings, staged: StagedFiles) -> None:
@@ -25,9 +25,9 @@ def write_outcome(outcome: Outcome, settings: Settings, staged: StagedFiles) -> 
     for path, write in outcome.files.items():
         staged.add(path, write)
     if settings.view is not None:
-        from cnnops_cli.commands.result_view import file_view
-
-        staged.add(settings.view, file_view(outcome, settings, Path(settings.view).suffix))
+        staged.add(settings.view, _view_writer(outcome, settings, Path(settings.view).suffix))
+    if settings.lesson is not None and outcome.lesson is not None:
+        staged.add(settings.lesson, bytes_writer(outcome.lesson.html().encode()))
     if to_file is not None:
         staged.add(to_file, _file_writer(to_file, outcome, settings))
     for path, write in outcome.durable_files.items():
@@ -65,6 +65,17 @@ def move_into_place(staged: StagedFiles) -> None:
 def wants_summary(settings: Settings) -> bool:
     """Return whether someone would read what was written where."""
     return not settings.quiet and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _view_writer(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
+    """Return how the file of `--view` is written: what is shown, or would be on a terminal."""
+    if outcome.explainer is not None:
+        from cnnops_cli.commands.explained import explanation_view
+
+        return explanation_view(outcome, outcome.explainer, settings, suffix)
+    from cnnops_cli.commands.result_view import file_view
+
+    return file_view(outcome, settings, suffix)
 
 
 def _file_writer(path: str, outcome: Outcome, settings: Settings) -> Writer:

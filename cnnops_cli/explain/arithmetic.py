@@ -12,6 +12,27 @@ _MOST_WORDS = 64
 """Parts of a formula that are written out; of more, the middle is left out."""
 
 
+def sum_words(parts: list[str]) -> list[str]:
+    """Return the words of a sum, all but the last with a plus sign after it."""
+    return [*(f"{part} +" for part in parts[:-1]), *parts[-1:]]
+
+
+def signed_sum_words(parts: list[str]) -> list[str]:
+    """Return the words of a sum from which negative parts after the first are subtracted.
+
+    Examples
+    --------
+    >>> signed_sum_words(["-41.2", "12.9", "-23", "0.11"])
+    ['-41.2 +', '12.9 -', '23 +', '0.11']
+    """
+    first, *others = parts
+    words = [first]
+    for part in others:
+        words[-1] += " -" if part.startswith("-") else " +"
+        words.append(part.removeprefix("-"))
+    return words
+
+
 def shortened(words: list[str]) -> list[str]:
     """Leave out the middle of many words; what is put in its place has their comma."""
     if len(words) <= _MOST_WORDS:
@@ -43,7 +64,8 @@ def arithmetic_lines(
 ) -> list[Line]:
     """Fold a formula between its words, with a label before it and a note after its result.
 
-    No line ends after the usual equals sign; another `sign` is a word of its own.
+    No line ends after the usual equals sign; another `sign` is a word of its own. Nothing equals a
+    formula whose result is the empty text.
 
     Examples
     --------
@@ -51,11 +73,11 @@ def arithmetic_lines(
     >>> [text_of(line) for line in arithmetic_lines(["max(1,", "2)"], "2", 80, note="at [1]")]
     ['  max(1, 2) = 2, at [1]']
     """
-    results = [[result_span(word)] for word in result.split(" ")]
-    if sign is None:
-        results[0].insert(0, ("= ", DIM))
-    else:
+    results = [[result_span(word)] for word in result.split()]
+    if sign is not None:
         results.insert(0, [(sign, DIM)])
+    elif results:
+        results[0].insert(0, ("= ", DIM))
     if note:
         results[-1].append((",", DIM))
     before, after = ([[(word, DIM)] for word in text.split()] for text in (label, note))

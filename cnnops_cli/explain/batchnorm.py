@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.arithmetic import arithmetic_lines
+from cnnops_cli.explain.arithmetic import arithmetic_lines, sum_words
 from cnnops_cli.explain.elements import as_computed, element_of
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
 from cnnops_cli.ops.moments import moments
 from cnnops_cli.text.numbers import Decimals, scaled
-from cnnops_cli.text.styled_lines import DIM, Line, fold_text
+from cnnops_cli.text.styled_lines import DIM, MORE, Line, fold_text
+
+_MOST_VALUES, _ENDS = 12, 3
+"""Values of a channel whose sum is written out; of more, only so many at both ends."""
 
 
 class Update(NamedTuple):
@@ -41,12 +44,58 @@ class Update(NamedTuple):
         }
 
 
+class Equation(NamedTuple):
+    """What is computed, the words of its formula, and what these give."""
+
+    label: str
+    words: list[str]
+    result: str
+
+    def __str__(self) -> str:
+        return f"{self.label} {' '.join(self.words)} = {self.result}"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The statistics of a channel in training: of `count` values, all in `values` if they are few.
+
+    Otherwise `values` are the first and the last of them. Formulas are words, between which lines
+    may be folded.
+    """
+
+    count: int
+    values: list[Any]
+    mean: float
+    var: float
+    unbiased_var: float
+
+    def mean_formula(self, numbers: Decimals) -> list[str]:
+        """Return the mean as a sum that is divided."""
+        first, *others = self.values
+        return self._average([numbers.text(first), *map(numbers.operand, others)])
+
+    def var_formula(self, numbers: Decimals) -> list[str]:
+        """Return the biased variance, which normalises, as a sum that is divided."""
+        mean = numbers.operand(self.mean)
+        return self._average([f"({numbers.text(value)} - {mean})^2" for value in self.values])
+
+    def unbiased_formula(self, numbers: Decimals) -> list[str]:
+        """Return the unbiased variance, which goes into the running one."""
+        return f"{numbers.text(self.var)} * {self.count} / ({self.count} - 1)".split()
+
+    def _average(self, parts: list[str]) -> list[str]:
+        if left_out := self.count - len(parts):
+            parts.insert(len(parts) // 2, f"{MORE} {left_out} more {MORE}")
+        parts[0], parts[-1] = f"({parts[0]}", f"{parts[-1]})"
+        return [*sum_words(parts), f"/ {self.count}"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Normalised(Explanation):
     """A value of one channel, normalised, scaled and shifted.
 
-    The statistics are those of `count` values in training, which updates the running ones, and
-    else the running ones.
+    The statistics are those of the `batch` in training, which updates the running ones, and else
+    the running ones.
     """
 
     input: Any
@@ -56,7 +105,7 @@ class Normalised(Explanation):
     bias: Any
     eps: float
     channel: int
-    count: int | None
+    batch: Batch | None
     running: dict[str, Update]
 
     def _arithmetic(self, numbers: Decimals) -> list[str]:
@@ -66,12 +115,15 @@ class Normalised(Explanation):
         return f"{centred} / {deviation} * {operand(self.weight)} + {text(self.bias)}".split()
 
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
+        batch = self.batch
         return {
             "input": numbers.value(self.input),
             "channel": self.channel,
-            "statistics": "running" if self.count is None else "batch",
+            "statistics": "running" if batch is None else "batch",
+            "count": None if batch is None else batch.count,
             "mean": numbers.value(self.mean),
             "var": numbers.value(self.var),
+            "unbiased_var": None if batch is None else numbers.value(batch.unbiased_var),
             "eps": self.eps,
             "weight": numbers.value(self.weight),
             "bias": numbers.value(self.bias),
@@ -84,16 +136,49 @@ class Normalised(Explanation):
 
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Write the statistics, the formula and the running updates."""
-        numbers, width = page.numbers, page.width
-        source = "running statistics" if self.count is None else f"of {self.count} values"
-        statistics = f"mean {numbers.text(self.mean)}, variance {numbers.text(self.var)}"
-        lines = fold_text(f"channel {self.channel}, {source}: {statistics}", width, DIM)
-        lines += fold_text("(x - mean) / sqrt(var + eps) * weight + bias", width, DIM)
-        lines += self._formula_lines(page, sign="=")
-        for name, update in self.running.items():
-            words, after = update.formula(numbers).split(), numbers.text(update.after)
-            lines += arithmetic_lines(words, after, width, label=f"{name}:", sign="=")
-        return lines
+        numbers, width, batch = page.numbers, page.width, self.batch
+        found, updated = self.statistics(numbers), self.updates(numbers)
+        if batch is None:
+            statistics = f"mean {numbers.text(self.mean)}, variance {numbers.text(self.var)}"
+            named = f"channel {self.channel}, running statistics: {statistics}"
+            lines = fold_text(named, width, DIM)
+        else:
+            lines = fold_text(f"channel {self.channel}, of {batch.count} values", width, DIM)
+            lines += _equation_lines(found, width)
+        lines += fold_text("(x - mean) / sqrt(variance + eps) * weight + bias", width, DIM)
+        lines += self._formula_lines(page)
+        return lines + _equation_lines(updated, width)
+
+    def statistics(self, numbers: Decimals) -> list[Equation]:
+        """Return how the statistics of this batch come about."""
+        batch = self.batch
+        if batch is None:
+            return []
+        return [
+            Equation("mean =", batch.mean_formula(numbers), numbers.text(batch.mean)),
+            Equation("variance =", batch.var_formula(numbers), numbers.text(batch.var)),
+        ]
+
+    def updates(self, numbers: Decimals) -> list[Equation]:
+        """Return how the running statistics are updated, in training."""
+        if self.batch is None:
+            return []
+        formula, unbiased = self.batch.unbiased_formula(numbers), self.batch.unbiased_var
+        return [
+            Equation("unbiased variance =", formula, numbers.text(unbiased)),
+            *(
+                Equation(f"{name}:", update.formula(numbers).split(), numbers.text(update.after))
+                for name, update in self.running.items()
+            ),
+        ]
+
+
+def _equation_lines(equations: list[Equation], width: int) -> list[Line]:
+    return [
+        line
+        for label, words, result in equations
+        for line in arithmetic_lines(words, result, width, label=label)
+    ]
 
 
 def batchnorm_explainer(
@@ -113,7 +198,6 @@ def batchnorm_explainer(
 
     The running statistics are those after the call, and `before` holds those before it.
     """
-    count = input.size // max(1, input.shape[1])
     statistics = cache(lambda channel: _statistics(input[:, channel]))
     # A float32 may be closer to its mean than to the number that its shortest text says.
     in_sums = as_computed(np.dtype(np.float64))
@@ -121,14 +205,15 @@ def batchnorm_explainer(
     def explain(at: Index) -> Normalised:
         channel = at[1]
         mean, var = in_sums(running_mean[channel]), in_sums(running_var[channel])
-        running = {}
+        batch, running = None, {}
         if training:
-            mean, var, unbiased = statistics(channel)
-            for name, old, batch, new in (
+            batch = statistics(channel)
+            mean, var = batch.mean, batch.var
+            for name, old, found, new in (
                 ("running_mean", before[0], mean, running_mean),
-                ("running_var", before[1], unbiased, running_var),
+                ("running_var", before[1], batch.unbiased_var, running_var),
             ):
-                running[name] = Update(old[channel], batch, momentum, new[channel])
+                running[name] = Update(old[channel], found, momentum, new[channel])
         return Normalised(
             at=at,
             value=element_of(result, at),
@@ -139,20 +224,28 @@ def batchnorm_explainer(
             bias=in_sums(bias[channel]),
             eps=eps,
             channel=channel,
-            count=count if training else None,
+            batch=batch,
             running=running,
         )
 
     return explain
 
 
-def _statistics(values: Array) -> tuple[float, float, float]:
-    """Return mean, biased and unbiased variance of a channel, as the operator sums them."""
+def _statistics(values: Array) -> Batch:
+    """Return the statistics of a channel, as the operator sums them."""
+    flat = np.ascontiguousarray(values).reshape(-1)
     with np.errstate(all="ignore"):
-        found = moments(np.ascontiguousarray(values).reshape(1, 1, -1))
+        found = moments(flat.reshape(1, 1, -1))
     (variance,), power = found.variance.tolist(), 0
     if found.scaled is not None:
         _, _, (variance,), (exponent,) = (array.tolist() for array in found.scaled)
         power = 2 * exponent
-    unbiased = variance * (values.size / (values.size - 1))
-    return found.mean.item(), scaled(variance, power), scaled(unbiased, power)
+    unbiased = variance * (flat.size / (flat.size - 1))
+    shown = flat if flat.size <= _MOST_VALUES else np.concatenate([flat[:_ENDS], flat[-_ENDS:]])
+    return Batch(
+        flat.size,
+        list(map(as_computed(np.dtype(np.float64)), shown)),
+        found.mean.item(),
+        scaled(variance, power),
+        scaled(unbiased, power),
+    )

@@ -46,15 +46,21 @@ class Dropped(Explanation):
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Say what became of the value."""
         numbers = page.numbers
-        words, value = self._arithmetic(numbers), numbers.text(self.value)
-        if not self.training:
-            label, sign = "evaluation:", "stays"
-        elif not self.kept:
-            label, words, sign = "dropped:", [numbers.text(self.input)], "becomes"
-        else:
+        label = "evaluation"
+        if self.training:
             scale = "" if self.scale is None else f", scale {numbers.text(self.scale)}"
-            label, sign = f"kept{scale}:", "="
-        return arithmetic_lines(words, value, page.width, label=label, sign=sign)
+            label = f"kept{scale}" if self.kept else "dropped"
+        words, sign = self.change(numbers)
+        value = numbers.result(self.value)
+        return arithmetic_lines(words.split(), value, page.width, label=f"{label}:", sign=sign)
+
+    def change(self, numbers: Decimals) -> tuple[str, str]:
+        """Return what becomes the value, and the sign between them."""
+        if not self.training:
+            return numbers.text(self.input), "stays"
+        if not self.kept:
+            return numbers.text(self.input), "becomes"
+        return self.formula(numbers), "="
 
 
 def dropout_explainer(

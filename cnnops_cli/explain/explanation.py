@@ -1,11 +1,9 @@
 """How one element of a result comes about: what the explanations of all operators share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import islice, product
 from typing import Any, NamedTuple, TypeAlias
 
-from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import Line
@@ -13,9 +11,6 @@ from cnnops_cli.text.styled_lines import Line
 Index: TypeAlias = tuple[int, ...]
 Place: TypeAlias = Callable[[Index], Index]
 """Turns the index of an element in an operator's array into its index in the user's array."""
-
-_MOST_UNASKED = 12
-"""The number of elements that are explained where none are picked."""
 
 
 class Page(NamedTuple):
@@ -38,11 +33,16 @@ class Explanation:
     relu: bool = False
 
     @property
+    def has_letters(self) -> bool:
+        """Whether the value is not a number, but a formula."""
+        return isinstance(self.value, str)
+
+    @property
     def result(self) -> Any:
         """The element of the result; as in PyTorch's ReLU, -0 stays -0 and NaN stays NaN."""
         if not self.relu:
             return self.value
-        if isinstance(self.value, str):
+        if self.has_letters:
             return f"max(0, {self.value})"
         return type(self.value)(0) if self.value < 0 else self.value
 
@@ -52,7 +52,7 @@ class Explanation:
 
     def short_formula(self, numbers: Decimals) -> str:
         """Return the arithmetic of the value, without terms that are 0 whatever letters are."""
-        return " ".join(self._arithmetic(numbers))
+        return " ".join(self._short_arithmetic(numbers))
 
     def record(self, at: Index, place: Place, numbers: Decimals) -> dict[str, Any]:
         """Return everything by name, for JSON; `at` is the user's index of the element."""
@@ -77,10 +77,18 @@ class Explanation:
         """Return the words that give the value; lines may be folded between them."""
         raise NotImplementedError
 
-    def _formula_lines(self, page: Page, note: str = "", sign: str | None = None) -> list[Line]:
+    def _short_arithmetic(self, numbers: Decimals) -> list[str]:
+        """Return the words of the arithmetic, without terms that are 0 whatever letters are."""
+        return self._arithmetic(numbers)
+
+    def _formula_lines(self, page: Page, note: str = "") -> list[Line]:
+        """Write the arithmetic and what it gives; letters give what is left without zeros."""
         words = self._rectified(shortened(self._arithmetic(page.numbers)))
-        result = page.numbers.text(self.result)
-        return arithmetic_lines(words, result, page.width, sign=sign, note=note)
+        result = page.numbers.result(self.result)
+        if self.has_letters:
+            left = self._rectified(shortened(self._short_arithmetic(page.numbers)))
+            result = " ".join(left) if left != words else ""
+        return arithmetic_lines(words, result, page.width, note=note)
 
     def _rectified(self, words: list[str]) -> list[str]:
         return ["max(0,", *words[:-1], f"{words[-1]})"] if self.relu else words
@@ -93,27 +101,3 @@ Explainer: TypeAlias = Callable[[Index], Explanation]
 def with_relu(explain: Explainer) -> Explainer:
     """Explain max(0, value) in place of each value."""
     return lambda at: replace(explain(at), relu=True)
-
-
-def indices_of(shape: Sequence[int], picked: Sequence[Index] | None) -> list[Index]:
-    """Return which elements of a result are explained: those picked, or the first dozen."""
-    if picked is None:
-        return list(islice(product(*map(range, shape)), _MOST_UNASKED))
-    return [_checked(index, shape) for index in picked]
-
-
-def _checked(index: Index, shape: Sequence[int]) -> Index:
-    text = ",".join(map(str, index))
-    if len(index) != len(shape):
-        raise CnnopsError(
-            f"--at {text} has {len(index)} number{'s' * (len(index) != 1)}, but the result has "
-            f"{len(shape)} ax{'is' if len(shape) == 1 else 'es'}: shape {tuple(shape)}"
-        )
-    for axis, (number, length) in enumerate(zip(index, shape, strict=True)):
-        if not -length <= number < length:
-            takes = f"takes {-length} to {length - 1}" if length else "is empty"
-            raise CnnopsError(
-                f"--at {text} is outside of the result, shape {tuple(shape)}: axis {axis} {takes}, "
-                f"not {number}"
-            )
-    return tuple(number % length for number, length in zip(index, shape, strict=True))

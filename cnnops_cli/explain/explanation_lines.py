@@ -48,9 +48,8 @@ def text_lines(
     for at, explanation in elements:
         yield []
         title = f"{list(at)} = "
-        value = page.numbers.text(explanation.result)
-        is_formula = isinstance(explanation.value, str)  # which follows below
-        if is_formula or len(title + value) > page.width:
+        value = page.numbers.result(explanation.result)
+        if explanation.has_letters or len(title + value) > page.width:
             yield [(f"{list(at)}", DIM)]
         else:
             yield [(title, DIM), result_span(value)]

@@ -125,6 +125,13 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
     return kept.reshape(shape)
 
 
+def draw_bits(shape: tuple[int, ...], seed: int) -> Array:
+    """Return the 16 bits, as integers, that decide about each value of the mask of a shape."""
+    from cnnops_cli.ops.generators import pcg64
+
+    return _next_bits(pcg64(seed), math.prod(shape)).reshape(shape)
+
+
 def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
     """Return the shape of an input's mask: its own, or (N, C, 1, ...) where `channelwise`."""
     if not channelwise:
@@ -160,14 +167,12 @@ def _draw(seed: int, p: float, part: slice) -> Array:
     generator = pcg64(seed)
     if part.start:
         generator.advance(part.start // 4)
-    count = part.stop - part.start
-    words = generator.random_raw(-(-count // 4))
-    bits = words.astype(_WORDS, copy=False).view(_PIECES)[:count]
+    bits = _next_bits(generator, part.stop - part.start)
     threshold = math.floor(p * 65536)
     fraction = p * 65536 - threshold
     kept: Array = bits >= threshold
     if fraction:
-        position = part.start // 4 + len(words)
+        position = part.start // 4 + -(-bits.size // 4)
         ties = bits == threshold
         while ties[tie := int(ties.argmax())]:  # there are about 4
             decider = _JUMP + part.start + tie
@@ -176,6 +181,12 @@ def _draw(seed: int, p: float, part: slice) -> Array:
             position = decider + 1
             ties[tie] = False
     return kept
+
+
+def _next_bits(generator: np.random.PCG64, count: int) -> Array:
+    """Return the next bits of a generator, 16 for each of `count` values."""
+    words = generator.random_raw(-(-count // 4))
+    return words.astype(_WORDS, copy=False).view(_PIECES)[:count]
 
 
 @parallel.apart

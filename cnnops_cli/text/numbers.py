@@ -18,6 +18,11 @@ _MOST_DECIMALS = 4
 _SMALLEST_FIXED = 0.5 * 10**-_MOST_DECIMALS
 _LARGEST_FIXED = 1e7
 
+_READ_DECIMALS = 3
+"""The most decimals of a number in an explanation for people."""
+_LEAST_ROUNDED, _LARGEST_ROUNDED = 0.001, 1e6
+"""Between these, a number is rounded to decimals; below and above, to digits."""
+
 
 def shortest_text(number: Any) -> str:
     """Return the shortest text of a NumPy number that reads back equal, by way of float64 too.
@@ -48,6 +53,15 @@ def short_text(number: float, precision: int | None = None, digits: int = _DIGIT
     if precision is None:
         return f"{number:.{digits}g}"
     return f"{number:.{precision}{'f' if abs(number) < _LARGEST_WITH_DECIMALS else 'e'}}"
+
+
+def _rounded_text(number: float) -> str:
+    """Return a number with at most three decimals, or where these say too little, three digits."""
+    if abs(number) >= _LARGEST_ROUNDED:
+        return short_text(number)
+    if abs(number) < _LEAST_ROUNDED:
+        return f"{number:.{_READ_DECIMALS}g}"
+    return f"{number:.{_READ_DECIMALS}f}".rstrip("0").rstrip(".")
 
 
 def column_texts(numbers: Sequence[float], precision: int | None = None) -> list[str]:
@@ -112,8 +126,9 @@ def scaled(fraction: float, exponent: int) -> float:
 class Decimals:
     """How numbers are written in formulas: with `precision` decimals where that is given.
 
-    Otherwise they have the shortest text that reads back equal, or, if not `exact`, six digits, and
-    all digits where they are whole.
+    Otherwise they have the shortest text that reads back equal, or, if not `exact`, at most three
+    decimals. Numbers below 0.001 then have three digits, those from a million on six, and whole
+    ones all.
     """
 
     precision: int | None = None
@@ -136,6 +151,8 @@ class Decimals:
         --------
         >>> Decimals().text(np.float32(0.1)), Decimals().text(2.0), Decimals(precision=1).text(2.0)
         ('0.1', '2', '2.0')
+        >>> [Decimals(exact=False).text(number) for number in (-41.2, 2 / 3, 0.0000123)]
+        ['-41.2', '0.667', '1.23e-05']
         """
         number = self.value(number)
         if isinstance(number, Beyond):
@@ -149,7 +166,11 @@ class Decimals:
         if self.exact or (number.is_integer() and abs(number) < _LARGEST_WHOLE):
             text = repr(number)
             return text if text == "-0.0" else text.removesuffix(".0")
-        return short_text(number)
+        return _rounded_text(number)
+
+    def result(self, number: Any) -> str:
+        """Return a result as it is, or with the decimals that were asked for."""
+        return Decimals(self.precision).text(number)
 
     def operand(self, number: Any) -> str:
         """Return a number that follows an operator: a negative one in parentheses."""
@@ -157,5 +178,5 @@ class Decimals:
         return f"({text})" if text.startswith("-") else text
 
     def setting(self, number: float) -> str:
-        """Return an option's value without rounding: few decimals could make it zero."""
-        return Decimals(exact=self.exact).text(number)
+        """Return an option's value, which few decimals could make zero."""
+        return Decimals().text(number) if self.exact else short_text(number)

@@ -64,6 +64,7 @@ def registered(monkeypatch, tmp_path):
     [
         (["--explain"], "--explain"),
         (["--explain", "--at", "0,0,0"], "--explain"),
+        (["--lesson", "x.html"], "--lesson"),
         (["--dry-run"], "--dry-run"),
         (["--with-input", "-f", "table"], "--with-input"),
         (["--where", "w.npy"], "--where"),
@@ -135,7 +136,7 @@ def test_the_check(capfd, tmp_path, monkeypatch):
 def test_every_shared_option_is_held_against_it():
     """An option that is added is one more to try here."""
     tried = {"output", "format", "precision", "dtype", "layout", "threads", "quiet", "view"}
-    tried |= {"explain", "at", "dry_run", "expect"}
+    tried |= {"explain", "at", "lesson", "dry_run", "expect"}
     of_the_runner_alone = {
         *("no_color", "lines", "keep_going", "stretch"),
         *("rtol", "atol", "ulp", "equal_nan", "update_expected"),

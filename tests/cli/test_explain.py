@@ -1,6 +1,7 @@
 """--explain and --at: in a pipe one JSON object a line and cell, on a terminal text."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -84,6 +85,28 @@ def test_batchnorm(cnnops):
     assert negative[0]["running"] is None
 
 
+def test_batchnorm_shows_how_its_statistics_are_computed(cnnops):
+    values = "[[-1,10],[3,30],[-4,20]]"
+    call = ["batchnorm", "--explain", "--at", "0,0", "-f", "table", values]
+    assert cnnops.text(*call).splitlines()[2:] == [
+        "[0, 0] = -0.11624756805275206",
+        "  channel 0, of 3 values",
+        "  mean = (-1 + 3 + (-4)) / 3 = -0.667",
+        "  variance = ((-1 - (-0.667))^2 + (3 - (-0.667))^2 + (-4 - (-0.667))^2) / 3",
+        "  = 8.222",
+        "  (x - mean) / sqrt(variance + eps) * weight + bias",
+        "  (-1 - (-0.667)) / sqrt(8.222 + 1e-05) * 1 + 0 = -0.11624756805275206",
+        "  unbiased variance = 8.222 * 3 / (3 - 1) = 12.333",
+        "  running_mean: (1 - 0.1) * 0 + 0.1 * (-0.667) = -0.067",
+        "  running_var: (1 - 0.1) * 1 + 0.1 * 12.333 = 2.133",
+    ]
+    assert cnnops.text(*call, "--eval", "--running-mean", "-2").splitlines()[3:] == [
+        "  channel 0, running statistics: mean -2, variance 1",
+        "  (x - mean) / sqrt(variance + eps) * weight + bias",
+        "  (-1 - (-2)) / sqrt(1 + 1e-05) * 1 + 0 = 0.9999950000374997",
+    ]
+
+
 def test_the_running_update_is_that_of_the_state(cnnops, tmp_path):
     call = ["batchnorm", "--momentum", "none", "--state", "s.json", "--save-state", "s.json"]
     start = '{"running_mean": [4.0], "num_batches_tracked": 1}'
@@ -137,6 +160,42 @@ def test_at_picks_cells(cnnops):
 
 
 @pytest.mark.parametrize(
+    "operator",
+    [
+        ["conv", "-k", "[[a,1],[2,3]]"],
+        ["conv", "-k", "[[0,1],[2,3]]"],
+        ["maxpool", "-k", "2,2", "-s", "1"],
+        ["batchnorm"],
+        ["dropout", "--seed", "1"],
+    ],
+)
+def test_a_colon_picks_all_of_an_axis(cnnops, operator):
+    call = [*operator, IMAGE, "--explain"]
+    both = cnnops.text(*call, "--at", "0,:", "--at", ":,-2")
+    each = [
+        word for at in ("0,0", "0,1", "0,2", "0,3", "0,-2", "1,-2", "2,-2") for word in ("--at", at)
+    ]
+    if "-k" in operator:
+        each = [word for at in ("0,0", "0,1", "0,2", "0,1", "1,1") for word in ("--at", at)]
+    assert cnnops.text(*call, *each) == both
+    assert cnnops.text(*call, *each, "-f", "table") == cnnops.text(
+        *call, "--at", "0,:", "--at", ":,-2", "-f", "table"
+    )
+
+
+def test_a_colon_goes_through_the_axes_of_the_users_layout(cnnops):
+    image = np.arange(12.0).reshape(2, 2, 3)
+    call = ["maxpool", "-k", "1", "--layout", "channels-last", "--explain", "--at", ":,1,:"]
+    places = [json.loads(line)["at"] for line in cnnops.text(*call, stdin=image).splitlines()]
+    assert places == [[0, 1, 0], [0, 1, 1], [0, 1, 2], [1, 1, 0], [1, 1, 1], [1, 1, 2]]
+
+
+def test_more_than_a_dozen_are_explained_where_they_are_picked(cnnops):
+    call = ["maxpool", "-k", "1", "--dims", "1", json.dumps(list(range(20))), "--explain"]
+    assert len(cnnops.text(*call, "--at", ":").splitlines()) == 20
+
+
+@pytest.mark.parametrize(
     ("options", "reason"),
     [
         (["--at", "0,0"], "--at picks elements for --explain; give both"),
@@ -150,11 +209,32 @@ def test_at_picks_cells(cnnops):
         ),
         (
             ["--explain", "--at", "0"],
-            "--at 0 has 1 number, but the result has 2 axes: shape (2, 2)",
+            "--at 0 is for 1 axis, but the result has 2: shape (2, 2)",
         ),
         (
             ["--explain", "--at", "a"],
-            "--at: 'a' is not an index: one integer per axis of the result, as 0,1,2",
+            "--at: 'a' is not an index: one integer or : per axis of the result, as 0,1,2 or 0,:,2",
+        ),
+        (
+            ["--explain", "--at", "0:2,:"],
+            "--at: '0:2,:' is not an index: one integer or : per axis of the result, as 0,1,2 "
+            "or 0,:,2",
+        ),
+        (
+            ["--explain", "--at", ":,0,:"],
+            "--at :,0,: is for 3 axes, but the result has 2: shape (2, 2)",
+        ),
+        (
+            ["--explain", "--at", ":,-3"],
+            "--at :,-3 is outside of the result, shape (2, 2): axis 1 takes -2 to 1, not -3",
+        ),
+        (
+            ["--explain", "--expect", "y.npy"],
+            "--explain has no result for --expect; leave one of them out",
+        ),
+        (
+            ["--dry-run", "--view", "v.svg"],
+            "--dry-run has no result for --view; leave one of them out",
         ),
         (
             ["--explain", "-f", "npy"],
@@ -223,10 +303,71 @@ def test_bias_groups_gaps_and_copied_padding_are_said(terminal):
         "  group 1 of 2 sees channel 1 of the input",
         "  channel 1",
         "  (7)   ·    7    ·    9   ×  1  2  3",
-        "  (in parentheses: padding, reflect, cells of the input again)",
+        "  (in parentheses: padding, reflect, elements of the input again)",
         "  (·: passed over, dilation 2)",
         "  bias -6",
         "  1*7 + 2*7 + 3*9 + -6 = 42",
+    ]
+
+
+def test_channels_are_added_up_one_by_one(cnnops):
+    kernel, image = "[[[1,10],[0.5,-7]],[[0,0],[0,1]]]", "[[1,2],[3,4]]"
+    call = ["conv", "--dims", "1", "-k", kernel, "-b", "[0.25,-3]", image, "--explain"]
+    assert cnnops.text(*call, "-f", "table").splitlines()[2:] == [
+        "[0, 0] = -5.25",
+        "  window over W 0 to 1",
+        "  channel 0",
+        "  1  2  ×   1    10",
+        "  channel 1",
+        "  3  4  ×   0.5  -7",
+        "  bias 0.25",
+        "  channel 0: 1*1 + 10*2 = 21",
+        "  channel 1: 0.5*3 + -7*4 = -26.5",
+        "  21 - 26.5 + 0.25 = -5.25",
+        "",
+        "[1, 0] = 1",
+        "  window over W 0 to 1",
+        "  channel 0",
+        "  1  2  ×  0  0",
+        "  channel 1",
+        "  3  4  ×  0  1",
+        "  bias -3",
+        "  channel 0: 0*1 + 0*2 = 0",
+        "  channel 1: 0*3 + 1*4 = 4",
+        "  0 + 4 - 3 = 1",
+    ]
+    rectified = cnnops.text(*call, "--at", "0,0", "--relu", "-f", "table").splitlines()
+    assert rectified[-1] == "  max(0, 21 - 26.5 + 0.25) = 0"
+
+
+def test_points_are_below_one_another_in_all_planes(cnnops):
+    image = "[[[1,-2.5],[10,0.125]],[[3,4],[0.5,6]]]"
+    call = ["-p", "1", "--explain", "--at", "0,0,1", "-f", "table"]
+    kernel = "[[[[1,2],[-0.5,4]],[[1,2],[3,0.25]]]]"
+    assert cnnops.text("conv", "-k", kernel, image, *call).splitlines()[4:10] == [
+        "  channel 0",
+        "   (0)     (0)    ×   1      2",
+        "    1      -2.5      -0.5    4",
+        "  channel 1",
+        "   (0)     (0)    ×   1      2",
+        "    3       4         3      0.25",
+    ]
+    image = "[[[-2.5,1],[0.125,0]],[[3,4],[5,1000]]]"
+    pool = ["maxpool", "-k", "2", "--dims", "3", "--explain", "-f", "table"]
+    assert cnnops.text(*pool, image).splitlines()[4:10] == [
+        "  D + 0",
+        "     -2.5         1",
+        "      0.125       0",
+        "  D + 1",
+        "      3           4",
+        "      5       [1000]",
+    ]
+
+
+def test_channels_of_a_group_keep_their_numbers(cnnops):
+    call = ["conv", "--dims", "1", "-g", "2", "-k", "[[[1],[2]],[[3],[4]]]", "[[1],[2],[3],[4]]"]
+    assert cnnops.text(*call, "--explain", "--at", "1,0", "-f", "table").splitlines()[-3:] == [
+        *("  channel 2: 3*3 = 9", "  channel 3: 4*4 = 16", "  9 + 16 = 25"),
     ]
 
 
@@ -246,7 +387,7 @@ def test_lines_keep_to_the_width(terminal, tmp_path, columns):
         assert max(map(len, screen.lines)) <= narrow
     screen = terminal("conv", "-k", "k.npy", "x.npy", "--explain", "--at", "0,0,0", columns=columns)
     assert "  … 3 more planes, as these" in screen.lines
-    assert "… 1025 more …" in " ".join(line.strip() for line in screen.lines)
+    assert "… 57 more …" in " ".join(line.strip() for line in screen.lines)
 
 
 def test_three_axes_are_drawn_plane_by_plane(cnnops):
@@ -262,6 +403,18 @@ def test_three_axes_are_drawn_plane_by_plane(cnnops):
     ]
 
 
+@pytest.mark.parametrize(("columns", "side_by_side"), [(20, False), (21, True)])
+def test_all_planes_are_laid_out_alike(cnnops, columns, side_by_side):
+    call = ["conv", "-k", "[[[[1,2]],[[3,4444]]]]", "[[[1,2]],[[3,4]]]", "--explain", "-f", "table"]
+    shown = cnnops.text(*call, env={"COLUMNS": str(columns)})
+    pairs = ["1  2  ×     1     2", "3  4  ×     3  4444"]
+    stacked = ["1  2\n  ×\n     1     2", "3  4\n  ×\n     3  4444"]
+    expected, others = (pairs, stacked) if side_by_side else (stacked, pairs)
+    for text in expected:
+        assert f"\n  {text}\n" in shown
+    assert not any(text in shown for text in others)
+
+
 def test_an_empty_batch_has_nothing_to_explain(cnnops):
     call = ["maxpool", "-k", "1", "--explain"]
     assert cnnops.text(*call, stdin=np.zeros((0, 1, 2, 2))) == ""
@@ -273,3 +426,36 @@ def test_the_same_bytes_on_any_number_of_threads(cnnops):
     first = cnnops.text(*NOTES, "--explain", "-f", "table", "--threads", "1")
     assert cnnops.text(*NOTES, "--explain", "-f", "table", "--threads", "2") == first
     assert "matrix" not in first
+
+
+@pytest.mark.parametrize("kernel", ["[[1,10],[100,1000]]", "[[a,b],[c,d]]"])
+def test_a_view_is_what_a_terminal_shows(cnnops, terminal, tmp_path, kernel):
+    call = ["conv", "-k", kernel, "-s", "1,2", IMAGE, "--explain"]
+    shown = cnnops.text(*call, "-f", "table")
+    records = cnnops.text(*call)
+    assert cnnops.text(*call, "--view", "v.txt") == records
+    assert (tmp_path / "v.txt").read_text() == shown
+    assert cnnops.text(*call, "--view", "w.txt", "-f", "table", env={"LINES": "5"}) == shown
+    assert (tmp_path / "w.txt").read_text() == shown
+    terminal(*call, "--view", "x.txt", columns=40)
+    assert (tmp_path / "x.txt").read_text() == shown
+    for suffix in ("svg", "html"):
+        cnnops.text(*call, "--view", f"v.{suffix}", "-o", "y.json")
+        picture = (tmp_path / f"v.{suffix}").read_text()
+        texts = re.sub(r"<title>.*?</title>|<style>.*?</style>|<[^>]*>", "", picture)
+        assert "".join(texts.split()) == "".join(shown.split())
+        assert "#" in picture.split("<title>")[1]
+    assert (tmp_path / "y.json").exists()
+
+
+def test_the_view_is_as_wide_as_columns_say(cnnops, tmp_path):
+    call = ["conv", "-k", "[1,2,3,4]", "[1,2,3,4]", "--explain", "--view", "v.txt"]
+    cnnops.text(*call, env={"COLUMNS": "20"})
+    lines = (tmp_path / "v.txt").read_text().splitlines()
+    assert max(map(len, lines)) <= 20 < len("  1*1 + 2*2 + 3*3 + 4*4 = 30")
+
+
+def test_a_device_that_takes_the_result_gets_no_explanation(cnnops, tmp_path):
+    call = ["conv", "-k", "[1]", "[1,2]", "--explain", "-f", "table"]
+    shown = cnnops.text(*call, "-o", "/dev/null", "--view", "v.txt")
+    assert shown == (tmp_path / "v.txt").read_text()

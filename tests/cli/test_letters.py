@@ -132,7 +132,28 @@ def test_explained_with_letters(cnnops):
 def test_the_formula_is_said_once(cnnops):
     shown = cnnops.text("conv", "-k", "[a,b]", "[1,2]", "--explain", "-f", "table").splitlines()
     assert shown[2] == "[0]"
-    assert shown[-1] == "  a*1 + b*2 = a*1 + b*2"
+    assert shown[-1] == "  a*1 + b*2"
+    shown = cnnops.text("maxpool", "-k", "2", "[[a,b],[c,d]]", "--explain", "-f", "table")
+    assert shown.endswith("\n  max(a, b, c, d)\n")
+
+
+def test_what_is_left_without_zeros_follows_all_terms(cnnops):
+    call = ["conv", "--dims", "1", "--explain", "-f", "table", "-k"]
+    shown = cnnops.text(*call, "[a,b,c]", "[1,0,2]").splitlines()
+    assert shown[-1] == "  a*1 + b*0 + c*2 = a*1 + c*2"
+    assert cnnops.text(*call, "[a]", "[0]").splitlines()[-1] == "  a*0 = 0"
+
+
+def test_channels_of_letters_have_no_subtotals(cnnops):
+    call = ["conv", "--dims", "1", "--explain", "-f", "table", "-k", "[[[a,b],[c,d]]]"]
+    channels = ["  channel 0: a*1 + b*2", "  channel 1: c*3 + d*4"]
+    assert cnnops.text(*call, "[[1,2],[3,4]]").splitlines()[-2:] == channels
+    shown = cnnops.text(*call, "[[1,2],[3,4]]", "-b", "[e]").splitlines()
+    assert shown[-3:] == [*channels, "  a*1 + b*2 + c*3 + d*4 + e"]
+    shown = cnnops.text(*call, "[[1,2],[3,4]]", "--relu").splitlines()
+    assert shown[-3:] == [*channels, "  max(0, a*1 + b*2 + c*3 + d*4)"]
+    shown = cnnops.text(*call, "[[1,0],[3,4]]").splitlines()
+    assert shown[-3:] == ["  channel 0: a*1 + b*0", channels[1], "  a*1 + c*3 + d*4"]
 
 
 def test_a_long_name_is_cut_in_its_error(cnnops):

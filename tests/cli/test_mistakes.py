@@ -191,8 +191,8 @@ NO_SIZE = "is not a size: an integer such as 2, or one per axis, as 1,2"
         ),
         (
             ["conv", *KERNEL, "--explain", "--at", "0x0", "x.npy"],
-            "--at: '0x0' is not an index: one integer per axis of the result, as 0,1,2; did you "
-            "mean 0,0?",
+            "--at: '0x0' is not an index: one integer or : per axis of the result, as 0,1,2 or "
+            "0,:,2; did you mean 0,0?",
         ),
     ],
 )

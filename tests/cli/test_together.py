@@ -10,7 +10,6 @@ CONV = ["conv", "-k", "[[1,10],[100,1000]]", "[[1,2,3],[4,5,6]]"]
     [
         (["--explain", "--expect", "[[5421,6532]]"], "--explain has no result for --expect"),
         (["--dry-run", "--view", "x.svg"], "--dry-run has no result for --view"),
-        (["--explain", "--view", "x.svg"], "--explain has no result for --view"),
         (["--explain", "--with-input", "-f", "table"], "--with-input is part of the view, which"),
     ],
 )

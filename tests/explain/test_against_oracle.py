@@ -233,9 +233,11 @@ def test_batchnorm(call, records, saved, layout, training):
         value = (x[n, c, s].item() - used[0]) / math.sqrt(used[1] + 0.001) * weight[c] + bias[c]
         assert record["value"] == pytest.approx(value, rel=1e-5)
         if not training:
-            assert record["running"] is None
+            assert record["running"] is record["count"] is record["unbiased_var"] is None
             continue
         unbiased = batch_var * len(values) / (len(values) - 1)
+        assert record["count"] == len(values)
+        assert record["unbiased_var"] == pytest.approx(unbiased, rel=1e-12)
         for name, before, batch in (
             ("running_mean", mean[c], batch_mean),
             ("running_var", var[c], unbiased),

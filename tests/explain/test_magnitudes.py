@@ -43,8 +43,10 @@ def test_six_digits_for_people(call):
     text = call(
         "batchnorm", "--explain", "--at", "0,0", "-f", "table", "[[1e200],[-1e200],[1e200]]"
     )
-    assert "variance 8.88889e+399\n" in text
-    assert "(1e+200 - 3.33333e+199) / sqrt(8.88889e+399 + 1e-05) * 1 + 0 = 0.707107" in text
+    assert "3.33333e+199)^2) / 3 = 8.88889e+399\n" in text
+    assert "  unbiased variance = 8.88889e+399 * 3 / (3 - 1) = 1.33333e+400\n" in text
+    formula = "(1e+200 - 3.33333e+199) / sqrt(8.88889e+399 + 1e-05) * 1 + 0"
+    assert f"{formula} = 0.7071067811865475" in " ".join(text.split())
     assert "running_var: (1 - 0.1) * 1 + 0.1 * 1.33333e+400 = Infinity" in text
 
 

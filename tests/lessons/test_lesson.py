@@ -1,0 +1,175 @@
+"""What a page says, from calls in Python; the page itself is tested in a browser."""
+
+import math
+
+import numpy as np
+import pytest
+from lesson_data import data_of
+
+from cnnops_cli import CnnopsError, batchnorm, conv, dropout, lesson, maxpool
+from cnnops_cli.lessons.limits import MOST_ELEMENTS, MOST_TERMS
+
+IMAGE = np.arange(1, 13).reshape(1, 3, 4)
+LETTERS = [[[["a", "b"], ["c", "d"]]]]
+
+
+def data(*call, **options):
+    return data_of(lesson(*call, **options).html())
+
+
+def test_the_example_of_the_course_notes():
+    page = data(conv, IMAGE, LETTERS, stride=(1, 2))
+    assert page["result"]["texts"] == [
+        "a*1 + b*2 + c*5 + d*6",
+        "a*3 + b*4 + c*7 + d*8",
+        "a*5 + b*6 + c*9 + d*10",
+        "a*7 + b*8 + c*11 + d*12",
+    ]
+    assert page["windows"]["taps"] == {"H": [[0, 1], [1, 2]], "W": [[0, 1], [2, 3]]}
+    assert page["sizes"][1] == "W: floor((4 + 0 + 0 - 1 * (2 - 1) - 1) / 2) + 1 = 2"
+    assert page["steps"]["words"][1] == (
+        "The window covers rows 0 to 1 and columns 2 to 3; its 4 products are added up."
+    )
+    assert "y = F.conv2d(x, w, stride=(1, 2))" in page["pytorch"].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("mode", "source"),
+    [
+        ("zeros", {"-2": None, "-1": None, "3": None}),
+        ("reflect", {"-2": 2, "-1": 1, "3": 1}),
+        ("replicate", {"-2": 0, "-1": 0, "3": 2}),
+        ("circular", {"-2": 1, "-1": 2, "3": 0}),
+    ],
+)
+def test_padding_tells_what_it_repeats(mode, source):
+    signal = np.array([[1, 2, 3]])
+    page = data(conv, signal, [[[1, 10]]], padding=((2, 1),), padding_mode=mode)
+    assert page["windows"]["source"] == {"W": source}
+    assert page["windows"]["padding"] == {"W": [2, 1]}
+
+
+def test_channels_have_subtotals_and_groups_their_own():
+    image = np.stack([IMAGE[0], -IMAGE[0], IMAGE[0] * 2, IMAGE[0]])
+    page = data(conv, image, np.ones((4, 2, 3, 4), int), [1, 2, 3, -4], groups=2)
+    assert page["steps"]["subtotals"] == [["78", "-78"]] * 2 + [["156", "78"]] * 2
+    assert page["steps"]["totals"][2:] == ["156 + 78 + 3", "156 + 78 - 4"]
+    assert page["steps"]["values"] == ["1", "2", "237", "230"]
+    assert page["steps"]["bias"] == ["1", "2", "3", "-4"]
+    assert (page["windows"]["channels"], page["windows"]["filters"]) == (2, 2)
+    assert page["steps"]["words"][2] == (
+        "The window covers rows 0 to 2 and columns 0 to 3 of channels 2 to 3; the sum of its 24 "
+        "products and the bias is 237."
+    )
+
+
+def test_operands_are_rounded_and_results_are_not():
+    page = data(conv, np.array([[1 / 3]]), np.array([[[1.0]]]))
+    assert (page["input"]["texts"], page["input"]["exact"]) == (["0.333"], ["0.3333333333333333"])
+    assert page["steps"]["values"] == ["0.3333333333333333"]
+    page = data(conv, np.array([[1 / 3]]), np.array([[[1.0]]]), precision=2)
+    assert (page["input"]["texts"], page["input"]["exact"]) == (["0.33"], None)
+    assert page["steps"]["values"] == ["0.33"]
+
+
+@pytest.mark.parametrize(
+    ("window", "winner", "words"),
+    [
+        ([3.0, 7.0], 1, "its largest element is 7, at [0, 1]."),
+        ([7.0, 7.0], 0, "its largest element is 7, at [0, 0]. Of equal elements the first counts."),
+        (
+            [math.nan, 7.0],
+            0,
+            "its largest element is NaN, at [0, 0]. NaN wins over every number.",
+        ),
+    ],
+)
+def test_the_winner(window, winner, words):
+    page = data(maxpool, np.array([window]), (2,))
+    assert page["steps"]["winners"] == [winner]
+    assert page["steps"]["words"] == [f"The window covers elements 0 to 1; {words}"]
+
+
+def test_padding_is_never_the_largest():
+    page = data(maxpool, np.array([[-5]]), (2,), padding=1)
+    assert page["steps"]["winners"] == [1]
+    assert page["windows"]["source"] == {"W": {"-1": None, "1": None}}
+    assert page["steps"]["words"][0].endswith("Padding is never the largest.")
+
+
+def test_running_statistics_that_are_given_stay():
+    running = [np.zeros(2), np.ones(2)]
+    page = data(batchnorm, np.array([[1.0, 2.0], [3.0, 6.0]]), *running, training=True)
+    assert [array.tolist() for array in running] == [[0, 0], [1, 1]]
+    assert page["kernel"]["texts"][:2] == ["2", "1"]
+    assert page["reads"] == "channel"
+    assert data(batchnorm, np.array([[1.0, 2.0]]))["reads"] == "same"
+
+
+def test_the_bits_that_decide():
+    page = data(dropout, np.arange(4.0), 0.25, seed=5)
+    for text, kept in zip(page["steps"]["lines"], page["kernel"]["texts"], strict=True):
+        bits = int(text[0].split()[3])
+        assert kept == ("1" if bits >= 16384 else "0")
+        assert text[0].endswith(": kept" if kept == "1" else ": dropped")
+
+
+def test_bits_at_the_threshold_leave_it_to_others(monkeypatch):
+    from cnnops_cli.lessons import dropout as page_of_dropout
+
+    p = (16384 + 0.5) / 65536
+    monkeypatch.setattr(page_of_dropout, "draw_bits", lambda shape, _: np.full(shape, 16384))
+    (line,) = data(dropout, np.ones(1), p, seed=5)["steps"]["lines"][0]
+    assert line.startswith("its random bits 16384 are equal to floor(")
+    assert "and 53 more decide: " in line
+
+
+def test_the_most_elements():
+    page = data(maxpool, np.zeros((1, 13332), np.uint8), (2,))
+    assert 13332 + len(page["steps"]["values"]) + 2 == MOST_ELEMENTS
+    with pytest.raises(
+        CnnopsError,
+        match=r"^a lesson draws at most 20000 elements, and this call has 20003: cut input to "
+        r"\[:, :12667\], as NumPy writes it$",
+    ):
+        lesson(maxpool, np.zeros((1, 13334), np.uint8), (2,))
+
+
+def test_the_most_terms():
+    signal, kernel = np.zeros((1, 1199), np.uint8), np.ones((1, 1, 200), np.uint8)
+    page = data(conv, signal, kernel)
+    assert len(page["steps"]["values"]) * 200 == MOST_TERMS
+    with pytest.raises(
+        CnnopsError,
+        match=r"^a lesson writes at most 200000 terms, and this call has 200200: cut input to "
+        r"\[:, :1140\], as NumPy writes it$",
+    ):
+        lesson(conv, np.zeros((1, 1200), np.uint8), kernel)
+
+
+def test_a_kernel_that_is_too_large():
+    with pytest.raises(
+        CnnopsError,
+        match=r"^a lesson draws at most 20000 elements, and this call has 20448: take fewer "
+        r"channels and filters, a larger stride or less padding$",
+    ):
+        lesson(conv, np.zeros((142, 1)), np.zeros((142, 142, 1)))
+
+
+@pytest.mark.parametrize(
+    ("operand", "what"),
+    [([["a b"]], "'a b'"), ([[None]], "None"), ([["</script>"]], "'</script>'")],
+)
+def test_what_is_not_a_name(operand, what):
+    with pytest.raises(
+        CnnopsError, match=f"^input holds {what}, neither a number nor a name for one$"
+    ):
+        lesson(maxpool, operand, (1,))
+
+
+def test_what_is_not_an_operator():
+    with pytest.raises(
+        CnnopsError,
+        match=r"^lesson explains conv, maxpool, batchnorm and dropout, not max$",
+    ):
+        lesson(max, [1])
