@@ -10,6 +10,8 @@ from cnnops_cli.options import Settings
 from cnnops_cli.tensors.write import Writer, bytes_writer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cnnops_cli.text.styled_lines import Line
     from cnnops_cli.views.room import Room
     from cnnops_cli.views.sections import Section
@@ -77,14 +79,30 @@ def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
 
     def lines_in(room: "Room") -> "list[Line]":
         if outcome.is_formulas and not outcome.sections and not room.draws:
-            from cnnops_cli.commands.explained import lines_of_formulas
-
             return lines_of_formulas(outcome, room.width)
         return _view_of(outcome, settings).lines(room, outcome.note)
 
-    from cnnops_cli.commands.view_writer import view_writer
-
     return view_writer(lines_in, suffix)
+
+
+def lines_of_formulas(outcome: Outcome, width: int) -> "list[Line]":
+    """Write a result of formulas with its shape."""
+    from cnnops_cli.explain.formulas import formula_lines
+
+    planes, output = outcome.operation.layout.planes(outcome.result), outcome.output
+    head = [outcome.operator, outcome.shape, "formulas"]
+    return formula_lines(head, planes, output, width)
+
+
+def view_writer(lines_in: "Callable[[Room], list[Line]]", suffix: str) -> Writer:
+    """Return how the lines for a room are written to a file, by its suffix."""
+    from cnnops_cli.text.styled_lines import plain_text
+    from cnnops_cli.views.room import Room
+    from cnnops_cli.views.view_files import html, svg
+
+    write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
+    room = Room.of_file(draws=write is not plain_text)
+    return bytes_writer(write(lines_in(room)).encode())
 
 
 def _view_of(outcome: Outcome, settings: Settings) -> "View":

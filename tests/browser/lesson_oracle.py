@@ -63,6 +63,10 @@ def element(tensor, at: At):
     return tensor
 
 
+def has_letters(tensor) -> bool:
+    return any(map(has_letters, tensor)) if isinstance(tensor, list) else isinstance(tensor, str)
+
+
 def text(number) -> str:
     """Write a number as the command does in formulas: an integral one without a point."""
     if isinstance(number, float):
@@ -157,6 +161,7 @@ def conv(
             lengths, pairs, dilation, extent, stride, strict=True
         )
     ]
+    letters = has_letters([x, kernel, bias])
     bare = len(layout.shape) == dims
     result = Layout((0,) * (dims + 1) if bare and filters > 1 else layout.shape, dims, last)
     steps = {}
@@ -177,14 +182,13 @@ def conv(
             value = read(step, x, layout, n, channel, place, mode)
             factors.append((element(kernel, weight_at), 0 if value is None else value))
         added = bias[o] if isinstance(bias, list) else bias
-        finish_sum(step, factors, added, relu)
+        finish_sum(step, factors, added, relu, letters)
         steps[result.own(n, o, *cell)] = step
     return steps
 
 
-def finish_sum(step: Step, factors: list[tuple], bias, relu: bool) -> None:
+def finish_sum(step: Step, factors: list[tuple], bias, relu: bool, letters: bool) -> None:
     """Write the arithmetic of a sum. With letters, products that are known to be 0 are left out."""
-    letters = any(isinstance(number, str) for term in factors for number in (*term, bias))
     if letters:
         factors = [term for term in factors if 0 not in term]
     step.terms = [f"{text(weight)}*{factor(value)}" for weight, value in factors]
@@ -233,7 +237,7 @@ def maxpool(
                 step.value, step.max_at = value, layout.own(n, c, *place)
         step.terms = [text(value) for value in values]
         step.formula = f"max({', '.join(step.terms)})"
-        if any(isinstance(value, str) for value in values):
+        if has_letters(x):
             step.value, step.max_at = step.formula, None
         if relu:
             step.formula = f"max(0, {step.formula})"
