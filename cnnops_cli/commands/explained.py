@@ -33,6 +33,8 @@ def report_writer(outcome: Outcome, settings: Settings) -> Writer:
             return _text_writer(outcome.estimate.lines(outcome.shape, _width()))
         return _lines_writer([json_line(outcome.estimate.record(outcome.output.shape))])
     if outcome.explainer is None:
+        from cnnops_cli.commands.result_view import lines_of_formulas
+
         return _text_writer(lines_of_formulas(outcome, _width()))
     if as_text:
         terminal = Room.of(sys.stdout, color=not settings.no_color)
@@ -106,15 +108,6 @@ def _explained(
     layout, result = outcome.operation.layout, outcome.result
     picked = indices_of(outcome.output.shape, settings.at)
     return ((at, explainer(layout.place_in_result(at, result))) for at in picked)
-
-
-def lines_of_formulas(outcome: Outcome, width: int) -> list[Line]:
-    """Write a result of formulas with its shape."""
-    from cnnops_cli.explain.formulas import formula_lines
-
-    planes, output = outcome.operation.layout.planes(outcome.result), outcome.output
-    head = [outcome.operator, outcome.shape, "formulas"]
-    return formula_lines(head, planes, output, width)
 
 
 def _width() -> int:

@@ -79,12 +79,19 @@ def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
 
     def lines_in(room: "Room") -> "list[Line]":
         if outcome.is_formulas and not outcome.sections and not room.draws:
-            from cnnops_cli.commands.explained import lines_of_formulas
-
             return lines_of_formulas(outcome, room.width)
         return _view_of(outcome, settings).lines(room, outcome.note)
 
     return view_writer(lines_in, suffix)
+
+
+def lines_of_formulas(outcome: Outcome, width: int) -> "list[Line]":
+    """Write a result of formulas with its shape."""
+    from cnnops_cli.explain.formulas import formula_lines
+
+    planes, output = outcome.operation.layout.planes(outcome.result), outcome.output
+    head = [outcome.operator, outcome.shape, "formulas"]
+    return formula_lines(head, planes, output, width)
 
 
 def view_writer(lines_in: "Callable[[Room], list[Line]]", suffix: str) -> Writer:

@@ -97,6 +97,13 @@ def test_padding_is_never_the_largest():
     assert page["steps"]["words"][0].endswith("Padding is never the largest.")
 
 
+def test_a_last_window_of_ceil_mode_reaches_beyond_the_padding():
+    page = data(maxpool, np.array([[1, 2, 3]]), (2,), stride=2, ceil_mode=True)
+    assert page["windows"]["padding"] == {"W": [0, 1]}
+    assert page["windows"]["taps"] == {"W": [[0, 1], [2, 3]]}
+    assert page["windows"]["source"] == {"W": {"3": None}}
+
+
 def test_running_statistics_that_are_given_stay():
     running = [np.zeros(2), np.ones(2)]
     page = data(batchnorm, np.array([[1.0, 2.0], [3.0, 6.0]]), *running, training=True)
