@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import pytest
 from lesson_oracle import At, Step, batchnorm, conv, dropout, element, maxpool
 
 NAN, INF = float("nan"), float("inf")
@@ -279,3 +280,5 @@ DROPOUT = [
     dropout_case("dropout-all", "-p 1 --seed 0", [1.5, NAN, -INF], p=1),
 ]
 CASES = [*CONV, *MAXPOOL, *BATCHNORM, *DROPOUT]
+BY_NAME = {case.name: case for case in CASES}
+all_cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
