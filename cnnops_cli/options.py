@@ -234,8 +234,10 @@ class Settings(NamedTuple):
         SHARED.file(
             "--view",
             "Write the view to FILE as well, whatever standard output is: .svg or .html in "
-            "colour, .txt without. It is at most 80 columns by 48 lines, or as COLUMNS and LINES "
-            "say, and refers to nothing outside itself.",
+            "colour, .txt without. It refers to nothing outside itself. It has at most 120 columns "
+            "(.txt 80) and 48 lines of text, or as COLUMNS and LINES say. In .svg and .html a "
+            "plane too large for numbers is a picture with a cell for each value, of at most "
+            "65,536 cells, and 131,072 with the other planes; of more values, a cell is a mean.",
             parse_view_file,
         ),
     ] = None
@@ -273,9 +275,10 @@ class Settings(NamedTuple):
         str | None,
         EXPLANATION.file(
             "--lesson",
-            "Write an interactive page that shows every step of the call to FILE, .html. It refers "
-            "to nothing outside itself. The result goes where it does otherwise. For one INPUT, of "
-            "at most 20,000 elements with padding, kernel and result, and 200,000 terms.",
+            "Write a page that shows every step to FILE, .html. It is interactive, for a browser, "
+            "and refers to nothing outside itself. The result goes where it does otherwise. For "
+            "one INPUT, of at most 20,000 elements with padding, kernel and result, and 200,000 "
+            "terms.",
             parse_page_file,
         ),
     ] = None

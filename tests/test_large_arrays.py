@@ -24,6 +24,7 @@ from cnnops_cli.views import heat, summary
 from cnnops_cli.views.room import Room
 from cnnops_cli.views.sections import Section
 from cnnops_cli.views.view import View
+from cnnops_cli.views.view_files import svg
 
 
 def unaligned(array):
@@ -199,7 +200,7 @@ def test_views_of_any_memory(order, monkeypatch):
     monkeypatch.setattr(heat, "_AT_ONCE", 100)
     plain = hostile((2, 3, 90, 40), "float32")
     array = ORDERS[order](plain)
-    room = Room.of_file(color=True)
+    room = Room.of_file(draws=True)
     for small in (slice(None), slice(3)):
         sections = [[Section("input", [], each[:, :, small, small])] for each in (array, plain)]
         ours, theirs = (
@@ -208,7 +209,7 @@ def test_views_of_any_memory(order, monkeypatch):
             )
             for each, shown in zip((array, plain), sections, strict=True)
         )
-        assert ours == theirs
+        assert svg(ours) == svg(theirs)
 
 
 LARGE = np.random.default_rng(0).standard_normal((4, 1024, 2048), np.float32)
@@ -217,6 +218,9 @@ WHOLE = np.nan_to_num(LARGE * 50).astype(np.int32)
 LARGE_ORDERS = ("as it is", "columns", "channels last", "big-endian", "unaligned")
 LITTLE = 4 << 20
 """Bytes, next to 32 MiB of array: for pieces, and for the views' grids of numbers."""
+
+
+TERMINAL = Room(80, 48, color=True)
 
 
 class Nowhere(io.RawIOBase):
@@ -234,14 +238,14 @@ def nowhere(write, *args):
         write(stream, *args)
 
 
-def view_of(array):
-    View("conv", array, array).lines(Room.of_file(color=True))
+def view_of(array, room=TERMINAL):
+    View("conv", array, array).lines(room)
 
 
 def view_of_input(array):
     samples = array.reshape(2, 2, *array.shape[1:]).swapaxes(0, 1)
     result, sections = np.zeros((1, 2, 2)), [Section("input", [], samples)]
-    View("conv", result, result, None, sections).lines(Room.of_file(color=False))
+    View("conv", result, result, None, sections).lines(Room.of_file(draws=False))
 
 
 LARGE_TASKS = {
@@ -267,14 +271,14 @@ LARGE_INTEGER_TASKS = {
 }
 
 
-def assert_takes_little(task, array):
+def assert_takes_little(task, array, more=0):
     task(array[..., :1, :1])  # what is imported on the way
     tracemalloc.start()
     with parallel.using_threads(2):
         result = task(array)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < LITTLE + (result.nbytes if isinstance(result, np.ndarray) else 0)
+    assert peak < LITTLE + more + (result.nbytes if isinstance(result, np.ndarray) else 0)
 
 
 @pytest.mark.parametrize("task", LARGE_TASKS)
@@ -312,3 +316,10 @@ def test_a_plane_shrinks_to_the_same_in_parts(monkeypatch):
 @pytest.mark.parametrize("shape", [(1, 1 << 23), (1 << 23, 1), (1, 2048, 4096)])
 def test_a_view_of_one_large_plane_takes_little(shape):
     assert_takes_little(view_of, LARGE.reshape(shape))
+
+
+@pytest.mark.parametrize("shape", [LARGE.shape, (1, 1 << 23), (1 << 23, 1), (1, 2048, 4096)])
+def test_a_page_takes_no_more_than_its_cells_and_their_colours(shape):
+    page = Room.of_file(draws=True)
+    cells = 2 * 8 * heat.MOST_CELLS
+    assert_takes_little(lambda array: view_of(array, page), LARGE.reshape(shape), cells)

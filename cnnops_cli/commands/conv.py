@@ -19,6 +19,7 @@ from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.formats import array_suffixes, member_suffixes
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
+from cnnops_cli.text.shapes import named_shape
 from cnnops_cli.words import ACCUMULATE, PADDING_MODES, series
 
 if TYPE_CHECKING:
@@ -168,6 +169,7 @@ def conv(
 
         cnnops conv --kernel k.json --stride 1,2 input.npy
         cnnops conv -k '[[1,0,-1]]' -p same --depthwise rgb.npy -o edges.npy
+        cnnops conv -k '[[a,b],[c,d]]' -s 1,2 input.npy --lesson lesson.html
         cnnops conv --out-channels 8 --kernel-size 3 --seed 0 x.npy
         cnnops conv --explain --at 0,0 -k '[[1,10],[100,1000]]' x.npy
         cnnops conv -k k.npy a.npy b.npy c.npy -o results/
@@ -264,9 +266,7 @@ class Convolution(Operation):
         return self._image, weight, self._bias
 
     def result(self) -> Array:
-        result, self.aside = convolve(
-            *self._operands, accumulate=self._accumulate, **self._geometry
-        )
+        result, _ = convolve(*self._operands, accumulate=self._accumulate, **self._geometry)
         return result
 
     def explained(self) -> "tuple[Array, Explainer]":
@@ -305,16 +305,19 @@ class Convolution(Operation):
 
     def sections(self) -> "list[Section]":
         from cnnops_cli.commands.result_view import in_words, input_section
+        from cnnops_cli.ops.geometry import AXES
         from cnnops_cli.views.sections import Section
 
         image, weight, bias = self._operands
-        words = in_words(self._geometry, **_USUAL_GEOMETRY)
+        words, axes = in_words(self._geometry, **_USUAL_GEOMETRY), AXES[self._dims]
         sections = [
             input_section(self.layout, image),
-            Section("kernel", [str(weight.shape), *words], weight),
+            Section("kernel", [named_shape(("O", "I", *axes), weight.shape), *words], weight),
         ]
         if bias is not None:
-            sections.append(Section("bias", [str(bias.shape)] if bias.ndim else [], bias))
+            sections.append(
+                Section("bias", [named_shape("O", bias.shape)] if bias.ndim else [], bias)
+            )
         return sections
 
     def likely_cause(self) -> str:

@@ -168,7 +168,7 @@ class Dropping(Operation):
 
         return DropoutLesson(
             self._image,
-            self._kept,
+            lambda: self._kept,
             self.layout.axes,
             self._p,
             training=self._train,

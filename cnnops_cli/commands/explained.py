@@ -22,7 +22,7 @@ _PIECE = 1 << 16
 """Characters that are written at a time."""
 
 _MOST_LINES = 10_000
-"""Lines of a file, which browsers and editors still open soon."""
+"""The most lines of a view file; standard output has no limit."""
 
 
 def report_writer(outcome: Outcome, settings: Settings) -> Writer:
@@ -33,7 +33,9 @@ def report_writer(outcome: Outcome, settings: Settings) -> Writer:
             return _text_writer(outcome.estimate.lines(outcome.shape, _width()))
         return _lines_writer([json_line(outcome.estimate.record(outcome.output.shape))])
     if outcome.explainer is None:
-        return _formulas_writer(outcome)
+        from cnnops_cli.commands.result_view import lines_of_formulas
+
+        return _text_writer(lines_of_formulas(outcome, _width()))
     if as_text:
         terminal = Room.of(sys.stdout, color=not settings.no_color)
         lines = _explanation_lines(outcome, outcome.explainer, settings, terminal)
@@ -52,8 +54,8 @@ def explanation_view(
         shown = list(islice(lines, _MOST_LINES + 1))
         if len(shown) > _MOST_LINES:
             raise CnnopsError(
-                f"--view {settings.view} would have more than {_MOST_LINES} lines; --at with "
-                "fewer elements makes fewer"
+                f"--view {settings.view} would have more than {_MOST_LINES} lines; pick fewer "
+                "elements with --at"
             )
         return shown
 
@@ -106,14 +108,6 @@ def _explained(
     layout, result = outcome.operation.layout, outcome.result
     picked = indices_of(outcome.output.shape, settings.at)
     return ((at, explainer(layout.place_in_result(at, result))) for at in picked)
-
-
-def _formulas_writer(outcome: Outcome) -> Writer:
-    from cnnops_cli.explain.formulas import formula_lines
-
-    planes, output = outcome.operation.layout.planes(outcome.result), outcome.output
-    head = [outcome.operator, outcome.shape, "formulas"]
-    return _text_writer(formula_lines(head, planes, output, _width()))
 
 
 def _width() -> int:

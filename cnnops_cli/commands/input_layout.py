@@ -6,6 +6,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
+from cnnops_cli.text.shapes import named_shape
 from cnnops_cli.words import LAYOUTS
 
 
@@ -70,7 +71,7 @@ class InputLayout(NamedTuple):
         names = self.axes(array)[1]
         if not all(map(str.isalpha, names)):
             return str(shape)
-        return f"({', '.join(map('{} {}'.format, names, shape))})"
+        return named_shape(names, shape)
 
     def axes(self, array: Array) -> tuple[list[str], list[str]]:
         """Name the axes of an operator's array, and those of the array that the user has.

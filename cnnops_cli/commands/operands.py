@@ -127,8 +127,6 @@ def has_any_letters(tensors: dict[str, Tensor], call: Call) -> bool:
     settings = call.settings
     of_numbers = {
         **{option: ("writes", path) for option, path in call.all_files.items()},
-        "with_input": ("shows", call.with_input),
-        "view": ("shows", None if settings.explain else settings.view),
         "expect": ("compares", settings.expect),
     }
     for option, (verb, value) in of_numbers.items():

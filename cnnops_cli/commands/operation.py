@@ -58,8 +58,8 @@ class Operation:
     note : str
         What the view and the summary say next to the result, such as a seed that was drawn.
     aside : str
-        What only a terminal is told, such as the algorithm: the view is compared byte by byte
-        elsewhere, and a faster way to the same numbers changes nothing there.
+        What only a terminal is told, such as running statistics that were not given: the view is
+        compared byte by byte elsewhere.
     """
 
     name: ClassVar[str]

@@ -160,6 +160,8 @@ def _in_letters(operation: Operation, call: Call, plan: "LessonPlan | None") -> 
     outcome = Outcome(operation, formulas.result() if whole else formulas.stand_in())
     if settings.explain:
         outcome.explainer = formulas.explain
+    if call.with_input:
+        outcome.sections = operation.sections()
     if plan is not None:
         outcome.lesson = plan.lesson(formulas.stand_in(), formulas.explain, settings.precision)
     return outcome

@@ -76,8 +76,22 @@ def stdout_view(outcome: Outcome, settings: Settings) -> Writer:
 
 def file_view(outcome: Outcome, settings: Settings, suffix: str) -> Writer:
     """Return how a view is written to a file, by its suffix; the same wherever it is called."""
-    view = _view_of(outcome, settings)
-    return view_writer(lambda room: view.lines(room, outcome.note), suffix)
+
+    def lines_in(room: "Room") -> "list[Line]":
+        if outcome.is_formulas and not outcome.sections and not room.draws:
+            return lines_of_formulas(outcome, room.width)
+        return _view_of(outcome, settings).lines(room, outcome.note)
+
+    return view_writer(lines_in, suffix)
+
+
+def lines_of_formulas(outcome: Outcome, width: int) -> "list[Line]":
+    """Write a result of formulas with its shape."""
+    from cnnops_cli.explain.formulas import formula_lines
+
+    planes, output = outcome.operation.layout.planes(outcome.result), outcome.output
+    head = [outcome.operator, outcome.shape, "formulas"]
+    return formula_lines(head, planes, output, width)
 
 
 def view_writer(lines_in: "Callable[[Room], list[Line]]", suffix: str) -> Writer:
@@ -87,7 +101,7 @@ def view_writer(lines_in: "Callable[[Room], list[Line]]", suffix: str) -> Writer
     from cnnops_cli.views.view_files import html, svg
 
     write = {".svg": svg, ".html": html, ".txt": plain_text}[suffix]
-    room = Room.of_file(color=write is not plain_text)
+    room = Room.of_file(draws=write is not plain_text)
     return bytes_writer(write(lines_in(room)).encode())
 
 

@@ -102,7 +102,8 @@ def _device_writer(outcome: Outcome, settings: Settings) -> Writer:
 
 def _stdout_writer(outcome: Outcome, settings: Settings) -> Writer:
     """Return how standard output is written."""
-    if outcome.explainer or outcome.estimate or (outcome.is_formulas and is_viewed(settings)):
+    is_list = outcome.is_formulas and not outcome.sections and is_viewed(settings)
+    if outcome.explainer or outcome.estimate or is_list:
         from cnnops_cli.commands.explained import report_writer
 
         return report_writer(outcome, settings)

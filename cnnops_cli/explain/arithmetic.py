@@ -17,6 +17,22 @@ def sum_words(parts: list[str]) -> list[str]:
     return [*(f"{part} +" for part in parts[:-1]), *parts[-1:]]
 
 
+def signed_sum_words(parts: list[str]) -> list[str]:
+    """Return the words of a sum from which negative parts after the first are subtracted.
+
+    Examples
+    --------
+    >>> signed_sum_words(["-41.2", "12.9", "-23", "0.11"])
+    ['-41.2 +', '12.9 -', '23 +', '0.11']
+    """
+    first, *others = parts
+    words = [first]
+    for part in others:
+        words[-1] += " -" if part.startswith("-") else " +"
+        words.append(part.removeprefix("-"))
+    return words
+
+
 def shortened(words: list[str]) -> list[str]:
     """Leave out the middle of many words; what is put in its place has their comma."""
     if len(words) <= _MOST_WORDS:
@@ -58,10 +74,10 @@ def arithmetic_lines(
     ['  max(1, 2) = 2, at [1]']
     """
     results = [[result_span(word)] for word in result.split()]
-    if results and sign is None:
-        results[0].insert(0, ("= ", DIM))
+    if sign is not None:
+        results.insert(0, [(sign, DIM)])
     elif results:
-        results.insert(0, [(str(sign), DIM)])
+        results[0].insert(0, ("= ", DIM))
     if note:
         results[-1].append((",", DIM))
     before, after = ([[(word, DIM)] for word in text.split()] for text in (label, note))

@@ -4,14 +4,19 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.arithmetic import arithmetic_lines, shortened, sum_words
+from cnnops_cli.explain.arithmetic import (
+    arithmetic_lines,
+    shortened,
+    signed_sum_words,
+    sum_words,
+)
 from cnnops_cli.explain.elements import as_computed, element_of
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
-from cnnops_cli.explain.subtotals import added, subtotals_of
+from cnnops_cli.explain.subtotals import subtotals_of
 from cnnops_cli.explain.windows import (
     Shown,
     dilation_lines,
@@ -55,11 +60,11 @@ class Term(Shown):
 
 
 class Part(NamedTuple):
-    """What some channels of the input add to a sum; unknown with letters."""
+    """What some channels of the input add to a sum; with letters there is no subtotal."""
 
     channels: range
     terms: list[Term]
-    subtotal: Any = None
+    subtotal: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,27 +90,26 @@ class Sum(Explanation):
         """
         return [] if self.has_letters else self._subtotals_of(self.terms, len(self.channels))
 
-    def _subtotals_of(self, terms: list[Term], count: int) -> list[Any]:
-        products = [(term.weight, term.input) for term in terms]
-        return subtotals_of(products, count, self.value.dtype)
-
     @cached_property
     def parts(self) -> list[Part]:
         """The terms of each channel; where these are many, those in the middle are one part."""
         count = len(self.channels)
-        ends = range(count) if count <= _MOST_CHANNELS else (*range(_ENDS), *range(-_ENDS, 0))
-        parts = [self._part(slice(number % count, number % count + 1)) for number in ends]
-        if len(parts) < count:
-            parts.insert(_ENDS, self._part(slice(_ENDS, count - _ENDS)))
-        return parts
+        cuts = [*range(count + 1)]
+        if count > _MOST_CHANNELS:
+            del cuts[_ENDS + 1 : -_ENDS - 1]
+        return [self._part(start, stop) for start, stop in pairwise(cuts)]
 
-    def _part(self, some: slice) -> Part:
-        channels, size = self.channels[some], len(self.terms) // len(self.channels)
-        terms = self.terms[some.start * size : some.stop * size]
-        subtotals = self.subtotals[some]
-        if len(subtotals) > 1:
-            subtotals = self._subtotals_of(terms, 1)
-        return Part(channels, terms, *subtotals)
+    def _part(self, start: int, stop: int) -> Part:
+        size, subtotal = len(self.terms) // len(self.channels), None
+        terms = self.terms[start * size : stop * size]
+        if self.subtotals:
+            alone = stop - start == 1
+            (subtotal,) = self.subtotals[start:stop] if alone else self._subtotals_of(terms, 1)
+        return Part(self.channels[start:stop], terms, subtotal)
+
+    def _subtotals_of(self, terms: list[Term], count: int) -> list[Any]:
+        products = [(term.weight, term.input) for term in terms]
+        return subtotals_of(products, count, self.value.dtype)
 
     def total(self, numbers: Decimals) -> str:
         """Return the sum of what the parts add and the bias, as `-41.2 + 12.9 - 23 + 0.11`."""
@@ -113,11 +117,12 @@ class Sum(Explanation):
 
     def _total(self, numbers: Decimals) -> list[str]:
         bias = [] if self.bias is None else [self.bias]
-        return added([*(part.subtotal for part in self.parts), *bias], numbers)
+        parts = [*(part.subtotal for part in self.parts), *bias]
+        return signed_sum_words([numbers.text(part) for part in parts])
 
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
         operands: dict[str, Any] = {"terms": [term.record(place, numbers) for term in self.terms]}
-        if len(self.subtotals) > 1:
+        if len(self.channels) > 1 and self.subtotals:
             operands["subtotals"] = [numbers.value(subtotal) for subtotal in self.subtotals]
         return {**operands, "bias": numbers.value(self.bias)}
 
@@ -181,7 +186,8 @@ class Sum(Explanation):
         depth = kernel[0] if self.windows.dims == 3 else 1
         planes = list(product(self.channels, range(depth)))
         input_scale, weight_scale = self.scales() if page.color else (None, None)
-        headings, pairs = [], []
+        has_padding = any(term.padded for term in self.terms)
+        headings, seen, factors = [], [], []
         for number, (channel, step) in enumerate(planes[:_MOST_PLANES]):
             names = [f"channel {channel}"] if len(self.channels) * self.groups > 1 else []
             names += [f"D + {step * dilation[0]}"] if depth > 1 else []
@@ -189,13 +195,12 @@ class Sum(Explanation):
             terms = self.terms[number * rows * columns : (number + 1) * rows * columns]
             inputs = [term.span(page, input_scale, "0") for term in terms]
             weights = [number_span(term.weight, page.numbers, weight_scale) for term in terms]
-            padded = [term.padded for term in terms]
-            seen = window_grid(inputs, columns, (1, *dilation)[-2:], padded)
-            pairs.append((seen, window_grid(weights, columns)))
-        drawn = pair_lines(pairs, page.width)
-        lines = [
-            line for block in zip(headings, drawn, strict=True) for part in block for line in part
-        ]
+            padded = [term.padded for term in terms] if has_padding else []
+            seen.append(window_grid(inputs, columns, (1, *dilation)[-2:], padded))
+            factors.append(window_grid(weights, columns))
+        lines = []
+        for heading, drawn in zip(headings, pair_lines(seen, factors, page.width), strict=True):
+            lines += heading + drawn
         if left_out := len(planes[_MOST_PLANES:]):
             what = f"plane{'s' * (left_out > 1)}, as these"
             lines.append([(f"{INDENT}{MORE} {left_out} more {what}", DIM)])

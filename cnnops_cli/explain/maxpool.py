@@ -12,6 +12,7 @@ from cnnops_cli.explain.elements import element_of
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
 from cnnops_cli.explain.windows import (
     Shown,
+    aligned,
     dilation_lines,
     grid_lines,
     seen_by,
@@ -54,17 +55,19 @@ class Maximum(Explanation):
         lines = span_lines(windows, self.at[-windows.dims :], page.width)
         rows, columns = (1, *windows.kernel)[-2:]
         scale = self.scale() if page.color else None
+        grids = []
         for start in range(0, len(self.candidates), rows * columns):
-            if windows.dims == 3:
-                step = start // (rows * columns) * windows.dilation[0]
-                lines.append([(f"{INDENT}D + {step}", DIM)])
             plane = self.candidates[start : start + rows * columns]
             wins = [not each.padded and each.input_at == self.max_at for each in plane]
             spans = [
                 each.span(page, scale, _PAD, bold=is_won)
                 for each, is_won in zip(plane, wins, strict=True)
             ]
-            grid = window_grid(spans, columns, (1, *windows.dilation)[-2:], wins, "[]")
+            marked = [] if self.max_at is None else wins
+            grids.append(window_grid(spans, columns, (1, *windows.dilation)[-2:], marked, "[]"))
+        for step, grid in enumerate(aligned(grids)):
+            if windows.dims == 3:
+                lines.append([(f"{INDENT}D + {step * windows.dilation[0]}", DIM)])
             lines += grid_lines(grid, page.width)
         if any(each.padded for each in self.candidates):
             lines += fold_text(f"({_PAD}: padding, never the maximum)", page.width, DIM)

@@ -7,7 +7,6 @@ import numpy as np
 
 from cnnops_cli.dtypes import working_dtype
 from cnnops_cli.ops.rounded_sums import rounded_products
-from cnnops_cli.text.numbers import Decimals
 
 
 def subtotals_of(
@@ -34,19 +33,3 @@ def subtotals_of(
         sums = rounded_products(known, by, np.empty((count, 0)), work)
         others = np.where(is_finite, 0, first * second).sum(axis=1)
     return list(np.where(is_finite.all(axis=1), sums, others))
-
-
-def added(parts: Sequence[Any], numbers: Decimals) -> list[str]:
-    """Return the words of a sum; a negative part after the first is subtracted.
-
-    Examples
-    --------
-    >>> " ".join(added([-41.2, 12.9, -23, 0.11], Decimals()))
-    '-41.2 + 12.9 - 23 + 0.11'
-    """
-    first, *others = map(numbers.text, parts)
-    words = [first]
-    for text in others:
-        words[-1] += " -" if text.startswith("-") else " +"
-        words.append(text.removeprefix("-"))
-    return words

@@ -1,5 +1,6 @@
 """What a window of the input shows, and how it is drawn."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -29,6 +30,7 @@ Grid: TypeAlias = list[list[Span]]
 PASSED_OVER = "·"
 """An element of the input that a dilated window passes over."""
 
+_UNITS = re.compile(r"[ (\[]?-?\d+")
 _BETWEEN = 2
 _MOST_PASSED_OVER = 3
 
@@ -115,7 +117,8 @@ def window_grid(
 ) -> Grid:
     """Lay out the numbers of a window in rows, with at most three dots for each dilation.
 
-    Where some are marked, these are in brackets and the others in blanks, so that digits align.
+    Where it is said which are marked, these are in brackets and the others in blanks, so that
+    digits align.
 
     Examples
     --------
@@ -123,7 +126,7 @@ def window_grid(
     [['1', '·', '2'], ['3', '·', '4']]
     """
     dot = PASSED_OVER, DIM
-    if any(marked):
+    if marked:
         left, right = brackets[0], brackets[1]
         spans = [
             (f"{left}{text}{right}" if is_marked else f" {text} ", style)
@@ -142,9 +145,33 @@ def window_grid(
     return grid
 
 
-def grid_lines(grid: Grid, width: int, widest: int = 0) -> list[Line]:
-    """Align a grid, in columns of at least a width; middle columns that do not fit are left out."""
-    widest = max(widest, _widest(grid))
+def aligned(grids: Sequence[Grid]) -> list[Grid]:
+    """Bring the numbers of grids to one width, with their points below one another.
+
+    Examples
+    --------
+    >>> [text for text, _ in aligned([[[("0.25", PLAIN), ("-3", PLAIN)]]])[0][0]]
+    [' 0.25', '-3   ']
+    """
+    texts = [text for grid in grids for row in grid for text, _ in row]
+    after = max(map(_after_units, texts))
+    before = max(len(text) - _after_units(text) for text in texts)
+
+    def pad(text: str) -> str:
+        return (text + " " * (after - _after_units(text))).rjust(before + after)
+
+    return [[[(pad(text), style) for text, style in row] for row in grid] for grid in grids]
+
+
+def _after_units(text: str) -> int:
+    """Return the number of characters after a number's units, or after a sign in its place."""
+    number = _UNITS.match(text)
+    return len(text) - (number.end() if number else len(text.rstrip()))
+
+
+def grid_lines(grid: Grid, width: int) -> list[Line]:
+    """Align a grid; middle columns that do not fit are left out."""
+    widest = max(len(text) for row in grid for text, _ in row)
     most = max(1, width // (widest + _BETWEEN))
     if len(grid[0]) > most:
         first = most // 2
@@ -153,17 +180,15 @@ def grid_lines(grid: Grid, width: int, widest: int = 0) -> list[Line]:
     return [[(INDENT, PLAIN), *columns(row, widest)] for row in grid]
 
 
-def pair_lines(pairs: Sequence[tuple[Grid, Grid]], width: int) -> list[list[Line]]:
+def pair_lines(left: Sequence[Grid], right: Sequence[Grid], width: int) -> list[list[Line]]:
     """Align pairs of grids of one shape, with × between them.
 
     All are laid out alike: in columns of the same width, and one below the other where a width is
     too short for them next to each other.
     """
-    left, right = (max(map(_widest, grids)) for grids in zip(*pairs, strict=True))
     sign: list[Line] = [[(f"{INDENT}×", DIM)]]
-    blocks = [
-        (grid_lines(one, width, left), sign, grid_lines(two, width, right)) for one, two in pairs
-    ]
+    sides = [[grid_lines(grid, width) for grid in aligned(grids)] for grids in (left, right)]
+    blocks = [(one, sign, two) for one, two in zip(*sides, strict=True)]
     if sum(map(width_of, blocks[0])) > width:
         return [[line for part in block for line in part] for block in blocks]
     return [_centred(block) for block in blocks]
@@ -172,7 +197,3 @@ def pair_lines(pairs: Sequence[tuple[Grid, Grid]], width: int) -> list[list[Line
 def _centred(block: Sequence[list[Line]]) -> list[Line]:
     height = max(map(len, block))
     return side_by_side([[[]] * ((height - len(part)) // 2) + part for part in block], 0)
-
-
-def _widest(grid: Grid) -> int:
-    return max(len(text) for row in grid for text, _ in row)

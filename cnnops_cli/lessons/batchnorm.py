@@ -1,17 +1,19 @@
 """The page about batch normalization."""
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
-from cnnops_cli.errors import naming_operands
+from cnnops_cli.errors import CnnopsError, naming_operands
 from cnnops_cli.explain.batchnorm import Normalised, batchnorm_explainer
 from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.lessons.grids import Grid, NameAxes, Palette, shape_alone, spatial_axes
+from cnnops_cli.lessons.limits import PageSize, Shape, check_size
 from cnnops_cli.lessons.page import Lesson
-from cnnops_cli.lessons.plan import LessonPlan, check_size
+from cnnops_cli.lessons.plan import LessonPlan
 from cnnops_cli.lessons.pytorch_lines import batchnorm_lines
 from cnnops_cli.ops.batchnorm import batchnorm, check_operands
 from cnnops_cli.text.numbers import Decimals
@@ -49,9 +51,13 @@ class BatchnormLesson(LessonPlan):
         self._given = [
             Grid(name, parameters[name].copy(), ["C"], ["C"], None, None) for name in _DEFAULTS
         ]
-        along = names[2:] or names[:1]
-        count = input.shape[1] * len(_STATISTICS)
-        check_size(self.input, along, count, 2 * input.size, input.size)
+
+        def size_of(shape: Shape) -> PageSize:
+            if training and math.prod(shape) == shape[1]:
+                raise CnnopsError("training needs more than one value per channel")
+            return PageSize(2 * math.prod(shape) + shape[1] * len(_STATISTICS), math.prod(shape))
+
+        check_size(self.input, size_of, [names[2:], ["N"], ["C"]])
 
     def facts(
         self, precision: int | None, palette: Palette, result: Array, explain: Explainer
@@ -140,7 +146,7 @@ def lesson_of_batchnorm(
     }
     before = [parameters[name].copy() for name in ("running_mean", "running_var")]
     options: dict[str, Any] = {"training": training, "momentum": momentum, "eps": eps}
-    result = batchnorm(image, **parameters, **options)
     plan = BatchnormLesson(image, parameters, spatial_axes(image.ndim - 2), relu=False, **options)
+    result = batchnorm(image, **parameters, **options)
     explain = batchnorm_explainer(image, result, before=before, **parameters, **options)
     return plan.lesson(result, explain, precision)

@@ -7,15 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.explain.arithmetic import signed_sum_words
 from cnnops_cli.explain.conv import Sum, conv_explainer
 from cnnops_cli.explain.estimate import lengths_of
 from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.explain.formulas import conv_formulas
-from cnnops_cli.explain.subtotals import added
 from cnnops_cli.lessons.grids import Grid, NameAxes, Palette, shape_alone, spatial_axes
+from cnnops_cli.lessons.limits import PageSize, Shape, check_size
 from cnnops_cli.lessons.operands import numbers_or_letters
 from cnnops_cli.lessons.page import Lesson
-from cnnops_cli.lessons.plan import LessonPlan, check_size
+from cnnops_cli.lessons.plan import LessonPlan
 from cnnops_cli.lessons.pytorch_lines import conv_lines
 from cnnops_cli.lessons.window_maps import covered, options_in_words, padded_lengths, window_maps
 from cnnops_cli.ops.conv import conv, place_windows
@@ -67,9 +68,15 @@ class ConvLesson(LessonPlan):
         if bias is not None:
             names = ["O"][: bias.ndim]
             self._bias = Grid("bias", bias, names, names, None, None)
-        drawn = math.prod([*input.shape[: -windows.dims], *padded_lengths(windows)])
-        terms = math.prod(shape) * math.prod(weight.shape[1:])
-        check_size(self.input, windows.axes, weight.size, drawn + math.prod(shape), terms)
+
+        def size_of(shape: Shape) -> PageSize:
+            placed = place_windows(shape, weight.shape, **geometry)
+            lead = shape[: -placed.dims]
+            results = math.prod(lead[:-1]) * len(weight) * math.prod(placed.output)
+            drawn = math.prod(lead) * math.prod(padded_lengths(placed))
+            return PageSize(drawn + weight.size + results, results * math.prod(weight.shape[1:]))
+
+        check_size(self.input, size_of, [self.input.axes[: -1 - windows.dims], windows.axes])
 
     def facts(
         self, precision: int | None, palette: Palette, result: Array, explain: Explainer
@@ -115,13 +122,10 @@ class ConvLesson(LessonPlan):
         said = {"words": self._words(explanation, numbers)}
         if len(explanation.channels) < 2 or explanation.has_letters:
             return said
-        subtotals = explanation.subtotals
-        bias = [] if explanation.bias is None else [explanation.bias]
-        return {
-            **said,
-            "subtotals": list(map(numbers.text, subtotals)),
-            "totals": " ".join(added([*subtotals, *bias], numbers)),
-        }
+        subtotals = list(map(numbers.text, explanation.subtotals))
+        bias = [] if explanation.bias is None else [numbers.text(explanation.bias)]
+        total = " ".join(signed_sum_words([*subtotals, *bias]))
+        return {**said, "subtotals": subtotals, "totals": total}
 
     def of_all_steps(self, explain: Explainer, numbers: Decimals) -> dict[str, Any]:
         """Return the bias of each filter."""

@@ -1,6 +1,7 @@
 """The page about dropout."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array, as_array
 from cnnops_cli.explain.dropout import Dropped, dropout_explainer
 from cnnops_cli.explain.explanation import Explainer
-from cnnops_cli.lessons.grids import Axes, Grid, NameAxes, Palette, shape_alone
+from cnnops_cli.lessons.grids import Axes, Grid, NameAxes, Palette, shape_alone, spatial_axes
+from cnnops_cli.lessons.limits import PageSize, Shape, check_size
 from cnnops_cli.lessons.page import Lesson
-from cnnops_cli.lessons.plan import LessonPlan, check_size
+from cnnops_cli.lessons.plan import LessonPlan
 from cnnops_cli.lessons.pytorch_lines import dropout_lines
 from cnnops_cli.ops.dropout import check_chance, draw_bits, draw_mask, keep, mask_shape
 from cnnops_cli.ops.seeds import fresh_seed
@@ -21,7 +23,7 @@ _VALUES_OF_BITS = 1 << 16
 
 
 class DropoutLesson(LessonPlan):
-    """The page about dropout, from its input and the `mask` that was used, which broadcasts to it.
+    """The page about dropout, from its input and what returns the `mask` that was used.
 
     Without a `seed`, the mask was given.
     """
@@ -31,7 +33,7 @@ class DropoutLesson(LessonPlan):
     def __init__(
         self,
         input: Array,
-        mask: Array,
+        mask: Callable[[], Array],
         axes: NameAxes,
         p: float,
         *,
@@ -43,11 +45,14 @@ class DropoutLesson(LessonPlan):
         names, of_user = axes(input)
         rows, columns = [None, None, *names][-2:]
         self.input = Grid("input", input, names, of_user, rows, columns)
-        kept = np.broadcast_to(mask != 0, input.shape).view(np.uint8)
-        self._mask = self.input._replace(name="mask", values=kept)
         self.result = self.input._replace(name="result", values=shape_alone(input.shape))
-        along = list(filter(None, (rows, columns)))
-        check_size(self.input, along, 0, 3 * input.size, input.size)
+
+        def size_of(shape: Shape) -> PageSize:
+            return PageSize(3 * math.prod(shape), math.prod(shape))
+
+        check_size(self.input, size_of, [names[:-2], names[-2:]])
+        kept = np.broadcast_to(mask() != 0, input.shape).view(np.uint8)
+        self._mask = self.input._replace(name="mask", values=kept)
         self._bits = None
         if seed is not None:
             bits = draw_bits(mask_shape(input.shape, channelwise), seed)
@@ -60,15 +65,16 @@ class DropoutLesson(LessonPlan):
         p = self._p
         about = f"p {p}" if self._training else "evaluation"
         about += "" if self._seed is None else f", seed {self._seed}"
-        notes = ["In evaluation nothing is dropped."]
+        note = "In evaluation nothing is dropped."
         if self._training:
-            notes = [
-                f"A value is dropped with the chance {p}. What is kept is multiplied by "
-                f"1 / (1 - {p}), so that its mean stays the same."
-            ]
+            note = f"A value is dropped with the chance {p}."
+            if p < 1:
+                note += (
+                    f" What is kept is multiplied by 1 / (1 - {p}): on average, nothing changes."
+                )
         return {
             "about": about,
-            "notes": notes,
+            "notes": [note],
             "kernel": self._mask.record(precision, palette),
             "sizes": [],
             "pytorch": dropout_lines(
@@ -83,7 +89,7 @@ class DropoutLesson(LessonPlan):
             "words": self._words(explanation, numbers),
             "formulas": formula,
             "sign": sign,
-            "lines": [] if self._bits is None else [self._decision(explanation)],
+            "lines": [] if self._bits is None else [self._decision(explanation, numbers)],
         }
 
     def _words(self, explanation: Dropped, numbers: Decimals) -> str:
@@ -94,11 +100,11 @@ class DropoutLesson(LessonPlan):
             return f"{value} is dropped: it becomes 0."
         return f"{value} is kept, and multiplied by 1 / (1 - {numbers.setting(self._p)})."
 
-    def _decision(self, explanation: Dropped) -> str:
+    def _decision(self, explanation: Dropped, numbers: Decimals) -> str:
         """Say how 16 random bits compare with the chance."""
         assert self._bits is not None
         bits, threshold = int(self._bits[explanation.at]), math.floor(self._p * _VALUES_OF_BITS)
-        limit = f"floor({self._p} * {_VALUES_OF_BITS}) = {threshold}"
+        limit = f"floor({numbers.setting(self._p)} * {_VALUES_OF_BITS}) = {threshold}"
         outcome = "kept" if explanation.kept else "dropped"
         if bits == threshold and self._p * _VALUES_OF_BITS > threshold:
             return f"its random bits {bits} are equal to {limit}, and 53 more decide: {outcome}"
@@ -129,8 +135,8 @@ def lesson_of_dropout(
         mask = draw_mask(image.shape, p, seed, channelwise)
     plan = DropoutLesson(
         image,
-        mask,
-        _numbered,
+        lambda: mask,
+        spatial_axes(image.ndim - 2) if channelwise else _numbered,
         p,
         training=training,
         seed=seed,

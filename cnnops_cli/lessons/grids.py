@@ -10,6 +10,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.geometry import AXES
 from cnnops_cli.text.colours import Scale, hexadecimal, number_style
 from cnnops_cli.text.numbers import Decimals
+from cnnops_cli.text.shapes import named_shape
 
 
 class Palette:
@@ -85,7 +86,7 @@ class Grid(NamedTuple):
         lengths = dict(zip(self.axes, self.values.shape, strict=True))
         if not all(map(str.isalpha, self.users_axes)):
             return str(tuple(lengths[axis] for axis in self.users_axes))
-        return f"({', '.join(f'{axis} {lengths[axis]}' for axis in self.users_axes)})"
+        return named_shape(self.users_axes, [lengths[axis] for axis in self.users_axes])
 
     def user_index(self, at: Sequence[int]) -> tuple[int, ...]:
         """Return the user's index of the operator's element `at`."""

@@ -11,9 +11,10 @@ from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.explain.formulas import maxpool_formulas
 from cnnops_cli.explain.maxpool import Maximum, maxpool_explainer
 from cnnops_cli.lessons.grids import Grid, NameAxes, Palette, shape_alone, spatial_axes
+from cnnops_cli.lessons.limits import PageSize, Shape, check_size
 from cnnops_cli.lessons.operands import numbers_or_letters
 from cnnops_cli.lessons.page import Lesson
-from cnnops_cli.lessons.plan import LessonPlan, check_size
+from cnnops_cli.lessons.plan import LessonPlan
 from cnnops_cli.lessons.pytorch_lines import maxpool_lines
 from cnnops_cli.lessons.window_maps import covered, options_in_words, padded_lengths, window_maps
 from cnnops_cli.ops.geometry import Size
@@ -48,9 +49,15 @@ class MaxpoolLesson(LessonPlan):
         self.input = Grid("input", input, *axes(input), *plane, depth)
         self._window = Grid("window", window, windows.axes, windows.axes, *plane, depth)
         self.result = Grid("result", result, *axes(result), *plane)
-        drawn = math.prod([*lead, *padded_lengths(windows)])
-        terms = result.size * window.size
-        check_size(self.input, windows.axes, window.size, drawn + result.size, terms)
+
+        def size_of(shape: Shape) -> PageSize:
+            placed = place_windows(shape, kernel_size, **geometry)
+            planes = math.prod(shape[: -placed.dims])
+            results = planes * math.prod(placed.output)
+            drawn = planes * math.prod(padded_lengths(placed))
+            return PageSize(drawn + window.size + results, results * window.size)
+
+        check_size(self.input, size_of, [self.input.axes[: -1 - windows.dims], windows.axes, ["C"]])
 
     def facts(
         self, precision: int | None, palette: Palette, result: Array, explain: Explainer
@@ -108,9 +115,14 @@ class MaxpoolLesson(LessonPlan):
 
 
 def lesson_of_maxpool(
-    input: npt.ArrayLike, kernel_size: Size, *, precision: int | None = None, **options: Any
+    input: npt.ArrayLike,
+    kernel_size: Size,
+    *,
+    precision: int | None = None,
+    return_indices: bool = False,
+    **options: Any,
 ) -> Lesson:
-    """Return the page about a call of `maxpool`."""
+    """Return the page about a call of `maxpool`, whose indices it shows in any case."""
     image = numbers_or_letters(input, "input")
     geometry: dict[str, Any] = _USUAL | options
     windows = place_windows(image.shape, kernel_size, **geometry)

@@ -1,11 +1,9 @@
 """What a page says of a call: what is known before the result, and of each element of it."""
 
-from collections.abc import Sequence
 from itertools import product
 from typing import Any, ClassVar
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.explain.explanation import Explainer, Page
 from cnnops_cli.explain.explanation_lines import text_lines
 from cnnops_cli.explain.indices import indices_of
@@ -14,11 +12,7 @@ from cnnops_cli.lessons.page import Lesson
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import plain_text
 
-MOST_CELLS = 20_000
-MOST_TERMS = 200_000
 _WIDTH = 80
-_MARGIN = 0.95
-"""Of what would fit: padding does not shrink with the input that it is added to."""
 
 
 class LessonPlan:
@@ -91,40 +85,3 @@ class LessonPlan:
         explained = ((result.user_index(at), explain(at)) for at in picked)
         page = Page(numbers, _WIDTH, color=False)
         return plain_text(text_lines(head, explained, left_out, self.input.user_index, page))
-
-
-def check_size(input: Grid, along: Sequence[str], others: int, drawn: int, terms: int) -> None:
-    """Refuse a call that is too large for a page, and say how to cut its input.
-
-    Parameters
-    ----------
-    input : Grid
-    along : sequence of str
-        The axes along which the input can be cut.
-    others : int
-        The number of elements that stay: those of the kernel or of what takes its place.
-    drawn : int
-        The number of elements that are drawn of the input, with its padding, and of the result.
-    terms : int
-        The number of terms of all elements of the result.
-    """
-    if others > MOST_CELLS // 2:
-        raise CnnopsError(
-            f"a lesson has at most {MOST_CELLS} elements, and the kernel alone has {others}: "
-            "take fewer channels and filters"
-        )
-    cells = others + drawn
-    if cells > MOST_CELLS:
-        what, share = f"{MOST_CELLS} elements", (MOST_CELLS - others) / drawn
-        has = f"{cells} with padding, kernel and result"
-    elif terms > MOST_TERMS:
-        what, has, share = f"{MOST_TERMS} terms", str(terms), MOST_TERMS / terms
-    else:
-        return
-    lengths = dict(zip(input.axes, input.values.shape, strict=True))
-    kept = _MARGIN * share ** (1 / len(along))
-    slices = [f":{max(1, int(lengths[a] * kept))}" if a in along else ":" for a in input.users_axes]
-    raise CnnopsError(
-        f"a lesson has at most {what}, and this call has {has}: cut {INPUT} to "
-        f"[{', '.join(slices)}], as NumPy writes it, or use a larger stride"
-    )

@@ -17,6 +17,8 @@ IntOrArray = TypeVar("IntOrArray", int, Array)
 BLACK, WHITE = 0x000000, 0xFFFFFF
 LOUD = 0xFF00FF
 """Magenta, which no scale has: NaN and infinity."""
+NEUTRAL = (0xF0F0F0, 0xE4E4E4)
+"""Greys for what has no size, such as letters: those of neighbours differ."""
 
 _STEPS = 8
 """Levels from one anchor of a scale to the next: too many for the eye to see where one ends."""

@@ -2,17 +2,38 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from cnnops_cli.dtypes import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Cells of colour, which begin at the upper left corner of a text and may be higher.
+
+    `colours` has shape (rows, columns); `width` and `height` are a cell's, in units of a file, of
+    which a character is 8 wide and 16 high.
+    """
+
+    colours: "Array"
+    width: int
+    height: int
 
 
 class Style(NamedTuple):
-    """How text looks: colours 0xRRGGBB, or None for the reader's own."""
+    """How text looks: colours 0xRRGGBB, or None for the reader's own.
+
+    Only files have pictures.
+    """
 
     foreground: int | None = None
     background: int | None = None
     bold: bool = False
     dim: bool = False
+    picture: Picture | None = None
 
 
 PLAIN = Style()

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.text.colours import Scale, number_style
-from cnnops_cli.text.numbers import column_texts
-from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, Span, columns
+from cnnops_cli.text.colours import NEUTRAL, Scale, number_style
+from cnnops_cli.text.numbers import Decimals, column_texts
+from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, Span
 
 _BETWEEN = 2
 _MORE_ROWS = "⋮"
@@ -15,35 +15,51 @@ _FEWEST_ROWS = 2
 
 
 class Numbers(NamedTuple):
-    """The numbers of several planes in one format: texts and colours have shape (P, H, W)."""
+    """The numbers of several planes in one format: texts and colours have shape (P, H, W).
+
+    `margin` is the number of blanks before a line, 0 or 1.
+    """
 
     texts: Array
     colours: Array
     widest: int
+    margin: int
 
     @classmethod
-    def of(cls, planes: Array, scale: Scale, precision: int | None) -> "Numbers":
+    def of(cls, planes: Array, scale: Scale, precision: int | None, margin: int) -> "Numbers":
         """Write planes of shape (P, H, W)."""
         texts = column_texts(planes.ravel().tolist(), precision)
-        shaped = np.array(texts, object).reshape(planes.shape)
-        return cls(shaped, scale.colours(planes), max(map(len, texts), default=1))
+        widest = max(map(len, texts), default=1)
+        shaped = np.array([text.rjust(widest) for text in texts], object).reshape(planes.shape)
+        return cls(shaped, scale.colours(planes), widest, margin)
 
-    @property
-    def width(self) -> int:
-        """The width of one plane's grid."""
-        return width_of_grid(self.texts.shape[-1], self.widest)
+    @classmethod
+    def of_letters(cls, planes: Array, precision: int | None, margin: int) -> "Numbers":
+        """Write planes in which letters or formulas take the place of numbers."""
+        texts = [Decimals(precision).text(value) for value in planes.ravel()]
+        widest = max(map(len, texts), default=1)
+        shaped = np.array([text.ljust(widest) for text in texts], object).reshape(planes.shape)
+        _, row, column = np.indices(planes.shape)
+        return cls(shaped, np.take(NEUTRAL, (row + column) % 2), widest, margin)
 
     def row(self, place: tuple[int | slice, ...]) -> Line:
-        """Align the numbers of a row, or of a part of one."""
-        texts, colours = self.texts[place].tolist(), self.colours[place].tolist()
-        numbers = list(zip(texts, map(number_style, colours), strict=True))
-        *most, (text, style) = columns(numbers, self.widest)
-        return [*most, (f"{text} ", style)]
+        """Return the numbers of a row, or of a part of one, on their colours."""
+        return line_of(self.texts[place].tolist(), self.colours[place].tolist(), self.margin)
 
 
-def width_of_grid(columns: int, widest: int) -> int:
+def line_of(texts: list[str], colours: list[int], margin: int) -> Line:
+    """Set texts, which have the width of their columns, on their colours."""
+    line: Line = [
+        (f" {text} ", number_style(colour)) for text, colour in zip(texts, colours, strict=True)
+    ]
+    text, style = line[0]
+    line[0] = text[1 - margin :], style
+    return line
+
+
+def width_of_grid(columns: int, widest: int, margin: int) -> int:
     """Return the width of a line of numbers."""
-    return columns * (widest + _BETWEEN) - 1
+    return columns * (widest + _BETWEEN) - 1 + margin
 
 
 def pick_rows(height: int, most_lines: int) -> list[int]:
@@ -61,7 +77,7 @@ def grid_lines(numbers: Numbers, plane: int, left_out: int = 0) -> list[Line]:
     lines = [numbers.row((plane, row)) for row in range(height)]
     if left_out:
         dots = (" " * _BETWEEN).join([_MORE_ROWS.rjust(numbers.widest)] * width)
-        lines.insert(-(-height // 2), [(dots, DIM)])
+        lines.insert(-(-height // 2), [(" " * numbers.margin + dots, DIM)])
         lines.append([(f"{MORE} {left_out} more row{'s' * (left_out > 1)}", DIM)])
     return lines
 
@@ -69,7 +85,7 @@ def grid_lines(numbers: Numbers, plane: int, left_out: int = 0) -> list[Line]:
 def wrapped_lines(numbers: Numbers, width: int) -> list[Line]:
     """Align the numbers of one long row in several lines, each after its first index."""
     length = numbers.texts.size
-    per_line = numbers_per_line(length, numbers.widest, width)
+    per_line = numbers_per_line(length, numbers.widest, width - numbers.margin)
     return [
         [index_label(start, length), *numbers.row((0, 0, slice(start, start + per_line)))]
         for start in range(0, length, per_line)

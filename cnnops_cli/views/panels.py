@@ -13,15 +13,15 @@ from cnnops_cli.views.grid import (
     Numbers,
     corner_lines,
     grid_lines,
-    index_label,
     numbers_per_line,
     pick_rows,
     width_of_grid,
     wrapped_lines,
 )
-from cnnops_cli.views.heat import fit, half_blocks, shades, shrink, strips
+from cnnops_cli.views.heat import Extent, extent_of, heat_map, shrink
 from cnnops_cli.views.legend import legend_lines
 from cnnops_cli.views.room import Room
+from cnnops_cli.views.strips import strip_lines
 
 _GAP = 3
 """Blank columns between planes."""
@@ -31,8 +31,8 @@ _TINY = 64
 """Planes of at most this many values are numbers even where few of the planes fit."""
 _SLIM = 16
 """A heat map of a plane with fewer columns would not be a picture."""
-_SMALLEST_MAP = (6, 16)
-_MOST_STRIPS = 8
+_SMALLEST_MAP, _SMALLEST_PICTURE = (6, 16), (3, 6)
+"""Lines and columns; of a map, a plane may need fewer."""
 _CORNERS, _CORNERS_FROM = 2, 5
 """Lines for the numbers of a heat map's corners, and the fewest lines of a map with them."""
 _FEWEST_ROWS = 4
@@ -55,10 +55,10 @@ class Panels:
         self._precision = precision
         self._scale = scale or Scale(0, 0)
 
-    @property
-    def width_of_one(self) -> int:
-        """The width of the numbers of one plane."""
-        return self._numbers_of(1, range(self._height)).width
+    def width_of_one(self, room: Room) -> int:
+        """Return the width of the numbers of one plane."""
+        widest = self._numbers_of(1, range(self._height), room).widest
+        return width_of_grid(self._width, widest, int(room.draws))
 
     @property
     def tiny(self) -> bool:
@@ -95,10 +95,10 @@ class Panels:
         """Show some rows of each plane as numbers; None where fewer planes would be shown."""
         left_out = self._height - len(rows)
         height = len(rows) + 2 * (left_out > 0)
-        _, most = self._pack(width_of_grid(self._width, 1), height, room)
+        _, most = self._pack(width_of_grid(self._width, 1, int(room.draws)), height, room)
         if most < fewest:
             return None
-        numbers = self._numbers_of(most, rows)
+        numbers = self._numbers_of(most, rows, room)
         grids = [grid_lines(numbers, index, left_out) for index in range(most)]
         per_row, shown = self._pack(width_of(grids[0]), height, room)
         if shown < fewest:
@@ -109,68 +109,73 @@ class Panels:
         """Show one long row: its numbers in several lines, or as strips of colour."""
         length = self._width
         if length <= room.width * room.height:
-            numbers = self._numbers_of(1, [0])
-            per_line = numbers_per_line(length, numbers.widest, room.width)
+            numbers = self._numbers_of(1, [0], room)
+            per_line = numbers_per_line(length, numbers.widest, room.width - numbers.margin)
             if length <= per_line * room.height:
                 return wrapped_lines(numbers, room.width)
         return _with_legend(self._strips_and_legend, room)
 
     def _strips_and_legend(self, room: Room, reserved: int) -> tuple[list[Line], list[Line]]:
-        """Draw strips of a long row, each with the index it begins at."""
-        length = self._width
-        across = max(room.width - len(index_label(0, length)[0]), 1)
-        count = min(length, across * max(min(_MOST_STRIPS, room.height - reserved), 1))
-        cells = shrink(self._plane(0), 1, count, self._scale.largest)
-        scale = Scale.of(cells) or self._scale
-        draw = strips if room.color else shades
-        lines = []
-        for start in range(0, count, across):
-            (strip,) = draw(cells[:, start : start + across], scale)
-            lines.append([index_label(start * length // count, length), *strip])
-        return lines, self._legend(cells, (1, count), room)
+        low = room._replace(height=room.height - reserved)
+        lines, cells = strip_lines(self._plane(0), self._scale, low)
+        return lines, self._legend(cells, cells.shape, room)
 
     def _maps_and_legend(self, room: Room, reserved: int) -> tuple[list[Line], list[Line]]:
         """Draw heat maps of the most planes that are large enough, as large as there is room."""
         low = room._replace(height=max(room.height - reserved, 1))
-        per_row, shown, rows, columns = self._layout_of_maps(low)
+        per_row, shown, extent = self._layout_of_maps(low)
+        rows, columns, lines, width, _ = extent
         largest = self._scale.largest
-        cells = [shrink(self._plane(index), rows, columns, largest) for index in range(shown)]
-        scale = Scale.of(np.stack(cells)) or self._scale
-        draw = half_blocks if room.color else shades
-        drawn = [draw(cell, scale) for cell in cells]
-        used = len(drawn[0]) + 2 * self._label
-        if shown == 1 and low.height - used >= _CORNERS:
-            corners = corner_lines(self._plane(0), columns, self._precision)
+        cells = np.empty((shown, rows, columns))
+        for index in range(shown):
+            cells[index] = shrink(self._plane(index), rows, columns, largest)
+        scale = Scale.of(cells) or self._scale
+        drawn = [heat_map(cell, scale, extent, room) for cell in cells]
+        if shown == 1 and low.height - lines - 2 * self._label >= _CORNERS:
+            corners = corner_lines(self._plane(0), width, self._precision)
             drawn = [[*corners[:1], *drawn[0], *corners[1:]]]
-        legend = self._legend(np.stack(cells), (rows, columns), room)
+        legend = self._legend(cells, (rows, columns), room)
         return self._flow(drawn, per_row), legend
 
-    def _layout_of_maps(self, room: Room) -> tuple[int, int, int, int]:
-        """Return how many planes are in a row, how many are shown, and their rows and columns."""
-        height, width = self._height, self._width
-        best: tuple[int, ...] = (0, 0)
-        layout = (1, 1, *self._fit(room.width, max(room.height - self._label, 1), room))
+    def _layout_of_maps(self, room: Room) -> tuple[int, int, Extent]:
+        """Return how many planes are in a row, how many are shown, and how large each is."""
+        best: tuple[float, ...] = (0, 0)
+        layout = (1, 1, self._extent(room.width, max(room.height - self._label, 1), 1, room))
+        least_down, least_across = self._smallest_map(room)
         for abreast in range(1, self.count + 1):
             across = (room.width + _GAP) // abreast - _GAP
-            if abreast > 1 and across < min(width, _SMALLEST_MAP[1]):
+            if abreast > 1 and across < least_across:
                 break
             for bands in range(1, -(-self.count // abreast) + 1):
                 is_all = abreast * bands >= self.count
                 down = (room.height - (not is_all) + 1) // bands - 1 - self._label
-                if down < (1 if bands == 1 else min(-(-height // 2), _SMALLEST_MAP[0])):
+                if down < (1 if bands == 1 else least_down):
                     break
-                rows, columns = self._fit(across, down, room)
-                lines = -(-rows // 2) if room.color else rows
-                per_row, shown = self._pack(columns, lines, room)
-                if (shown, rows * columns) > best:
-                    best, layout = (shown, rows * columns), (per_row, shown, rows, columns)
+                planes = min(abreast * bands, self.count)
+                extent = self._extent(across, down, planes, room)
+                per_row, shown = self._pack(extent.width, extent.lines, room)
+                if room.draws:
+                    per_row, shown = min(per_row, abreast), min(shown, planes)
+                # In files as large as can be, but so that no row is nearly empty.
+                filled = shown / (per_row * max(-(-shown // per_row), 1))
+                size = min(extent.cell) * filled**2
+                worth = shown, extent.rows * extent.columns, size, abreast * room.draws
+                if worth > best:
+                    best, layout = worth, (per_row, shown, extent)
         return layout
 
-    def _fit(self, across: int, down: int, room: Room) -> tuple[int, int]:
+    def _smallest_map(self, room: Room) -> tuple[int, int]:
+        """Return the fewest lines and columns that are worthwhile for a heat map."""
+        if room.draws:
+            return _SMALLEST_PICTURE
+        lines, columns = _SMALLEST_MAP
+        return min(-(-self._height // 2), lines), min(self._width, columns)
+
+    def _extent(self, across: int, down: int, planes: int, room: Room) -> Extent:
         if self.count == 1 and down >= _CORNERS_FROM:
             down -= _CORNERS
-        plane = self._height, self._width
-        return fit(plane, (2 * down, across)) if room.color else fit(plane, (down, across), 2)
+        room = room._replace(width=across, height=down)
+        return extent_of((self._height, self._width), planes, room)
 
     def _legend(self, cells: Array, shape: tuple[int, int], room: Room) -> list[Line]:
         pairs = zip((self._height, self._width), shape, strict=True)
@@ -186,10 +191,13 @@ class Panels:
         plane: Array = self._array[np.unravel_index(index, self._array.shape[:-2])]
         return plane
 
-    def _numbers_of(self, planes: int, rows: Sequence[int]) -> Numbers:
+    def _numbers_of(self, planes: int, rows: Sequence[int], room: Room) -> Numbers:
         """Write some rows of the first planes."""
-        shown = np.stack([self._plane(index)[list(rows)] for index in range(planes)])
-        return Numbers.of(shown, self._scale, self._precision)
+        shown = self._rows_of(planes, rows)
+        return Numbers.of(shown, self._scale, self._precision, int(room.draws))
+
+    def _rows_of(self, planes: int, rows: Sequence[int]) -> Array:
+        return np.stack([self._plane(index)[list(rows)] for index in range(planes)])
 
     def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
         """Return how many panels of a size fit next to each other, and how many in all.
@@ -234,8 +242,9 @@ def _with_legend(
 ) -> list[Line]:
     """Draw something above its legend, whose length is only known once it is drawn."""
     reserved = _usual_legend(room)
+    above: list[Line] = [[]] if room.draws else []
     while True:
-        lines, legend = draw(room, reserved)
+        lines, legend = draw(room, reserved + len(above))
         if len(legend) <= reserved:
-            return lines + legend
+            return lines + above + legend
         reserved = len(legend)

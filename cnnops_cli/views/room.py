@@ -5,15 +5,18 @@ from contextlib import suppress
 from typing import NamedTuple, TextIO
 
 _PIPE_SIZE = (80, 24)
-_FILE_SIZE = (80, 48)
+_TEXT_SIZE = (80, 48)
+_PAGE_SIZE = (120, 48)
+"""The shape of a slide, in characters of 8 by 16 units."""
 
 
 class Room(NamedTuple):
-    """A size in cells of a terminal, and whether there may be colour."""
+    """A size in characters, whether there may be colour, and whether pictures can be drawn."""
 
     width: int
     height: int
     color: bool
+    draws: bool = False
 
     @classmethod
     def of(cls, stream: TextIO, *, color: bool) -> "Room":
@@ -31,10 +34,10 @@ class Room(NamedTuple):
         return cls(width, height, color and _may_color(interactive))
 
     @classmethod
-    def of_file(cls, *, color: bool) -> "Room":
-        """Return the size of a view in a file: COLUMNS by LINES, or 80 by 48 on any terminal."""
-        columns, lines = _FILE_SIZE
-        return cls(_said("COLUMNS", columns), _said("LINES", lines), color)
+    def of_file(cls, *, draws: bool) -> "Room":
+        """Return the size of a view in a file: COLUMNS by LINES, or the usual on any terminal."""
+        columns, lines = _PAGE_SIZE if draws else _TEXT_SIZE
+        return cls(_said("COLUMNS", columns), _said("LINES", lines), draws, draws)
 
 
 def _said(variable: str, usual: int) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.styled_lines import DIM, MORE, Line, fold_parts, side_by_side, width_of
+from cnnops_cli.views.formula_panels import panels_of
 from cnnops_cli.views.panels import Panels
 from cnnops_cli.views.room import Room
 
@@ -16,7 +17,7 @@ _GAP = 4
 _NARROWEST = 24
 """A section that has to be scaled down keeps this width, or is set below the others."""
 _TITLE = 20
-"""The width of the title of narrow numbers."""
+"""The width of the title of narrow numbers, unless its name and shape need more."""
 
 
 class Section(NamedTuple):
@@ -33,22 +34,24 @@ class _Block:
     def __init__(self, section: Section, precision: int | None) -> None:
         self.name = section.name
         self._parts = [section.name, *section.said]
-        self._panels = None
+        self._title = max(_TITLE, len("  ".join(self._parts[:2])))
+        self._panels: Panels | None = None
         if section.planes is not None and section.planes.size:
-            self._panels = Panels(section.planes, Scale.of(section.planes), precision)
+            self._panels = panels_of(section.planes, Scale.of(section.planes), precision)
 
-    @property
-    def can_grow(self) -> bool:
-        """Whether it shows more where it is wider."""
-        return self._panels is not None
+    def can_grow(self, room: Room) -> bool:
+        """Return whether it shows more where it is wider than need be."""
+        if self._panels is None:
+            return False
+        return self.whole(room._replace(width=self.narrowest(room))) is None
 
     def narrowest(self, room: Room) -> int:
         """Return the least width that is worthwhile."""
         if self._panels is None:
-            return width_of(self.lines(room._replace(width=min(_TITLE, room.width))))
+            return width_of(self.lines(room._replace(width=min(self._title, room.width))))
         if not self._panels.tiny:
             return min(_NARROWEST, room.width)
-        return min(max(_TITLE, self._panels.width_of_one), room.width)
+        return min(max(self._title, self._panels.width_of_one(room)), room.width)
 
     def low(self, room: Room) -> int:
         """Return the fewest lines that are worthwhile where not all can be shown."""
@@ -64,12 +67,13 @@ class _Block:
 
     def whole(self, room: Room) -> list[Line] | None:
         """Lay out as numbers, nothing left out; None where they do not fit."""
-        title = fold_parts(self._parts, min(_TITLE, room.width), DIM)
+        narrow = min(self._title, room.width)
+        title = fold_parts(self._parts, narrow, DIM)
         if self._panels is None:
             return title
         shorter = room._replace(height=room.height - len(title))
         body = self._panels.grids(shorter, self._panels.count)
-        return body and fold_parts(self._parts, max(width_of(body), _TITLE), DIM) + body
+        return body and fold_parts(self._parts, max(width_of(body), narrow), DIM) + body
 
 
 def sections_lines(sections: Sequence[Section], precision: int | None, room: Room) -> list[Line]:
@@ -163,10 +167,10 @@ def _rooms(row: list[_Block], room: Room) -> list[Room]:
     """Give each block of a row the width that it needs, and share the rest among planes."""
     widths = [block.narrowest(room) for block in row]
     left = room.width - sum(widths) - _GAP * (len(row) - 1)
-    growing = sum(block.can_grow for block in row)
+    growing = [block.can_grow(room) for block in row]
     rooms = []
-    for block, width in zip(row, widths, strict=True):
-        share = left // growing if block.can_grow else 0
+    for place, width in enumerate(widths):
+        share = left // sum(growing[place:]) if growing[place] else 0
         rooms.append(room._replace(width=width + share))
-        left, growing = left - share, growing - block.can_grow
+        left -= share
     return rooms

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import LOUD, Scale, number_style
 from cnnops_cli.text.styled_lines import BOLD, Line, fold_parts
-from cnnops_cli.views.panels import Panels
+from cnnops_cli.views.formula_panels import panels_of
 from cnnops_cli.views.room import Room
 from cnnops_cli.views.sections import Section, sections_lines
 from cnnops_cli.views.summary import measure, summarise
@@ -31,17 +31,26 @@ class View(NamedTuple):
 
     def lines(self, terminal: Room, note: str = "") -> list[Line]:
         """Lay the view out in a terminal's width; `note` is added to the header."""
-        statistics = measure(self.array)
-        loud: list[Line] = [[(text, number_style(LOUD))] for text in statistics.loud]
-        said = summarise(self.array, self.precision, statistics, self.shape)
-        usual = said[: len(said) - len(loud)]
-        parts: list[str | Line] = [self.operator, *usual, *loud, *filter(None, [note])]
-        head = fold_parts(parts, terminal.width, BOLD)
+        said, scale = self._said()
+        head = fold_parts([*said, *filter(None, [note])], terminal.width, BOLD)
         room = terminal._replace(height=max(terminal.height - len(head) - _PROMPT, 1))
         if self.operands:
-            sections = [*self.operands, Section("result", said[:1], self.planes)]
+            sections = [*self.operands, Section("result", [self._shape], self.planes)]
             return head + sections_lines(sections, self.precision, room)
         if not self.array.size:
             return head
+        return head + panels_of(self.planes, scale, self.precision).lines(room)
+
+    @property
+    def _shape(self) -> str:
+        return self.shape or str(self.array.shape)
+
+    def _said(self) -> tuple[list[str | Line], Scale | None]:
+        """Return what the header says of the array, and the scale of its numbers."""
+        if self.array.dtype.hasobject:
+            return [self.operator, self._shape, "formulas"], None
+        statistics = measure(self.array)
+        loud: list[Line] = [[(text, number_style(LOUD))] for text in statistics.loud]
+        said = summarise(self.array, self.precision, statistics, self.shape)
         scale = Scale(float(statistics.low), float(statistics.high))
-        return head + Panels(self.planes, scale, self.precision).lines(room)
+        return [self.operator, *said[: len(said) - len(loud)], *loud], scale

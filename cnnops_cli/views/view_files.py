@@ -2,16 +2,20 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
+import numpy as np
+
+from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import hexadecimal
-from cnnops_cli.text.styled_lines import Line, Style, text_of, width_of
-from cnnops_cli.views.heat import HALF
+from cnnops_cli.text.styled_lines import Line, Picture, Style, text_of, width_of
+from cnnops_cli.views.heat import CHARACTER
 
 _FONT = "'DejaVu Sans Mono',Menlo,Consolas,ui-monospace,monospace"
-_WIDTH, _HEIGHT, _MARGIN, _BASELINE = 8, 16, 12, 12
-"""The size of a cell, the page's margin, and the baseline of text in a cell, in SVG units."""
+_WIDTH, _HEIGHT = CHARACTER
+_MARGIN, _BASELINE = 12, 12
+"""The page's margin, and the baseline of text in a line, in units."""
 _PAGE, _INK, _FAINT = "#ffffff", "#1f2328", "#59636e"
 _ASCII = str.maketrans("░▒▓█×…⋮", ".:*#x~|")
 _WORDS = re.compile(r"\S+(?: \S+)*")
@@ -24,24 +28,19 @@ def in_ascii(text: str) -> str:
 
 def svg(lines: Sequence[Line]) -> str:
     """Draw a view as an SVG picture on a white page, in the reader's monospaced font."""
-    backgrounds: dict[int, list[str]] = defaultdict(list)
-    texts = []
+    pictures, boxes, texts = [], [], []
     for row, line in enumerate(lines):
         column = 0
         for text, style in line:
-            upper, lower = _halves(text, style)
-            for half, colour in enumerate((upper, lower)):
-                if colour is not None:
-                    backgrounds[colour].append(f"M{column} {2 * row + half}.5h{len(text)}")
-            if upper is lower is None or text.strip(HALF + " "):
-                texts += _svg_texts(text, style, column, row)
+            x, y = column * _WIDTH, row * _HEIGHT
+            if style.picture is not None:
+                pictures.append(_drawing(style.picture, f' x="{x}" y="{y}"'))
+            elif style.background is not None:
+                boxes.append((style.background, x, y, len(text)))
+            texts += _svg_texts(text, style, x, y)
             column += len(text)
     width = width_of(lines) * _WIDTH + 2 * _MARGIN
     height = len(lines) * _HEIGHT + 2 * _MARGIN
-    paths = [
-        f'<path stroke="{hexadecimal(colour)}" d="{"".join(runs)}"/>'
-        for colour, runs in sorted(backgrounds.items())
-    ]
     size = f'width="{width}" height="{height}"'
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
@@ -50,9 +49,8 @@ def svg(lines: Sequence[Line]) -> str:
         f"<title>{escape(text_of(lines[0]))}</title>",
         f'<rect {size} rx="6" fill="{_PAGE}"/>',
         f'<g transform="translate({_MARGIN} {_MARGIN})">',
-        f'<g transform="scale({_WIDTH} {_HEIGHT // 2})" shape-rendering="crispEdges">',
     ]
-    return "\n".join([*head, *paths, "</g>", *texts, "</g>", "</svg>\n"])
+    return "\n".join([*head, *_svg_boxes(boxes), *pictures, *texts, "</g>", "</svg>\n"])
 
 
 def html(lines: Sequence[Line]) -> str:
@@ -62,25 +60,55 @@ def html(lines: Sequence[Line]) -> str:
         f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
         f"<title>{escape(text_of(lines[0]))}</title>\n"
         f"<style>body{{background:{_PAGE};color:{_INK}}}"
-        f"pre{{font:13px/16px {_FONT}}}"
-        "pre i{display:inline-block;height:16px;vertical-align:top;font-style:normal}</style>\n"
+        f"pre{{font:13.29px/16px {_FONT};font-size-adjust:ch-width .602}}"
+        "pre i{display:inline-block;height:16px;vertical-align:top;font-style:normal}"
+        "svg{position:absolute}</style>\n"
         f"<pre>{body}</pre>\n</html>\n"
     )
 
 
-def _halves(text: str, style: Style) -> tuple[int | None, int | None]:
-    """Return the colours of the upper and the lower half of a span's cells."""
-    is_picture = text.startswith(HALF)
-    return (style.foreground if is_picture else style.background), style.background
+def _svg_boxes(boxes: Iterable[tuple[int, int, int, int]]) -> list[str]:
+    """Draw boxes of a colour behind text, each at a place and of a width in characters."""
+    runs = defaultdict(list)
+    for colour, x, y, length in boxes:
+        runs[colour].append(f"M{x} {y + _HEIGHT // 2}h{length * _WIDTH}")
+    paths = [
+        f'<path stroke="{hexadecimal(colour)}" d="{"".join(moves)}"/>'
+        for colour, moves in sorted(runs.items())
+    ]
+    return [f'<g stroke-width="{_HEIGHT}" shape-rendering="crispEdges">', *paths, "</g>"]
 
 
-def _svg_texts(text: str, style: Style, column: int, row: int) -> list[str]:
+def _drawing(picture: Picture, place: str = "") -> str:
+    """Draw a picture: the runs of cells of each colour are one path."""
+    rows, columns = picture.colours.shape
+    size = f'width="{columns * picture.width}" height="{rows * picture.height}"'
+    paths = [
+        f'<path stroke="{hexadecimal(colour)}" d="{_runs(picture.colours == colour)}"/>'
+        for colour in np.unique(picture.colours).tolist()
+    ]
+    return (
+        f'<svg{place} {size} viewBox="0 0 {columns} {rows}" preserveAspectRatio="none" '
+        f'shape-rendering="crispEdges">{"".join(paths)}</svg>'
+    )
+
+
+def _runs(cells: Array) -> str:
+    """Write the runs of cells in rows as moves of a pen, each from the end of the last."""
+    edges = np.diff(np.pad(cells, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, starts = np.nonzero(edges == 1)
+    _, ends = np.nonzero(edges == -1)
+    x, y = starts - np.append(0, ends[:-1]), rows - np.append(0, rows[:-1])
+    moves = zip(x.tolist(), y.tolist(), (ends - starts).tolist(), strict=True)
+    return "m0 .5" + "".join(f"m{right} {down}h{length}" for right, down, length in moves)
+
+
+def _svg_texts(text: str, style: Style, x: int, y: int) -> list[str]:
     """Set words at their places in the grid, and at their width there in every font."""
     look = f' fill="{ink}"' if (ink := _ink(style)) else ""
     look += ' font-weight="bold"' * style.bold
-    y = row * _HEIGHT + _BASELINE
     return [
-        f'<text x="{(column + word.start()) * _WIDTH}" y="{y}" '
+        f'<text x="{x + word.start() * _WIDTH}" y="{y + _BASELINE}" '
         f'textLength="{len(word[0]) * _WIDTH}"{look}>{escape(word[0], quote=False)}</text>'
         for word in _WORDS.finditer(text)
     ]
@@ -93,17 +121,14 @@ def _ink(style: Style) -> str:
 
 
 def _html_span(text: str, style: Style) -> str:
-    upper, lower = _halves(text, style)
+    shown = escape(text, quote=False)
+    if style.picture is not None:
+        return _drawing(style.picture) + shown
     rules = []
-    if text.startswith(HALF):
-        text = " " * len(text)
-        end = "transparent" if lower is None else hexadecimal(lower)
-        rules.append(f"background:linear-gradient({hexadecimal(upper or 0)} 50%,{end} 50%)")
-    elif lower is not None:
-        rules.append(f"background:{hexadecimal(lower)}")
+    if style.background is not None:
+        rules.append(f"background:{hexadecimal(style.background)}")
     if text.strip() and (ink := _ink(style)):
         rules.append(f"color:{ink}")
     if style.bold:
         rules.append("font-weight:bold")
-    shown = escape(text, quote=False)
     return f'<i style="{";".join(rules)}">{shown}</i>' if rules else shown

@@ -36,7 +36,7 @@ def test_the_example_of_the_notes_on_a_terminal(terminal):
     assert "  1*1 + 10*2 + 100*5 + 1000*6 = 6521" in screen.lines
     assert "  1*7 + 10*8 + 100*11 + 1000*12 = 13187" in screen.lines
     assert screen.lines[:5] == [
-        "conv  (H 2, W 2)  int64  matrix product",
+        "conv  (H 2, W 2)  int64",
         "",
         "[0, 0] = 6521",
         "  window over H 0 to 1, W 0 to 1",
@@ -317,9 +317,9 @@ def test_channels_are_added_up_one_by_one(cnnops):
         "[0, 0] = -5.25",
         "  window over W 0 to 1",
         "  channel 0",
-        "  1  2  ×    1   10",
+        "  1  2  ×   1    10",
         "  channel 1",
-        "  3  4  ×  0.5   -7",
+        "  3  4  ×   0.5  -7",
         "  bias 0.25",
         "  channel 0: 1*1 + 10*2 = 21",
         "  channel 1: 0.5*3 + -7*4 = -26.5",
@@ -338,6 +338,30 @@ def test_channels_are_added_up_one_by_one(cnnops):
     ]
     rectified = cnnops.text(*call, "--at", "0,0", "--relu", "-f", "table").splitlines()
     assert rectified[-1] == "  max(0, 21 - 26.5 + 0.25) = 0"
+
+
+def test_points_are_below_one_another_in_all_planes(cnnops):
+    image = "[[[1,-2.5],[10,0.125]],[[3,4],[0.5,6]]]"
+    call = ["-p", "1", "--explain", "--at", "0,0,1", "-f", "table"]
+    kernel = "[[[[1,2],[-0.5,4]],[[1,2],[3,0.25]]]]"
+    assert cnnops.text("conv", "-k", kernel, image, *call).splitlines()[4:10] == [
+        "  channel 0",
+        "   (0)     (0)    ×   1      2",
+        "    1      -2.5      -0.5    4",
+        "  channel 1",
+        "   (0)     (0)    ×   1      2",
+        "    3       4         3      0.25",
+    ]
+    image = "[[[-2.5,1],[0.125,0]],[[3,4],[5,1000]]]"
+    pool = ["maxpool", "-k", "2", "--dims", "3", "--explain", "-f", "table"]
+    assert cnnops.text(*pool, image).splitlines()[4:10] == [
+        "  D + 0",
+        "     -2.5         1",
+        "      0.125       0",
+        "  D + 1",
+        "      3           4",
+        "      5       [1000]",
+    ]
 
 
 def test_channels_of_a_group_keep_their_numbers(cnnops):

@@ -286,3 +286,90 @@ def test_several_files(cnnops, tmp_path):
     assert result.err.splitlines()[0] == (
         "cnnops conv: error: formulas with letters go to .json or standard output, not to out/z.npy"
     )
+
+
+NOTES_WITH_INPUT = """\
+conv  (H 2, W 2)  formulas
+
+input  (H 3, W 4)    kernel  (O 1, I 1, H 2, W 2)
+ 1   2   3   4       stride 1×2
+ 5   6   7   8       a  b
+ 9  10  11  12       c  d
+
+result  (H 2, W 2)
+a*1 + b*2 + c*5 + d*6    a*3 + b*4 + c*7 + d*8
+a*5 + b*6 + c*9 + d*10   a*7 + b*8 + c*11 + d*12
+"""
+
+
+def test_a_view_shows_letters_with_the_input(cnnops, terminal):
+    call = [*LETTERS, "--with-input", "-f", "table", IMAGE]
+    assert cnnops.text(*call, "--view", "v.txt") == NOTES_WITH_INPUT
+    assert (cnnops.folder / "v.txt").read_text() == NOTES_WITH_INPUT
+    screen = terminal(*LETTERS, "--with-input", IMAGE)
+    assert screen.coloured
+    assert [line.rstrip() for line in screen.lines] == NOTES_WITH_INPUT.splitlines()
+
+
+@pytest.mark.parametrize("suffix", ["svg", "html"])
+def test_a_picture_of_formulas(cnnops, suffix):
+    assert json.loads(cnnops.text(*LETTERS, IMAGE, "--view", f"v.{suffix}")) == FORMULAS
+    text = (cnnops.folder / f"v.{suffix}").read_text()
+    for formula in (formula for row in FORMULAS for formula in row):
+        assert f">{formula}<" in text or f"> {formula} " in text
+    assert "#f0f0f0" in text
+    assert "#e4e4e4" in text
+
+
+def test_a_text_view_of_formulas_is_what_a_pipe_gets(cnnops):
+    shown = cnnops.text(*LETTERS, IMAGE, "-f", "table", "--view", "v.txt")
+    assert (cnnops.folder / "v.txt").read_text() == shown
+
+
+def test_a_view_of_maxpool_with_letters_and_relu(cnnops):
+    call = ["maxpool", "-k", "2", "-s", "1", "--relu", "[[a,b,3],[c,d,e]]", "--with-input"]
+    assert (
+        cnnops.text(*call, "-f", "table")
+        == """\
+maxpool  (H 1, W 2)  formulas
+
+input  (H 2, W 3)    window  2×2
+a  b  3              stride 1
+c  d  e
+
+result  (H 1, W 2)
+max(0, max(a, b, c, d))  max(0, max(b, 3, d, e))
+"""
+    )
+
+
+def test_formulas_that_are_too_wide_are_folded_before_operators(cnnops):
+    call = ["conv", "-k", "[[a,b],[c,d]]", IMAGE, "--with-input", "-f", "table"]
+    shown = cnnops.text(*call, env={"COLUMNS": "50"})
+    assert (
+        shown.split("result  (H 2, W 3)\n")[1]
+        == """\
+a*1 + b*2      a*2 + b*3      a*3 + b*4
++ c*5 + d*6    + c*6 + d*7    + c*7 + d*8
+
+a*5 + b*6      a*6 + b*7      a*7 + b*8
++ c*9 + d*10   + c*10 + d*11  + c*11 + d*12
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines", "said"),
+    [
+        (20, 30, "… 8 more rows\n… 2 more columns\n"),
+        (80, 12, "d*1\n… 10 more rows\n"),
+        (80, 100, ""),
+    ],
+)
+def test_formulas_left_out_are_counted(cnnops, columns, lines, said):
+    image = json.dumps([[row] * 4 for row in range(12)])
+    call = ["conv", "-k", "[[aaaaaa,b],[c,d]]", image, "--with-input", "-f", "table"]
+    shown = cnnops.text(*call, env={"COLUMNS": str(columns), "LINES": str(lines)})
+    assert max(map(len, shown.splitlines())) <= columns
+    assert len(shown.splitlines()) < lines
+    assert (said in shown) if said else ("more" not in shown)

@@ -250,7 +250,7 @@ def test_a_view_takes_as_many_lines_as_the_limit_and_no_more(call, refused, tmp_
     (tmp_path / "v.txt").unlink()
     monkeypatch.setattr(explained, "_MOST_LINES", count - 1)
     assert refused(*arguments) == (
-        f"cnnops conv: error: --view v.txt would have more than {count - 1} lines; --at with fewer "
-        "elements makes fewer"
+        f"cnnops conv: error: --view v.txt would have more than {count - 1} lines; pick fewer "
+        "elements with --at"
     )
     assert not (tmp_path / "v.txt").exists()

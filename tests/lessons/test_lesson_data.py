@@ -7,7 +7,7 @@ import pytest
 from lesson_data import data_of
 
 from cnnops_cli import CnnopsError, batchnorm, conv, dropout, lesson, maxpool
-from cnnops_cli.lessons.plan import MOST_CELLS, MOST_TERMS
+from cnnops_cli.lessons.limits import MOST_ELEMENTS, MOST_TERMS
 
 IMAGE = np.arange(1, 13).reshape(1, 3, 4)
 LETTERS = [[[["a", "b"], ["c", "d"]]]]
@@ -97,6 +97,13 @@ def test_padding_is_never_the_largest():
     assert page["steps"]["words"][0].endswith("Padding is never the largest.")
 
 
+def test_a_last_window_of_ceil_mode_reaches_beyond_the_padding():
+    page = data(maxpool, np.array([[1, 2, 3]]), (2,), stride=2, ceil_mode=True)
+    assert page["windows"]["padding"] == {"W": [0, 1]}
+    assert page["windows"]["taps"] == {"W": [[0, 1], [2, 3]]}
+    assert page["windows"]["source"] == {"W": {"3": None}}
+
+
 def test_running_statistics_that_are_given_stay():
     running = [np.zeros(2), np.ones(2)]
     page = data(batchnorm, np.array([[1.0, 2.0], [3.0, 6.0]]), *running, training=True)
@@ -126,11 +133,11 @@ def test_bits_at_the_threshold_leave_it_to_others(monkeypatch):
 
 def test_the_most_elements():
     page = data(maxpool, np.zeros((1, 13332), np.uint8), (2,))
-    assert 13332 + len(page["steps"]["values"]) + 2 == MOST_CELLS
+    assert 13332 + len(page["steps"]["values"]) + 2 == MOST_ELEMENTS
     with pytest.raises(
         CnnopsError,
-        match=r"^a lesson has at most 20000 elements, and this call has 20003 with padding, kernel "
-        r"and result: cut input to \[:, :12665\], as NumPy writes it, or use a larger stride$",
+        match=r"^a lesson draws at most 20000 elements, and this call has 20003: cut input to "
+        r"\[:, :12667\], as NumPy writes it$",
     ):
         lesson(maxpool, np.zeros((1, 13334), np.uint8), (2,))
 
@@ -141,8 +148,8 @@ def test_the_most_terms():
     assert len(page["steps"]["values"]) * 200 == MOST_TERMS
     with pytest.raises(
         CnnopsError,
-        match=r"^a lesson has at most 200000 terms, and this call has 200200: cut input to "
-        r"\[:, :1138\], as NumPy writes it, or use a larger stride$",
+        match=r"^a lesson writes at most 200000 terms, and this call has 200200: cut input to "
+        r"\[:, :1140\], as NumPy writes it$",
     ):
         lesson(conv, np.zeros((1, 1200), np.uint8), kernel)
 
@@ -150,10 +157,33 @@ def test_the_most_terms():
 def test_a_kernel_that_is_too_large():
     with pytest.raises(
         CnnopsError,
-        match=r"^a lesson has at most 20000 elements, and the kernel alone has 10201: take fewer "
-        r"channels and filters$",
+        match=r"^a lesson draws at most 20000 elements, and this call has 20448: take fewer "
+        r"channels and filters, a larger stride or less padding$",
     ):
-        lesson(conv, np.zeros((101, 1)), np.zeros((101, 101, 1)))
+        lesson(conv, np.zeros((142, 1)), np.zeros((142, 142, 1)))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        (conv, np.zeros((0, 1, 2, 2)), np.ones((1, 1, 1, 1))),
+        (maxpool, np.zeros((0, 1, 2, 2)), 1),
+        (batchnorm, np.zeros((0, 1, 2, 2))),
+        (dropout, np.zeros((0, 1, 2, 2))),
+    ],
+    ids=lambda call: call[0].__name__,
+)
+def test_what_has_no_elements(call):
+    with pytest.raises(
+        CnnopsError,
+        match=r"^a lesson shows elements, and input has none: shape \(0, 1, 2, 2\)$",
+    ):
+        lesson(*call)
+
+
+def test_an_unknown_option():
+    with pytest.raises(TypeError, match=r"^got an unexpected keyword argument 'strides'$"):
+        lesson(conv, IMAGE, LETTERS, strides=2)
 
 
 @pytest.mark.parametrize(
