@@ -391,6 +391,8 @@ function show(step) {
     partners: kernel.cellsWhere((axis, i) => windows || isSame(axis, i)),
   });
   result.setTabStop(view.cell);
+  input.setTabStop(view.seen[0]);
+  kernel.setTabStop(view.partners[0]);
   writeStep();
   showWindow(windows ? [] : input.cellsWhere(isSame));
   light(null);
@@ -631,7 +633,9 @@ function open() {
   addPickers();
   show(0);
   reserveRoom();
-  figure.style.setProperty('--planes', Math.max(...drawings.map(({ planes }) => planes.length)));
+  const planes = Math.max(...drawings.map((drawing) => drawing.planes.length));
+  figure.style.setProperty('--planes', planes);
+  figure.classList.toggle('single', planes === 1);
   document.querySelector('main').hidden = false;
   listen();
   followAddress();
