@@ -84,11 +84,13 @@ _HELP = f"""Tensor operations of convolutional networks, exact about PyTorch's s
 
     cnnops conv --kernel '[[1,10],[100,1000]]' --stride 1,2 input.npy
     cnnops maxpool --kernel 2 photo.png --output small.png
+    cnnops conv -k '[[a,b],[c,d]]' -s 1,2 input.npy --lesson lesson.html
     echo '[[1,2],[3,4]]' | cnnops conv --kernel '[[a,b],[c,d]]' --explain
 
 INPUT and every TENSOR are {series([*(row.name for row in array_formats()), "a picture"])}: a file,
 standard input, or text. The result goes to standard output, as a view on a terminal and as JSON in
-a pipe, or to a file (-o). --explain shows the arithmetic behind it, --expect checks it.
+a pipe, or to a file (-o). --explain shows the arithmetic behind it, --lesson writes a page that
+shows every step, --expect checks it.
 """
 
 app = typer.Typer(

@@ -11,9 +11,9 @@ from typer.core import TyperCommand, TyperOption
 from cnnops_cli.commands.stdout import write_text
 
 _MOST_USED = {
-    *("inputs", "kernel", "kernel_size", "bias", "out_channels", "stride", "padding", "depthwise"),
+    *("inputs", "kernel", "kernel_size", "bias", "out_channels", "stride", "padding"),
     *("indices", "train", "weight", "eps", "momentum", "state", "save_state"),
-    *("p", "seed", "channelwise", "mask", "output", "format", "expect", "explain"),
+    *("p", "seed", "channelwise", "mask", "output", "format", "expect", "explain", "lesson"),
 }
 """The parameters that `-h` shows where a command has them; with the rest, they fit 24 lines."""
 _MOST_EXAMPLES = 3

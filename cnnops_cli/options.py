@@ -275,9 +275,10 @@ class Settings(NamedTuple):
         str | None,
         EXPLANATION.file(
             "--lesson",
-            "Write an interactive page that shows every step of the call to FILE, .html. It refers "
-            "to nothing outside itself. The result goes where it does otherwise. For one INPUT, of "
-            "at most 20,000 elements with padding, kernel and result, and 200,000 terms.",
+            "Write a page that shows every step to FILE, .html. It is interactive, for a browser, "
+            "and refers to nothing outside itself. The result goes where it does otherwise. For "
+            "one INPUT, of at most 20,000 elements with padding, kernel and result, and 200,000 "
+            "terms.",
             parse_page_file,
         ),
     ] = None

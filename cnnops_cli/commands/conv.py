@@ -169,6 +169,7 @@ def conv(
 
         cnnops conv --kernel k.json --stride 1,2 input.npy
         cnnops conv -k '[[1,0,-1]]' -p same --depthwise rgb.npy -o edges.npy
+        cnnops conv -k '[[a,b],[c,d]]' -s 1,2 input.npy --lesson lesson.html
         cnnops conv --out-channels 8 --kernel-size 3 --seed 0 x.npy
         cnnops conv --explain --at 0,0 -k '[[1,10],[100,1000]]' x.npy
         cnnops conv -k k.npy a.npy b.npy c.npy -o results/

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array
+from cnnops_cli.explain.arithmetic import signed_sum_words
 from cnnops_cli.explain.conv import Sum, conv_explainer
 from cnnops_cli.explain.estimate import lengths_of
 from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.explain.formulas import conv_formulas
-from cnnops_cli.explain.subtotals import added
 from cnnops_cli.lessons.grids import Grid, NameAxes, Palette, shape_alone, spatial_axes
 from cnnops_cli.lessons.limits import PageSize, Shape, check_size
 from cnnops_cli.lessons.operands import numbers_or_letters
@@ -122,13 +122,10 @@ class ConvLesson(LessonPlan):
         said = {"words": self._words(explanation, numbers)}
         if len(explanation.channels) < 2 or explanation.has_letters:
             return said
-        subtotals = explanation.subtotals
-        bias = [] if explanation.bias is None else [explanation.bias]
-        return {
-            **said,
-            "subtotals": list(map(numbers.text, subtotals)),
-            "totals": " ".join(added([*subtotals, *bias], numbers)),
-        }
+        subtotals = list(map(numbers.text, explanation.subtotals))
+        bias = [] if explanation.bias is None else [numbers.text(explanation.bias)]
+        total = " ".join(signed_sum_words([*subtotals, *bias]))
+        return {**said, "subtotals": subtotals, "totals": total}
 
     def of_all_steps(self, explain: Explainer, numbers: Decimals) -> dict[str, Any]:
         """Return the bias of each filter."""

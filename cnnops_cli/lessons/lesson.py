@@ -1,6 +1,7 @@
 """The interactive page about a call of an operator in Python."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from cnnops_cli.errors import CnnopsError
@@ -67,6 +68,7 @@ def lesson(
     """
     for known, explain in _LESSONS:
         if operator is known:
+            signature(known).bind(*operands, **options)  # which names what is missing or unknown
             return explain(*operands, precision=precision, **options)
     name = getattr(operator, "__name__", type(operator).__name__)
     raise CnnopsError(f"lesson explains conv, maxpool, batchnorm and dropout, not {name}")

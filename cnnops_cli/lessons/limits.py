@@ -40,6 +40,8 @@ def check_size(
         The axes along which the input can be cut, those first that are cut first.
     """
     shape = input.values.shape
+    if not input.values.size:
+        raise CnnopsError(f"a lesson shows elements, and {INPUT} has none: shape {shape}")
     size = size_of(shape)
     if size.fits:
         return

@@ -115,9 +115,14 @@ class MaxpoolLesson(LessonPlan):
 
 
 def lesson_of_maxpool(
-    input: npt.ArrayLike, kernel_size: Size, *, precision: int | None = None, **options: Any
+    input: npt.ArrayLike,
+    kernel_size: Size,
+    *,
+    precision: int | None = None,
+    return_indices: bool = False,
+    **options: Any,
 ) -> Lesson:
-    """Return the page about a call of `maxpool`."""
+    """Return the page about a call of `maxpool`, whose indices it shows in any case."""
     image = numbers_or_letters(input, "input")
     geometry: dict[str, Any] = _USUAL | options
     windows = place_windows(image.shape, kernel_size, **geometry)

@@ -1,7 +1,7 @@
 'use strict';
 
-// All numbers are text that Python wrote. This script only finds which elements belong together,
-// by their positions: {N: 0, C: 2, H: -1, W: 5}, where -1 is in the padding.
+// All numbers are text that Python wrote. This script finds out which elements belong together, by
+// their positions: {N: 0, C: 2, H: -1, W: 5}, where -1 is in the padding.
 
 const lesson = JSON.parse(document.getElementById('data').textContent);
 const { windows, steps } = lesson;
@@ -13,10 +13,15 @@ const AXES = {
   N: 'sample', C: 'channel', D: 'depth', H: 'row', W: 'column', O: 'filter', I: 'channel',
 };
 const MOST_CHARACTERS = 28; // of an element's text that its cell shows
+const MANY_TERMS = 12; // whose formula is set in smaller type
+const CELLS_PER_TASK = 250; // that are filled while playing, in some 10 milliseconds
+
+let timer = null; // of the next step, while playing
 
 const byId = (id) => document.getElementById(id);
 const range = (start, end) => Array.from({ length: end - start }, (_, i) => start + i);
 const longest = (texts) => texts.reduce((most, text) => Math.max(most, text.length), 0);
+const axisName = (axis) => AXES[axis] ?? `axis ${axis}`;
 
 function make(tag, className, ...content) {
   const element = document.createElement(tag);
@@ -25,9 +30,11 @@ function make(tag, className, ...content) {
   return element;
 }
 
-function setAttribute(element, name, value) {
-  if (value == null) element.removeAttribute(name);
-  else element.setAttribute(name, value);
+function setAttributes(element, values) {
+  for (const [name, value] of Object.entries(values)) {
+    if (value == null) element.removeAttribute(name);
+    else element.setAttribute(name, value);
+  }
 }
 
 function paint(element, colour) {
@@ -60,17 +67,23 @@ function combinations(axes, numbersAlong) {
   );
 }
 
-/** The numbers along an axis of the input that are in the window of the result's element at `at`. */
+/** The numbers along an axis of the input that the window of the result's element at `at` has. */
 function windowAlong(axis, at) {
   if (axis !== 'C' || lesson.kind !== 'sum') return windows.taps[axis]?.[at[axis]] ?? [at[axis]];
   const first = Math.floor(at.C / windows.filters) * windows.channels;
   return range(first, first + windows.channels);
 }
 
-/** Whether an element of the result reads one of the input, as far as their numbers on an axis tell. */
+/** Whether an element of the result reads one of the input, as far as one axis of both tells. */
 function reads(axis, resultNumber, inputNumber) {
   if (windows) return windowAlong(axis, { [axis]: resultNumber }).includes(inputNumber);
   return resultNumber === inputNumber || (lesson.reads === 'channel' && axis !== 'C');
+}
+
+/** A number along an axis of the input, and those of the padding that repeats it. */
+function repeatsOf(axis, number) {
+  const repeats = Object.entries(windows?.source[axis] ?? {});
+  return [number, ...repeats.filter(([, of]) => of === number).map(([at]) => Number(at))];
 }
 
 /** The numbers along an axis of a grid that are drawn while the result's element at `at` is. */
@@ -100,32 +113,41 @@ function elementAt(grid, at) {
     source[axis] = repeated;
   }
   const offset = offsetOf(grid, source);
-  const [colour, exact, kind] = [grid.colours, grid.exact, grid.marks].map((list) => list?.[offset]);
-  return { text: grid.texts[offset], padding, colour: padding ? -1 : colour, exact, kind, source };
+  const colour = padding ? null : grid.colours?.[offset];
+  const dropped = lesson.kind === 'dropped' && lesson.kernel.texts[offset] === '0';
+  return { text: grid.texts[offset], padding, source, colour, dropped, exact: grid.exact?.[offset] };
 }
 
 // A grid is drawn as tables, one per plane
 
 const places = new WeakMap(); // of a cell: its drawing, plane, row and column
+const DECIMAL = /^-?\d+(\.\d+)?$/;
 
 class Drawing {
   constructor(role, grid) {
+    const texts = grid.texts ?? lesson.input.texts;
     this.grid = grid;
     this.planes = [];
     this.rows = sideOf(grid, grid.rows);
     this.columns = sideOf(grid, grid.columns);
-    this.rowNames = (grid.rows !== null && grid.rowNames) || this.rows.map(String);
-    this.columnNames = grid.columnNames ?? this.columns.map(String);
-    this.element = make('section', '', make('h2', '', grid.name, ' ', make('small', '', grid.shape)));
-    this.element.dataset.grid = role;
-    this.element.setAttribute('aria-label', grid.name);
-    const texts = [...(grid.texts ?? lesson.input.texts), ...this.columnNames];
-    const characters = Math.min(Math.max(longest(texts), 2), MOST_CHARACTERS);
-    this.element.classList.toggle('clipped', longest(texts) > MOST_CHARACTERS);
-    this.width = this.columns.length * characters;
-    this.element.style.setProperty('--characters', characters);
+    this.rowNames = grid.rows === null ? [] : (grid.rowNames ?? this.rows.map(String));
+    this.columnNames = grid.columns === null ? [] : this.columns.map(String);
+    this.decimals = longest(texts.map((text) => DECIMAL.exec(text)?.[1] ?? ''));
+    const widths = [...texts, ...this.columnNames, '00'].map((text) => text.length + this.pad(text));
+    const width = widths.reduce((most, each) => Math.max(most, each));
+    this.element = make('section', width > MOST_CHARACTERS ? 'clipped' : '',
+      make('h2', '', grid.name, ' ', make('small', '', grid.shape)));
+    setAttributes(this.element, { 'data-grid': role, 'aria-label': grid.name });
+    this.characters = Math.min(width, MOST_CHARACTERS);
+    this.element.style.setProperty('--characters', this.characters);
     this.element.style.setProperty('--columns', this.columns.length);
-    this.element.style.setProperty('--names', grid.rows === null ? 0 : longest(this.rowNames));
+    this.element.style.setProperty('--names', longest(this.rowNames));
+  }
+
+  /** How many characters a number ends before the others, where decimal points are aligned. */
+  pad(text) {
+    const number = DECIMAL.exec(text);
+    return number ? this.decimals - (number[1]?.length ?? 0) : 0;
   }
 
   /** Draw the planes that belong to an element of the result. */
@@ -142,51 +164,68 @@ class Drawing {
   }
 
   addPlane() {
-    const { grid, rowNames, columnNames } = this;
-    const header = (scope, name) => Object.assign(make('th', '', name), { scope });
-    const cells = this.rows.map(() => this.columns.map(() => make('td')));
-    const lines = cells.map((row, r) =>
-      make('tr', '', ...(grid.rows === null ? [] : [header('row', rowNames[r])]), ...row));
-    const corner = grid.rows === null ? [] : [make('td', 'corner')];
-    const head = make('tr', '', ...corner, ...columnNames.map((name) => header('col', name)));
+    const header = (scope) => (name) => Object.assign(make('th', '', name), { scope });
+    const rowHeaders = this.rowNames.map(header('row'));
+    const columnHeaders = this.columnNames.map(header('col'));
+    const cells = this.rows.map(() => this.columns.map(() => make('td', '', '')));
+    const lines = cells.map((row, r) => make('tr', '', ...rowHeaders.slice(r, r + 1), ...row));
+    const corner = rowHeaders.slice(0, 1).map(() => make('td', 'corner'));
     const table = make('table', '',
       make('colgroup', '', ...corner.map(() => make('col', 'names')), ...this.columns.map(() => make('col'))),
-      ...(grid.columns === null ? [] : [make('thead', '', head)]), make('tbody', '', ...lines));
-    for (const [name, value] of [['role', 'grid'], ['aria-readonly', true], ['aria-multiselectable', true]]) {
-      table.setAttribute(name, value);
-    }
+      ...(columnHeaders.length ? [make('thead', '', make('tr', '', ...corner, ...columnHeaders))] : []),
+      make('tbody', '', ...lines));
+    setAttributes(table, { role: 'grid', 'aria-readonly': true, 'aria-multiselectable': true });
     const [title, frame] = [make('h3'), make('div', 'frame')];
     const room = make('div', 'room', make('div', 'sheet', table, frame));
     const plane = { cells, table, title, frame, room };
-    cells.forEach((row, r) => row.forEach((cell, c) =>
-      places.set(cell, { drawing: this, plane, row: r, column: c })));
+    cells.forEach((line, row) => line.forEach((cell, column) =>
+      places.set(cell, { drawing: this, plane, row, column })));
     this.element.append(make('div', 'plane', title, room));
     return plane;
   }
 
   fillPlane(plane) {
-    const { grid } = this;
-    const several = Object.keys(plane.at).filter((axis) => lengthOf(grid, axis) > 1);
-    const words = (axes) => axes.map((axis) => `${axisName(axis)} ${plane.at[axis]}`).join(', ');
-    plane.title.textContent = words(several);
-    setAttribute(plane.table, 'aria-label', [grid.name, words(several)].filter(Boolean).join(', '));
-    for (const cell of plane.cells.flat()) this.fillCell(cell, this.positionOf(cell));
+    const words = Object.keys(plane.at).filter((axis) => lengthOf(this.grid, axis) > 1)
+      .map((axis) => `${axisName(axis)} ${plane.at[axis]}`).join(', ');
+    plane.title.textContent = words;
+    setAttributes(plane.table, { 'aria-label': words ? `${this.grid.name}, ${words}` : this.grid.name });
+    this.fillCells(plane, plane.cells.flat());
+  }
+
+  /** Fill cells, in parts while playing, so that the browser can do other things in between. */
+  fillCells(plane, cells) {
+    const now = timer === null ? cells.length : CELLS_PER_TASK;
+    for (const cell of cells.slice(0, now)) this.fillCell(cell, this.positionOf(cell));
+    clearTimeout(plane.filling);
+    if (cells.length > now) {
+      plane.filling = setTimeout(() => this.fillCells(plane, cells.slice(now)));
+    }
   }
 
   fillCell(cell, at) {
     const { grid } = this;
     cell.dataset.at = userIndex(grid, at);
-    if (grid.texts === null) return; // showWindow copies what the window holds
-    const { text, padding, colour, exact, kind, source } = elementAt(grid, at);
+    if (grid.texts === null) return; // showWindow writes what the window holds
+    const element = elementAt(grid, at);
+    const { text, padding, source, exact } = element;
     const repeated = padding && source ? userIndex(grid, source) : null;
     const hint = exact ?? (text.length > MOST_CHARACTERS ? text : null);
-    cell.textContent = text;
-    cell.className = padding ? 'padding' : (kind ?? '');
+    this.write(cell, element);
+    setAttributes(cell, {
+      'data-padding': padding ? '' : null,
+      'data-source': repeated,
+      'data-value': exact,
+      title: padding ? `padding${repeated ? `: repeats ${repeated}` : ''}` : hint,
+    });
+  }
+
+  write(cell, { text, padding, dropped, colour }) {
+    const pad = this.pad(text);
+    cell.firstChild.data = text;
+    cell.style.paddingRight = pad ? `calc(0.4em + ${pad}ch)` : '';
+    cell.classList.toggle('padding', padding);
+    cell.classList.toggle('dropped', Boolean(dropped));
     paint(cell, colour);
-    setAttribute(cell, 'data-padding', padding ? '' : null);
-    setAttribute(cell, 'data-source', repeated);
-    setAttribute(cell, 'data-value', exact);
-    setAttribute(cell, 'title', padding ? `padding${repeated ? ` repeats ${repeated}` : ''}` : hint);
   }
 
   positionOf(cell) {
@@ -205,7 +244,7 @@ class Drawing {
       .flatMap(({ cells }) => down.flatMap((r) => across.map((c) => cells[r][c])));
   }
 
-  /** The cell some rows down and columns to the right, where planes follow one another downwards. */
+  /** The cell some rows down and columns to the right; planes follow one another downwards. */
   neighbour(cell, down, right) {
     const { plane, row, column } = places.get(cell);
     const lines = this.planes.flatMap(({ cells }) => cells);
@@ -220,16 +259,15 @@ class Drawing {
   }
 }
 
-const axisName = (axis) => AXES[axis] ?? `axis ${axis}`;
-
-/** Scroll a plane, and nothing else, so that a cell is seen next to the names of rows and columns. */
+/** Scroll a plane, and nothing else, so that a cell is seen next to its headers. */
 function reveal(cell) {
-  const { room, cells } = places.get(cell).plane;
+  const { room, cells: [[first]] } = places.get(cell).plane;
   const nearest = (scroll, size, start, end) => Math.max(Math.min(scroll, start), end - size);
-  const { offsetLeft: left, offsetTop: top } = cell;
+  const { offsetLeft: left, offsetWidth: width, offsetHeight: height } = cell;
+  const { offsetTop: top } = cell.parentNode; // its row is what it is placed in
   room.scrollTo(
-    nearest(room.scrollLeft, room.clientWidth, left - cells[0][0].offsetLeft, left + cell.offsetWidth),
-    nearest(room.scrollTop, room.clientHeight, top - cells[0][0].offsetTop, top + cell.offsetHeight),
+    nearest(room.scrollLeft, room.clientWidth, left - first.offsetLeft, left + width),
+    nearest(room.scrollTop, room.clientHeight, top - first.parentNode.offsetTop, top + height),
   );
 }
 
@@ -240,31 +278,30 @@ const operandWidth = windows && longest([...lesson.input.texts, windows.constant
 const joined = (parts, sign) => parts.flatMap((part, i) => (i ? [sign, part] : [part]));
 const withRelu = (parts) => (steps.relu ? ['max(0, ', ...parts, ')'] : parts);
 
-function chip(text, colour, characters) {
+function chip({ text, colour }, characters = text.length) {
   const element = make('span', 'chip', text);
   element.style.minWidth = `${characters}ch`;
   paint(element, colour);
   return element;
 }
 
+const operandChip = (element) =>
+  chip({ ...element, text: lesson.kind === 'sum' ? operand(element.text) : element.text }, operandWidth);
+
 /** A line of a formula, and its value after a sign where it is not the line itself. */
 function formulaLine(parts, value, sign = '=') {
   const line = make('div', '', ...parts);
-  if (value !== undefined && line.textContent !== value) {
-    line.append(...(parts.length ? [' ', make('span', 'value', `${sign} `, make('b', '', value))] : [value]));
-  }
+  if (value === undefined || line.textContent === value) return line;
+  const result = make('b', '', value);
+  line.append(...(parts.length ? [' ', make('span', 'value', `${sign} `, result)] : [result]));
   return line;
 }
 
 function sumFormula(step, at) {
-  const elements = combinations(lesson.input.axes, (axis) => windowAlong(axis, at));
+  const seen = combinations(lesson.input.axes, (axis) => windowAlong(axis, at));
   const weights = combinations(lesson.kernel.axes, (axis) => drawnAlong(lesson.kernel, axis, at));
-  const terms = elements.map((position, tap) => {
-    const weight = elementAt(lesson.kernel, weights[tap]);
-    const { text, colour } = elementAt(lesson.input, position);
-    return make('span', 'term', chip(weight.text, weight.colour, weight.text.length), '*',
-      chip(operand(text), colour, operandWidth));
-  });
+  const terms = seen.map((position, tap) => make('span', 'term',
+    chip(elementAt(lesson.kernel, weights[tap])), '*', operandChip(elementAt(lesson.input, position))));
   const value = steps.values[step];
   const channels = windowAlong('C', at);
   if (channels.length === 1) {
@@ -272,7 +309,7 @@ function sumFormula(step, at) {
     return { terms, lines: [formulaLine(withRelu(joined([...terms, ...bias], ' + ')), value)] };
   }
   const lines = channels.map((channel, i) => {
-    const own = terms.filter((_, tap) => elements[tap].C === channel);
+    const own = terms.filter((_, tap) => seen[tap].C === channel);
     return formulaLine([`channel ${channel}: `, ...joined(own, ' + ')], steps.subtotals?.[step][i]);
   });
   const total = steps.totals ? withRelu([steps.totals[step]]) : [];
@@ -280,81 +317,82 @@ function sumFormula(step, at) {
 }
 
 function maximumFormula(step, at) {
-  const elements = combinations(lesson.input.axes, (axis) => windowAlong(axis, at));
-  const terms = elements.map((position) => {
-    const { text, colour, constant } = elementAt(lesson.input, position);
-    return constant ? null : make('span', 'term', chip(text, colour, operandWidth));
+  const seen = combinations(lesson.input.axes, (axis) => windowAlong(axis, at));
+  const terms = seen.map((position) => {
+    const element = elementAt(lesson.input, position);
+    return element.constant ? null : make('span', 'term', operandChip(element));
   });
-  const compared = joined(terms.filter(Boolean), ', ');
-  return { terms, lines: [formulaLine(withRelu(['max(', ...compared, ')']), steps.values[step])] };
+  const compared = ['max(', ...joined(terms.filter(Boolean), ', '), ')'];
+  return { terms, lines: [formulaLine(withRelu(compared), steps.values[step])] };
 }
 
 function writtenFormula(step, at) {
   const own = formulaLine([steps.formulas[step]], steps.values[step], steps.sign[step]);
-  const before = steps.channelLines?.[at.C] ?? [];
-  const [above, below] = [before, steps.lines[step]].map((texts) => texts.map((text) => formulaLine([text])));
-  return { terms: [], lines: [...above, own, ...below] };
+  const lines = (texts = []) => texts.map((text) => formulaLine([text]));
+  return { terms: [], lines: [...lines(steps.channelLines?.[at.C]), own, ...lines(steps.lines[step])] };
 }
 
 const formulaOf = { sum: sumFormula, maximum: maximumFormula }[lesson.kind] ?? writtenFormula;
 
-/** A step whose formula takes as much room as any: its window is the least in the padding. */
+const indexOfLargest = (sizes) =>
+  sizes.reduce((best, size, i) => (size > sizes[best] ? i : best), 0);
+
+/** A step whose formula takes as much room as any: a window is in the middle then. */
 function widestStep() {
   const { kernel, result } = lesson;
   if (!windows) {
-    const sizes = steps.formulas.map((text, i) => [text, steps.values[i], ...steps.lines[i]].join().length);
-    return sizes.indexOf(sizes.reduce((most, size) => Math.max(most, size)));
+    return indexOfLargest(steps.formulas.map((text, step) =>
+      [text, steps.values[step], ...steps.lines[step]].join().length));
   }
   const at = Object.fromEntries(result.axes.map((axis, i) => [axis, result.lengths[i] >> 1]));
   if (lesson.kind === 'sum') {
-    const each = kernel.texts.length / lengthOf(kernel, 'O');
-    const sizes = range(0, lengthOf(kernel, 'O')).map((filter) =>
-      kernel.texts.slice(filter * each, (filter + 1) * each).join().length);
-    at.C = sizes.indexOf(Math.max(...sizes));
+    const size = kernel.texts.length / lengthOf(kernel, 'O');
+    at.C = indexOfLargest(range(0, lengthOf(kernel, 'O')).map((filter) =>
+      kernel.texts.slice(filter * size, (filter + 1) * size).join().length));
   }
   return offsetOf(result, at);
 }
 
-// What is shown: a step (an element of the result), pinned or not, and what is pointed at
+// What is shown: a step, which is an element of the result, and what is pointed at
 
 const [input, kernel, result] = ['input', 'kernel', 'result'].map(
-  (role) => lesson[role] && new Drawing(role, lesson[role]));
-const drawings = [input, kernel, result].filter(Boolean);
+  (role) => new Drawing(role, lesson[role]));
+const figure = byId('figure');
+const last = steps.values.length - 1;
 const pickers = new Map();
-const view = { step: null, at: null, cell: null, window: [], partners: [], terms: [] };
 const marked = {};
+const STATES = { current: 'aria-current', lit: 'aria-selected' };
+const view = { step: null, at: null, cell: null, seen: [], partners: [], terms: [] };
 let pinned = false;
-let timer = null;
 
-/** Give a class to these elements and to no others. */
+/** Give a class, and the state that goes with it, to these elements and to no others. */
 function mark(name, elements) {
-  const now = new Set(elements);
-  const state = { current: 'aria-current', lit: 'aria-selected' }[name];
-  for (const element of marked[name] ?? []) {
-    if (now.has(element)) continue;
-    element.classList.remove(name);
-    if (state) element.removeAttribute(state);
-  }
-  for (const element of now) {
-    element.classList.add(name);
-    if (state) element.setAttribute(state, 'true');
-  }
+  const now = new Set(elements.filter(Boolean));
+  const set = (element, on) => {
+    element.classList.toggle(name, on);
+    if (name in STATES) setAttributes(element, { [STATES[name]]: on ? true : null });
+  };
+  const before = marked[name] ?? new Set();
+  for (const element of before) if (!now.has(element)) set(element, false);
+  for (const element of now) if (!before.has(element)) set(element, true);
   marked[name] = now;
 }
 
 function show(step) {
   const at = positionOf(lesson.result, step);
-  for (const drawing of drawings) drawing.draw(at);
+  for (const drawing of [input, kernel, result]) drawing.draw(at);
   for (const [axis, picker] of pickers) picker.value = at[axis];
+  const isSame = (axis, i) => at[axis] === undefined || i === at[axis];
   Object.assign(view, {
     step,
     at,
-    cell: result.cellsWhere((axis, i) => i === at[axis])[0],
-    window: input.cellsWhere((axis, i) => reads(axis, at[axis], i)),
-    partners: kernel ? kernel.cellsWhere((axis, i) => lesson.reads !== 'same' || i === at[axis]) : [],
+    cell: result.cellsWhere(isSame)[0],
+    seen: input.cellsWhere((axis, i) => reads(axis, at[axis], i)),
+    partners: kernel.cellsWhere((axis, i) => windows || isSame(axis, i)),
   });
+  result.setTabStop(view.cell);
   writeStep();
-  markWindow();
+  showWindow(windows ? [] : input.cellsWhere(isSame));
   light(null);
 }
 
@@ -363,114 +401,113 @@ function writeStep() {
   const { lines, terms } = formulaOf(step, at);
   view.terms = terms;
   byId('where').textContent = `${lesson.result.name} ${userIndex(lesson.result, at)}`;
-  byId('count').textContent = `${step + 1} of ${steps.values.length}`;
+  byId('count').textContent = `${step + 1} of ${last + 1}`;
   byId('words').textContent = steps.words[step];
   byId('formula').replaceChildren(...joined(lines, '\n'));
-  announce();
+  if (timer === null) announce();
 }
 
 function announce() {
-  if (timer === null) byId('said').textContent = `${byId('words').textContent} ${byId('formula').textContent}`;
+  byId('said').textContent = `${byId('words').textContent} ${byId('formula').textContent}`;
 }
 
-/** Mark what of the window stands out, and what its dilation passes over. */
-function markWindow() {
-  const { step, at, cell, window: seen, partners, terms } = view;
-  result.setTabStop(cell);
-  const own = windows ? [] : input.cellsWhere((axis, i) => i === at[axis]);
-  const won = steps.winners?.[step] ?? null;
-  mark('taken', won === null ? own : [seen[won], partners[won], terms[won]]);
-  [...own, ...(windows ? [seen[0], seen.at(-1)] : []), cell].forEach(reveal);
-  if (!windows) return;
-  if (lesson.kernel?.texts === null) {
-    seen.forEach(({ textContent, style }, tap) => {
-      partners[tap].textContent = textContent;
-      partners[tap].style.cssText = style.cssText;
-    });
+/** Mark the element that counts most, frame the window, and mark what its dilation passes over. */
+function showWindow(own) {
+  const { step, at, cell, seen, partners, terms } = view;
+  const winner = steps.winners?.[step] ?? null;
+  mark('taken', winner === null ? own : [seen[winner], partners[winner], terms[winner]]);
+  if (lesson.kernel.texts === null) {
+    seen.forEach((element, tap) =>
+      kernel.write(partners[tap], elementAt(lesson.input, input.positionOf(element))));
   }
-  const within = (axis, i) => {
+  const ends = windows ? [seen[0], seen.at(-1)] : own;
+  [...ends, cell].forEach(reveal);
+  if (!windows) return;
+  mark('passed', input.cellsWhere((axis, i) => {
     const along = windowAlong(axis, at);
     return along[0] <= i && i <= along.at(-1);
-  };
-  mark('passed', input.cellsWhere(within).filter((between) => !seen.includes(between)));
-  byId('figure').classList.toggle('dilated', marked.passed.size > 0);
-  const [first, last] = [places.get(seen[0]), places.get(seen.at(-1))];
-  for (const { frame } of input.planes) {
-    frame.style.setProperty('--row', first.row);
-    frame.style.setProperty('--column', first.column);
-    frame.style.setProperty('--down', last.row - first.row + 1);
-    frame.style.setProperty('--across', last.column - first.column + 1);
+  }).filter((between) => !seen.includes(between)));
+  figure.classList.toggle('dilated', marked.passed.size > 0);
+  const [first, end] = ends.map((each) => places.get(each));
+  for (const { frame: { style } } of input.planes) {
+    style.setProperty('--row', first.row);
+    style.setProperty('--column', first.column);
+    style.setProperty('--down', end.row - first.row + 1);
+    style.setProperty('--across', end.column - first.column + 1);
   }
 }
 
 /** Light up what the step reads, or what reads the element of the input that is pointed at. */
 function light(pointed) {
-  const { cell, window: seen, partners, terms } = view;
-  const from = pointed && places.get(pointed)?.drawing === input ? input.positionOf(pointed) : null;
-  const readers = from ? result.cellsWhere((axis, i) => reads(axis, i, from[axis])) : [];
+  const { cell, seen, partners, terms } = view;
+  const from = places.get(pointed)?.drawing === input ? input.positionOf(pointed) : null;
   const forwards = !from || pinned;
+  const readers = from
+    ? result.cellsWhere((axis, i) => repeatsOf(axis, from[axis]).some((at) => reads(axis, i, at))) : [];
   mark('lit', [...(forwards ? [...seen, ...partners] : []), ...readers]);
-  mark('current', [...(forwards ? [cell] : []), ...(from ? [pointed] : [])]);
-  const tap = pointed ? Math.max(...[seen, partners, terms].map((list) => list.indexOf(pointed))) : -1;
-  mark('pair', windows && tap >= 0 ? [seen, partners, terms].map((list) => list[tap]).filter(Boolean) : []);
-  const { source } = from ? pointed.dataset : {};
-  mark('repeated', source ? [input.element.querySelector(`[data-at="${source}"]`)].filter(Boolean) : []);
-  byId('figure').classList.toggle('backwards', !forwards);
+  mark('current', [forwards && cell, from && pointed]);
+  const pairs = windows && pointed ? [seen, partners, terms] : [];
+  const tap = Math.max(...pairs.map((list) => list.indexOf(pointed)));
+  mark('pair', pairs.map((list) => list[tap]));
+  const { source } = from ? elementAt(lesson.input, from) : {};
+  const repeats = source ? input.cellsWhere((axis, i) => repeatsOf(axis, source[axis]).includes(i)) : [];
+  mark('repeated', repeats.filter((repeat) => repeat !== pointed));
+  figure.classList.toggle('backwards', !forwards);
 }
 
 // Pinning, playing, and the address
 
-/** Show a step, which stays pinned if it is, and end the playing. */
-function goTo(step, on = pinned) {
+/** Show a step and end the playing; it is pinned if it is to be, or the one before was. */
+function goTo(step, pinIt = pinned) {
   pause();
+  pinned = pinIt;
   if (step !== view.step) show(step);
-  pinned = on;
-  byId('pin').setAttribute('aria-pressed', pinned);
-  byId('figure').classList.toggle('pinned', pinned);
-  const address = `#at=${userIndex(lesson.result, view.at)}`;
+  else light(null);
+  setAttributes(byId('pin'), { 'aria-pressed': pinned });
+  figure.classList.toggle('pinned', pinned);
+  const page = location.href.split('#')[0];
   try {
-    history.replaceState(null, '', pinned ? address : location.href.split('#')[0]);
+    history.replaceState(null, '', pinned ? `${page}#at=${userIndex(lesson.result, view.at)}` : page);
   } catch {
-    // A frame without an origin of its own has no address to write
+    // In a notebook's frame there is no address to write
   }
 }
 
+const togglePin = (step) => goTo(step, !pinned || step !== view.step);
+
 function followAddress() {
-  const { index } = lesson.result;
+  const { axes, index } = lesson.result;
   const [, text] = /^#at=([\d,]*)$/.exec(location.hash) ?? [];
-  const numbers = text === '' ? [] : text?.split(',').map(Number);
-  if (numbers?.length !== index.length) return;
-  const at = Object.fromEntries(lesson.result.axes.map((axis) => [axis, numbers[index.indexOf(axis)] ?? 0]));
-  if (!Object.keys(at).every((axis) => at[axis] < lengthOf(lesson.result, axis))) return;
-  pinned = true;
-  goTo(offsetOf(lesson.result, at));
+  const numbers = text ? text.split(',').map(Number) : [];
+  const at = Object.fromEntries(axes.map((axis) => [axis, numbers[index.indexOf(axis)] ?? 0]));
+  const exists = axes.every((axis) => at[axis] < lengthOf(lesson.result, axis));
+  if (text !== undefined && numbers.length === index.length && exists) {
+    goTo(offsetOf(lesson.result, at), true);
+  }
 }
 
 function play() {
-  goTo(view.step + 1 < steps.values.length ? view.step : 0, false);
-  setPlaying(setTimeout(playNext, delay()));
+  goTo(view.step < last ? view.step : 0, false);
+  setTimer(setTimeout(playNext, byId('speed').value));
 }
 
-const delay = () => Number(byId('speed').value);
-
 function playNext() {
-  if (view.step + 1 === steps.values.length) return pause();
-  timer = setTimeout(playNext, delay());
-  show(view.step + 1);
+  if (view.step === last) return pause();
+  setTimer(setTimeout(playNext, byId('speed').value));
+  return show(view.step + 1);
 }
 
 function pause() {
   if (timer === null) return;
   clearTimeout(timer);
-  setPlaying(null);
+  setTimer(null);
   announce();
   if (result.element.contains(document.activeElement)) view.cell.focus();
 }
 
-function setPlaying(next) {
+function setTimer(next) {
   timer = next;
   byId('play').textContent = timer === null ? 'Play' : 'Pause';
-  document.body.classList.toggle('playing', timer !== null);
 }
 
 const togglePlay = () => (timer === null ? play() : pause());
@@ -479,70 +516,68 @@ const togglePlay = () => (timer === null ? play() : pause());
 
 const cellAt = (target) => target.closest('td[data-at]');
 const stepOf = (cell) => offsetOf(lesson.result, result.positionOf(cell));
-const isResult = (cell) => cell && places.get(cell).drawing === result;
+const isResult = (cell) => places.get(cell)?.drawing === result;
 
-function point(cell) {
+function point(target) {
   if (timer !== null) return;
-  if (!isResult(cell)) light(cell);
-  else if (pinned) light(null);
-  else if (stepOf(cell) !== view.step) show(stepOf(cell));
-  else light(null);
+  if (isResult(target) && !pinned && stepOf(target) !== view.step) show(stepOf(target));
+  else light(isResult(target) ? null : target);
 }
 
-function togglePin(step) {
-  goTo(step, !(pinned && step === view.step));
+/** Put the focus on a cell, and show what is to be seen there. */
+function moveTo(cell) {
+  if (isResult(cell)) goTo(stepOf(cell));
+  places.get(cell).drawing.setTabStop(cell);
+  cell.focus();
 }
 
-const ARROWS = {
-  ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0],
+function moveToStep(step) {
+  goTo(step);
+  moveTo(view.cell);
+}
+
+const KEYS = {
+  ArrowLeft: (cell) => moveTo(places.get(cell).drawing.neighbour(cell, 0, -1)),
+  ArrowRight: (cell) => moveTo(places.get(cell).drawing.neighbour(cell, 0, 1)),
+  ArrowUp: (cell) => moveTo(places.get(cell).drawing.neighbour(cell, -1, 0)),
+  ArrowDown: (cell) => moveTo(places.get(cell).drawing.neighbour(cell, 1, 0)),
+  Home: () => moveToStep(0),
+  End: () => moveToStep(last),
+  Escape: () => goTo(view.step, false),
+  Enter: (cell) => isResult(cell) && togglePin(view.step),
+  ' ': togglePlay,
 };
 
-function onKey(event) {
-  const { key, target } = event;
-  if (event.ctrlKey || event.altKey || event.metaKey) return;
-  const control = target.closest('select, summary, pre');
-  const cell = cellAt(target) ?? view.cell;
-  if (key === 'Escape') goTo(view.step, false);
-  else if (control) return;
-  else if (key in ARROWS) moveTo(places.get(cell).drawing.neighbour(cell, ...ARROWS[key]));
-  else if (key === 'Home') moveTo(null, 0);
-  else if (key === 'End') moveTo(null, steps.values.length - 1);
-  else if (target.closest('button')) return;
-  else if (key === ' ') togglePlay();
-  else if (key === 'Enter' && isResult(cell)) togglePin(view.step);
-  else return;
+function pressKey(event) {
+  const { key, target, ctrlKey, altKey, metaKey } = event;
+  const isOfControl = target.closest('select, pre') || (target.closest('button') && ' Enter'.includes(key));
+  if (!(key in KEYS) || ctrlKey || altKey || metaKey || (isOfControl && key !== 'Escape')) return;
   event.preventDefault();
+  KEYS[key](cellAt(target) ?? view.cell);
 }
 
-/** Move to a cell of any grid, or to a step, by keys. */
-function moveTo(cell, step = isResult(cell) ? stepOf(cell) : null) {
-  if (step !== null) goTo(step);
-  const next = step === null ? cell : view.cell;
-  places.get(next).drawing.setTabStop(next);
-  next.focus();
+function click(cell) {
+  if (!cell) return;
+  if (isResult(cell)) togglePin(stepOf(cell));
+  places.get(cell).drawing.setTabStop(cell);
+  cell.focus({ preventScroll: true });
 }
 
 function listen() {
-  const figure = byId('figure');
+  const formula = byId('formula');
+  const leave = ({ pointerType }) => pointerType === 'touch' || point(null);
   figure.addEventListener('pointerover', ({ target }) => point(cellAt(target)));
-  figure.addEventListener('pointerleave', ({ pointerType }) => pointerType === 'touch' || point(null));
-  figure.addEventListener('focusin', ({ target }) => isResult(cellAt(target)) || point(cellAt(target)));
+  figure.addEventListener('pointerleave', leave);
+  figure.addEventListener('focusin', ({ target }) => isResult(target) || point(cellAt(target)));
   figure.addEventListener('focusout', () => point(null));
-  figure.addEventListener('click', ({ target }) => {
-    const cell = cellAt(target);
-    if (!cell) return;
-    if (isResult(cell)) togglePin(stepOf(cell));
-    cell.tabIndex = 0;
-    places.get(cell).drawing.setTabStop(cell);
-    cell.focus({ preventScroll: true });
-  });
-  byId('formula').addEventListener('pointerover', ({ target }) => point(target.closest('.term')));
-  byId('formula').addEventListener('pointerleave', () => point(null));
+  figure.addEventListener('click', ({ target }) => click(cellAt(target)));
+  formula.addEventListener('pointerover', ({ target }) => point(target.closest('.term')));
+  formula.addEventListener('pointerleave', leave);
   byId('play').addEventListener('click', togglePlay);
   byId('pin').addEventListener('click', () => togglePin(view.step));
   byId('back').addEventListener('click', () => goTo(Math.max(view.step - 1, 0)));
-  byId('forward').addEventListener('click', () => goTo(Math.min(view.step + 1, steps.values.length - 1)));
-  document.addEventListener('keydown', onKey);
+  byId('forward').addEventListener('click', () => goTo(Math.min(view.step + 1, last)));
+  document.addEventListener('keydown', pressKey);
   window.addEventListener('hashchange', followAddress);
 }
 
@@ -550,7 +585,7 @@ function addPickers() {
   const { axes, rows, columns, stacked } = lesson.result;
   for (const axis of axes) {
     const length = lengthOf(lesson.result, axis);
-    if (axis === rows || axis === columns || stacked.includes(axis) || length === 1) continue;
+    if ([rows, columns, ...stacked].includes(axis) || length === 1) continue;
     const picker = make('select', '', ...range(0, length).map((i) => make('option', '', String(i))));
     picker.addEventListener('change', () =>
       goTo(offsetOf(lesson.result, { ...view.at, [axis]: picker.selectedIndex })));
@@ -559,14 +594,13 @@ function addPickers() {
   }
 }
 
-/** How large the text of a figure is whose widest grid has this many characters in a row. */
-function sizeOf(width) {
-  if (width > 150) return 'tiny';
-  if (width > 75) return 'small';
-  return width > 50 ? 'medium' : 'large';
+/** How large the text of cells is where the widest grid has this many characters in a row. */
+function sizeOf(characters) {
+  if (characters > 75) return characters > 150 ? 'tiny' : 'small';
+  return characters > 50 ? 'medium' : 'large';
 }
 
-function open() {
+function writeCall() {
   document.querySelector('h1').textContent = TITLES[lesson.operator];
   byId('about').textContent = lesson.about;
   byId('pytorch').textContent = lesson.pytorch;
@@ -574,17 +608,30 @@ function open() {
     byId(name).append(...lesson[name].map((text) => make('p', '', text)));
     byId(name).hidden = lesson[name].length === 0;
   }
-  byId('figure').dataset.kind = lesson.kind;
-  byId('figure').classList.toggle('framed', windows !== undefined);
-  byId('figure').dataset.size = sizeOf(Math.max(...drawings.map(({ width }) => width)));
-  byId('figure').append(...drawings.map(({ element }) => element));
+}
+
+/** Keep room for the longest sentence and formula, so that nothing moves when they change. */
+function reserveRoom() {
+  const step = widestStep();
+  const { lines } = formulaOf(step, positionOf(lesson.result, step));
+  const [words, formula] = document.querySelectorAll('.longest');
+  words.textContent = steps.words[indexOfLargest(steps.words.map((text) => text.length))];
+  formula.append(...lines);
+  byId('step').classList.toggle('long', view.terms.length > MANY_TERMS);
+}
+
+function open() {
+  const drawings = [input, kernel, result];
+  const widths = drawings.map(({ columns, characters }) => columns.length * characters);
+  figure.dataset.kind = lesson.kind;
+  figure.dataset.size = sizeOf(Math.max(...widths));
+  figure.classList.toggle('framed', windows !== undefined);
+  figure.append(...drawings.map(({ element }) => element));
+  writeCall();
   addPickers();
   show(0);
-  const widest = widestStep();
-  const [words, formula] = document.querySelectorAll('.longest');
-  words.textContent = steps.words.reduce((most, text) => (text.length > most.length ? text : most));
-  formula.append(...formulaOf(widest, positionOf(lesson.result, widest)).lines);
-  byId('figure').style.setProperty('--planes', Math.max(...drawings.map(({ planes }) => planes.length)));
+  reserveRoom();
+  figure.style.setProperty('--planes', Math.max(...drawings.map(({ planes }) => planes.length)));
   document.querySelector('main').hidden = false;
   listen();
   followAddress();

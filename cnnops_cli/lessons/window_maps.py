@@ -17,8 +17,9 @@ def window_maps(windows: Windows, mode: str, constant: str) -> dict[str, Any]:
     the length on. `mode` is the padding mode, and `constant` is what a constant is shown as.
     """
     taps, source = {}, {}
+    drawn = _drawn_padding(windows)
     for axis, name in enumerate(windows.axes):
-        begin, end = windows.padding[axis]
+        begin, end = drawn[axis]
         length = windows.lengths[axis]
         taps[name] = [list(_taps(windows, axis, number)) for number in range(windows.output[axis])]
         repeated = [None] * (begin + length + end)
@@ -28,7 +29,7 @@ def window_maps(windows: Windows, mode: str, constant: str) -> dict[str, Any]:
         source[name] = {str(position): repeated[position + begin] for position in outside}
     return {
         "axes": list(windows.axes),
-        "padding": dict(zip(windows.axes, map(list, windows.padding), strict=True)),
+        "padding": dict(zip(windows.axes, map(list, drawn), strict=True)),
         "taps": taps,
         "source": source,
         "constant": constant,
@@ -82,8 +83,17 @@ def _joined(sizes: Iterable[object]) -> str:
 
 def padded_lengths(windows: Windows) -> list[int]:
     """Return the lengths of the input with its padding."""
-    pairs = zip(windows.lengths, windows.padding, strict=True)
+    pairs = zip(windows.lengths, _drawn_padding(windows), strict=True)
     return [length + sum(padding) for length, padding in pairs]
+
+
+def _drawn_padding(windows: Windows) -> list[tuple[int, int]]:
+    """Return the padding, with what a last window of ceil mode reaches over beyond it."""
+    padding = []
+    for axis, (begin, end) in enumerate(windows.padding):
+        last = _taps(windows, axis, windows.output[axis] - 1)[-1]
+        padding.append((begin, max(end, last + 1 - windows.lengths[axis])))
+    return padding
 
 
 def _taps(windows: Windows, axis: int, number: int) -> range:

@@ -1,9 +1,16 @@
-"""Debian's Chromium, driven by Selenium; one for all tests."""
+"""Debian's Chromium, driven by Selenium, and the lessons that it opens; each is made once."""
 
+from __future__ import annotations
+
+import json
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
+from calling import CommandHere
+from lesson_cases import BY_NAME
+from lesson_oracle import At, Step
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 
@@ -24,3 +31,42 @@ def chromium():
     driver = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("lessons")
+
+
+@pytest.fixture(scope="session")
+def command(folder):
+    return CommandHere(folder)
+
+
+@pytest.fixture(scope="session")
+def lesson_of(folder, command, chromium):
+    """Make the lesson of a case, and give its page and the result as it is printed."""
+
+    from lesson_page import Page
+
+    @cache
+    def make(name: str):
+        printed = command.text(*BY_NAME[name].arguments, "--lesson", f"{name}.html")
+        return Page(chromium, folder / f"{name}.html"), printed
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def steps_of(folder, command):
+    """Work out the steps of a case."""
+
+    @cache
+    def work_out(name: str) -> dict[At, Step]:
+        case = BY_NAME[name]
+        if case.operator != "dropout" or "--eval" in case.options:
+            return case.steps()
+        command.text(*case.arguments, "--mask-output", f"{name}-mask.json")
+        return case.steps(json.loads((folder / f"{name}-mask.json").read_text()))
+
+    return work_out

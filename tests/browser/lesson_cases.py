@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import pytest
 from lesson_oracle import At, Step, batchnorm, conv, dropout, element, maxpool
 
 NAN, INF = float("nan"), float("inf")
@@ -198,6 +199,25 @@ MAXPOOL = [
         ceil_mode=True,
     ),
     maxpool_case(
+        "maxpool-ceil-past-padding",
+        "-s 2,3 -d 2,1 -p 0:1,0:1 --ceil-mode",
+        [[[[-1.0], [0.5], [-4.5]]], [[[INF], [3.5], [3.0]]]],
+        [2, 2],
+        stride=[2, 3],
+        dilation=[2, 1],
+        pairs=[(0, 1), (0, 1)],
+        ceil_mode=True,
+    ),
+    maxpool_case(
+        "maxpool-1d-ceil-past-the-end",
+        "--dims 1 -s 3 -d 2 --ceil-mode",
+        [0.5, NAN, 4.5, INF],
+        [3],
+        stride=[3],
+        dilation=[2],
+        ceil_mode=True,
+    ),
+    maxpool_case(
         "maxpool-1d-ties-relu",
         "--dims 1 -s 1 -p 1:0 -d 2 --relu",
         [[-1, -1, 3, 3, -5], [2, 2, 2, -9, 2]],
@@ -260,3 +280,5 @@ DROPOUT = [
     dropout_case("dropout-all", "-p 1 --seed 0", [1.5, NAN, -INF], p=1),
 ]
 CASES = [*CONV, *MAXPOOL, *BATCHNORM, *DROPOUT]
+BY_NAME = {case.name: case for case in CASES}
+all_cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

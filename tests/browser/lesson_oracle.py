@@ -6,6 +6,7 @@ compared.
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,6 +22,7 @@ class Step:
     reads: set[At] = field(default_factory=set)  # elements of the input, in their own places
     through_padding: set[At] = field(default_factory=set)  # those that padding repeats
     padding: dict[At, At | None] = field(default_factory=dict)  # canonical place, what it repeats
+    beyond: set[At] = field(default_factory=set)  # canonical places after the padding: ceil mode
     kernel: set[At] = field(default_factory=set)
     terms: list[str] = field(default_factory=list)
     formula: str = ""
@@ -63,6 +65,10 @@ def element(tensor, at: At):
     return tensor
 
 
+def has_letters(tensor) -> bool:
+    return any(map(has_letters, tensor)) if isinstance(tensor, list) else isinstance(tensor, str)
+
+
 def text(number) -> str:
     """Write a number as the command does in formulas: an integral one without a point."""
     if isinstance(number, float):
@@ -99,10 +105,14 @@ def source(position: int, length: int, mode: str) -> int | None:
     return -position if position < 0 else 2 * (length - 1) - position
 
 
-def read(step: Step, x, layout: Layout, n: int, c: int, place: At, mode: str):
+def read(step: Step, x, layout: Layout, n: int, c: int, place: At, mode: str, pairs):
     """Note what a place of the padded input shows, and return its value; None is padding."""
     lengths = layout.canonical[2:]
     sources = [source(i, length, mode) for i, length in zip(place, lengths, strict=True)]
+    ends = [length + after for length, (_, after) in zip(lengths, pairs, strict=True)]
+    if any(i >= end for i, end in zip(place, ends, strict=True)):
+        step.beyond.add((n, c, *place))
+        return None
     if None in sources:
         step.padding[(n, c, *place)] = None
         return None
@@ -157,6 +167,7 @@ def conv(
             lengths, pairs, dilation, extent, stride, strict=True
         )
     ]
+    letters = has_letters([x, kernel, bias])
     bare = len(layout.shape) == dims
     result = Layout((0,) * (dims + 1) if bare and filters > 1 else layout.shape, dims, last)
     steps = {}
@@ -174,22 +185,22 @@ def conv(
                 cell[a] * stride[a] - pairs[a][0] + tap[a] * dilation[a] for a in range(dims)
             )
             channel = o // (filters // groups) * depth + i
-            value = read(step, x, layout, n, channel, place, mode)
+            value = read(step, x, layout, n, channel, place, mode, pairs)
             factors.append((element(kernel, weight_at), 0 if value is None else value))
         added = bias[o] if isinstance(bias, list) else bias
-        finish_sum(step, factors, added, relu)
+        finish_sum(step, factors, added, relu, letters)
         steps[result.own(n, o, *cell)] = step
     return steps
 
 
-def finish_sum(step: Step, factors: list[tuple], bias, relu: bool) -> None:
+def finish_sum(step: Step, factors: list[tuple], bias, relu: bool, letters: bool) -> None:
     """Write the arithmetic of a sum. With letters, products that are known to be 0 are left out."""
-    letters = any(isinstance(number, str) for term in factors for number in (*term, bias))
     if letters:
         factors = [term for term in factors if 0 not in term]
     step.terms = [f"{text(weight)}*{factor(value)}" for weight, value in factors]
     step.formula = " + ".join(step.terms + ([] if bias is None else [text(bias)]))
     if letters:
+        step.formula = step.formula or "0"
         step.formula = step.value = f"max(0, {step.formula})" if relu else step.formula
         return
     step.value = exact(factors, bias)
@@ -223,7 +234,7 @@ def maxpool(
             place = tuple(
                 cell[a] * stride[a] - pairs[a][0] + tap[a] * dilation[a] for a in range(dims)
             )
-            value = read(step, x, layout, n, c, place, "zeros")
+            value = read(step, x, layout, n, c, place, "zeros", pairs)
             if value is None:
                 continue
             values.append(value)
@@ -233,10 +244,11 @@ def maxpool(
                 step.value, step.max_at = value, layout.own(n, c, *place)
         step.terms = [text(value) for value in values]
         step.formula = f"max({', '.join(step.terms)})"
-        if any(isinstance(value, str) for value in values):
-            step.value, step.max_at = step.formula, None
         if relu:
             step.formula = f"max(0, {step.formula})"
+        if has_letters(x):
+            step.value, step.max_at = step.formula, None
+        elif relu:
             step.value = rectified(step.value)
         steps[layout.own(n, c, *cell)] = step
     return steps
@@ -295,3 +307,20 @@ def dropout(x, *, kept: Callable[[At], bool], p=0.5, training=True) -> dict[At, 
 def readers(steps: dict[At, Step], at: At) -> set[At]:
     """Return the elements of the result that read an element of the input."""
     return {mine for mine, step in steps.items() if at in step.reads | step.through_padding}
+
+
+def equal(actual, expected, rtol: float = 0) -> bool:
+    if isinstance(expected, str) or isinstance(actual, str):
+        return actual == expected
+    if math.isnan(expected) or math.isinf(expected):
+        return str(float(actual)) == str(float(expected))
+    return abs(actual - expected) <= rtol * abs(expected)
+
+
+def assert_in_order(terms: list[str], text: str, *where) -> None:
+    """The terms are in a text, one after the other."""
+    position = 0
+    for term in terms:
+        found = re.compile(rf"(?<![\w.-]){re.escape(term)}(?![\w.])").search(text, position)
+        assert found, (term, text, *where)
+        position = found.end()

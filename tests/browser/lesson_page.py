@@ -116,6 +116,11 @@ class Page:
         ActionChains(self.driver, duration=0).click(self.cell(grid, at)).perform()
         return self.facts_when(grid, at)
 
+    def errors(self) -> list[str]:
+        """Return the errors in the console since it was last asked for."""
+        log = self.driver.get_log("browser")
+        return [line["message"] for line in log if line["level"] == "SEVERE"]
+
     def press(self, *keys: str) -> None:
         ActionChains(self.driver, duration=0).send_keys(*keys).perform()
 

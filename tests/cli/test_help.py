@@ -14,6 +14,7 @@ SHARED = [
     *["--expect", "--rtol", "--atol", "--ulp", "--equal-nan", "--no-equal-nan"],
     "--update-expected",
     *["--stretch", "--view", "--lines", "--keep-going", "--explain", "--at", "--dry-run"],
+    "--lesson",
 ]
 OPTIONS = {
     "conv": [
@@ -137,7 +138,9 @@ def test_what_the_short_help_names_is_in_the_whole(helped, command):
     for names, sentence in rows:
         assert sentence.endswith(".")
         assert sentence.removesuffix(".") in joined, names
-    assert {"--output", "--format", "--expect", "--explain"} <= set(re.findall(OPTION, short))
+    assert {"--output", "--format", "--expect", "--explain", "--lesson"} <= set(
+        re.findall(OPTION, short)
+    )
     assert not re.search(r"\S\|", short)
 
 

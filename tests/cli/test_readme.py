@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from make_examples import EXAMPLES, VIEWS
 from PIL import Image
 
 import cnnops_cli
 from cnnops_cli.app import OPERATORS, app
 
 ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = ROOT / "examples"
 PAGES = {name: (ROOT / name).read_text() for name in ("README.md", "examples/README.md")}
 README = PAGES["README.md"]
 CALL = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
@@ -24,6 +24,9 @@ BLOCKS = {
     for page, text in PAGES.items()
 }
 SCRIPTS = {
+    "chain.sh": """\
+Open chain/conv.html, batchnorm.html and dropout.html in a browser, in this order.
+""",
     "edges.sh": """\
 maxpool  (H 3, W 4, C 3)  int64  min 66  max 500  mean 229.083  std 99.5973
 [0]                   [1]                   [2]
@@ -83,21 +86,30 @@ def test_readme_is_a_front_door():
     assert len(README.splitlines()) <= 320
 
 
-def test_the_picture_under_the_first_example_is_of_that_call(shell, tmp_path):
+def test_the_lesson_is_what_the_first_call_writes(shell, tmp_path):
     (line, shown), *_ = CALL.findall(BLOCKS["README.md"][0])
-    more, picture = re.findall(r"`(--with-input --view (\S+\.svg))`", README)[0]
-    assert README.index(f"]({f'examples/{picture}'})") < README.index("## Try it")
-    assert shell(f"rm {picture}; {line} {more}") == shown
-    made = tmp_path / "examples" / picture
-    assert made.read_bytes() == (EXAMPLES / picture).read_bytes()
+    assert shell(f"rm lesson.html; {line}") == shown
+    assert line.endswith(" --lesson lesson.html")
+    made = tmp_path / "examples/lesson.html"
+    assert made.read_bytes() == (EXAMPLES / "lesson.html").read_bytes()
+    assert line.removesuffix("lesson.html") in (EXAMPLES / "lesson.sh").read_text().replace('"', "")
+
+
+def test_the_picture_of_the_lesson_leads_to_it():
+    (opening,) = re.findall(r"\n\n\[!\[.+\]\(examples/lesson\.png\)\]\((.*)\)\n", README)
+    assert opening == "examples/lesson.html"
+    assert README.index("lesson.png") < README.index("```console")
+    with Image.open(EXAMPLES / "lesson.png") as picture:
+        assert picture.width >= 2 * 800  # of a page that GitHub shows in about 800
+        assert np.asarray(picture.convert("L"))[:20].min() > 240  # light, and all of the top
+    assert (EXAMPLES / "lesson.png").stat().st_size < 60_000
 
 
 def test_the_views_are_what_the_calls_write(shell, tmp_path):
-    calls = re.findall(r"^\$ (cnnops .* --view (\S+\.svg).*)$", PAGES["examples/README.md"], re.M)
-    assert {name for _, name in calls} == {
+    assert {name for _, name in VIEWS} == {
         name for name in tracked_examples() if name.endswith(".svg")
     }
-    for line, name in calls:
+    for line, name in VIEWS:
         assert f"]({name})" in PAGES["examples/README.md"] or f"](examples/{name})" in README
         shell(f"rm {name}; {line}")
         made = tmp_path / "examples" / name
@@ -121,7 +133,9 @@ def test_scripts(shell, call):
 
 
 def test_every_script_is_run():
-    assert {path.name for path in EXAMPLES.glob("*.sh")} == {call.split()[0] for call in SCRIPTS}
+    run = {call.split()[0] for call in SCRIPTS}
+    in_a_browser = {"lesson.sh"}
+    assert {path.name for path in EXAMPLES.glob("*.sh")} == run | in_a_browser
 
 
 def test_every_file_of_the_examples_is_described():
@@ -130,6 +144,7 @@ def test_every_file_of_the_examples_is_described():
     shown = {
         "README.md",
         "pictures",
+        "lesson.png",
         *(name for name in tracked_examples() if name.endswith(".svg")),
     }
     assert named == tracked_examples() - shown

@@ -1,5 +1,6 @@
-"""The recipes for golden files do what their page says: in a shell, in pytest and in CI."""
+"""The recipes do what their page says: golden files in a shell, in pytest and in CI; lessons."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lesson_data import data_of
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
@@ -72,3 +74,47 @@ def test_the_step_of_ci(run, examples):
     assert failed.returncode == 1
     assert "36 of 36 values differ" in failed.stderr
     assert np.load(examples / "edges.npy").any()
+
+
+def test_a_picture_of_a_lesson_needs_a_browser(run):
+    done = run("/bin/sh", "-c", "CHROMIUM=no-such-browser ./lesson.sh")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "lesson.sh: there is no no-such-browser\n"
+
+
+def test_the_chain_of_layers(run, examples, tmp_path):
+    """Its results are those of loops and of NumPy; its lessons say what their page says they do."""
+    assert run(examples / "chain.sh", tmp_path / "made").returncode == 0
+    made = tmp_path / "made"
+    digit = np.load(examples / "digit.npy").astype(int)
+    across = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    edges = np.array(
+        [
+            [[(digit[i : i + 3, j : j + 3] * kernel).sum() for j in range(6)] for i in range(6)]
+            for kernel in (across, across.T)
+        ]
+    )
+    np.testing.assert_array_equal(json.loads((made / "conv.json").read_text()), edges)
+    mean, variance = edges.mean((1, 2), keepdims=True), edges.var((1, 2), keepdims=True)
+    rectified = np.maximum((edges - mean) / np.sqrt(variance + 1e-5), 0)[None]
+    np.testing.assert_allclose(np.load(made / "batchnorm.npy"), rectified, rtol=1e-12)
+    dropped = np.load(made / "dropout.npy")
+    is_kept = dropped != 0
+    assert 0.3 < is_kept[rectified > 0].mean() < 0.7
+    np.testing.assert_array_equal(
+        dropped, np.where(is_kept, 2 * np.load(made / "batchnorm.npy"), 0)
+    )
+
+
+def test_the_lessons_of_the_chain(run, examples, tmp_path):
+    assert run(examples / "chain.sh", tmp_path).returncode == 0
+    page = (EXAMPLES / "README.md").read_text()
+    rows = re.findall(r"^\| `chain/(\w+)\.html#at=([\d,]+)` \| ([\d.]+), (.*) \|$", page, re.M)
+    assert [name for name, *_ in rows] == ["conv", "batchnorm", "dropout"]
+    for name, at, value, why in rows:
+        data = data_of((tmp_path / f"{name}.html").read_text())
+        shape = data["result"]["lengths"][-len(at.split(",")) :]
+        place = np.ravel_multi_index([int(number) for number in at.split(",")], shape)
+        assert data["steps"]["values"][place] == value
+        if name == "batchnorm":
+            assert why == f"which is {data['steps']['formulas'][place]}"

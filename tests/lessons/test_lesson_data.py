@@ -97,6 +97,13 @@ def test_padding_is_never_the_largest():
     assert page["steps"]["words"][0].endswith("Padding is never the largest.")
 
 
+def test_a_last_window_of_ceil_mode_reaches_beyond_the_padding():
+    page = data(maxpool, np.array([[1, 2, 3]]), (2,), stride=2, ceil_mode=True)
+    assert page["windows"]["padding"] == {"W": [0, 1]}
+    assert page["windows"]["taps"] == {"W": [[0, 1], [2, 3]]}
+    assert page["windows"]["source"] == {"W": {"3": None}}
+
+
 def test_running_statistics_that_are_given_stay():
     running = [np.zeros(2), np.ones(2)]
     page = data(batchnorm, np.array([[1.0, 2.0], [3.0, 6.0]]), *running, training=True)
@@ -154,6 +161,29 @@ def test_a_kernel_that_is_too_large():
         r"channels and filters, a larger stride or less padding$",
     ):
         lesson(conv, np.zeros((142, 1)), np.zeros((142, 142, 1)))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        (conv, np.zeros((0, 1, 2, 2)), np.ones((1, 1, 1, 1))),
+        (maxpool, np.zeros((0, 1, 2, 2)), 1),
+        (batchnorm, np.zeros((0, 1, 2, 2))),
+        (dropout, np.zeros((0, 1, 2, 2))),
+    ],
+    ids=lambda call: call[0].__name__,
+)
+def test_what_has_no_elements(call):
+    with pytest.raises(
+        CnnopsError,
+        match=r"^a lesson shows elements, and input has none: shape \(0, 1, 2, 2\)$",
+    ):
+        lesson(*call)
+
+
+def test_an_unknown_option():
+    with pytest.raises(TypeError, match=r"^got an unexpected keyword argument 'strides'$"):
+        lesson(conv, IMAGE, LETTERS, strides=2)
 
 
 @pytest.mark.parametrize(
