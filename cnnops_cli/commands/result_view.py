@@ -115,4 +115,5 @@ def _view_of(outcome: Outcome, settings: Settings) -> "View":
         settings.precision,
         outcome.sections,
         outcome.shape,
+        outcome.operation.marks(),
     )

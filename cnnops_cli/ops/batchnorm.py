@@ -192,6 +192,25 @@ def _normalise(
     parallel.for_each(normalise, spans(output.shape[1], most, multiple=most))
 
 
+@np.errstate(all="ignore")
+def batch_statistics(image: Array) -> tuple[Array, Array]:
+    """Return mean and biased variance of each channel, as training sums them.
+
+    Examples
+    --------
+    >>> batch_statistics(np.array([[1, 10], [3, 30]]))
+    (array([ 2., 20.]), array([  1., 100.]))
+    """
+    mean, variance = np.empty((2, image.shape[1]))
+    for channel in range(image.shape[1]):
+        found = moments(image[:, channel].reshape(len(image), 1, -1))
+        mean[channel], variance[channel] = found.mean.item(), found.variance.item()
+        if found.scaled is not None:
+            _, _, scaled, exponent = found.scaled
+            variance[channel] = np.ldexp(scaled, 2 * exponent).item()
+    return mean, variance
+
+
 def _update(running: Array, which: int, found: Moments, count: int, momentum: float) -> None:
     """Update a running mean, or where `which` is 1 a variance, by that of `count` values."""
     mean, _, variance, exponent = found.scaled or (*found[:3], None)

@@ -125,6 +125,18 @@ def draw_mask(shape: tuple[int, ...], p: float, seed: int, channelwise: bool = F
     return kept.reshape(shape)
 
 
+def draw_part(p: float, seed: int, part: slice) -> Array:
+    """Draw part of the values, in row-major order, of the mask that `draw_mask` draws.
+
+    Examples
+    --------
+    >>> draw_part(0.5, 1, slice(1, 4))
+    array([False,  True,  True])
+    """
+    first = part.start - part.start % 4
+    return _draw(seed, p, slice(first, part.stop))[part.start - first :]
+
+
 def draw_bits(shape: tuple[int, ...], seed: int) -> Array:
     """Return the 16 bits, as integers, that decide about each value of the mask of a shape."""
     from cnnops_cli.ops.generators import pcg64

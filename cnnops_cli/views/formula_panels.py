@@ -9,6 +9,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, fold, text_of, width_of
 from cnnops_cli.views.grid import Numbers, line_of
+from cnnops_cli.views.marks import Marks
 from cnnops_cli.views.panels import Panels
 from cnnops_cli.views.room import Room
 
@@ -17,11 +18,13 @@ _BREAKS = re.compile(r" (?=[+-] )|(?<=,) ")
 _BETWEEN = 2
 
 
-def panels_of(planes: Array, scale: Scale | None, precision: int | None) -> Panels:
+def panels_of(
+    planes: Array, scale: Scale | None, precision: int | None, marks: Marks | None = None
+) -> Panels:
     """Return the planes of an array, of numbers on a scale or of letters."""
     if planes.dtype.hasobject:
         return FormulaPanels(planes, precision)
-    return Panels(planes, scale, precision)
+    return Panels(planes, scale, precision, marks)
 
 
 class FormulaPanels(Panels):

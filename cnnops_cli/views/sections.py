@@ -7,6 +7,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.styled_lines import DIM, MORE, Line, fold_parts, side_by_side, width_of
 from cnnops_cli.views.formula_panels import panels_of
+from cnnops_cli.views.marks import Marks
 from cnnops_cli.views.panels import Panels
 from cnnops_cli.views.room import Room
 
@@ -26,6 +27,7 @@ class Section(NamedTuple):
     name: str
     said: list[str]
     planes: Array | None = None
+    marks: Marks | None = None
 
 
 class _Block:
@@ -37,7 +39,9 @@ class _Block:
         self._title = max(_TITLE, len("  ".join(self._parts[:2])))
         self._panels: Panels | None = None
         if section.planes is not None and section.planes.size:
-            self._panels = panels_of(section.planes, Scale.of(section.planes), precision)
+            self._panels = panels_of(
+                section.planes, Scale.of(section.planes), precision, section.marks
+            )
 
     def can_grow(self, room: Room) -> bool:
         """Return whether it shows more where it is wider than need be."""

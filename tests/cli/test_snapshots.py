@@ -241,7 +241,8 @@ dropout  ()  float64  min 2.5  max 2.5  mean 2.5  std 0
         80,
         """\
 dropout  (4,)  float64  min 0  max 4  mean 1.5  std 1.65831  seed 3
-2  4  0  0
+2  4  ·  ·
+· dropped
 """,
     ),
     "channels-last is shown by channel": (
