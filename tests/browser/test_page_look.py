@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("selenium")
 
-from page_calls import ALL, deep, largest_convolution, notes, pooled, reflected
+from page_calls import ALL, deep, dilated, largest_convolution, notes, pooled, reflected
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -213,7 +213,7 @@ def test_paper_has_no_controls_and_no_scroll_bars(page_of):
 
 
 def test_the_page_refers_to_nothing_outside_itself():
-    for name in ("page.html", "page.css", "page.js"):
+    for name in ("page.html", "page.css", "drawings.js", "formulas.js", "page.js"):
         text = files("cnnops_cli.lessons").joinpath(name).read_text("utf-8")
         assert not re.search(r"https?:|//\w|url\(|@import|\bsrc=|\bhref=|fetch\(|XMLHttp", text)
 
@@ -242,3 +242,26 @@ def test_the_policy_refuses_what_is_not_the_page_s_own(page_of, script):
     page.driver.execute_async_script("setTimeout(arguments[0], 200)")
     assert any("Content Security Policy" in error for error in page.errors())
     assert page.driver.execute_script("return window.hacked") is None
+
+
+def test_what_has_the_focus_is_not_below_the_arithmetic(page_of):
+    page = page_of(reflected())
+    resize(page, 1600, 700)
+    page.open()
+    stop = page.driver.find_element(By.CSS_SELECTOR, '[data-grid="input"] [tabindex="0"]')
+    page.driver.execute_script("arguments[0].focus()", stop)
+    for _ in range(20):
+        page.press(Keys.ARROW_DOWN)
+        below = page.driver.execute_script(
+            "return document.activeElement.getBoundingClientRect().bottom"
+            "  - document.getElementById('step').getBoundingClientRect().top"
+        )
+        assert below <= 1
+    assert page.driver.switch_to.active_element.get_attribute("data-at") == "2,5,-1"
+
+
+def test_grids_take_the_room_there_is(page_of):
+    page = page_of(dilated())
+    page.open()
+    for room in page.driver.find_elements(By.CLASS_NAME, "room"):
+        assert room.get_property("scrollWidth") == room.get_property("clientWidth")
