@@ -21,27 +21,42 @@ _TITLE = 20
 """The width of the title of narrow numbers, unless its name and shape need more."""
 
 
+class Padded(NamedTuple):
+    """Planes with their padding, and which values that is."""
+
+    planes: Array
+    marks: Marks
+
+
 class Section(NamedTuple):
-    """An operand or the result: its name, what is said of it, and perhaps its planes."""
+    """An operand or the result: its name, what is said of it, and perhaps its planes.
+
+    `padded` is shown in their place where all sections are shown whole, as numbers.
+    """
 
     name: str
     said: list[str]
     planes: Array | None = None
     marks: Marks | None = None
+    padded: Padded | None = None
 
 
 class _Block:
     """A section, to be laid out in a room."""
 
-    def __init__(self, section: Section, precision: int | None) -> None:
+    def __init__(
+        self, section: Section, precision: int | None, *, shows_padding: bool = False
+    ) -> None:
         self.name = section.name
         self._parts = [section.name, *section.said]
         self._title = max(_TITLE, len("  ".join(self._parts[:2])))
         self._panels: Panels | None = None
-        if section.planes is not None and section.planes.size:
-            self._panels = panels_of(
-                section.planes, Scale.of(section.planes), precision, section.marks
-            )
+        planes, marks = section.planes, section.marks
+        if planes is not None and planes.size:
+            scale = Scale.of(planes)
+            if shows_padding and section.padded:
+                planes, marks = section.padded
+            self._panels = panels_of(planes, scale, precision, marks)
 
     def can_grow(self, room: Room) -> bool:
         """Return whether it shows more where it is wider than need be."""
@@ -82,6 +97,13 @@ class _Block:
 
 def sections_lines(sections: Sequence[Section], precision: int | None, room: Room) -> list[Line]:
     """Lay sections out side by side as far as the width allows it, else below each other."""
+    result = sections[-1].planes
+    is_formulas = result is not None and result.dtype.hasobject
+    if any(section.padded for section in sections):
+        padded = [_Block(section, precision, shows_padding=True) for section in sections]
+        lines = _rows_of_numbers(padded, room)
+        if lines or is_formulas:  # which are folded, so that the others are whole
+            return lines or _rows_that_fit(padded, room)
     made = [_Block(section, precision) for section in sections]
     return _rows_of_numbers(made, room) or _rows_that_fit(made, room)
 
