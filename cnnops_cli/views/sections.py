@@ -18,7 +18,7 @@ _GAP = 4
 _NARROWEST = 24
 """A section that has to be scaled down keeps this width, or is set below the others."""
 _TITLE = 20
-"""The width of the title of narrow numbers, unless its name and shape need more."""
+"""The width of the title of narrow numbers."""
 
 
 class Padded(NamedTuple):
@@ -49,7 +49,7 @@ class _Block:
     ) -> None:
         self.name = section.name
         self._parts = [section.name, *section.said]
-        self._title = max(_TITLE, len("  ".join(self._parts[:2])))
+        self._wide_title = max(_TITLE, len("  ".join(self._parts[:2])))
         self._panels: Panels | None = None
         planes, marks = section.planes, section.marks
         if planes is not None and planes.size:
@@ -67,10 +67,10 @@ class _Block:
     def narrowest(self, room: Room) -> int:
         """Return the least width that is worthwhile."""
         if self._panels is None:
-            return width_of(self.lines(room._replace(width=min(self._title, room.width))))
+            return width_of(self.lines(room._replace(width=min(_TITLE, room.width))))
         if not self._panels.tiny:
             return min(_NARROWEST, room.width)
-        return min(max(self._title, self._panels.width_of_one(room)), room.width)
+        return min(max(self._wide_title, self._panels.width_of_one(room)), room.width)
 
     def low(self, room: Room) -> int:
         """Return the fewest lines that are worthwhile where not all can be shown."""
@@ -84,9 +84,12 @@ class _Block:
             return title
         return title + self._panels.lines(room._replace(height=max(room.height - len(title), 1)))
 
-    def whole(self, room: Room) -> list[Line] | None:
-        """Lay out as numbers, nothing left out; None where they do not fit."""
-        narrow = min(self._title, room.width)
+    def whole(self, room: Room, *, is_wide: bool = False) -> list[Line] | None:
+        """Lay out as numbers, nothing left out; None where they do not fit.
+
+        It is as wide as its numbers, or, `is_wide`, as its name and shape.
+        """
+        narrow = min(self._wide_title if is_wide else _TITLE, room.width)
         title = fold_parts(self._parts, narrow, DIM)
         if self._panels is None:
             return title
@@ -109,10 +112,18 @@ def sections_lines(sections: Sequence[Section], precision: int | None, room: Roo
 
 
 def _rows_of_numbers(made: list[_Block], room: Room) -> list[Line] | None:
-    """Set whole sections in rows, a blank line above each; None where one does not fit."""
+    """Set whole sections in rows, wide ones if that takes no more lines; None if one is not whole.
+
+    There is a blank line above each row.
+    """
+    laid_out = [_rows_of_whole(made, room, is_wide=is_wide) for is_wide in (True, False)]
+    return min(filter(None, laid_out), key=len, default=None)
+
+
+def _rows_of_whole(made: list[_Block], room: Room, *, is_wide: bool) -> list[Line] | None:
     drawn = []
     for block in made:
-        whole = block.whole(room)
+        whole = block.whole(room, is_wide=is_wide)
         if not whole:
             return None
         drawn.append(whole)
