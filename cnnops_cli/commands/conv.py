@@ -309,9 +309,11 @@ class Convolution(Operation):
         from cnnops_cli.views.sections import Section
 
         image, weight, bias = self._operands
+        shapes = image.shape, weight.shape, None if bias is None else bias.shape
+        padding = place_windows(*shapes, **self._geometry).padding
         words, axes = in_words(self._geometry, **_USUAL_GEOMETRY), AXES[self._dims]
         sections = [
-            input_section(self.layout, image),
+            input_section(self.layout, image, padding, self._geometry["padding_mode"]),
             Section("kernel", [named_shape(("O", "I", *axes), weight.shape), *words], weight),
         ]
         if bias is not None:

@@ -207,10 +207,11 @@ class Dropping(Operation):
         ]
 
     def marks(self) -> "Marks | None":
+        from cnnops_cli.text.colours import ABSENT
         from cnnops_cli.views.heat import DROPPED
         from cnnops_cli.views.marks import Marks
 
-        return Marks(self._dropped, "dropped", DROPPED) if self._train else None
+        return Marks(self._dropped, "dropped", DROPPED, ABSENT) if self._train else None
 
     def _dropped(self, part: slice) -> Array:
         """Return which values of a part, in row-major order, are dropped."""

@@ -2,7 +2,6 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
 from itertools import zip_longest
 
 from cnnops_cli.dtypes import Array
@@ -23,15 +22,15 @@ def panels_of(
 ) -> Panels:
     """Return the planes of an array, of numbers on a scale or of letters."""
     if planes.dtype.hasobject:
-        return FormulaPanels(planes, precision)
+        return FormulaPanels(planes, precision, marks)
     return Panels(planes, scale, precision, marks)
 
 
 class FormulaPanels(Panels):
     """The planes of an array of letters or formulas, to be laid out in a room."""
 
-    def __init__(self, planes: Array, precision: int | None) -> None:
-        super().__init__(planes, None, precision)
+    def __init__(self, planes: Array, precision: int | None, marks: Marks | None) -> None:
+        super().__init__(planes, None, precision, marks)
 
     @property
     def tiny(self) -> bool:
@@ -42,8 +41,8 @@ class FormulaPanels(Panels):
         """Lay the planes out with a line for each row, or else with as many as formulas need."""
         return self.grids(room, self.count) or self._folded(room)
 
-    def _numbers_of(self, planes: int, rows: Sequence[int], room: Room) -> Numbers:
-        return Numbers.of_letters(self._rows_of(planes, rows), self._precision, int(room.draws))
+    def _written(self, shown: Array, room: Room) -> Numbers:
+        return Numbers.of_letters(shown, self._precision, int(room.draws))
 
     def _folded(self, room: Room) -> list[Line]:
         """Fold the formulas to columns of equal width; what does not fit even so is counted."""

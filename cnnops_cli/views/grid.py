@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.text.colours import NEUTRAL, Scale, number_style
+from cnnops_cli.text.colours import NEUTRAL, Scale
 from cnnops_cli.text.numbers import Decimals, column_texts
 from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, Span
-from cnnops_cli.views.marks import NO_COLOUR, Marks
+from cnnops_cli.views.marks import Marks, style_on
 
 _BETWEEN = 2
 _MORE_ROWS = "⋮"
@@ -50,7 +50,7 @@ class Numbers(NamedTuple):
         if not marked.any():
             return self
         pairs = zip(self.texts.ravel().tolist(), marked.ravel().tolist(), strict=True)
-        texts = [marks.text(text.lstrip(), is_marked) for text, is_marked in pairs]
+        texts = [marks.text(text.strip(), is_marked) for text, is_marked in pairs]
         colours = np.where(marked, marks.colour, self.colours)
         return self._aligned(texts, colours, self.margin, self.scales)
 
@@ -71,8 +71,7 @@ class Numbers(NamedTuple):
 def line_of(texts: list[str], colours: list[int], margin: int) -> Line:
     """Set texts, which have the width of their columns, on their colours."""
     line: Line = [
-        (f" {text} ", DIM if colour == NO_COLOUR else number_style(colour))
-        for text, colour in zip(texts, colours, strict=True)
+        (f" {text} ", style_on(colour)) for text, colour in zip(texts, colours, strict=True)
     ]
     text, style = line[0]
     line[0] = text[1 - margin :], style

@@ -121,7 +121,7 @@ class Panels:
         """Explain what numbers alone do not."""
         parts: list[str | Line] = []
         if self._marks is not None and (numbers.colours == self._marks.colour).any():
-            parts.append(self._marks.key(room))
+            parts.append(self._marks.key)
         if numbers.scales > 1 and room.color:
             parts.append(OWN_SCALES)
         return fold_parts(parts, room.width, DIM)
@@ -226,7 +226,7 @@ class Panels:
             each = "a cell is one value"
         parts: list[str | Line] = [each]
         if self._marks is not None and absent is not None and absent.any():
-            parts.append(self._marks.key(room))
+            parts.append(self._marks.key)
         loud = not np.isfinite(cells).all()
         names = [self._name(index) for index in range(len(cells))] if self._lead else [""]
         return legend_lines(
@@ -239,9 +239,8 @@ class Panels:
 
     def _numbers_of(self, planes: int, rows: Sequence[int], room: Room) -> Numbers:
         """Write some rows of the first planes."""
-        shown = self._rows_of(planes, rows)
-        scales = scales_of(shown, self._scale)
-        numbers = Numbers.of(shown, scales, self._precision, int(room.draws))
+        shown = np.stack([self._plane(index)[list(rows)] for index in range(planes)])
+        numbers = self._written(shown, room)
         if self._marks is None:
             return numbers
         return numbers.with_marks(self._marked(planes, rows), self._marks)
@@ -256,8 +255,9 @@ class Panels:
         marked = np.concatenate([self._marks.at(part) for part in parts])
         return marked.reshape(planes, len(rows), self._width)
 
-    def _rows_of(self, planes: int, rows: Sequence[int]) -> Array:
-        return np.stack([self._plane(index)[list(rows)] for index in range(planes)])
+    def _written(self, shown: Array, room: Room) -> Numbers:
+        scales = scales_of(shown, self._scale)
+        return Numbers.of(shown, scales, self._precision, int(room.draws))
 
     def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
         """Return how many panels of a size fit next to each other, and how many in all.

@@ -1,4 +1,6 @@
-"""What a view shows next to the result of batchnorm and dropout, and of dropped values."""
+"""What a view shows next to a result: padding, statistics and masks; and dropped values in it."""
+
+import re
 
 import numpy as np
 import pytest
@@ -132,3 +134,61 @@ def test_planes_that_differ_a_hundredfold_have_decimals_and_colours_of_their_own
     screen = terminal("maxpool", "-k", "1", planes, columns=100)
     assert screen.lines[-1] == "each plane has a scale of its own"
     assert len(set(screen.raw.split("48;5;227m")[1:])) == 2  # the largest of each is yellow
+
+
+def input_of(shown):
+    """Return the words of each line of the first section, up to where the next one begins."""
+    lines = shown.splitlines()[2:]
+    width = re.search(r"kernel|window", lines[0]).start()
+    return [" ".join(line[:width].split()) for line in lines[1:]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "rows"),
+    [
+        ("zeros", ["(0) (0) (0) (0)", "(0) 1 2 3", "(0) 4 5 6"]),
+        ("reflect", ["(5) (4) (5) (6)", "(2) 1 2 3", "(5) 4 5 6"]),
+        ("replicate", ["(1) (1) (2) (3)", "(1) 1 2 3", "(4) 4 5 6"]),
+        ("circular", ["(6) (4) (5) (6)", "(3) 1 2 3", "(6) 4 5 6"]),
+    ],
+)
+def test_padding_is_what_it_holds_in_parentheses(cnnops, mode, rows):
+    call = ["conv", "-k", "[[1,1],[1,1]]", "-p", "1:0,1:0", "--padding-mode", mode]
+    shown = view(cnnops, *call, "[[1,2,3],[4,5,6]]", "--with-input", columns=120)
+    assert input_of(shown) == [*rows, "( ) padding"]
+
+
+def test_padding_of_maxpool_is_never_a_number(cnnops, terminal):
+    call = ["maxpool", "-k", "2", "-p", "1", "--with-input", "[[-1,-2],[-3,-4]]"]
+    rows = ["- - - -", "- -1 -2 -", "- -3 -4 -", "- - - -", "- padding"]
+    assert input_of(view(cnnops, *call)) == rows
+    assert re.search(r"\x1b\[2m *- *\x1b", terminal(*call).raw)
+
+
+def test_padding_by_word_and_of_letters(cnnops):
+    call = ["conv", "-k", "[a,b,c]", "-p", "same", "[x,2]", "--with-input"]
+    assert input_of(view(cnnops, *call)) == ["(0) x 2 (0)", "( ) padding"]
+
+
+def test_padding_has_no_colour_and_changes_no_scale(cnnops):
+    call = ["conv", "-k", "[[1]]", "[[5,9]]", "--with-input", "-o", "y.npy"]
+    texts = []
+    for padding in ("0", "1"):
+        cnnops.text(*call, "-p", padding, "--view", f"v{padding}.svg")
+        texts.append((cnnops.folder / f"v{padding}.svg").read_text())
+    assert texts[1].count(">(0)<") == 10
+    for colour in ("#440154", "#fde725"):  # of the least and the largest number
+        assert all(f'stroke="{colour}"' in text for text in texts)
+    ink = re.search(r'<text [^>]*fill="(#\w+)"[^>]*>\(0\)<', texts[1])
+    assert ink[1] == "#59636e"
+
+
+@pytest.mark.parametrize(
+    ("image", "dims"), [(np.ones((70, 60)), 2), (np.ones((3, 3, 3)), 3), (np.ones((30, 30)), 2)]
+)
+def test_padding_is_drawn_around_few_numbers_only(cnnops, tmp_path, image, dims):
+    np.save(tmp_path / "x.npy", image)
+    call = ["maxpool", "-k", "3", "--dims", str(dims), "-p", "1", "x.npy", "--with-input"]
+    shown = view(cnnops, *call)
+    assert "padding 1" in shown
+    assert "- padding" not in shown
