@@ -12,6 +12,8 @@ const AXES = {
 };
 const MOST_CHARACTERS = 28; // of an element's text that its cell shows
 const CELLS_PER_TASK = 250; // that are filled while playing, in some 10 milliseconds
+const MOST_PLANES = 8; // that are all drawn where a step reads a whole channel, and laid out at once
+const MOST_ROWS = 250; // of a table without windows, which a step may read all of
 
 let timer = null; // of the next step, while playing
 
@@ -19,6 +21,7 @@ const byId = (id) => document.getElementById(id);
 const range = (start, end) => Array.from({ length: end - start }, (_, i) => start + i);
 const longest = (texts) => texts.reduce((most, text) => Math.max(most, text.length), 0);
 const axisName = (axis) => AXES[axis] ?? `axis ${axis}`;
+const placeOn = (axis, number) => `${axisName(axis)}${axis in AXES ? '' : ':'} ${number}`;
 
 function make(tag, className, ...content) {
   const element = document.createElement(tag);
@@ -42,6 +45,7 @@ function paint(element, colour) {
 
 const lengthOf = (grid, axis) => grid.lengths[grid.axes.indexOf(axis)];
 const userIndex = (grid, at) => grid.index.map((axis) => at[axis]).join(',');
+const writtenIndex = (grid, at) => `[${grid.index.map((axis) => at[axis]).join(', ')}]`;
 
 function offsetOf(grid, at) {
   return grid.axes.reduce((offset, axis, i) => offset * grid.lengths[i] + at[axis], 0);
@@ -91,6 +95,14 @@ function drawnAlong(grid, axis, at) {
   return all ? range(0, lengthOf(grid, axis)) : [at[axis]];
 }
 
+/** The axes along which all planes are drawn; of many planes of a channel, one is picked. */
+function stackedOf(grid) {
+  const stacked = [...grid.stacked];
+  const count = () => stacked.reduce((product, axis) => product * lengthOf(grid, axis), 1);
+  while (lesson.kind === 'normalised' && count() > MOST_PLANES) stacked.shift();
+  return stacked;
+}
+
 /** The numbers of a grid's rows or columns, padding included. */
 function sideOf(grid, axis) {
   if (axis === null) return [0];
@@ -126,9 +138,10 @@ class Drawing {
     const texts = grid.texts ?? lesson.input.texts;
     this.grid = grid;
     this.planes = [];
-    this.rows = sideOf(grid, grid.rows);
+    this.allRows = sideOf(grid, grid.rows);
+    this.rows = windows ? this.allRows : this.allRows.slice(0, MOST_ROWS);
     this.columns = sideOf(grid, grid.columns);
-    this.rowNames = grid.rows === null ? [] : (grid.rowNames ?? this.rows.map(String));
+    this.rowNames = grid.rows === null ? [] : (grid.rowNames ?? this.allRows.map(String));
     this.columnNames = grid.columns === null ? [] : this.columns.map(String);
     this.decimals = longest(texts.map((text) => DECIMAL.exec(text)?.[1] ?? ''));
     const shown = [...texts, ...this.columnNames, '00'];
@@ -139,6 +152,7 @@ class Drawing {
     this.characters = Math.min(width, MOST_CHARACTERS);
     this.element.style.setProperty('--characters', this.characters);
     this.element.style.setProperty('--columns', this.columns.length);
+    this.element.style.setProperty('--rows', this.rows.length);
     this.element.style.setProperty('--names', longest(this.rowNames));
   }
 
@@ -151,6 +165,7 @@ class Drawing {
   /** Draw the planes that belong to an element of the result. */
   draw(at) {
     const { axes, rows, columns } = this.grid;
+    this.turnTo(at[rows] ?? 0);
     const others = axes.filter((axis) => axis !== rows && axis !== columns);
     const ats = combinations(others, (axis) => drawnAlong(this.grid, axis, at));
     ats.forEach((planeAt, i) => {
@@ -159,6 +174,21 @@ class Drawing {
       plane.at = planeAt;
       if (!same) this.fillPlane(plane);
     });
+  }
+
+  /** Draw the part of a long table that has a row. */
+  turnTo(row) {
+    const start = row - (row % MOST_ROWS);
+    if (windows || start === this.rows[0]) return;
+    this.rows = this.allRows.slice(start, start + MOST_ROWS);
+    for (const plane of this.planes) {
+      const lines = plane.lines.slice(0, this.rows.length);
+      lines.forEach((line, i) => {
+        line.cells[0].textContent = this.rowNames[start + i];
+      });
+      plane.table.tBodies[0].replaceChildren(...lines);
+      plane.at = null;
+    }
   }
 
   addPlane() {
@@ -177,7 +207,7 @@ class Drawing {
     setAttributes(table, { role: 'grid', 'aria-readonly': true, 'aria-multiselectable': true });
     const [title, frame] = [make('h3'), make('div', 'frame')];
     const room = make('div', 'room', make('div', 'sheet', table, frame));
-    const plane = { cells, table, title, frame, room };
+    const plane = { cells, lines, table, title, frame, room };
     cells.forEach((line, row) => line.forEach((cell, column) =>
       places.set(cell, { drawing: this, plane, row, column })));
     this.element.append(make('div', 'plane', title, room));
@@ -187,10 +217,15 @@ class Drawing {
   fillPlane(plane) {
     const { grid } = this;
     const several = Object.keys(plane.at).filter((axis) => lengthOf(grid, axis) > 1);
-    const words = several.map((axis) => `${axisName(axis)} ${plane.at[axis]}`);
+    const words = several.map((axis) => placeOn(axis, plane.at[axis]));
     plane.title.textContent = words.join(', ');
     setAttributes(plane.table, { 'aria-label': [grid.name, ...words].join(', ') });
-    this.fillCells(plane, plane.cells.flat());
+    this.fillCells(plane, this.linesOf(plane).flat());
+  }
+
+  /** The cells of a plane, row by row. */
+  linesOf({ cells }) {
+    return cells.slice(0, this.rows.length);
   }
 
   /** Fill cells, in parts while playing, so that the browser can do other things in between. */
@@ -249,7 +284,7 @@ class Drawing {
   /** The cell some rows down and columns to the right; planes follow one another downwards. */
   neighbour(cell, down, right) {
     const { plane, row, column } = places.get(cell);
-    const lines = this.planes.flatMap(({ cells }) => cells);
+    const lines = this.planes.flatMap((each) => this.linesOf(each));
     return lines[lines.indexOf(plane.cells[row]) + down]?.[column + right] ?? cell;
   }
 

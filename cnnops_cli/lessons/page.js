@@ -1,5 +1,7 @@
 // What is shown: a step, which is an element of the result, and what is pointed at
 
+for (const grid of [lesson.input, lesson.result]) grid.stacked = stackedOf(grid);
+
 const [input, kernel, result] = ['input', 'kernel', 'result'].map(
   (role) => new Drawing(role, lesson[role]));
 const figure = byId('figure');
@@ -10,6 +12,7 @@ const TITLES = {
   conv: 'Convolution', maxpool: 'Max pooling', batchnorm: 'Batch normalization', dropout: 'Dropout',
 };
 const MANY_TERMS = 12; // whose formula is set in smaller type
+const TALL_TERMS = 500; // whose formula takes all the height that there is
 const STATES = { current: 'aria-current', lit: 'aria-selected' };
 const view = { step: null, at: null, cell: null, seen: [], partners: [], terms: [] };
 let pinned = false;
@@ -51,7 +54,7 @@ function writeStep() {
   const { step, at } = view;
   const { lines, terms } = formulaOf(partsAt(step, at));
   view.terms = terms;
-  byId('where').textContent = `${lesson.result.name} ${userIndex(lesson.result, at)}`;
+  byId('where').textContent = `${lesson.result.name} ${writtenIndex(lesson.result, at)}`;
   byId('count').textContent = `${step + 1} of ${last + 1}`;
   byId('words').textContent = steps.words[step];
   byId('formula').replaceChildren(...joined(lines, '\n'));
@@ -115,7 +118,8 @@ function goTo(step, pinIt = pinned) {
   pinned = pinIt;
   if (step !== view.step) show(step);
   else light(null);
-  setAttributes(byId('pin'), { 'aria-pressed': pinned });
+  byId('pin').textContent = pinned ? 'Unpin' : 'Pin';
+  byId('pin').classList.toggle('on', pinned);
   figure.classList.toggle('pinned', pinned);
   const fragment = pinned ? `#at=${userIndex(lesson.result, view.at)}` : '';
   try {
@@ -153,7 +157,8 @@ function pause() {
   if (timer === null) return;
   clearTimeout(timer);
   setTimer(null);
-  announce();
+  if (view.terms.length < MOST_TERMS) announce();
+  else show(view.step); // with all its terms
   if (result.element.contains(document.activeElement)) view.cell.focus();
 }
 
@@ -202,9 +207,9 @@ const KEYS = {
 
 function pressKey(event) {
   const { key, target, ctrlKey, altKey, metaKey } = event;
-  const isButtons = target.closest('button') && [' ', 'Enter'].includes(key);
-  const isOthers = isButtons || (target.closest('select, pre') && key !== 'Escape');
-  if (!(key in KEYS) || ctrlKey || altKey || metaKey || isOthers) return;
+  const isAtTop = target === document.body && scrollY === 0;
+  const isOurs = isAtTop || figure.contains(target) || key === 'Escape';
+  if (!(key in KEYS) || ctrlKey || altKey || metaKey || !isOurs) return;
   event.preventDefault();
   KEYS[key](cellAt(target) ?? view.cell);
 }
@@ -236,9 +241,11 @@ function listen() {
 
 function addPickers() {
   const { axes, rows, columns, stacked } = lesson.result;
+  const drawn = [columns, ...stacked];
+  if (result.rows.length === result.allRows.length) drawn.push(rows);
   for (const axis of axes) {
     const length = lengthOf(lesson.result, axis);
-    if ([rows, columns, ...stacked].includes(axis) || length === 1) continue;
+    if (drawn.includes(axis) || length === 1) continue;
     const numbers = range(0, length).map((i) => make('option', '', String(i)));
     const picker = make('select', '', ...numbers);
     picker.addEventListener('change', () =>
@@ -269,9 +276,9 @@ function reserveRoom() {
   const [words, formula] = document.querySelectorAll('.longest');
   const count = view.terms.length;
   words.textContent = widest(steps.words);
-  if (count <= MOST_TERMS) formula.append(...formulaOf(widestParts()).lines);
+  if (count <= TALL_TERMS) formula.append(...formulaOf(widestParts()).lines);
   byId('step').classList.toggle('long', count > MANY_TERMS);
-  byId('step').classList.toggle('full', count > MOST_TERMS);
+  byId('step').classList.toggle('full', count > TALL_TERMS);
   new ResizeObserver(([{ target }]) => {
     document.documentElement.style.scrollPaddingBottom = `${target.offsetHeight}px`;
   }).observe(byId('step'));
@@ -291,6 +298,7 @@ function open() {
   const planes = Math.max(...drawings.map((drawing) => drawing.planes.length));
   figure.style.setProperty('--planes', planes);
   figure.classList.toggle('single', planes === 1);
+  figure.classList.toggle('many', planes > MOST_PLANES);
   document.querySelector('main').hidden = false;
   listen();
   followAddress();

@@ -28,7 +28,7 @@ def address(page):
 
 
 def is_pinned(page):
-    return find(page, "#pin").get_attribute("aria-pressed") == "true"
+    return find(page, "#pin").text == "Unpin"
 
 
 def hover(page, element):
@@ -60,7 +60,7 @@ def test_an_element_stays_current_when_the_pointer_leaves(page_of):
     hover(page, find(page, "h1"))
     assert page.facts().current == [("result", (0, 1, 1))]
     assert page.facts().formula == "a*7 + b*8 + c*11 + d*12"
-    assert find(page, "#where").text == "result 0,1,1"
+    assert find(page, "#where").text == "result [0, 1, 1]"
     assert find(page, "#count").text == "4 of 4"
 
 
@@ -283,3 +283,20 @@ def test_buttons_step_and_pin(page_of):
     assert (address(page), is_pinned(page)) == ("#at=0,0,1", True)
     find(page, "#pin").click()
     assert (address(page), is_pinned(page)) == ("", False)
+
+
+def test_keys_scroll_where_they_are_not_the_figure_s(page_of):
+    page = page_of(reflected())
+    page.driver.set_window_size(1600, 600)
+    page.open()
+    page.press(Keys.ARROW_RIGHT)
+    assert page.facts().current == [("result", (0, 0, 1))]
+    page.driver.execute_script("document.activeElement.blur(); scrollTo(0, 200)")
+    page.press(Keys.HOME)
+    wait_until(lambda: page.driver.execute_script("return scrollY") == 0)
+    assert page.facts().current == [("result", (0, 0, 1))]
+    find(page, "#back").send_keys(Keys.END)
+    wait_until(lambda: page.driver.execute_script("return scrollY") > 0)
+    page.press(Keys.ESCAPE)
+    assert page.facts().current == [("result", (0, 0, 1))]
+    page.driver.set_window_size(1600, 1200)
