@@ -30,6 +30,8 @@ for (const grid of document.querySelectorAll("[data-grid]")) {
 }
 return {
   formula: document.getElementById("formula")?.textContent ?? "",
+  words: document.getElementById("words")?.textContent ?? "",
+  lines: [...document.querySelectorAll("#formula > div")].map((line) => line.textContent),
   currents: document.querySelectorAll(".current").length,
   cells,
 };
@@ -60,6 +62,8 @@ class Facts:
     """All that tests ask of the page at one moment."""
 
     formula: str
+    words: str
+    lines: list[str]
     currents: int
     cells: list[Cell]
 
@@ -93,7 +97,8 @@ class Page:
     def facts(self) -> Facts:
         found = self.driver.execute_script(FACTS)
         cells = [Cell(*cell) for cell in found["cells"]]
-        return Facts(" ".join(found["formula"].split()), found["currents"], cells)
+        formula = " ".join(found["formula"].split())
+        return Facts(formula, found["words"], found["lines"], found["currents"], cells)
 
     def facts_when(self, grid: str, at: At) -> Facts:
         """Return the facts as soon as this cell is a current one, or when patience ends."""

@@ -62,6 +62,10 @@ def dropped():
     return lesson(dropout, IMAGE / 2, 0.5, seed=0)
 
 
+def wide():
+    return lesson(maxpool, numbers(1, 16, 64), 4)
+
+
 def largest_convolution():
     return lesson(conv, numbers(1, 90, 100), numbers(1, 1, 3, 3))
 

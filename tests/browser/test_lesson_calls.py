@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import statistics
 from itertools import product
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 pytest.importorskip("selenium")
 
 from lesson_cases import BY_NAME, Case, all_cases
+from lesson_data import data_of
 from lesson_oracle import (
     At,
     Layout,
@@ -49,8 +51,11 @@ def number(written: str) -> float:
 def test_every_element(lesson_of, steps_of, case):
     page, printed = lesson_of(case.name)
     result = json.loads(printed, **WORDS)
+    data = data_of(page.path.read_text("utf-8"))
     for at, step in steps_of(case.name).items():
         facts = page.open(at)
+        check_words(case, data, facts, at)
+        check_lines(case, data, facts, step, at)
         assert facts.current == [("result", at)], at
         assert facts.currents == 1, at
         check_formula(case, facts.formula, step, element(result, at), at)
@@ -78,6 +83,86 @@ def check_formula(case: Case, formula: str, step: Step, printed: str, at: At) ->
         values = NUMBER.findall(formula)
         assert values, (at, formula)
         assert equal(number(values[-1]), number(printed)), (at, formula, printed)
+
+
+def of_step(data: dict, name: str, at: At):
+    """Return what Python wrote about an element of the result."""
+    numbers = dict(zip(data["result"]["index"], at, strict=True))
+    offset = 0
+    for axis, length in zip(data["result"]["axes"], data["result"]["lengths"], strict=True):
+        offset = offset * length + numbers.get(axis, 0)
+    return data["steps"][name][offset]
+
+
+def check_words(case: Case, data: dict, facts: Facts, at: At) -> None:
+    """The sentence is that of this element; it tells of ReLU where that changes the value."""
+    assert facts.words == of_step(data, "words", at)
+    rectified = re.match(r"max\(0, (.*)\) = ", facts.lines[-1])
+    if rectified:
+        before = float(eval(rectified[1], {"sqrt": math.sqrt, "max": lambda *values: max(values)}))
+        assert ("ReLU" in facts.words) == (before < 0), (at, facts.words)
+    else:
+        assert "ReLU" not in facts.words
+
+
+def check_lines(case: Case, data: dict, facts: Facts, step: Step, at: At) -> None:
+    """Each line is one of Python's, and its value is what its left side comes to."""
+    if data["kind"] == "sum" and len(facts.lines) > 1 and not isinstance(step.value, str):
+        subtotals = of_step(data, "subtotals", at)
+        for line, subtotal in zip(facts.lines, subtotals, strict=False):
+            left, right = re.fullmatch(r"channel \d+: (.*) = (\S+)", line).groups()
+            assert right == subtotal
+            assert number(right) == pytest.approx(eval(left), rel=1e-2, abs=1e-3), (at, line)
+        assert len(facts.lines) == len(subtotals) + 1
+        assert of_step(data, "totals", at) in facts.lines[-1]
+    elif data["kind"] == "normalised":
+        check_statistics(case, data, facts, step, at)
+    elif data["kind"] == "dropped":
+        assert facts.lines[1:] == of_step(data, "lines", at)
+
+
+def check_statistics(case: Case, data: dict, facts: Facts, step: Step, at: At) -> None:
+    """Before the formula is how the channel's statistics, and what is kept of them, come about."""
+    channel = dict(zip(data["result"]["index"], at, strict=True))["C"]
+    before = data["steps"]["channelLines"][channel]
+    assert facts.lines[: len(before)] == before
+    assert facts.lines[len(before)].startswith(of_step(data, "formulas", at))
+    if "--eval" in case.options:
+        return
+    values = [element(case.x, each) for each in step.reads]
+    mean, variance = statistics.fmean(values), statistics.pvariance(values)
+    unbiased = statistics.variance(values)
+    expected = [mean, variance, unbiased, 0.1 * mean, 0.9 + 0.1 * unbiased]
+    shown = [number(line.rsplit(" = ", 1)[1]) for line in before]
+    assert shown == pytest.approx(expected, rel=1e-2, abs=1e-3), (at, before)
+    cells = [number(cell.text) for cell in facts.of("kernel")]
+    assert cells[:2] == pytest.approx(expected[:2], rel=1e-2, abs=1e-3)
+
+
+@all_cases
+def test_what_is_said_of_the_whole_call(lesson_of, case):
+    page, _ = lesson_of(case.name)
+    data = data_of(page.path.read_text("utf-8"))
+    page.open()
+    said = page.driver.execute_script(
+        "const texts = (selector) => [...document.querySelectorAll(selector)]"
+        "  .map((each) => each.textContent);"
+        "return {about: texts('#about')[0], pytorch: texts('#pytorch')[0],"
+        "  sizes: texts('#sizes p'), notes: texts('#notes p'),"
+        "  rows: texts('[data-grid=kernel] table:first-of-type tbody th')}"
+    )
+    assert {name: said[name] for name in ("about", "pytorch", "sizes", "notes")} == {
+        name: data[name] for name in ("about", "pytorch", "sizes", "notes")
+    }
+    notes = " ".join(said["notes"])
+    assert ("mirrored" in notes) == ("reflect" in case.options)
+    if case.operator == "batchnorm":
+        assert said["rows"] == ["mean", "variance", "weight", "bias"]
+    if case.operator == "dropout" and "--eval" not in case.options:
+        chance = case.options[case.options.index("-p") + 1] if "-p" in case.options else "0.5"
+        assert f"chance {chance}" in notes
+    assert bool(said["sizes"]) == (case.operator in ("conv", "maxpool"))
+    assert "import torch" in said["pytorch"]
 
 
 def check_dropout(case: Case, formula: str, step: Step, printed: str, at: At) -> None:

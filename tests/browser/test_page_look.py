@@ -17,6 +17,7 @@ from page_calls import (
     notes,
     pooled,
     reflected,
+    wide,
 )
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -253,6 +254,23 @@ def test_paper_has_no_controls_and_no_scroll_bars(page_of):
     rooms = page.driver.find_elements(By.CLASS_NAME, "room")
     assert {room.value_of_css_property("overflow") for room in rooms} == {"visible"}
     assert page.driver.find_element(By.ID, "step").value_of_css_property("position") == "static"
+
+
+@pytest.mark.parametrize("call", [*ALL, wide])
+def test_nothing_is_cut_off_on_paper(page_of, call):
+    page = page_of(call())
+    resize(page, 680)
+    page.open()
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    past_the_edge = page.driver.execute_script(
+        "return [...document.querySelectorAll('td, th, #formula div')]"
+        "  .filter((e) => e.getBoundingClientRect().right > document.body.clientWidth).length"
+    )
+    assert past_the_edge == 0
+    containment = page.driver.execute_script(
+        "return [...document.querySelectorAll('.room')].map((e) => getComputedStyle(e).contain)"
+    )
+    assert set(containment) == {"none"}
 
 
 def test_the_page_refers_to_nothing_outside_itself():
