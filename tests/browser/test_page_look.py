@@ -75,6 +75,22 @@ def resize(page, width, height=TALLEST):
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
+@pytest.mark.parametrize("call", ALL)
+def test_the_input_is_seen_on_a_small_screen(page_of, call):
+    page = page_of(call())
+    resize(page, 360, 740)
+    page.open()
+    seen = page.driver.execute_script(
+        "return step.getBoundingClientRect().top"
+        "  - document.querySelector('td[data-at]').getBoundingClientRect().top"
+    )
+    assert seen > 200
+    size = page.driver.find_element(By.CSS_SELECTOR, "td[data-at]").value_of_css_property(
+        "font-size"
+    )
+    assert float(size.removesuffix("px")) >= 13
+
+
 def steps_in(page):
     return int(page.driver.find_element(By.ID, "count").text.split()[-1])
 
