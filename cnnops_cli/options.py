@@ -111,7 +111,8 @@ class Settings(NamedTuple):
         SHARED.integer(
             "--precision",
             "Decimals in JSON and in the view; .npy and .npz keep every bit. Without it JSON "
-            "does too, in the shortest text that reads back equal.",
+            "does too, in the shortest text that reads back equal; --explain and --lesson round "
+            "operands to three.",
             0,
             _MOST_DECIMALS,
         ),

@@ -234,9 +234,10 @@ def _check_suffix(text: str, suffixes: tuple[str, ...], option: str = "") -> str
     suffix = Path(text).suffix
     known = suffix.lower() if format_of_name(text).is_picture else suffix
     if known not in suffixes:
-        raise CnnopsError(
-            f"{option}{text!r} ends in none of {', '.join(suffixes)}{suggest(suffix, suffixes)}"
-        )
+        ends = f"ends in none of {', '.join(suffixes)}"
+        if len(suffixes) == 1:
+            ends = f"does not end in {suffixes[0]}"
+        raise CnnopsError(f"{option}{text!r} {ends}{suggest(suffix, suffixes)}")
     return text
 
 

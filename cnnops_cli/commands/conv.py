@@ -249,14 +249,18 @@ class Convolution(Operation):
         groups = channels if groups is None else groups
         self._geometry: dict[str, Any] = {**geometry, "groups": groups}
         self._accumulate = accumulate
+        notes = []
         if layer:
             drawn = layer.draw(tensor, channels, groups, self._dims, header=given.headers)
             tensors = tensors | drawn
-            self.note = f"seed {layer.seed}"
+            notes.append(f"seed {layer.seed}")
         self._draws, self._headers = layer is not None, not all(t.weak for t in tensors.values())
         arrays = given.arrays(tensors)
         self._image = self.layout.to_operator(arrays["input"])
         self._kernel, self._bias = arrays["kernel"], arrays.get("bias")
+        if accumulate != "exact" and any(array.dtype.kind == "f" for array in arrays.values()):
+            notes.append(f"accumulate {accumulate}")
+        self.note = "  ".join(notes)
 
     @cached_property
     def _operands(self) -> tuple[Array, Array, Array | None]:
@@ -294,7 +298,16 @@ class Convolution(Operation):
 
         image, weight, bias = self._operands
         rank = self._kernel.ndim
-        return ConvLesson(image, weight, bias, self.layout.axes, rank, relu=relu, **self._geometry)
+        return ConvLesson(
+            image,
+            weight,
+            bias,
+            self.layout.axes,
+            rank,
+            relu=relu,
+            accumulate=self._accumulate,
+            **self._geometry,
+        )
 
     def writer(self, option: str, path: str) -> Writer:
         _, weight, bias = self._operands

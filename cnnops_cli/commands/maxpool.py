@@ -159,7 +159,8 @@ class MaxPooling(Operation):
         return array_writer(path, option, indices)
 
     def sections(self) -> "list[Section]":
-        from cnnops_cli.commands.result_view import in_words, input_section, sizes_in_words
+        from cnnops_cli.commands.result_view import in_words, input_section
+        from cnnops_cli.text.shapes import sizes_in_words
         from cnnops_cli.views.sections import Section
 
         windows = place_windows(self._image.shape, self._size, **self._geometry)
