@@ -16,7 +16,7 @@ def reading(array, seen=None):
         assert all(stop <= length for stop, length in zip(box.stops, array.shape, strict=True))
         if seen is not None:
             seen.append(box)
-        return np.ascontiguousarray(array[box.slices])
+        return np.array(array[box.slices], order="C")
 
     return read
 
