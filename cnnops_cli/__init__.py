@@ -24,6 +24,7 @@ folder. It may import from itself and from what follows its arrow, and from no o
 
     tensors/    text, pipes and files to arrays and back      <- ground
     ops/        the operators on arrays, and their geometry   <- ground
+    blocks/     arrays that no memory holds, box by box       <- ground, ops
     text/       lines, columns and numbers as text            <- ground
     explain/    the arithmetic behind results                 <- ground, ops, text
     checks/     whether a result is what was expected         <- ground, text

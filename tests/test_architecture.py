@@ -41,8 +41,8 @@ ONLY_IN = {
     "zipfile": {"tensors"},
     "PIL": {"tensors"},
     "numpy": {
-        *("dtypes", "slabs", "large_arrays", "tensors", "ops", "text", "explain", "checks"),
-        *("lessons", "views", "commands"),
+        *("dtypes", "slabs", "large_arrays", "tensors", "ops", "blocks", "text"),
+        *("explain", "checks", "lessons", "views", "commands"),
     },
 }
 NOT_IN_OPS = {

@@ -1,7 +1,7 @@
 """Dropout, with a mask that a seed determines."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import numpy as np
@@ -19,6 +19,9 @@ from cnnops_cli.spans import spans
 
 _BLOCK = 1 << 18
 """Values that a thread computes at a time; with fewer, threads wait for each other."""
+
+_SHORT = 1 << 13
+"""Values that are drawn in less time than it takes to begin anew after them."""
 
 _WORDS, _PIECES = np.dtype("<u8"), np.dtype("<u2")
 
@@ -133,15 +136,46 @@ def draw_part(p: float, seed: int, part: slice) -> Array:
     >>> draw_part(0.5, 1, slice(1, 4))
     array([False,  True,  True])
     """
-    first = part.start - part.start % 4
-    return _draw(seed, p, slice(first, part.stop))[part.start - first :]
+    return _draw(seed, p, part)
+
+
+def draw_mask_of_box(
+    shape: tuple[int, ...], p: float, seed: int, starts: Sequence[int], stops: Sequence[int]
+) -> Array:
+    """Draw what `draw_mask` gives for a mask's shape, between one start and one stop per axis.
+
+    Examples
+    --------
+    >>> draw_mask_of_box((6,), 0.5, 1, [1], [4])
+    array([False,  True,  True])
+    """
+    lengths, box = (1, *shape), (slice(0, 1), *map(slice, starts, stops))
+    axis, run = len(shape), 1
+    # The axes after this one are drawn whole: all of it is wanted, or it is a short run.
+    while axis and run * lengths[axis] <= (
+        _BLOCK if box[axis] == slice(0, lengths[axis]) else _SHORT
+    ):
+        run *= lengths[axis]
+        axis -= 1
+    kept = np.empty([part.stop - part.start for part in box], np.bool_)
+    numbers = np.zeros((), np.int64)
+    for part, length in zip(box[:axis], lengths, strict=False):
+        numbers = numbers[..., np.newaxis] * length + np.arange(part.start, part.stop)
+    parts = spans(box[axis], _BLOCK // run)
+    for row, number in zip(kept.reshape(-1, *kept.shape[axis:]), numbers.flat, strict=True):
+        first = int(number) * lengths[axis]
+        for part in parts:
+            drawn = _draw(seed, p, slice((first + part.start) * run, (first + part.stop) * run))
+            drawn = drawn.reshape(-1, *lengths[axis + 1 :])[(slice(None), *box[axis + 1 :])]
+            row[part.start - box[axis].start : part.stop - box[axis].start] = drawn
+    return kept.reshape(kept.shape[1:])
 
 
 def draw_bits(shape: tuple[int, ...], seed: int) -> Array:
     """Return the 16 bits, as integers, that decide about each value of the mask of a shape."""
     from cnnops_cli.ops.generators import pcg64
 
-    return _next_bits(pcg64(seed), math.prod(shape)).reshape(shape)
+    return _next_bits(pcg64(seed), 0, math.prod(shape)).reshape(shape)
 
 
 def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
@@ -173,18 +207,18 @@ def bytes_of_a_part() -> int:
 
 
 def _draw(seed: int, p: float, part: slice) -> Array:
-    """Draw which values of a mask are kept; `part` starts at a multiple of 4."""
+    """Draw which values of a mask are kept."""
     from cnnops_cli.ops.generators import pcg64
 
     generator = pcg64(seed)
     if part.start:
         generator.advance(part.start // 4)
-    bits = _next_bits(generator, part.stop - part.start)
+    bits = _next_bits(generator, part.start % 4, part.stop - part.start)
     threshold = math.floor(p * 65536)
     fraction = p * 65536 - threshold
     kept: Array = bits >= threshold
     if fraction:
-        position = part.start // 4 + -(-bits.size // 4)
+        position = -(-part.stop // 4)
         ties = bits == threshold
         while ties[tie := int(ties.argmax())]:  # there are about 4
             decider = _JUMP + part.start + tie
@@ -195,10 +229,11 @@ def _draw(seed: int, p: float, part: slice) -> Array:
     return kept
 
 
-def _next_bits(generator: np.random.PCG64, count: int) -> Array:
-    """Return the next bits of a generator, 16 for each of `count` values."""
-    words = generator.random_raw(-(-count // 4))
-    return words.astype(_WORDS, copy=False).view(_PIECES)[:count]
+def _next_bits(generator: np.random.PCG64, left_out: int, count: int) -> Array:
+    """Return the next bits of a generator, 16 for each of `count` values after those left out."""
+    stop = left_out + count
+    words = generator.random_raw(-(-stop // 4))
+    return words.astype(_WORDS, copy=False).view(_PIECES)[left_out:stop]
 
 
 @parallel.apart
