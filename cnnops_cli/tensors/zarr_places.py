@@ -69,11 +69,8 @@ def place_at(location: str, name: str) -> "Directory | Prefix":
     try:
         return Prefix(location)
     except ImportError as error:
-        kind = "s3" if location.startswith("s3:") else "zarr"
-        raise CnnopsError(
-            f"{name} needs a library that is not installed: {reason(error)}; "
-            f"pip install 'cnnops-cli[{kind}]' installs it where that is fsspec or s3fs"
-        ) from error
+        how = "pip install 'cnnops-cli[s3]'" if location.startswith("s3:") else reason(error)
+        raise CnnopsError(f"{name} needs a library that is not installed: {how}") from error
     except Exception as error:  # whatever a file system of fsspec raises
         raise CnnopsError(f"{name} cannot be reached: {reason(error)}") from error
 
