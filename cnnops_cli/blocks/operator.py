@@ -46,6 +46,11 @@ class BlockOperator:
         """The dtype of the result."""
         return self.outputs["result"]
 
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether moments of all boxes come first; see `cnnops_cli.blocks.batchnorm`."""
+        return False
+
     def seen_along(self, axis: int, span: Span) -> list[Span]:
         """Return what a span of the result sees of the input along an axis, in ascending order."""
         return [span]
