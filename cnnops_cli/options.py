@@ -64,8 +64,8 @@ WithInput = Annotated[
     bool,
     SHARED.flag(
         "--with-input",
-        "Show INPUT and the kernel in the view too. They are next to the result where the "
-        "width allows it.",
+        "Show INPUT too in the view, and the kernel, the window, the statistics and parameters, or "
+        "the mask. They are next to the result where the width allows it.",
     ),
 ]
 
@@ -158,7 +158,7 @@ class Settings(NamedTuple):
         SHARED.flag(
             "--no-color",
             "No colour in the view. NO_COLOR, FORCE_COLOR, TERM=dumb, COLUMNS and LINES are "
-            "obeyed.",
+            "obeyed; COLORTERM=truecolor gives 24-bit colours.",
         ),
     ] = False
     lines: Annotated[

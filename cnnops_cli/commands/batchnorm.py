@@ -14,6 +14,7 @@ from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array, floating_dtype, working_dtype
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.large_arrays import empty
+from cnnops_cli.ops.batchnorm import batch_statistics
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
 from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.lessons.plan import LessonPlan
+    from cnnops_cli.views.sections import Section
 
 _COUNT = "num_batches_tracked"
 _MOST_BATCHES = 2**63 - 1
@@ -104,6 +106,7 @@ def batchnorm(
             parsers.parse_named_arrays_file,
         ),
     ] = None,
+    with_input: options.WithInput = False,
     relu: options.Relu = False,
     inputs: options.Inputs = None,
     *,
@@ -132,6 +135,7 @@ def batchnorm(
             },
             sources=(state,),
             state_files={"save_state": save_state},
+            with_input=with_input,
             relu=relu,
         )
     )
@@ -222,6 +226,28 @@ class Normalization(Operation):
 
     def writer(self, option: str, path: str) -> Writer:
         return named_writer(path, self._state)
+
+    def sections(self) -> "list[Section]":
+        from cnnops_cli.commands.result_view import input_section
+        from cnnops_cli.text.shapes import named_shape
+        from cnnops_cli.views.sections import Section
+
+        said, eps = [named_shape("C", (self._channels,))], f"eps {self._choices['eps']:g}"
+        if self._choices["training"]:
+            mean, variance = batch_statistics(self._image)
+            found = [Section("mean", said, mean), Section("variance", [*said, eps], variance)]
+        else:
+            mean, variance = (self._parameters[name] for name in _RUNNING)
+            found = [
+                Section("running mean", said, mean),
+                Section("running variance", [*said, eps], variance),
+            ]
+        given = [name for name in ("weight", "bias") if name in self._given]
+        return [
+            input_section(self.layout, self._image),
+            *found,
+            *(Section(name, said, self._parameters[name]) for name in given),
+        ]
 
     def left_to_next(self) -> dict[str, Any]:
         state = self._state

@@ -15,11 +15,12 @@ from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.ops.dropout import check_chance, draw_mask, keep, mask_shape
+from cnnops_cli.ops.dropout import check_chance, draw_mask, draw_part, keep, mask_shape
 from cnnops_cli.ops.dropout import dropout as drop
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
+from cnnops_cli.slabs import elements
 from cnnops_cli.tensors.formats import array_suffixes
 from cnnops_cli.tensors.tensor import truth
 from cnnops_cli.tensors.write import Writer, array_writer
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.lessons.plan import LessonPlan
+    from cnnops_cli.views.marks import Marks
+    from cnnops_cli.views.sections import Section
 
 MASK = OptionGroup("Dropout")
 
@@ -76,6 +79,7 @@ def dropout(
             parsers.parse_array_file,
         ),
     ] = None,
+    with_input: options.WithInput = False,
     inputs: options.Inputs = None,
     *,
     settings: Settings,
@@ -91,7 +95,13 @@ def dropout(
     The mask is drawn over the channels-first order of INPUT, whatever its layout.
     """
     call = validate(
-        Call(settings, inputs, tensors={"mask": mask}, files={"mask_output": mask_output})
+        Call(
+            settings,
+            inputs,
+            tensors={"mask": mask},
+            files={"mask_output": mask_output},
+            with_input=with_input,
+        )
     )
     check_chance(p)
     if mask is not None and (seed is not None or channelwise):
@@ -181,6 +191,40 @@ class Dropping(Operation):
         kept = kept.view(np.uint8) if kept.dtype == bool else truth(kept)
         used = np.broadcast_to(kept, self._image.shape)
         return array_writer(path, "mask", self.layout.from_operator(used))
+
+    def sections(self) -> "list[Section]":
+        from cnnops_cli.commands.result_view import input_section
+        from cnnops_cli.text.numbers import short_text
+        from cnnops_cli.views.sections import Section
+
+        kept = np.broadcast_to(self._kept, self._image.shape)
+        said = [f"p {self._p:g}"] if self._train else ["evaluation"]
+        if self._train and self._p < 1:
+            said.append(f"scale {short_text(1 / (1 - self._p))}")
+        return [
+            input_section(self.layout, self._image),
+            Section("mask", [self.layout.shape_in_words(kept), *said], kept.astype(np.uint8)),
+        ]
+
+    def marks(self) -> "Marks | None":
+        from cnnops_cli.text.colours import ABSENT
+        from cnnops_cli.views.heat import DROPPED
+        from cnnops_cli.views.marks import Marks
+
+        return Marks(self._dropped, "dropped", DROPPED, ABSENT) if self._train else None
+
+    def _dropped(self, part: slice) -> Array:
+        """Return which values of a part, in row-major order, are dropped."""
+        places = np.arange(part.start, part.stop)
+        if self._p == 1:
+            return np.ones(places.shape, bool)
+        if not self._is_drawn:
+            return np.equal(elements(self._kept, part), 0)
+        length = self._image.size // math.prod(mask_shape(self._image.shape, self._channelwise))
+        units = places // length
+        kept = draw_part(self._p, self._seed, slice(int(units[0]), int(units[-1]) + 1))
+        dropped: Array = np.logical_not(kept[units - units[0]])
+        return dropped
 
     def likely_cause(self) -> str:
         if self._mask is None:

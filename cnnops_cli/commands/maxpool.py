@@ -162,11 +162,12 @@ class MaxPooling(Operation):
         from cnnops_cli.commands.result_view import in_words, input_section, sizes_in_words
         from cnnops_cli.views.sections import Section
 
+        windows = place_windows(self._image.shape, self._size, **self._geometry)
         stride = self._geometry["stride"]
         steps = self._geometry | {"stride": self._size if stride is None else stride}
         usual = {"padding": 0, "dilation": 1, "ceil_mode": False}
         return [
-            input_section(self.layout, self._image),
+            input_section(self.layout, self._image, windows.padding, sign="-"),
             Section("window", [sizes_in_words(self._size), *in_words(steps, **usual)]),
         ]
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.formulas import Formulas
     from cnnops_cli.lessons.plan import LessonPlan
     from cnnops_cli.tensors.write import Writer
+    from cnnops_cli.views.marks import Marks
     from cnnops_cli.views.sections import Section
 
 
@@ -98,6 +99,10 @@ class Operation:
     def sections(self) -> "list[Section]":
         """Return what the view shows before the result (--with-input)."""
         raise NotImplementedError
+
+    def marks(self) -> "Marks | None":
+        """Return which values of the result the view shows in another way than as numbers."""
+        return None
 
     def likely_cause(self) -> str:
         """Return what may have been meant where the operator refuses its operands."""

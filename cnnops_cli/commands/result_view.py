@@ -1,7 +1,10 @@
 """The view of a result, on standard output and in the file that `--view` names."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.outcome import Outcome
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
     from cnnops_cli.views.room import Room
     from cnnops_cli.views.sections import Section
     from cnnops_cli.views.view import View
+
+
+_MOST_PADDED = 4096
+"""Values of an input that could be shown as numbers."""
+_MOST_PADDED_AXES = 2
+_PAD_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 def in_words(geometry: dict[str, Any], **usual: Any) -> list[str]:
@@ -43,11 +52,30 @@ def sizes_in_words(value: Any) -> str:
     return str(value)
 
 
-def input_section(layout: InputLayout, image: Array) -> "Section":
-    """Return what the view shows of INPUT, which is as the operator takes it."""
-    from cnnops_cli.views.sections import Section
+def input_section(
+    layout: InputLayout,
+    image: Array,
+    padding: Sequence[tuple[int, int]] = (),
+    mode: str = "zeros",
+    sign: str = "",
+) -> "Section":
+    """Return what the view shows of INPUT, which is as the operator takes it.
 
-    return Section("input", [layout.shape_in_words(image)], layout.planes(image))
+    Around few numbers the padding of the spatial axes is shown: what it holds in a padding mode, or
+    a `sign` where it holds nothing. Planes of depth have indices, which it would shift.
+    """
+    from cnnops_cli.views.marks import Marks
+    from cnnops_cli.views.sections import Padded, Section
+
+    section = Section("input", [layout.shape_in_words(image)], layout.planes(image))
+    is_padded = any(any(pair) for pair in padding)
+    if not is_padded or len(padding) > _MOST_PADDED_AXES or not 0 < image.size <= _MOST_PADDED:
+        return section
+    pairs = [(0, 0)] * (image.ndim - len(padding)) + list(padding)
+    padded = np.pad(image, pairs, _PAD_MODES[mode])  # type: ignore[call-overload]
+    is_padding = np.pad(np.zeros(image.shape, bool), pairs, constant_values=True).ravel()
+    marks = Marks(is_padding.__getitem__, "padding", sign)
+    return section._replace(padded=Padded(layout.planes(padded), marks))
 
 
 def stdout_view(outcome: Outcome, settings: Settings) -> Writer:
@@ -115,4 +143,5 @@ def _view_of(outcome: Outcome, settings: Settings) -> "View":
         settings.precision,
         outcome.sections,
         outcome.shape,
+        outcome.operation.marks(),
     )

@@ -11,6 +11,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+_SCRIPTS = ("drawings.js", "formulas.js", "page.js")
+"""In the order of their use: each needs what is before it."""
 _FRAME_HEIGHT = 640
 """Of the page in a notebook, in CSS pixels."""
 _ESCAPED = str.maketrans({"<": "\\u003c", "\u2028": "\\u2028", "\u2029": "\\u2029"})
@@ -42,9 +44,9 @@ class Lesson:
 
     def html(self) -> str:
         """Return the page, the same text for the same call wherever it is made."""
-        style, script = _part("css"), _part("js")
+        style, script = _part("page.css"), "\n".join(map(_part, _SCRIPTS))
         data = json.dumps(self._data, ensure_ascii=False, separators=(",", ":"))
-        return Template(_part("html")).substitute(
+        return Template(_part("page.html")).substitute(
             title=escape(self._title),
             policy=(
                 f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
@@ -72,8 +74,8 @@ class Lesson:
 
 
 @cache
-def _part(suffix: str) -> str:
-    return files(__package__).joinpath(f"page.{suffix}").read_text("utf-8")
+def _part(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:

@@ -200,6 +200,25 @@ def _of_channels(given: dict[str, Array], name: str, channels: slice) -> Array:
     return (array[channels] if array.ndim else array).astype(_FLOAT64, copy=False)
 
 
+@np.errstate(all="ignore")
+def batch_statistics(image: Array) -> tuple[Array, Array]:
+    """Return mean and biased variance of each channel, as training sums them.
+
+    Examples
+    --------
+    >>> batch_statistics(np.array([[1, 10], [3, 30]]))
+    (array([ 2., 20.]), array([  1., 100.]))
+    """
+    mean, variance = np.empty((2, image.shape[1]))
+    for channel in range(image.shape[1]):
+        found = moments(image[:, channel].reshape(len(image), 1, -1))
+        mean[channel], variance[channel] = found.mean.item(), found.variance.item()
+        if found.scaled is not None:
+            _, _, scaled, exponent = found.scaled
+            variance[channel] = np.ldexp(scaled, 2 * exponent).item()
+    return mean, variance
+
+
 def update_running(
     running: Array,
     which: int,

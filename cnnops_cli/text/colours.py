@@ -17,6 +17,8 @@ IntOrArray = TypeVar("IntOrArray", int, Array)
 BLACK, WHITE = 0x000000, 0xFFFFFF
 LOUD = 0xFF00FF
 """Magenta, which no scale has: NaN and infinity."""
+ABSENT = 0xB2B2B2
+"""Grey, which no scale has either: values that are not there."""
 NEUTRAL = (0xF0F0F0, 0xE4E4E4)
 """Greys for what has no size, such as letters: those of neighbours differ."""
 

@@ -8,6 +8,7 @@ from rich.color import ColorSystem
 from rich.style import Style as RichStyle
 
 from cnnops_cli.text.colours import (
+    ABSENT,
     BLACK,
     DIVERGING,
     LOUD,
@@ -23,7 +24,7 @@ SEQUENTIAL_OF_256 = (53, 54, 55, 25, 31, 36, 72, 78, 113, 149, 185, 221, 227)
 """Of a terminal's colours those that are most like the scale's; each is lighter than the last."""
 DIVERGING_OF_256 = (25, 26, 27, 69, 111, 153, 189, 255, 224, 217, 210, 203, 196, 160, 124)
 _BLACK, _WHITE, _LOUD, _GREYS = 16, 231, 201, 232
-_NEUTRAL = (255, 254)
+_ABSENT, _NEUTRAL = 249, (255, 254)
 
 _CUBE = (0, 95, 135, 175, 215, 255)
 
@@ -61,7 +62,7 @@ def _name(colour: int | None, deep: bool) -> str | None:
 @cache
 def _of_256() -> dict[int, int]:
     """Return the terminal's colour for each that views have."""
-    likenesses = {BLACK: _BLACK, WHITE: _WHITE, LOUD: _LOUD}
+    likenesses = {BLACK: _BLACK, WHITE: _WHITE, LOUD: _LOUD, ABSENT: _ABSENT}
     likenesses.update(zip(NEUTRAL, _NEUTRAL, strict=True))
     for scale, likes in ((SEQUENTIAL, SEQUENTIAL_OF_256), (DIVERGING, DIVERGING_OF_256)):
         for place, colour in enumerate(scale.tolist()):

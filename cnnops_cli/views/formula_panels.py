@@ -2,13 +2,13 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
 from itertools import zip_longest
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, fold, text_of, width_of
 from cnnops_cli.views.grid import Numbers, line_of
+from cnnops_cli.views.marks import Marks
 from cnnops_cli.views.panels import Panels
 from cnnops_cli.views.room import Room
 
@@ -17,18 +17,20 @@ _BREAKS = re.compile(r" (?=[+-] )|(?<=,) ")
 _BETWEEN = 2
 
 
-def panels_of(planes: Array, scale: Scale | None, precision: int | None) -> Panels:
+def panels_of(
+    planes: Array, scale: Scale | None, precision: int | None, marks: Marks | None = None
+) -> Panels:
     """Return the planes of an array, of numbers on a scale or of letters."""
     if planes.dtype.hasobject:
-        return FormulaPanels(planes, precision)
-    return Panels(planes, scale, precision)
+        return FormulaPanels(planes, precision, marks)
+    return Panels(planes, scale, precision, marks)
 
 
 class FormulaPanels(Panels):
     """The planes of an array of letters or formulas, to be laid out in a room."""
 
-    def __init__(self, planes: Array, precision: int | None) -> None:
-        super().__init__(planes, None, precision)
+    def __init__(self, planes: Array, precision: int | None, marks: Marks | None) -> None:
+        super().__init__(planes, None, precision, marks)
 
     @property
     def tiny(self) -> bool:
@@ -39,8 +41,8 @@ class FormulaPanels(Panels):
         """Lay the planes out with a line for each row, or else with as many as formulas need."""
         return self.grids(room, self.count) or self._folded(room)
 
-    def _numbers_of(self, planes: int, rows: Sequence[int], room: Room) -> Numbers:
-        return Numbers.of_letters(self._rows_of(planes, rows), self._precision, int(room.draws))
+    def _written(self, shown: Array, room: Room) -> Numbers:
+        return Numbers.of_letters(shown, self._precision, int(room.draws))
 
     def _folded(self, room: Room) -> list[Line]:
         """Fold the formulas to columns of equal width; what does not fit even so is counted."""

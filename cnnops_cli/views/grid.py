@@ -1,13 +1,15 @@
 """Small planes as aligned numbers, on colours that show magnitude."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.text.colours import NEUTRAL, Scale, number_style
+from cnnops_cli.text.colours import NEUTRAL, Scale
 from cnnops_cli.text.numbers import Decimals, column_texts
 from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, Span
+from cnnops_cli.views.marks import Marks, style_on
 
 _BETWEEN = 2
 _MORE_ROWS = "⋮"
@@ -17,21 +19,40 @@ _FEWEST_ROWS = 2
 class Numbers(NamedTuple):
     """The numbers of several planes in one format: texts and colours have shape (P, H, W).
 
-    `margin` is the number of blanks before a line, 0 or 1.
+    `margin` is the number of blanks before a line, 0 or 1, and `scales` the number of scales.
     """
 
     texts: Array
     colours: Array
     widest: int
     margin: int
+    scales: int = 1
 
     @classmethod
-    def of(cls, planes: Array, scale: Scale, precision: int | None, margin: int) -> "Numbers":
-        """Write planes of shape (P, H, W)."""
-        texts = column_texts(planes.ravel().tolist(), precision)
+    def of(
+        cls, planes: Array, scales: Sequence[Scale], precision: int | None, margin: int
+    ) -> "Numbers":
+        """Write planes of shape (P, H, W), each on its scale; equal scales have equal decimals."""
+        count = len(set(scales))
+        pieces = planes if count > 1 else [planes]
+        texts = [text for each in pieces for text in column_texts(each.ravel().tolist(), precision)]
+        colours = [scale.colours(plane) for scale, plane in zip(scales, planes, strict=True)]
+        return cls._aligned(texts, np.stack(colours), margin, count)
+
+    @classmethod
+    def _aligned(cls, texts: list[str], colours: Array, margin: int, scales: int) -> "Numbers":
         widest = max(map(len, texts), default=1)
-        shaped = np.array([text.rjust(widest) for text in texts], object).reshape(planes.shape)
-        return cls(shaped, scale.colours(planes), widest, margin)
+        shaped = np.array([text.rjust(widest) for text in texts], object).reshape(colours.shape)
+        return cls(shaped, colours, widest, margin, scales)
+
+    def with_marks(self, marked: Array, marks: Marks) -> "Numbers":
+        """Show some in another way; where these are in parentheses, digits stay aligned."""
+        if not marked.any():
+            return self
+        pairs = zip(self.texts.ravel().tolist(), marked.ravel().tolist(), strict=True)
+        texts = [marks.text(text.strip(), is_marked) for text, is_marked in pairs]
+        colours = np.where(marked, marks.colour, self.colours)
+        return self._aligned(texts, colours, self.margin, self.scales)
 
     @classmethod
     def of_letters(cls, planes: Array, precision: int | None, margin: int) -> "Numbers":
@@ -50,7 +71,7 @@ class Numbers(NamedTuple):
 def line_of(texts: list[str], colours: list[int], margin: int) -> Line:
     """Set texts, which have the width of their columns, on their colours."""
     line: Line = [
-        (f" {text} ", number_style(colour)) for text, colour in zip(texts, colours, strict=True)
+        (f" {text} ", style_on(colour)) for text, colour in zip(texts, colours, strict=True)
     ]
     text, style = line[0]
     line[0] = text[1 - margin :], style

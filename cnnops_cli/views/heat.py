@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.spans import spans
-from cnnops_cli.text.colours import Scale
+from cnnops_cli.text.colours import ABSENT, Scale
 from cnnops_cli.text.styled_lines import PLAIN, Line, Picture, Style, merged
 from cnnops_cli.views.room import Room
 
@@ -16,6 +16,8 @@ HALF = "▀"
 SHADES = " ░▒▓█"
 NOT_FINITE = "!"
 """The shade of NaN and infinity."""
+DROPPED = "·"
+"""The sign of a value that is absent."""
 
 _AT_ONCE = 1 << 18
 """Values that are averaged at a time, where a cell has more."""
@@ -81,18 +83,19 @@ def _is_slender(plane: tuple[int, int]) -> bool:
     return max(plane) > _SLENDER * min(plane)
 
 
-def heat_map(cells: Array, scale: Scale, extent: Extent, room: Room) -> list[Line]:
-    """Draw a heat map as the room allows it."""
-    if room.draws:
-        return pictured(cells, scale, extent.cell)
-    return half_blocks(cells, scale) if room.color else shades(cells, scale)
+def heat_map(cells: Array, scale: Scale, extent: Extent, room: Room, absent: Array) -> list[Line]:
+    """Draw a heat map as the room allows it; some cells may be absent."""
+    if not room.color:
+        return shades(cells, scale, absent)
+    colours = np.where(absent, ABSENT, scale.colours(cells))
+    return pictured(colours, extent.cell) if room.draws else half_blocks(colours)
 
 
-def pictured(cells: Array, scale: Scale, cell: tuple[int, int]) -> list[Line]:
+def pictured(colours: Array, cell: tuple[int, int]) -> list[Line]:
     """Draw cells of a size in units as a picture over blanks."""
-    (rows, columns), (width, height) = cells.shape, cell
+    (rows, columns), (width, height) = colours.shape, cell
     blanks = " " * -(-columns * width // CHARACTER[0])
-    picture = Picture(scale.colours(cells), width, height)
+    picture = Picture(colours, width, height)
     lines: list[Line] = [[(blanks, PLAIN)] for _ in range(-(-rows * height // CHARACTER[1]))]
     lines[0] = [(blanks, Style(picture=picture))]
     return lines
@@ -170,26 +173,24 @@ def _average_columns(row: Array, columns: int) -> Array:
     return averages
 
 
-def half_blocks(cells: Array, scale: Scale) -> list[Line]:
+def half_blocks(colours: Array) -> list[Line]:
     """Draw two rows of cells per line, the upper one in the foreground colour."""
-    colours = scale.colours(cells)
     upper, lower = colours[::2].tolist(), colours[1::2].tolist()
-    lower += [[None] * cells.shape[1]] * (len(upper) - len(lower))
+    lower += [[None] * colours.shape[1]] * (len(upper) - len(lower))
     return [
         merged((HALF, Style(*pair)) for pair in zip(*rows, strict=True))
         for rows in zip(upper, lower, strict=True)
     ]
 
 
-def strips(cells: Array, scale: Scale) -> list[Line]:
-    """Draw one row of cells per line, in background colours."""
-    return [
-        merged((" ", Style(background=colour)) for colour in row)
-        for row in scale.colours(cells).tolist()
-    ]
+def strip_line(colours: Array) -> Line:
+    """Draw a row of cells in background colours."""
+    return merged((" ", Style(background=colour)) for colour in colours.tolist())
 
 
-def shades(cells: Array, scale: Scale) -> list[Line]:
+def shades(cells: Array, scale: Scale, absent: Array | None = None) -> list[Line]:
     """Draw one row of cells per line without colour."""
     shown = np.array([*SHADES, NOT_FINITE])[scale.levels(cells, len(SHADES))]
+    if absent is not None:
+        shown = np.where(absent, DROPPED, shown)
     return [[("".join(row), PLAIN)] for row in shown.tolist()]

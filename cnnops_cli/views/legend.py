@@ -1,14 +1,19 @@
 """The legend of a heat map's colours or shades."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cnnops_cli.text.colours import LOUD, Scale, number_style
 from cnnops_cli.text.numbers import short_text
-from cnnops_cli.text.styled_lines import DIM, PLAIN, Line, Style, fold_parts, merged
-from cnnops_cli.views.heat import CHARACTER, NOT_FINITE, SHADES, pictured
+from cnnops_cli.text.styled_lines import DIM, PLAIN, Line, fold_parts, width_of
+from cnnops_cli.views.heat import CHARACTER, NOT_FINITE, SHADES, pictured, strip_line
 from cnnops_cli.views.room import Room
 
+OWN_SCALES = "each plane has a scale of its own"
 _BAR = 24
+_MOST_SCALES = 16
+"""Scales that a legend says one by one."""
 _SHORTEST_BAR = 4
 _DIGITS = 4
 _FINENESS = 4
@@ -18,19 +23,42 @@ _WHOLE_FROM, _WHOLE_TO = 1e3, 1e7
 
 
 def legend_lines(
-    scale: Scale | None, each: str, room: Room, precision: int | None, *, loud: bool
+    scales: dict[str, Scale | None],
+    parts: Sequence[str | Line],
+    room: Room,
+    precision: int | None,
+    *,
+    loud: bool,
 ) -> list[Line]:
-    """Explain the colours or shades of a heat map; `each` says what a cell is.
+    """Explain the colours or shades of heat maps; `parts` say what a cell is.
 
-    There is no scale where nothing is finite; `loud` is whether there are NaN or infinities.
+    There is a scale by the name of each plane, None where nothing is finite, and often the same.
+    `loud` is whether there are NaN or infinities.
     """
-    parts: list[str | Line] = []
-    if scale is not None:
-        parts += _bar(scale, room, precision) if room.color else _steps(scale, precision)
+    first, *others = scales.values()
+    explained: list[str | Line] = []
+    if any(scale != first for scale in others):
+        explained = _own_scales(scales, room, precision)
+    elif first is not None:
+        explained = _bar(first, room, precision) if room.color else [*_steps(first, precision)]
     if loud:
         style = number_style(LOUD) if room.color else PLAIN
-        parts.append([(NOT_FINITE, style), (" nan or inf", DIM)])
-    return fold_parts([*parts, each], room.width, DIM)
+        explained.append([(NOT_FINITE, style), (" nan or inf", DIM)])
+    return fold_parts([*explained, *parts], room.width, DIM)
+
+
+def _own_scales(
+    scales: dict[str, Scale | None], room: Room, precision: int | None
+) -> list[str | Line]:
+    """Explain scales that differ; of many, only that they do."""
+    parts: list[str | Line] = [OWN_SCALES]
+    for name, scale in scales.items() if len(scales) <= _MOST_SCALES else ():
+        if scale is not None:
+            low, high = _text(scale.low, precision), _text(scale.high, precision)
+            between: Line = _samples(scale, _SHORTEST_BAR, room) if room.color else [("to", DIM)]
+            named: Line = [(f"{name} {low} ", DIM), *between, (f" {high}", DIM)]
+            parts.append(named if width_of([named]) <= room.width else f"{name} {low} to {high}")
+    return parts
 
 
 def _bar(scale: Scale, room: Room, precision: int | None) -> list[str | Line]:
@@ -49,12 +77,12 @@ def _samples(scale: Scale, length: int, room: Room) -> Line:
     fineness = _FINENESS if room.draws else 1
     share = (np.arange(length * fineness) + 0.5) / (length * fineness)
     values = scale.low * (1 - share) + scale.high * share
-    if room.draws:
-        wide, high = CHARACTER
-        (line,) = pictured(values[np.newaxis], scale, (wide // fineness, high))
-        return line
-    colours = scale.colours(values).tolist()
-    return merged((" ", Style(background=colour)) for colour in colours)
+    colours = scale.colours(values)
+    if not room.draws:
+        return strip_line(colours)
+    wide, high = CHARACTER
+    (line,) = pictured(colours[np.newaxis], (wide // fineness, high))
+    return line
 
 
 def _steps(scale: Scale, precision: int | None) -> list[str]:

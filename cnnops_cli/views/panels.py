@@ -8,7 +8,7 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.numbers import short_text
-from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, side_by_side, width_of
+from cnnops_cli.text.styled_lines import DIM, MORE, PLAIN, Line, fold_parts, side_by_side, width_of
 from cnnops_cli.views.grid import (
     Numbers,
     corner_lines,
@@ -19,8 +19,10 @@ from cnnops_cli.views.grid import (
     wrapped_lines,
 )
 from cnnops_cli.views.heat import Extent, extent_of, heat_map, shrink
-from cnnops_cli.views.legend import legend_lines
+from cnnops_cli.views.legend import OWN_SCALES, legend_lines
+from cnnops_cli.views.marks import Marks
 from cnnops_cli.views.room import Room
+from cnnops_cli.views.scales import scales_of
 from cnnops_cli.views.strips import strip_lines
 
 _GAP = 3
@@ -46,7 +48,13 @@ class Panels:
     Rows and columns are the last two axes; the others number the planes.
     """
 
-    def __init__(self, planes: Array, scale: Scale | None, precision: int | None) -> None:
+    def __init__(
+        self,
+        planes: Array,
+        scale: Scale | None,
+        precision: int | None,
+        marks: Marks | None = None,
+    ) -> None:
         self._array = planes.reshape((1,) * (2 - planes.ndim) + planes.shape)
         *lead, self._height, self._width = self._array.shape
         self.count = math.prod(lead)
@@ -54,6 +62,7 @@ class Panels:
         self._label = int(self.count > 1)  # lines above each plane
         self._precision = precision
         self._scale = scale or Scale(0, 0)
+        self._marks = marks
 
     def width_of_one(self, room: Room) -> int:
         """Return the width of the numbers of one plane."""
@@ -88,7 +97,8 @@ class Panels:
         height, width = self._height, self._width
         if not self.tiny and (width >= _SLIM or height <= width):
             return None
-        most = room.height - 2 * self._label
+        may_have_notes = self._marks is not None or (self.count > 1 and room.color)
+        most = room.height - 2 * self._label - may_have_notes
         return self._numbers(room, pick_rows(height, most), 1)
 
     def _numbers(self, room: Room, rows: Sequence[int], fewest: int) -> list[Line] | None:
@@ -100,10 +110,21 @@ class Panels:
             return None
         numbers = self._numbers_of(most, rows, room)
         grids = [grid_lines(numbers, index, left_out) for index in range(most)]
+        notes = self._notes(numbers, room)
+        room = room._replace(height=room.height - len(notes))
         per_row, shown = self._pack(width_of(grids[0]), height, room)
         if shown < fewest:
             return None
-        return self._flow(grids[: min(shown, most)], per_row)
+        return self._flow(grids[: min(shown, most)], per_row) + notes
+
+    def _notes(self, numbers: Numbers, room: Room) -> list[Line]:
+        """Explain what numbers alone do not."""
+        parts: list[str | Line] = []
+        if self._marks is not None and (numbers.colours == self._marks.colour).any():
+            parts.append(self._marks.key)
+        if numbers.scales > 1 and room.color:
+            parts.append(OWN_SCALES)
+        return fold_parts(parts, room.width, DIM)
 
     def _signal(self, room: Room) -> list[Line]:
         """Show one long row: its numbers in several lines, or as strips of colour."""
@@ -111,14 +132,15 @@ class Panels:
         if length <= room.width * room.height:
             numbers = self._numbers_of(1, [0], room)
             per_line = numbers_per_line(length, numbers.widest, room.width - numbers.margin)
-            if length <= per_line * room.height:
-                return wrapped_lines(numbers, room.width)
+            notes = self._notes(numbers, room)
+            if length <= per_line * (room.height - len(notes)):
+                return wrapped_lines(numbers, room.width) + notes
         return _with_legend(self._strips_and_legend, room)
 
     def _strips_and_legend(self, room: Room, reserved: int) -> tuple[list[Line], list[Line]]:
         low = room._replace(height=room.height - reserved)
         lines, cells = strip_lines(self._plane(0), self._scale, low)
-        return lines, self._legend(cells, cells.shape, room)
+        return lines, self._legend(cells[np.newaxis], [Scale.of(cells)], room)
 
     def _maps_and_legend(self, room: Room, reserved: int) -> tuple[list[Line], list[Line]]:
         """Draw heat maps of the most planes that are large enough, as large as there is room."""
@@ -129,13 +151,25 @@ class Panels:
         cells = np.empty((shown, rows, columns))
         for index in range(shown):
             cells[index] = shrink(self._plane(index), rows, columns, largest)
-        scale = Scale.of(cells) or self._scale
-        drawn = [heat_map(cell, scale, extent, room) for cell in cells]
+        common = Scale.of(cells)
+        scales = scales_of(cells, common or self._scale)
+        absent = self._absent(cells)
+        drawn = [
+            heat_map(plane, scale, extent, room, holes)
+            for plane, scale, holes in zip(cells, scales, absent, strict=True)
+        ]
         if shown == 1 and low.height - lines - 2 * self._label >= _CORNERS:
             corners = corner_lines(self._plane(0), width, self._precision)
             drawn = [[*corners[:1], *drawn[0], *corners[1:]]]
-        legend = self._legend(cells, (rows, columns), room)
+        legend = self._legend(cells, scales if common else [None] * shown, room, absent)
         return self._flow(drawn, per_row), legend
+
+    def _absent(self, cells: Array) -> Array:
+        """Return which cells of maps stand for a value that is absent."""
+        shown, rows, columns = cells.shape
+        if self._marks is None or (rows, columns) != (self._height, self._width):
+            return np.zeros(cells.shape, bool)
+        return self._marked(shown, range(rows))
 
     def _layout_of_maps(self, room: Room) -> tuple[int, int, Extent]:
         """Return how many planes are in a row, how many are shown, and how large each is."""
@@ -177,15 +211,27 @@ class Panels:
         room = room._replace(width=across, height=down)
         return extent_of((self._height, self._width), planes, room)
 
-    def _legend(self, cells: Array, shape: tuple[int, int], room: Room) -> list[Line]:
-        pairs = zip((self._height, self._width), shape, strict=True)
+    def _legend(
+        self,
+        cells: Array,
+        scales: Sequence[Scale | None],
+        room: Room,
+        absent: Array | None = None,
+    ) -> list[Line]:
+        pairs = zip((self._height, self._width), cells.shape[1:], strict=True)
         height, width = (short_text(values / shown, digits=4) for values, shown in pairs)
         count = width if self._height == 1 else f"{height} × {width}"
         each = f"a cell is the mean of {count} values"
         if (height, width) == ("1", "1"):
             each = "a cell is one value"
+        parts: list[str | Line] = [each]
+        if self._marks is not None and absent is not None and absent.any():
+            parts.append(self._marks.key)
         loud = not np.isfinite(cells).all()
-        return legend_lines(Scale.of(cells), each, room, self._precision, loud=loud)
+        names = [self._name(index) for index in range(len(cells))] if self._lead else [""]
+        return legend_lines(
+            dict(zip(names, scales, strict=True)), parts, room, self._precision, loud=loud
+        )
 
     def _plane(self, index: int) -> Array:
         plane: Array = self._array[np.unravel_index(index, self._array.shape[:-2])]
@@ -193,11 +239,25 @@ class Panels:
 
     def _numbers_of(self, planes: int, rows: Sequence[int], room: Room) -> Numbers:
         """Write some rows of the first planes."""
-        shown = self._rows_of(planes, rows)
-        return Numbers.of(shown, self._scale, self._precision, int(room.draws))
+        shown = np.stack([self._plane(index)[list(rows)] for index in range(planes)])
+        numbers = self._written(shown, room)
+        if self._marks is None:
+            return numbers
+        return numbers.with_marks(self._marked(planes, rows), self._marks)
 
-    def _rows_of(self, planes: int, rows: Sequence[int]) -> Array:
-        return np.stack([self._plane(index)[list(rows)] for index in range(planes)])
+    def _marked(self, planes: int, rows: Sequence[int]) -> Array:
+        """Return which values are shown in another way, in some rows of the first planes."""
+        assert self._marks is not None
+        is_whole = len(rows) == self._height
+        starts = [0] if is_whole else [p * self._height + r for p in range(planes) for r in rows]
+        length = (planes * self._height if is_whole else 1) * self._width
+        parts = (slice(row * self._width, row * self._width + length) for row in starts)
+        marked = np.concatenate([self._marks.at(part) for part in parts])
+        return marked.reshape(planes, len(rows), self._width)
+
+    def _written(self, shown: Array, room: Room) -> Numbers:
+        scales = scales_of(shown, self._scale)
+        return Numbers.of(shown, scales, self._precision, int(room.draws))
 
     def _pack(self, width: int, height: int, room: Room) -> tuple[int, int]:
         """Return how many panels of a size fit next to each other, and how many in all.

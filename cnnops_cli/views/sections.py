@@ -7,6 +7,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.styled_lines import DIM, MORE, Line, fold_parts, side_by_side, width_of
 from cnnops_cli.views.formula_panels import panels_of
+from cnnops_cli.views.marks import Marks
 from cnnops_cli.views.panels import Panels
 from cnnops_cli.views.room import Room
 
@@ -17,27 +18,45 @@ _GAP = 4
 _NARROWEST = 24
 """A section that has to be scaled down keeps this width, or is set below the others."""
 _TITLE = 20
-"""The width of the title of narrow numbers, unless its name and shape need more."""
+"""The width of the title of narrow numbers."""
+
+
+class Padded(NamedTuple):
+    """Planes with their padding, and which values that is."""
+
+    planes: Array
+    marks: Marks
 
 
 class Section(NamedTuple):
-    """An operand or the result: its name, what is said of it, and perhaps its planes."""
+    """An operand or the result: its name, what is said of it, and perhaps its planes.
+
+    `padded` is shown in their place where all sections are shown whole, as numbers.
+    """
 
     name: str
     said: list[str]
     planes: Array | None = None
+    marks: Marks | None = None
+    padded: Padded | None = None
 
 
 class _Block:
     """A section, to be laid out in a room."""
 
-    def __init__(self, section: Section, precision: int | None) -> None:
+    def __init__(
+        self, section: Section, precision: int | None, *, shows_padding: bool = False
+    ) -> None:
         self.name = section.name
         self._parts = [section.name, *section.said]
-        self._title = max(_TITLE, len("  ".join(self._parts[:2])))
+        self._wide_title = max(_TITLE, len("  ".join(self._parts[:2])))
         self._panels: Panels | None = None
-        if section.planes is not None and section.planes.size:
-            self._panels = panels_of(section.planes, Scale.of(section.planes), precision)
+        planes, marks = section.planes, section.marks
+        if planes is not None and planes.size:
+            scale = Scale.of(planes)
+            if shows_padding and section.padded:
+                planes, marks = section.padded
+            self._panels = panels_of(planes, scale, precision, marks)
 
     def can_grow(self, room: Room) -> bool:
         """Return whether it shows more where it is wider than need be."""
@@ -48,10 +67,10 @@ class _Block:
     def narrowest(self, room: Room) -> int:
         """Return the least width that is worthwhile."""
         if self._panels is None:
-            return width_of(self.lines(room._replace(width=min(self._title, room.width))))
+            return width_of(self.lines(room._replace(width=min(_TITLE, room.width))))
         if not self._panels.tiny:
             return min(_NARROWEST, room.width)
-        return min(max(self._title, self._panels.width_of_one(room)), room.width)
+        return min(max(self._wide_title, self._panels.width_of_one(room)), room.width)
 
     def low(self, room: Room) -> int:
         """Return the fewest lines that are worthwhile where not all can be shown."""
@@ -65,9 +84,12 @@ class _Block:
             return title
         return title + self._panels.lines(room._replace(height=max(room.height - len(title), 1)))
 
-    def whole(self, room: Room) -> list[Line] | None:
-        """Lay out as numbers, nothing left out; None where they do not fit."""
-        narrow = min(self._title, room.width)
+    def whole(self, room: Room, *, is_wide: bool = False) -> list[Line] | None:
+        """Lay out as numbers, nothing left out; None where they do not fit.
+
+        It is as wide as its numbers, or, `is_wide`, as its name and shape.
+        """
+        narrow = min(self._wide_title if is_wide else _TITLE, room.width)
         title = fold_parts(self._parts, narrow, DIM)
         if self._panels is None:
             return title
@@ -78,15 +100,30 @@ class _Block:
 
 def sections_lines(sections: Sequence[Section], precision: int | None, room: Room) -> list[Line]:
     """Lay sections out side by side as far as the width allows it, else below each other."""
+    result = sections[-1].planes
+    is_formulas = result is not None and result.dtype.hasobject
+    if any(section.padded for section in sections):
+        padded = [_Block(section, precision, shows_padding=True) for section in sections]
+        lines = _rows_of_numbers(padded, room)
+        if lines or is_formulas:  # which are folded, so that the others are whole
+            return lines or _rows_that_fit(padded, room)
     made = [_Block(section, precision) for section in sections]
     return _rows_of_numbers(made, room) or _rows_that_fit(made, room)
 
 
 def _rows_of_numbers(made: list[_Block], room: Room) -> list[Line] | None:
-    """Set whole sections in rows, a blank line above each; None where one does not fit."""
+    """Set whole sections in rows, wide ones if that takes no more lines; None if one is not whole.
+
+    There is a blank line above each row.
+    """
+    laid_out = [_rows_of_whole(made, room, is_wide=is_wide) for is_wide in (True, False)]
+    return min(filter(None, laid_out), key=len, default=None)
+
+
+def _rows_of_whole(made: list[_Block], room: Room, *, is_wide: bool) -> list[Line] | None:
     drawn = []
     for block in made:
-        whole = block.whole(room)
+        whole = block.whole(room, is_wide=is_wide)
         if not whole:
             return None
         drawn.append(whole)

@@ -4,7 +4,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import Scale
 from cnnops_cli.text.styled_lines import Line
 from cnnops_cli.views.grid import index_label
-from cnnops_cli.views.heat import CHARACTER, pictured, shades, shrink, strips
+from cnnops_cli.views.heat import CHARACTER, pictured, shades, shrink, strip_line
 from cnnops_cli.views.room import Room
 
 _MOST_STRIPS = 8
@@ -24,9 +24,11 @@ def strip_lines(row: Array, scale: Scale, room: Room) -> tuple[list[Line], Array
     lines = []
     for start in range(0, count, across):
         strip = cells[:, start : start + across]
-        if room.draws:
-            (drawn,) = pictured(strip, scale, (width, high))
+        if not room.color:
+            (drawn,) = shades(strip, scale)
+        elif room.draws:
+            (drawn,) = pictured(scale.colours(strip), (width, high))
         else:
-            (drawn,) = (strips if room.color else shades)(strip, scale)
+            drawn = strip_line(scale.colours(strip)[0])
         lines.append([index_label(start * length // count, length), *drawn])
     return lines, cells

@@ -7,6 +7,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.text.colours import LOUD, Scale, number_style
 from cnnops_cli.text.styled_lines import BOLD, Line, fold_parts
 from cnnops_cli.views.formula_panels import panels_of
+from cnnops_cli.views.marks import Marks
 from cnnops_cli.views.room import Room
 from cnnops_cli.views.sections import Section, sections_lines
 from cnnops_cli.views.summary import measure, summarise
@@ -19,7 +20,7 @@ class View(NamedTuple):
     """An operator's result to be shown, and its operands before it.
 
     `planes` is the array with rows and columns as the last two axes; `shape` is the text of its
-    shape where the axes have names.
+    shape where the axes have names, and `marks` says which values are shown in another way.
     """
 
     operator: str
@@ -28,6 +29,7 @@ class View(NamedTuple):
     precision: int | None = None
     operands: Sequence[Section] = ()
     shape: str = ""
+    marks: Marks | None = None
 
     def lines(self, terminal: Room, note: str = "") -> list[Line]:
         """Lay the view out in a terminal's width; `note` is added to the header."""
@@ -35,11 +37,11 @@ class View(NamedTuple):
         head = fold_parts([*said, *filter(None, [note])], terminal.width, BOLD)
         room = terminal._replace(height=max(terminal.height - len(head) - _PROMPT, 1))
         if self.operands:
-            sections = [*self.operands, Section("result", [self._shape], self.planes)]
+            sections = [*self.operands, Section("result", [self._shape], self.planes, self.marks)]
             return head + sections_lines(sections, self.precision, room)
         if not self.array.size:
             return head
-        return head + panels_of(self.planes, scale, self.precision).lines(room)
+        return head + panels_of(self.planes, scale, self.precision, self.marks).lines(room)
 
     @property
     def _shape(self) -> str:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import os
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from calling import CommandHere
 from lesson_cases import BY_NAME
 from lesson_oracle import At, Step
+
+from cnnops_cli.lessons.page import Lesson
+
+# Doctests are looked for in every module, and this one cannot be imported without it.
+collect_ignore = [] if find_spec("selenium") else ["lesson_page.py"]
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 
@@ -70,3 +76,19 @@ def steps_of(folder, command):
         return case.steps(json.loads((folder / f"{name}-mask.json").read_text()))
 
     return work_out
+
+
+@pytest.fixture
+def page_of(chromium, tmp_path):
+    """Save a lesson, and give its page; how the screen and the reader's wishes are is put back."""
+    from lesson_page import Page
+
+    def make(made: Lesson) -> Page:
+        path = tmp_path / "lesson.html"
+        made.save(path)
+        chromium.get_log("browser")
+        return Page(chromium, path)
+
+    yield make
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -104,9 +104,12 @@ class Page:
                 return facts
 
     def cell(self, grid: str, at: At) -> WebElement:
-        return self.driver.find_element(
+        """Return a cell, once it is in the middle of the window: nothing that sticks is over it."""
+        cell = self.driver.find_element(
             By.CSS_SELECTOR, f'[data-grid="{grid}"] [data-at="{written(at)}"]:not([data-padding])'
         )
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+        return cell
 
     def point_at(self, grid: str, at: At) -> Facts:
         ActionChains(self.driver, duration=0).move_to_element(self.cell(grid, at)).perform()

@@ -70,7 +70,7 @@ def test_every_shape_that_people_read_names_them(called_here, terminal, tmp_path
     )
     shown = called_here(*call, "--with-input", "-f", "table")
     assert "input  (C 4, H 4, W 3)" in shown
-    assert f"result\n{named}" in shown
+    assert f"result  {named}" in shown
     called_here(*call, "-o", "y.npy", "--view", "v.txt")
     assert (tmp_path / "v.txt").read_text().startswith(f"maxpool  {named}  float64")
     assert terminal(*call, "-o", "y.npy").lines[0].startswith(f"y.npy  {named}  float64")

@@ -241,7 +241,8 @@ dropout  ()  float64  min 2.5  max 2.5  mean 2.5  std 0
         80,
         """\
 dropout  (4,)  float64  min 0  max 4  mean 1.5  std 1.65831  seed 3
-2  4  0  0
+2  4  ·  ·
+· dropped
 """,
     ),
     "channels-last is shown by channel": (
@@ -300,10 +301,12 @@ result  (H 2, W 3)
         """\
 maxpool  (H 3, W 2)  int64  min 6  max 12  mean 9.66667  std 2.13437
 
-input  (H 3, W 4)    window  2×2        result  (H 3, W 2)
- 1   2   3   4       stride 1×2          6   8
- 5   6   7   8       padding 0:1×1:0    10  12
- 9  10  11  12       dilation 1×2       10  12
+input  (H 3, W 4)      window  2×2        result  (H 3, W 2)
+ -   1   2   3   4     stride 1×2          6   8
+ -   5   6   7   8     padding 0:1×1:0    10  12
+ -   9  10  11  12     dilation 1×2       10  12
+ -   -   -   -   -
+- padding
 """,
     ),
 }

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cnnops_cli.text.colours import LOUD, SEQUENTIAL, Scale
 from cnnops_cli.text.styled_lines import text_of
-from cnnops_cli.views.heat import fit, half_blocks, shades, shrink, strips
+from cnnops_cli.views.heat import fit, half_blocks, shades, shrink, strip_line
 
 sizes = st.integers(1, 13)
 
@@ -95,7 +95,7 @@ def test_a_plane_8_times_as_long_as_wide_keeps_its_proportions_and_a_longer_one_
 
 def test_two_rows_of_cells_share_a_line():
     cells = np.array([[0.0, 1.0], [1.0, np.nan], [0.0, 0.0]])
-    first, last = half_blocks(cells, Scale(0, 1))
+    first, last = half_blocks(Scale(0, 1).colours(cells))
     assert [text_of(first), text_of(last)] == ["▀▀", "▀▀"]
     assert [style[:2] for _, style in first] == [(0x440154, 0xFDE725), (0xFDE725, LOUD)]
     assert [style[:2] for _, style in last] == [(0x440154, None)]
@@ -104,6 +104,6 @@ def test_two_rows_of_cells_share_a_line():
 def test_shades_and_strips():
     cells = np.array([[0.0, 0.25, 0.5, 0.75, 1.0, np.nan]])
     assert [text_of(line) for line in shades(cells, Scale(0, 1))] == [" ░▒▓█!"]
-    (strip,) = strips(cells, Scale(0, 1))
+    strip = strip_line(Scale(0, 1).colours(cells)[0])
     colours = [*SEQUENTIAL[[0, 32, 64, 96, 128]].tolist(), LOUD]
     assert [style.background for _, style in strip] == colours

@@ -51,6 +51,6 @@ def test_decimals_are_written_below_1e16(sign):
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_legend_is_whole_from_a_thousand_to_ten_million(high, text, sign):
     scale = Scale(0, high) if sign > 0 else Scale(-high, 0)
-    lines = legend_lines(scale, "each", Room(200, 50, True), None, loud=False)
+    lines = legend_lines({"": scale}, ["each"], Room(200, 50, True), None, loud=False)
     shown = " ".join(map(text_of, lines)).split()
     assert shown == (["0", text, "each"] if sign > 0 else [f"-{text}", "0", "each"])

@@ -1,0 +1,62 @@
+"""Calls whose lessons the tests of the page open."""
+
+import numpy as np
+
+from cnnops_cli import batchnorm, conv, dropout, lesson, maxpool
+
+IMAGE = np.arange(1, 13).reshape(1, 3, 4)
+LETTERS = [[[["a", "b"], ["c", "d"]]]]
+
+
+def numbers(*shape):
+    """Tenths from -4 to 4 that look random, and are the same each time."""
+    return np.round(4 * np.sin(np.arange(1, 1 + np.prod(shape)) ** 2), 1).reshape(shape)
+
+
+def notes():
+    """The example of the course notes."""
+    return lesson(conv, IMAGE, LETTERS, stride=(1, 2))
+
+
+def reflected():
+    """Three channels and two filters, with padding that repeats elements."""
+    options = {"padding": 1, "padding_mode": "reflect"}
+    return lesson(conv, numbers(3, 5, 5), numbers(2, 3, 3, 3), numbers(2), **options)
+
+
+def dilated():
+    return lesson(conv, numbers(1, 8, 8), numbers(1, 1, 3, 3), dilation=2)
+
+
+def deep():
+    return lesson(conv, numbers(2, 4, 4, 4), numbers(2, 2, 2, 2, 2), padding=1)
+
+
+def pooled():
+    image = numbers(2, 5, 5)
+    image[0, 1, 1] = np.nan
+    return lesson(maxpool, image, 3, stride=2, padding=1)
+
+
+def normalised():
+    return lesson(batchnorm, numbers(2, 3, 2, 2), training=True)
+
+
+def dropped():
+    return lesson(dropout, IMAGE / 2, 0.5, seed=0)
+
+
+def largest_convolution():
+    return lesson(conv, numbers(1, 90, 100), numbers(1, 1, 3, 3))
+
+
+def largest_pooling():
+    return lesson(maxpool, np.arange(1, 15489).reshape(2, 88, 88) % 256, 2)
+
+
+def largest_normalisation():
+    return lesson(batchnorm, numbers(1, 1, 90, 100), training=True)
+
+
+ALL = [notes, reflected, dilated, deep, pooled, normalised, dropped]
+LARGEST = [largest_convolution, largest_pooling, largest_normalisation]

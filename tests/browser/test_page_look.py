@@ -1,0 +1,267 @@
+"""How a lesson page looks: its sizes, colours and motion, and that nothing moves while playing."""
+
+import re
+from importlib.resources import files
+
+import pytest
+
+pytest.importorskip("selenium")
+
+from page_calls import ALL, deep, dilated, largest_convolution, notes, pooled, reflected
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+pytestmark = pytest.mark.browser
+
+TALLEST = 1200
+BOXES = """
+return [...document.querySelectorAll("main *")]
+  .filter((element) => !element.matches(".sheet, .frame, thead, th, .corner"))
+  .filter((element) => !element.closest("#formula, #words, #where, #count, #said, option"))
+  .map((element) => {
+    const {x, y, width, height} = element.getBoundingClientRect();
+    const sheet = element.closest("table")?.getBoundingClientRect() ?? {x: 0, y: 0};
+    return [x - sheet.x, y - sheet.y, width, height].map(Math.round).join(" ");
+  });
+"""
+CONTRAST = """
+const luminance = (colour) => colour.match(/[\\d.]+/g).slice(0, 3)
+  .map((each) => each / 255)
+  .map((each) => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
+  .reduce((sum, each, i) => sum + each * [0.2126, 0.7152, 0.0722][i], 0);
+const clear = "rgba(0, 0, 0, 0)";
+return [...document.querySelectorAll("td[data-at], th, p, h1, h2, h3, small, label, pre, button")]
+  .filter((element) => element.checkVisibility({visibilityProperty: true}) && element.innerText)
+  .map((element) => {
+    let behind = element;
+    while (getComputedStyle(behind).backgroundColor === clear) behind = behind.parentElement;
+    const [one, other] = [getComputedStyle(behind).backgroundColor, getComputedStyle(element).color]
+      .map(luminance).sort((a, b) => b - a);
+    return [(one + 0.05) / (other + 0.05), element.outerHTML];
+  })
+  .sort(([one], [other]) => one - other)[0];
+"""
+
+
+def prefer(page, **wishes):
+    features = [{"name": name.replace("_", "-"), "value": wish} for name, wish in wishes.items()]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def resize(page, width, height=TALLEST):
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+@pytest.mark.parametrize("width", [360, 800, 1600])
+@pytest.mark.parametrize("call", [*ALL, largest_convolution])
+def test_nothing_is_wider_than_the_window(page_of, call, width):
+    page = page_of(call())
+    resize(page, width)
+    page.open()
+    wide, room = page.driver.execute_script(
+        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert wide == room
+    narrowest = page.driver.execute_script(
+        "return Math.min(...[...document.querySelectorAll('.room')].map((e) => e.clientWidth))"
+    )
+    assert narrowest > 40
+
+
+@pytest.mark.parametrize("width", [360, 800, 1600])
+@pytest.mark.parametrize("call", ALL)
+def test_nothing_moves_from_step_to_step(page_of, call, width):
+    page = page_of(call())
+    resize(page, width)
+    prefer(page, prefers_reduced_motion="reduce")
+    page.open()
+    before = page.driver.execute_script(BOXES)
+    for _ in range(int(page.driver.find_element(By.ID, "count").text.split()[-1]) - 1):
+        page.driver.execute_script("document.getElementById('forward').click()")
+        assert page.driver.execute_script(BOXES) == before
+    overflow = page.driver.execute_script(
+        "const {scrollHeight, clientHeight} = document.getElementById('formula');"
+        "return scrollHeight - clientHeight"
+    )
+    assert overflow <= 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("call", ALL)
+def test_text_stands_out(page_of, call, scheme):
+    page = page_of(call())
+    prefer(page, prefers_color_scheme=scheme)
+    page.open()
+    least, where = page.driver.execute_script(CONTRAST)
+    assert least >= 4.5, where
+
+
+def test_dark_is_dark_and_light_is_light(page_of):
+    page = page_of(notes())
+    colours = {}
+    for scheme in ("light", "dark"):
+        prefer(page, prefers_color_scheme=scheme)
+        page.open()
+        root = page.driver.find_element(By.TAG_NAME, "html")
+        colours[scheme] = sum(
+            map(int, re.findall(r"\d+", root.value_of_css_property("background-color"))[:3])
+        )
+    assert colours["light"] > 700 > 100 > colours["dark"]
+
+
+@pytest.mark.parametrize(("wish", "seconds"), [("no-preference", "0.15s"), ("reduce", "0s")])
+def test_motion_is_reduced_for_who_wishes_so(page_of, wish, seconds):
+    page = page_of(notes())
+    prefer(page, prefers_reduced_motion=wish)
+    page.open()
+    durations = page.driver.execute_script(
+        "return [...document.querySelectorAll('*')].map((element) => "
+        "getComputedStyle(element).transitionDuration)"
+    )
+    assert set(durations) == {"0s", seconds}
+
+
+def test_one_typeface(page_of):
+    page = page_of(reflected())
+    page.open()
+    families = page.driver.execute_script(
+        "return [...document.querySelectorAll('main, main *')].map((element) => "
+        "getComputedStyle(element).fontFamily)"
+    )
+    assert len(set(families)) == 1
+
+
+def test_points_are_below_each_other(page_of):
+    page = page_of(pooled())
+    page.open()
+    ends = page.driver.execute_script(
+        "return [...document.querySelectorAll('[data-grid=input] td[data-at]:not([data-padding])')]"
+        ".filter((cell) => /^-?\\d/.test(cell.textContent)).map((cell) => {"
+        "  const text = cell.firstChild, range = document.createRange(), point ="
+        "    (text.data + '.').indexOf('.');"
+        "  range.setStart(text, 0); range.setEnd(text, point);"
+        "  return [cell.cellIndex, Math.round(range.getBoundingClientRect().right)]; })"
+    )
+    assert any("." in cell.text for cell in page.facts().of("input"))
+    assert len({tuple(end) for end in ends}) == len({column for column, _ in ends}) == 5
+
+
+def test_planes_of_input_and_kernel_are_level(page_of):
+    page = page_of(deep())
+    page.open()
+    tops = {
+        grid: [
+            each.rect["y"]
+            for each in page.driver.find_elements(By.CSS_SELECTOR, f'[data-grid="{grid}"] .plane')
+        ]
+        for grid in ("input", "kernel")
+    }
+    assert tops["input"] == tops["kernel"]
+    assert len(tops["input"]) == 4
+
+
+def test_the_frame_is_around_the_window(page_of):
+    page = page_of(reflected())
+    prefer(page, prefers_reduced_motion="reduce")
+    page.open((0, 0, 0))
+    for key in (Keys.ARROW_RIGHT, Keys.END):
+        page.press(key)
+        frame, *cells = page.driver.execute_script(
+            "return [document.querySelector('[data-grid=input] .frame'), "
+            "...document.querySelectorAll('[data-grid=input] .plane:first-of-type .lit')]"
+            ".map((element) => element.getBoundingClientRect())"
+            ".map(({left, top, right, bottom}) => [left, top, right, bottom])"
+        )
+        assert cells[0][:2] == pytest.approx(frame[:2], abs=0.5)
+        assert cells[8][2:] == pytest.approx(frame[2:], abs=0.5)
+
+
+def test_a_large_plane_scrolls_to_the_step_and_the_page_does_not(page_of):
+    page = page_of(largest_convolution())
+    page.open((0, 80, 90))
+    assert page.driver.execute_script("return scrollY") == 0
+    for selector in (".current", "[data-grid=input] .lit"):
+        seen = page.driver.execute_script(
+            "const cell = document.querySelector(arguments[0]), room = cell.closest('.room');"
+            "const a = cell.getBoundingClientRect(), b = room.getBoundingClientRect();"
+            "return a.left >= b.left && a.top > b.top"
+            "  && a.right <= b.right && a.bottom <= b.bottom",
+            selector,
+        )
+        assert seen
+
+
+def test_paper_has_no_controls_and_no_scroll_bars(page_of):
+    page = page_of(notes())
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    page.open()
+    shown = {
+        name: page.driver.find_element(By.ID, name).is_displayed()
+        for name in ("controls", "hint", "figure", "step", "pytorch")
+    }
+    assert shown == {
+        "controls": False,
+        "hint": False,
+        "figure": True,
+        "step": True,
+        "pytorch": True,
+    }
+    rooms = page.driver.find_elements(By.CLASS_NAME, "room")
+    assert {room.value_of_css_property("overflow") for room in rooms} == {"visible"}
+    assert page.driver.find_element(By.ID, "step").value_of_css_property("position") == "static"
+
+
+def test_the_page_refers_to_nothing_outside_itself():
+    for name in ("page.html", "page.css", "drawings.js", "formulas.js", "page.js"):
+        text = files("cnnops_cli.lessons").joinpath(name).read_text("utf-8")
+        assert not re.search(r"https?:|//\w|url\(|@import|\bsrc=|\bhref=|fetch\(|XMLHttp", text)
+
+
+def test_no_request_leaves_the_page(page_of):
+    page = page_of(reflected())
+    page.open()
+    page.press(Keys.SPACE, Keys.END, Keys.ENTER)
+    assert page.driver.execute_script("return performance.getEntriesByType('resource')") == []
+    assert not page.errors()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "fetch('https://example.org')",
+        "new Image().src = 'https://example.org/a.png'",
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'hacked=1'}))",
+        'document.body.innerHTML = \'<p style="color: red" onclick="0">\'',
+    ],
+)
+def test_the_policy_refuses_what_is_not_the_page_s_own(page_of, script):
+    page = page_of(notes())
+    page.open()
+    page.driver.execute_script(f"setTimeout(() => {{ {script} }})")
+    page.driver.execute_async_script("setTimeout(arguments[0], 200)")
+    assert any("Content Security Policy" in error for error in page.errors())
+    assert page.driver.execute_script("return window.hacked") is None
+
+
+def test_what_has_the_focus_is_not_below_the_arithmetic(page_of):
+    page = page_of(reflected())
+    resize(page, 1600, 700)
+    page.open()
+    stop = page.driver.find_element(By.CSS_SELECTOR, '[data-grid="input"] [tabindex="0"]')
+    page.driver.execute_script("arguments[0].focus()", stop)
+    for _ in range(20):
+        page.press(Keys.ARROW_DOWN)
+        below = page.driver.execute_script(
+            "return document.activeElement.getBoundingClientRect().bottom"
+            "  - document.getElementById('step').getBoundingClientRect().top"
+        )
+        assert below <= 1
+    assert page.driver.switch_to.active_element.get_attribute("data-at") == "2,5,-1"
+
+
+def test_grids_take_the_room_there_is(page_of):
+    page = page_of(dilated())
+    page.open()
+    for room in page.driver.find_elements(By.CLASS_NAME, "room"):
+        assert room.get_property("scrollWidth") == room.get_property("clientWidth")

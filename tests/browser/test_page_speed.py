@@ -1,0 +1,71 @@
+"""How fast the largest lesson pages are. Other programs take time too: the best of some tries."""
+
+import pytest
+
+pytest.importorskip("selenium")
+
+from page_calls import LARGEST, largest_pooling
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+
+pytestmark = pytest.mark.browser
+
+TRIES = 5
+OPEN_WITHIN = 2000  # milliseconds, until the page is drawn
+SECONDS_OF_PLAYING = 2
+LONG_TASKS = """
+window.tasks = [];
+new PerformanceObserver((list) => tasks.push(...list.getEntries().map((task) => task.duration)))
+  .observe({type: "longtask"});
+"""
+DRAWN = "requestAnimationFrame(() => setTimeout(() => arguments[0](performance.now())))"
+
+
+@pytest.mark.parametrize("call", LARGEST)
+def test_a_largest_page_opens_soon(page_of, call):
+    page = page_of(call())
+    times = []
+    for _ in range(TRIES):
+        page.open()
+        times.append(page.driver.execute_async_script(DRAWN))
+    assert min(times) < OPEN_WITHIN
+
+
+def longest_task(page):
+    """Play at the highest speed, and return the longest task of more than 50 ms, or 0."""
+    page.driver.execute_script(LONG_TASKS)
+    Select(page.driver.find_element(By.ID, "speed")).select_by_visible_text("20/s")
+    first = int(page.driver.find_element(By.ID, "count").text.split()[0])
+    page.driver.find_element(By.ID, "play").click()
+    page.driver.execute_async_script(f"setTimeout(arguments[0], {1000 * SECONDS_OF_PLAYING})")
+    page.driver.find_element(By.ID, "play").click()
+    assert int(page.driver.find_element(By.ID, "count").text.split()[0]) > first + 5
+    return max(page.driver.execute_script("return tasks"), default=0)
+
+
+@pytest.mark.parametrize("call", LARGEST)
+def test_playing_has_no_long_task(page_of, call):
+    page = page_of(call())
+    times = []
+    while 0 not in times and len(times) < TRIES:
+        page.open()
+        times.append(longest_task(page))
+    assert min(times) == 0
+
+
+def test_playing_on_to_another_channel_has_no_long_task(page_of):
+    page = page_of(largest_pooling())
+    times = []
+    while 0 not in times and len(times) < TRIES:
+        page.open((0, 43, 42))
+        times.append(longest_task(page))
+        shown = {cell.at[0] for cell in page.facts().of("input")}
+        assert shown == {1}
+    assert min(times) == 0
+
+
+@pytest.mark.parametrize("call", LARGEST)
+def test_only_planes_that_are_shown_are_in_the_document(page_of, call):
+    page = page_of(call())
+    facts = page.open()
+    assert len({cell.plane for cell in facts.cells}) == 3
