@@ -145,10 +145,13 @@ def use_zarr_threads(threads: int, *references: ZarrReference) -> None:
     """
     import zarr
 
-    remote = any(is_remote(reference.location) for reference in references)
-    zarr.config.set(
-        {"threading.max_workers": threads, "async.concurrency": _REQUESTS if remote else 1}
-    )
+    most = max(map(chunks_at_a_time, references), default=1)
+    zarr.config.set({"threading.max_workers": threads, "async.concurrency": most})
+
+
+def chunks_at_a_time(reference: ZarrReference) -> int:
+    """Return of how many chunks one read or write holds the stored and the decoded bytes."""
+    return _REQUESTS if is_remote(reference.location) else 1
 
 
 def import_zarr(name: str) -> ModuleType:
