@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -226,6 +227,20 @@ def test_a_damaged_chunk_is_one_line(tmp_path):
     (path / "c/0/1").write_bytes(b"not zstd")
     with pytest.raises(CnnopsError, match=rf"^cannot read {re.escape(str(path))}: [^\n]+$"):
         open_zarr(str(path), "INPUT").read(BOX)
+
+
+@pytest.mark.parametrize(("version", "key"), [(2, ".zarray"), (3, "zarr.json")])
+def test_an_array_that_is_gone_is_not_read_as_its_fill_value(tmp_path, version, key):
+    path = stored(tmp_path / "x.zarr", numbers(), zarr_format=version)
+    opened = open_zarr(path, "INPUT")
+    for array in (opened, open_reference(opened.reference)):
+        same(array.read(BOX), numbers()[BOX].copy())
+    shutil.rmtree(path)
+    os.mkdir(path)
+    expected = re.escape(f"{path} is not here, or not any more: there is no {path}/{key}")
+    for array in (opened, open_reference(opened.reference)):
+        with pytest.raises(CnnopsError, match=f"^{expected}$"):
+            array.read(BOX)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
