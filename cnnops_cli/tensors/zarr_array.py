@@ -185,6 +185,8 @@ def import_zarr(name: str) -> ModuleType:
             this, oldest = (".".join(map(str, pair[:2])) for pair in (sys.version_info, _PYTHON))
             needed = f"{needed} with Python {oldest} or newer; this is {this}"
         raise CnnopsError(needed) from error
+    # Of codecs that other programs may not have, whenever it makes one.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"zarr\.")
     return zarr  # type: ignore[no-any-return]
 
 
