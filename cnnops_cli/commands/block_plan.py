@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from cnnops_cli.blocks.chunks import usual_chunks
-from cnnops_cli.blocks.grid import Grid, block_grid, reading
+from cnnops_cli.blocks.grid import BLOCK_BYTES, Grid, block_grid, reading
 from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.operation import Operation
@@ -86,4 +86,5 @@ def plan_blocks(
         )
     else:
         chunks = layout.lengths_in_operator(output_chunks)
-    return BlockPlan(operator, layout, shape, output_chunks, of_input, block_grid(operator, chunks))
+    grid = block_grid(operator, chunks, BLOCK_BYTES)
+    return BlockPlan(operator, layout, shape, output_chunks, of_input, grid)
