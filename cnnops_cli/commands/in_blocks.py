@@ -60,8 +60,8 @@ def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) ->
     with computing(settings, tensors) as hints:
         operation = kind(given, **options)  # type: ignore[call-arg]
         hints.append(operation.likely_cause)
-        plan = plan_blocks(operation, arrays["input"].chunks, settings.output_chunks)
-    operator = plan.operator
+        operator = operation.blocks()
+    plan = plan_blocks(operator, operation.layout, arrays["input"].chunks, settings.output_chunks)
     outcome = Outcome(operation, np.broadcast_to(np.zeros((), operator.dtype), operator.shape))
     if settings.dry_run:
         from cnnops_cli.commands.explained import report_writer
