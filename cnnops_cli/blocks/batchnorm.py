@@ -173,8 +173,8 @@ def _merged(found: Sequence[BoxMoments], *, may_scale: bool) -> list[Array]:
     for channels, part in found:
         of_channels.setdefault(channels, []).append(part)
     columns = []
-    for channels in sorted(of_channels):
-        merged = merged_moments(of_channels[channels], may_scale=may_scale)
+    for parts in of_channels.values():
+        merged = merged_moments(parts, may_scale=may_scale)
         zeros = np.zeros(merged.mean.shape, np.int32)
         columns.append(merged.scaled or (*merged[:3], zeros))
     return [np.concatenate(column) for column in zip(*columns, strict=True)]
