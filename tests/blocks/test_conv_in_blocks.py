@@ -91,7 +91,7 @@ def test_a_sum_that_int64_does_not_hold_is_refused_by_its_block_alone():
     with pytest.raises(
         CnnopsError,
         match=r"^the sum 9223372036854775808 does not fit int64; --dtype float64 computes it in "
-        r"floating point$",
+        r"floating point: kernel \(1, 1, 1\), input \(1, 1, 8\)$",
     ):
         operator.compute(reads, last)
 
