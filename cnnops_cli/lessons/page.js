@@ -49,7 +49,7 @@ function show(step) {
 
 function writeStep() {
   const { step, at } = view;
-  const { lines, terms } = formulaOf(step, at);
+  const { lines, terms } = formulaOf(partsAt(step, at));
   view.terms = terms;
   byId('where').textContent = `${lesson.result.name} ${userIndex(lesson.result, at)}`;
   byId('count').textContent = `${step + 1} of ${last + 1}`;
@@ -74,10 +74,11 @@ function showWindow(own) {
   const ends = windows ? [seen[0], seen.at(-1)] : own;
   [...ends, cell].forEach(reveal);
   if (!windows) return;
+  const taken = new Set(seen);
   mark('passed', input.cellsWhere((axis, i) => {
     const along = windowAlong(axis, at);
     return along[0] <= i && i <= along.at(-1);
-  }).filter((between) => !seen.includes(between)));
+  }).filter((between) => !taken.has(between)));
   figure.classList.toggle('dilated', marked.passed.size > 0);
   const [first, end] = ends.map((each) => places.get(each));
   for (const { frame: { style } } of input.planes) {
@@ -265,12 +266,12 @@ function writeCall() {
 
 /** Keep room for the longest sentence and formula, and for what has the focus above them. */
 function reserveRoom() {
-  const step = widestStep();
-  const { lines } = formulaOf(step, positionOf(lesson.result, step));
   const [words, formula] = document.querySelectorAll('.longest');
-  words.textContent = steps.words[indexOfLargest(steps.words.map((text) => text.length))];
-  formula.append(...lines);
-  byId('step').classList.toggle('long', view.terms.length > MANY_TERMS);
+  const count = view.terms.length;
+  words.textContent = widest(steps.words);
+  if (count <= MOST_TERMS) formula.append(...formulaOf(widestParts()).lines);
+  byId('step').classList.toggle('long', count > MANY_TERMS);
+  byId('step').classList.toggle('full', count > MOST_TERMS);
   new ResizeObserver(([{ target }]) => {
     document.documentElement.style.scrollPaddingBottom = `${target.offsetHeight}px`;
   }).observe(byId('step'));

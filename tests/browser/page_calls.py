@@ -28,6 +28,11 @@ def dilated():
     return lesson(conv, numbers(1, 8, 8), numbers(1, 1, 3, 3), dilation=2)
 
 
+def grouped():
+    options = {"groups": 2, "dilation": 2, "padding": 1}
+    return lesson(conv, numbers(4, 8, 8), numbers(4, 2, 3, 3), **options)
+
+
 def deep():
     return lesson(conv, numbers(2, 4, 4, 4), numbers(2, 2, 2, 2, 2), padding=1)
 
@@ -42,12 +47,39 @@ def normalised():
     return lesson(batchnorm, numbers(2, 3, 2, 2), training=True)
 
 
+def weighted():
+    """Of which no two formulas are of one length."""
+    return lesson(batchnorm, [[-1, 2], [-3, 4], [-8, 1]], weight=[-2, 1], training=True)
+
+
+def lettered():
+    """Letters and zeros, in several channels and in one."""
+    image = [[["x", 0, "y"], [0, 0, "z"]], [["long_name", 2, 0], [3, "t", 0]]]
+    return lesson(conv, image, [[[["a", 0], ["b", "c"]]] * 2], padding=1)
+
+
 def dropped():
     return lesson(dropout, IMAGE / 2, 0.5, seed=0)
 
 
 def largest_convolution():
     return lesson(conv, numbers(1, 90, 100), numbers(1, 1, 3, 3))
+
+
+def largest_sum():
+    return lesson(conv, numbers(64, 12, 12), numbers(3, 64, 3, 3))
+
+
+def most_planes():
+    return lesson(batchnorm, numbers(500, 2, 3, 3), training=True)
+
+
+def most_samples():
+    return lesson(batchnorm, numbers(4000, 2), training=True)
+
+
+def largest_mask():
+    return lesson(dropout, numbers(81, 82), 0.5, seed=0)
 
 
 def largest_pooling():
@@ -58,5 +90,13 @@ def largest_normalisation():
     return lesson(batchnorm, numbers(1, 1, 90, 100), training=True)
 
 
-ALL = [notes, reflected, dilated, deep, pooled, normalised, dropped]
-LARGEST = [largest_convolution, largest_pooling, largest_normalisation]
+ALL = [notes, reflected, dilated, grouped, deep, pooled, normalised, weighted, dropped]
+LARGEST = [
+    largest_convolution,
+    largest_sum,
+    largest_pooling,
+    largest_normalisation,
+    most_planes,
+    most_samples,
+    largest_mask,
+]

@@ -7,7 +7,17 @@ import pytest
 
 pytest.importorskip("selenium")
 
-from page_calls import ALL, deep, dilated, largest_convolution, notes, pooled, reflected
+from page_calls import (
+    ALL,
+    deep,
+    dilated,
+    largest_convolution,
+    largest_sum,
+    lettered,
+    notes,
+    pooled,
+    reflected,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -23,6 +33,17 @@ return [...document.querySelectorAll("main *")]
     const sheet = element.closest("table")?.getBoundingClientRect() ?? {x: 0, y: 0};
     return [x - sheet.x, y - sheet.y, width, height].map(Math.round).join(" ");
   });
+"""
+OVERFLOWS = """
+const rooms = [...document.querySelectorAll(".reserved")], found = [];
+for (const step of lesson.steps.values.keys()) {
+  show(step);
+  for (const room of rooms) {
+    const [shown, longest] = room.children;
+    if (shown.scrollHeight > longest.offsetHeight) found.push([step, shown.id]);
+  }
+}
+return found;
 """
 CONTRAST = """
 const luminance = (colour) => colour.match(/[\\d.]+/g).slice(0, 3)
@@ -53,6 +74,10 @@ def resize(page, width, height=TALLEST):
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
+def steps_in(page):
+    return int(page.driver.find_element(By.ID, "count").text.split()[-1])
+
+
 @pytest.mark.parametrize("width", [360, 800, 1600])
 @pytest.mark.parametrize("call", [*ALL, largest_convolution])
 def test_nothing_is_wider_than_the_window(page_of, call, width):
@@ -69,7 +94,7 @@ def test_nothing_is_wider_than_the_window(page_of, call, width):
     assert narrowest > 40
 
 
-@pytest.mark.parametrize("width", [360, 800, 1600])
+@pytest.mark.parametrize("width", [360, 480, 820, 1600])
 @pytest.mark.parametrize("call", ALL)
 def test_nothing_moves_from_step_to_step(page_of, call, width):
     page = page_of(call())
@@ -77,14 +102,32 @@ def test_nothing_moves_from_step_to_step(page_of, call, width):
     prefer(page, prefers_reduced_motion="reduce")
     page.open()
     before = page.driver.execute_script(BOXES)
-    for _ in range(int(page.driver.find_element(By.ID, "count").text.split()[-1]) - 1):
-        page.driver.execute_script("document.getElementById('forward').click()")
+    for _ in range(steps_in(page)):
         assert page.driver.execute_script(BOXES) == before
-    overflow = page.driver.execute_script(
-        "const {scrollHeight, clientHeight} = document.getElementById('formula');"
-        "return scrollHeight - clientHeight"
+        page.driver.execute_script("document.getElementById('forward').click()")
+
+
+@pytest.mark.parametrize("call", [*ALL, lettered])
+def test_every_step_fits_the_room_that_is_kept_for_it(page_of, call):
+    page = page_of(call())
+    page.open()
+    for width in (340, 360, 440, 480, 640, 820, 1200, 1600):
+        resize(page, width)
+        assert page.driver.execute_script(OVERFLOWS) == []
+
+
+def test_a_formula_that_is_taller_than_its_room_scrolls(page_of):
+    page = page_of(largest_sum())
+    resize(page, 360, 740)
+    page.open()
+    for scroll in ("0", "formula.scrollHeight"):
+        page.driver.execute_script(f"formula.scrollTop = {scroll}")
+    seen = page.driver.execute_script(
+        "const end = formula.lastChild.getBoundingClientRect();"
+        "return end.bottom <= formula.getBoundingClientRect().bottom + 1"
+        "  && document.elementFromPoint(end.x + 2, end.bottom - 4).closest('#formula') === formula"
     )
-    assert overflow <= 0
+    assert seen
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
