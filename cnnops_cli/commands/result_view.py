@@ -38,19 +38,14 @@ def in_words(geometry: dict[str, Any], **usual: Any) -> list[str]:
     >>> in_words({"stride": 1, "padding": "same"}, stride=1)
     ['padding same']
     """
+    from cnnops_cli.text.shapes import sizes_in_words
+
     said = []
     for name, value in geometry.items():
         if name not in usual or value != usual[name]:
             what = "" if value is True else f" {sizes_in_words(value)}"
             said.append(f"{name.replace('_', ' ')}{what}")
     return said
-
-
-def sizes_in_words(value: Any) -> str:
-    """Write sizes as 2×3, padding by sides as 0:1×2:2, and words as they are."""
-    if isinstance(value, tuple):
-        return "×".join(":".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
-    return str(value)
 
 
 def input_section(

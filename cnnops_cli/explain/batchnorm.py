@@ -16,7 +16,7 @@ from cnnops_cli.text.numbers import Decimals, scaled
 from cnnops_cli.text.styled_lines import DIM, MORE, Line, fold_text
 
 _MOST_VALUES, _ENDS = 12, 3
-"""Values of a channel whose sum is written out; of more, only so many at both ends."""
+"""Values of a channel whose sum is written out; of more, only some at both ends."""
 
 
 class Update(NamedTuple):

@@ -35,7 +35,7 @@ _MOST_PLANES = 6
 """Planes of a filter (input channels, steps along D) that are drawn for one element."""
 
 _MOST_CHANNELS, _ENDS = 16, 3
-"""Channels of which each has a line; of more, only so many at both ends."""
+"""Channels of which each has a line; of more, only some at both ends."""
 
 
 @dataclass
