@@ -68,7 +68,9 @@ WithInput = Annotated[
     SHARED.flag(
         "--with-input",
         "Show INPUT too in the view, and the kernel, the window, the statistics and parameters, or "
-        "the mask. They are next to the result where the width allows it.",
+        "the mask. They are next to the result where the width allows it. In 1-D and 2-D, padding "
+        "is drawn around at most 4096 values that are all shown as numbers; elsewhere the view "
+        "says that it is not drawn.",
     ),
 ]
 

@@ -199,7 +199,7 @@ class Sum(Explanation):
             seen.append(window_grid(inputs, columns, (1, *dilation)[-2:], padded))
             factors.append(window_grid(weights, columns))
         lines = []
-        for heading, drawn in zip(headings, pair_lines(seen, factors, page.width), strict=True):
+        for heading, drawn in zip(headings, pair_lines(seen, factors, page), strict=True):
             lines += heading + drawn
         if left_out := len(planes[_MOST_PLANES:]):
             what = f"plane{'s' * (left_out > 1)}, as these"

@@ -165,27 +165,27 @@ def _after_units(text: str) -> int:
     return len(text) - (number.end() if number else len(text.rstrip()))
 
 
-def grid_lines(grid: Grid, width: int) -> list[Line]:
+def grid_lines(grid: Grid, page: Page) -> list[Line]:
     """Align a grid; middle columns that do not fit are left out."""
     widest = max(len(text) for row in grid for text, _ in row)
-    most = max(1, width // (widest + _BETWEEN))
+    most = max(1, (page.width - 2 * page.margin) // (widest + _BETWEEN))
     if len(grid[0]) > most:
         first = most // 2
         last = max(0, most - first - 1)
         grid = [[*row[:first], (MORE, DIM), *row[len(row) - last :]] for row in grid]
-    return [[(INDENT, PLAIN), *columns(row, widest)] for row in grid]
+    return [[(INDENT, PLAIN), *columns(row, widest, page.margin)] for row in grid]
 
 
-def pair_lines(left: Sequence[Grid], right: Sequence[Grid], width: int) -> list[list[Line]]:
+def pair_lines(left: Sequence[Grid], right: Sequence[Grid], page: Page) -> list[list[Line]]:
     """Align pairs of grids of one shape, with × between them.
 
     All are laid out alike: in columns of the same width, and one below the other where a width is
     too short for them next to each other.
     """
     sign: list[Line] = [[(f"{INDENT}×", DIM)]]
-    sides = [[grid_lines(grid, width) for grid in aligned(grids)] for grids in (left, right)]
+    sides = [[grid_lines(grid, page) for grid in aligned(grids)] for grids in (left, right)]
     blocks = [(one, sign, two) for one, two in zip(*sides, strict=True)]
-    if sum(map(width_of, blocks[0])) > width:
+    if sum(map(width_of, blocks[0])) > page.width:
         return [[line for part in block for line in part] for block in blocks]
     return [_centred(block) for block in blocks]
 

@@ -448,6 +448,18 @@ def test_a_view_is_what_a_terminal_shows(cnnops, terminal, tmp_path, kernel):
     assert (tmp_path / "y.json").exists()
 
 
+def test_numbers_in_pictures_have_a_margin_and_columns_of_one_width(cnnops, tmp_path):
+    call = ["maxpool", "-k", "2", "[[1,-2],[3,10]]", "--explain", "--view"]
+    for suffix in ("svg", "html", "txt"):
+        cnnops.text(*call, f"v.{suffix}")
+    svg, html, text = ((tmp_path / f"v.{suffix}").read_text() for suffix in ("svg", "html", "txt"))
+    boxes = ["M16 72h48", "M16 88h48", "M64 72h48", "M64 88h48"]
+    assert sorted(re.findall(r"M\d+ \d+h\d+", svg)) == boxes
+    cells = re.findall('<i style="background[^>]*>([^<]*)<', html)
+    assert cells == ["   1  ", "  -2  ", "   3  ", " [10] "]
+    assert text.splitlines()[4:6] == ["    1    -2", "    3   [10]"]
+
+
 def test_the_view_is_as_wide_as_columns_say(cnnops, tmp_path):
     call = ["conv", "-k", "[1,2,3,4]", "[1,2,3,4]", "--explain", "--view", "v.txt"]
     cnnops.text(*call, env={"COLUMNS": "20"})
