@@ -12,8 +12,10 @@ function chip({ text, colour }, characters = text.length) {
   return element;
 }
 
-function operandChip({ text, colour }) {
-  return chip({ text: lesson.kind === 'sum' ? operand(text) : text, colour }, operandWidth);
+const asOperand = ({ text, colour }) => ({ text: operand(text), colour });
+
+function operandChip(element) {
+  return chip(lesson.kind === 'sum' ? asOperand(element) : element, operandWidth);
 }
 
 /** A line of a formula, and its value after a sign where it is not the line itself. */
@@ -28,13 +30,16 @@ function formulaLine(parts, value, sign = '=') {
 function sumFormula(step, at) {
   const seen = combinations(lesson.input.axes, (axis) => windowAlong(axis, at));
   const weights = combinations(lesson.kernel.axes, (axis) => drawnAlong(lesson.kernel, axis, at));
-  const terms = seen.map((position, tap) => make('span', 'term',
-    chip(elementAt(lesson.kernel, weights[tap])), '*',
-    operandChip(elementAt(lesson.input, position))));
   const value = steps.values[step];
   const channels = windowAlong('C', at);
+  const size = seen.length / channels.length;
+  const terms = seen.map((position, tap) => {
+    const weight = elementAt(lesson.kernel, weights[tap]);
+    return make('span', 'term', chip(tap % size ? asOperand(weight) : weight), '*',
+      operandChip(elementAt(lesson.input, position)));
+  });
   if (channels.length === 1) {
-    const bias = steps.bias ? [steps.bias[at.C]] : [];
+    const bias = steps.bias ? [operand(steps.bias[at.C])] : [];
     return { terms, lines: [formulaLine(withRelu(joined([...terms, ...bias], ' + ')), value)] };
   }
   const lines = channels.map((channel, i) => {
