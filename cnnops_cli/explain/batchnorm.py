@@ -112,7 +112,7 @@ class Normalised(Explanation):
         text, operand = numbers.text, numbers.operand
         centred = f"({text(self.input)} - {operand(self.mean)})"
         deviation = f"sqrt({text(self.var)} + {numbers.setting(self.eps)})"
-        return f"{centred} / {deviation} * {operand(self.weight)} + {text(self.bias)}".split()
+        return f"{centred} / {deviation} * {operand(self.weight)} + {operand(self.bias)}".split()
 
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
         batch = self.batch
