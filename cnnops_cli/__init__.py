@@ -24,6 +24,7 @@ folder. It may import from itself and from what follows its arrow, and from no o
 
     tensors/    text, pipes and files to arrays and back      <- ground
     ops/        the operators on arrays, and their geometry   <- ground
+    blocks/     arrays that no memory holds, box by box       <- ground, ops
     text/       lines, columns and numbers as text            <- ground
     explain/    the arithmetic behind results                 <- ground, ops, text
     checks/     whether a result is what was expected         <- ground, text
@@ -33,8 +34,8 @@ folder. It may import from itself and from what follows its arrow, and from no o
     option_kinds    what an option takes, declared once       <- words, parsers
     options     the options that commands share               <- ground, tensors, parsers,
                                                                  option_kinds
-    rooms       = tensors, ops, text, explain, checks, lessons, views, parsers, option_kinds,
-                  options
+    rooms       = tensors, ops, blocks, text, explain, checks, lessons, views, parsers,
+                  option_kinds, options
 
     commands/   an operator's options to an operation, and
                 what is done with any operation               <- ground, rooms
@@ -55,6 +56,11 @@ The way of a call, ``cnnops conv --kernel k.json input.npy``::
     ops/conv.py                 computes the result
     commands/write_outcome.py   writes files, standard output and the summary, by way of
     tensors/, views/            which know the formats and the terminal
+
+A Zarr INPUT goes another way from the runner on::
+
+    commands/in_blocks.py       plans blocks of the result, has them computed, and the result appear
+    blocks/                     knows what each block sees of INPUT, and computes it
 """
 
 TYPE_CHECKING = False  # that of `typing`, without the time that its import takes

@@ -9,6 +9,7 @@ import typer
 
 from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.parsers import (
+    parse_chunks,
     parse_index,
     parse_output,
     parse_page_file,
@@ -26,6 +27,7 @@ from cnnops_cli.words import DTYPES, FORMATS, LAYOUTS, series
 
 SHARED = OptionGroup("Input and output")
 BATCH = OptionGroup("Many tensors")
+ZARR = OptionGroup("Zarr")
 GEOMETRY = OptionGroup("Geometry")
 CHECK = OptionGroup("Check")
 EXPLANATION = OptionGroup("Explanation")
@@ -44,7 +46,8 @@ Inputs = Annotated[
         rich_help_panel=SHARED.title,
         help="A file, JSON text, or - for standard input. The default is -. A file is "
         f"{_INPUT_FILE}. JSON text is, for example, '[[1,2],[3,4]]'. JSON numbers take the dtype "
-        "of the array files they meet. Several files need -o DIRECTORY/.",
+        "of the array files they meet. Several files need -o DIRECTORY/. A Zarr array (x.zarr, "
+        "x.zarr/PATH or a URL) is computed in blocks, and needs -o y.zarr.",
     ),
 ]
 
@@ -65,7 +68,9 @@ WithInput = Annotated[
     SHARED.flag(
         "--with-input",
         "Show INPUT too in the view, and the kernel, the window, the statistics and parameters, or "
-        "the mask. They are next to the result where the width allows it.",
+        "the mask. They are next to the result where the width allows it. In 1-D and 2-D, padding "
+        "is drawn around at most 4096 values that are all shown as numbers; elsewhere the view "
+        "says that it is not drawn.",
     ),
 ]
 
@@ -92,7 +97,8 @@ class Settings(NamedTuple):
             "device, a pipe or a descriptor (/dev/fd/3) takes JSON, or what --format says. "
             "DIRECTORY/ is made where it is missing. A result has the name of its INPUT there: "
             "dir/x.json goes to DIRECTORY/x.json, w.npz:name to DIRECTORY/name.npy. A name without "
-            "a suffix of these gets .npy.",
+            "a suffix of these gets .npy. The result of a Zarr INPUT is a Zarr array, as "
+            "y.zarr.",
             metavar="FILE|DIRECTORY/",
             parser=parse_output,
         ),
@@ -111,7 +117,8 @@ class Settings(NamedTuple):
         SHARED.integer(
             "--precision",
             "Decimals in JSON and in the view; .npy and .npz keep every bit. Without it JSON "
-            "does too, in the shortest text that reads back equal.",
+            "does too, in the shortest text that reads back equal; --explain and --lesson round "
+            "operands to three.",
             0,
             _MOST_DECIMALS,
         ),
@@ -179,6 +186,33 @@ class Settings(NamedTuple):
             "written.",
         ),
     ] = False
+    output_chunks: Annotated[
+        Any,
+        ZARR.option(
+            "--output-chunks",
+            "The chunks of the result, one length per axis, such as 1,8,64,64. By default as many "
+            "samples as INPUT's, all channels up to 64, and ceil(chunk / stride) spatially.",
+            metavar="SIZES",
+            parser=parse_chunks,
+        ),
+    ] = None
+    overwrite: Annotated[
+        bool,
+        ZARR.flag(
+            "--overwrite",
+            "Replace a Zarr array that is at --output, when the new one is whole. Nothing in an "
+            "object store is replaced.",
+        ),
+    ] = False
+    scheduler: Annotated[
+        str | None,
+        ZARR.option(
+            "--scheduler",
+            "Compute on the workers of the Dask scheduler at ADDRESS, such as tcp://host:8786. By "
+            "default blocks are computed on the threads of this machine.",
+            metavar="ADDRESS",
+        ),
+    ] = None
     expect: Annotated[
         str | None,
         CHECK.tensor(
@@ -288,9 +322,18 @@ class Settings(NamedTuple):
             "--dry-run",
             "Compute nothing; show the result's shape and how it follows, the algorithm, the "
             f"multiply-adds and the memory. Of {headers_in_words()}, only the headers are read. "
-            "For one INPUT, without options that write a file.",
+            "For one INPUT, without options that write a file; those of a Zarr INPUT may stay.",
         ),
     ] = False
+
+    def given_zarr_options(self) -> list[str]:
+        """Name the options for Zarr arrays that were given."""
+        given = {
+            "--output-chunks": self.output_chunks is not None,
+            "--overwrite": self.overwrite,
+            "--scheduler": self.scheduler is not None,
+        }
+        return [option for option, is_given in given.items() if is_given]
 
     def given_check_options(self) -> list[str]:
         """Name the options of a check that were given."""

@@ -52,6 +52,19 @@ def parse_size(text: str) -> int | tuple[int, ...]:
     return numbers if len(numbers) > 1 else numbers[0]
 
 
+@parser
+def parse_chunks(text: str) -> tuple[int, ...]:
+    """Parse SIZES: one positive integer per axis."""
+    numbers = _integers(text)
+    if numbers is None or min(numbers) < 1:
+        hint = "" if numbers else _joined(text)
+        raise CnnopsError(
+            f"{text!r} is not the shape of a chunk: an integer of 1 or more per axis, as "
+            f"1,8,64,64{hint}"
+        )
+    return numbers
+
+
 def _integers(text: str, separator: str = ",") -> tuple[int, ...] | None:
     items = [item.strip() for item in text.split(separator)]
     return tuple(map(int, items)) if all(map(_INTEGER.fullmatch, items)) else None
@@ -163,6 +176,9 @@ def one_of(name: str, words: tuple[str, ...]) -> Callable[[str], str]:
 
 
 parse_array_file = parser(lambda text: _check_file(text, array_suffixes()))
+parse_result_file = parser(
+    lambda text: text if names_zarr(text) else _check_file(text, array_suffixes())
+)
 parse_named_arrays_file = parser(lambda text: _check_file(text, named_suffixes()))
 parse_view_file = parser(lambda text: _check_file(text, VIEW_SUFFIXES))
 parse_page_file = parser(lambda text: _check_file(text, PAGE_SUFFIXES))
@@ -230,13 +246,23 @@ def takes_any_format(output: str | None) -> bool:
     )
 
 
+def names_zarr(text: str) -> bool:
+    """Return whether an argument names a Zarr array; most do not, which takes no import."""
+    if ".zarr" not in text and "://" not in text and not os.path.isdir(text):
+        return False
+    from cnnops_cli.tensors.zarr_places import is_zarr
+
+    return is_zarr(text)
+
+
 def _check_suffix(text: str, suffixes: tuple[str, ...], option: str = "") -> str:
     suffix = Path(text).suffix
     known = suffix.lower() if format_of_name(text).is_picture else suffix
     if known not in suffixes:
-        raise CnnopsError(
-            f"{option}{text!r} ends in none of {', '.join(suffixes)}{suggest(suffix, suffixes)}"
-        )
+        ends = f"ends in none of {', '.join(suffixes)}"
+        if len(suffixes) == 1:
+            ends = f"does not end in {suffixes[0]}"
+        raise CnnopsError(f"{option}{text!r} {ends}{suggest(suffix, suffixes)}")
     return text
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# One layer of a network on a handwritten digit: convolution, batch normalisation, ReLU and dropout. Each
+# One layer of a network on a handwritten digit: convolution, batch normalization, ReLU and dropout. Each
 # step writes its result and its lesson into the folder that is named (chain).
 set -eu
 here=$(dirname "$0")

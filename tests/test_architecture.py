@@ -40,9 +40,11 @@ ONLY_IN = {
     "orjson": {"tensors"},
     "zipfile": {"tensors"},
     "PIL": {"tensors"},
+    "zarr": {"tensors"},
+    "fsspec": {"tensors"},
     "numpy": {
-        *("dtypes", "slabs", "large_arrays", "tensors", "ops", "text", "explain", "checks"),
-        *("lessons", "views", "commands"),
+        *("dtypes", "slabs", "large_arrays", "tensors", "ops", "blocks", "text"),
+        *("explain", "checks", "lessons", "views", "commands"),
     },
 }
 NOT_IN_OPS = {

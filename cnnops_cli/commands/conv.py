@@ -22,6 +22,7 @@ from cnnops_cli.tensors.write import Writer, array_writer, named_writer
 from cnnops_cli.words import ACCUMULATE, PADDING_MODES, series
 
 if TYPE_CHECKING:
+    from cnnops_cli.blocks.operator import BlockOperator
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
@@ -249,14 +250,18 @@ class Convolution(Operation):
         groups = channels if groups is None else groups
         self._geometry: dict[str, Any] = {**geometry, "groups": groups}
         self._accumulate = accumulate
+        notes = []
         if layer:
             drawn = layer.draw(tensor, channels, groups, self._dims, header=given.headers)
             tensors = tensors | drawn
-            self.note = f"seed {layer.seed}"
+            notes.append(f"seed {layer.seed}")
         self._draws, self._headers = layer is not None, not all(t.weak for t in tensors.values())
         arrays = given.arrays(tensors)
         self._image = self.layout.to_operator(arrays["input"])
         self._kernel, self._bias = arrays["kernel"], arrays.get("bias")
+        if accumulate != "exact" and any(array.dtype.kind == "f" for array in arrays.values()):
+            notes.append(f"accumulate {accumulate}")
+        self.note = "  ".join(notes)
 
     @cached_property
     def _operands(self) -> tuple[Array, Array, Array | None]:
@@ -267,6 +272,19 @@ class Convolution(Operation):
     def result(self) -> Array:
         result, _ = convolve(*self._operands, accumulate=self._accumulate, **self._geometry)
         return result
+
+    def blocks(self) -> "BlockOperator":
+        from cnnops_cli.blocks.conv import ConvBlocks
+
+        image, weight, bias = self._operands
+        return ConvBlocks.planned(
+            image.shape,
+            image.dtype,
+            weight,
+            bias,
+            accumulate=self._accumulate,
+            **self._geometry,
+        )
 
     def explained(self) -> "tuple[Array, Explainer]":
         from cnnops_cli.explain.conv import conv_explainer
@@ -294,7 +312,16 @@ class Convolution(Operation):
 
         image, weight, bias = self._operands
         rank = self._kernel.ndim
-        return ConvLesson(image, weight, bias, self.layout.axes, rank, relu=relu, **self._geometry)
+        return ConvLesson(
+            image,
+            weight,
+            bias,
+            self.layout.axes,
+            rank,
+            relu=relu,
+            accumulate=self._accumulate,
+            **self._geometry,
+        )
 
     def writer(self, option: str, path: str) -> Writer:
         _, weight, bias = self._operands

@@ -82,7 +82,8 @@ def _explanation_lines(
     head = [outcome.operator, outcome.shape, kind_of_values, *([note] if note else [])]
     rest = _left_out(outcome, settings)
     left_out = f"… {rest} more element{'s' * (rest != 1)}; --at picks others" if rest else ""
-    page = Page(Decimals(settings.precision, exact=False), room.width, room.color)
+    numbers = Decimals(settings.precision, exact=False)
+    page = Page(numbers, room.width, room.color, int(room.draws))
     explained = _explained(outcome, explainer, settings)
     place = outcome.operation.layout.place_of_input
     return text_lines(head, explained, left_out, place, page)

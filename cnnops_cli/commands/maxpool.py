@@ -20,6 +20,7 @@ from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import series
 
 if TYPE_CHECKING:
+    from cnnops_cli.blocks.operator import BlockOperator
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
@@ -70,8 +71,8 @@ def maxpool(
         options.SHARED.file(
             "--indices",
             f"Write where each maximum is to FILE. It is {series(array_suffixes())}: "
-            "int64, flat in each channel's plane without padding.",
-            parsers.parse_array_file,
+            "int64, flat in each channel's plane without padding. For a Zarr INPUT it is .zarr.",
+            parsers.parse_result_file,
         ),
     ] = None,
     with_input: options.WithInput = False,
@@ -132,6 +133,17 @@ class MaxPooling(Operation):
         values: Array = pool(self._image, self._size, **self._geometry)
         return values
 
+    def blocks(self) -> "BlockOperator":
+        from cnnops_cli.blocks.maxpool import MaxpoolBlocks
+
+        return MaxpoolBlocks.planned(
+            self._image.shape,
+            self._image.dtype,
+            self._size,
+            return_indices=self._finds_indices,
+            **self._geometry,
+        )
+
     def explained(self) -> "tuple[Array, Explainer]":
         from cnnops_cli.explain.maxpool import maxpool_explainer
 
@@ -159,7 +171,8 @@ class MaxPooling(Operation):
         return array_writer(path, option, indices)
 
     def sections(self) -> "list[Section]":
-        from cnnops_cli.commands.result_view import in_words, input_section, sizes_in_words
+        from cnnops_cli.commands.result_view import in_words, input_section
+        from cnnops_cli.text.shapes import sizes_in_words
         from cnnops_cli.views.sections import Section
 
         windows = place_windows(self._image.shape, self._size, **self._geometry)

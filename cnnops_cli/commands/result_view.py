@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _MOST_PADDED = 4096
 """Values of an input that could be shown as numbers."""
 _MOST_PADDED_AXES = 2
+_NOT_DRAWN = "padding not drawn"
 _PAD_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
@@ -37,19 +38,14 @@ def in_words(geometry: dict[str, Any], **usual: Any) -> list[str]:
     >>> in_words({"stride": 1, "padding": "same"}, stride=1)
     ['padding same']
     """
+    from cnnops_cli.text.shapes import sizes_in_words
+
     said = []
     for name, value in geometry.items():
         if name not in usual or value != usual[name]:
             what = "" if value is True else f" {sizes_in_words(value)}"
             said.append(f"{name.replace('_', ' ')}{what}")
     return said
-
-
-def sizes_in_words(value: Any) -> str:
-    """Write sizes as 2×3, padding by sides as 0:1×2:2, and words as they are."""
-    if isinstance(value, tuple):
-        return "×".join(":".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
-    return str(value)
 
 
 def input_section(
@@ -62,20 +58,23 @@ def input_section(
     """Return what the view shows of INPUT, which is as the operator takes it.
 
     Around few numbers the padding of the spatial axes is shown: what it holds in a padding mode, or
-    a `sign` where it holds nothing. Planes of depth have indices, which it would shift.
+    a `sign` where it holds nothing. Planes of depth have indices, which it would shift. Where it is
+    not shown, that is said.
     """
     from cnnops_cli.views.marks import Marks
-    from cnnops_cli.views.sections import Padded, Section
+    from cnnops_cli.views.sections import Section
 
     section = Section("input", [layout.shape_in_words(image)], layout.planes(image))
-    is_padded = any(any(pair) for pair in padding)
-    if not is_padded or len(padding) > _MOST_PADDED_AXES or not 0 < image.size <= _MOST_PADDED:
+    if not image.size or not any(any(pair) for pair in padding):
         return section
+    unpadded = section._replace(said=[*section.said, _NOT_DRAWN])
+    if len(padding) > _MOST_PADDED_AXES or image.size > _MOST_PADDED:
+        return unpadded
     pairs = [(0, 0)] * (image.ndim - len(padding)) + list(padding)
     padded = np.pad(image, pairs, _PAD_MODES[mode])  # type: ignore[call-overload]
     is_padding = np.pad(np.zeros(image.shape, bool), pairs, constant_values=True).ravel()
     marks = Marks(is_padding.__getitem__, "padding", sign)
-    return section._replace(padded=Padded(layout.planes(padded), marks))
+    return unpadded._replace(padded=section._replace(planes=layout.planes(padded), marks=marks))
 
 
 def stdout_view(outcome: Outcome, settings: Settings) -> Writer:

@@ -1,9 +1,11 @@
 """The arithmetic of an explanation, in lines whose operators are dim and whose result is bold."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from cnnops_cli.text.colours import LOUD, number_style
+from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import BOLD, DIM, INDENT, MORE, PLAIN, Line, Span, fold
 
 _OPERATORS = re.compile(r"([*(),]|(?:^| )[-+*/=](?= |$))")
@@ -15,6 +17,20 @@ _MOST_WORDS = 64
 def sum_words(parts: list[str]) -> list[str]:
     """Return the words of a sum, all but the last with a plus sign after it."""
     return [*(f"{part} +" for part in parts[:-1]), *parts[-1:]]
+
+
+def product_sum_words(products: Sequence[tuple[Any, ...]], numbers: Decimals) -> list[str]:
+    """Return the words of a sum of products, negative numbers after an operator in parentheses.
+
+    Examples
+    --------
+    >>> product_sum_words([(-1, 2), (-3, -4), (-0.5,)], Decimals())
+    ['-1*2 +', '(-3)*(-4) +', '(-0.5)']
+    """
+    texts = [[numbers.operand(factor) for factor in factors] for factors in products]
+    if texts:
+        texts[0][0] = numbers.text(products[0][0])
+    return sum_words(["*".join(factors) for factors in texts])
 
 
 def signed_sum_words(parts: list[str]) -> list[str]:

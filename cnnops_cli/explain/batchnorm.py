@@ -16,7 +16,7 @@ from cnnops_cli.text.numbers import Decimals, scaled
 from cnnops_cli.text.styled_lines import DIM, MORE, Line, fold_text
 
 _MOST_VALUES, _ENDS = 12, 3
-"""Values of a channel whose sum is written out; of more, only so many at both ends."""
+"""Values of a channel whose sum is written out; of more, only some at both ends."""
 
 
 class Update(NamedTuple):
@@ -112,7 +112,7 @@ class Normalised(Explanation):
         text, operand = numbers.text, numbers.operand
         centred = f"({text(self.input)} - {operand(self.mean)})"
         deviation = f"sqrt({text(self.var)} + {numbers.setting(self.eps)})"
-        return f"{centred} / {deviation} * {operand(self.weight)} + {text(self.bias)}".split()
+        return f"{centred} / {deviation} * {operand(self.weight)} + {operand(self.bias)}".split()
 
     def _operands(self, place: Place, numbers: Decimals) -> dict[str, Any]:
         batch = self.batch

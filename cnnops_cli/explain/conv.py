@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from cnnops_cli.dtypes import Array
 from cnnops_cli.explain.arithmetic import (
     arithmetic_lines,
+    product_sum_words,
     shortened,
     signed_sum_words,
-    sum_words,
 )
 from cnnops_cli.explain.elements import as_computed, element_of
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
@@ -35,7 +35,7 @@ _MOST_PLANES = 6
 """Planes of a filter (input channels, steps along D) that are drawn for one element."""
 
 _MOST_CHANNELS, _ENDS = 16, 3
-"""Channels of which each has a line; of more, only so many at both ends."""
+"""Channels of which each has a line; of more, only some at both ends."""
 
 
 @dataclass
@@ -48,14 +48,15 @@ class Term(Shown):
         """Return the factors by name, for JSON."""
         return {**super().record(place, numbers), "weight": numbers.value(self.weight)}
 
-    def text(self, numbers: Decimals) -> str:
-        """Return the product, the weight first."""
-        return f"{numbers.text(self.weight)}*{numbers.operand(self.input)}"
+    @property
+    def factors(self) -> tuple[Any, Any]:
+        """The weight and what it is multiplied by."""
+        return self.weight, self.input
 
     @property
     def is_zero(self) -> bool:
         """Whether the product is known to be 0, whatever letters are: infinity times 0 is NaN."""
-        known = [side for side in (self.weight, self.input) if not isinstance(side, str)]
+        known = [side for side in self.factors if not isinstance(side, str)]
         return any(side == 0 for side in known) and all(map(math.isfinite, known))
 
 
@@ -108,8 +109,7 @@ class Sum(Explanation):
         return Part(self.channels[start:stop], terms, subtotal)
 
     def _subtotals_of(self, terms: list[Term], count: int) -> list[Any]:
-        products = [(term.weight, term.input) for term in terms]
-        return subtotals_of(products, count, self.value.dtype)
+        return subtotals_of([term.factors for term in terms], count, self.value.dtype)
 
     def total(self, numbers: Decimals) -> str:
         """Return the sum of what the parts add and the bias, as `-41.2 + 12.9 - 23 + 0.11`."""
@@ -127,14 +127,14 @@ class Sum(Explanation):
         return {**operands, "bias": numbers.value(self.bias)}
 
     def _arithmetic(self, numbers: Decimals) -> list[str]:
-        bias = [] if self.bias is None else [numbers.text(self.bias)]
-        return sum_words([*(term.text(numbers) for term in self.terms), *bias])
+        bias = [] if self.bias is None else [(self.bias,)]
+        return product_sum_words([*(term.factors for term in self.terms), *bias], numbers)
 
     def _short_arithmetic(self, numbers: Decimals) -> list[str]:
-        parts = [term.text(numbers) for term in self.terms if not term.is_zero]
-        if self.bias is not None and (isinstance(self.bias, str) or self.bias != 0):
-            parts.append(numbers.text(self.bias))
-        return sum_words(parts) or ["0"]
+        products = [term.factors for term in self.terms if not term.is_zero]
+        bias = self.bias
+        has_bias = bias is not None and (isinstance(bias, str) or bias != 0)
+        return product_sum_words([*products, *([(bias,)] if has_bias else [])], numbers) or ["0"]
 
     def lines(self, place: Place, page: Page) -> list[Line]:
         """Draw the window next to the weights, plane by plane, and write the sum."""
@@ -160,7 +160,7 @@ class Sum(Explanation):
         lines: list[Line] = []
         for channels, terms, subtotal in self.parts:
             label = f"channel {channels[0]}:"
-            words = shortened(sum_words([term.text(page.numbers) for term in terms]))
+            words = shortened(product_sum_words([term.factors for term in terms], page.numbers))
             if len(channels) > 1:
                 label = f"channels {channels[0]} to {channels[-1]}:"
                 words = [f"{MORE} {len(terms)} products {MORE}"]
@@ -175,7 +175,7 @@ class Sum(Explanation):
             words = self._rectified(self._total(numbers))
             return arithmetic_lines(words, numbers.result(self.result), width)
         words = self._rectified(self._short_arithmetic(numbers))
-        if words == sum_words([term.text(numbers) for term in self.terms]):
+        if words == product_sum_words([term.factors for term in self.terms], numbers):
             return []
         return arithmetic_lines(shortened(words), "", width)
 
@@ -199,7 +199,7 @@ class Sum(Explanation):
             seen.append(window_grid(inputs, columns, (1, *dilation)[-2:], padded))
             factors.append(window_grid(weights, columns))
         lines = []
-        for heading, drawn in zip(headings, pair_lines(seen, factors, page.width), strict=True):
+        for heading, drawn in zip(headings, pair_lines(seen, factors, page), strict=True):
             lines += heading + drawn
         if left_out := len(planes[_MOST_PLANES:]):
             what = f"plane{'s' * (left_out > 1)}, as these"

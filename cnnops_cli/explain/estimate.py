@@ -24,7 +24,7 @@ class Estimate(NamedTuple):
     dtype: np.dtype[Any]
     lengths: dict[str, str]
     algorithm: str
-    counts: dict[str, int]
+    counts: dict[str, Any]
     memory: dict[str, int]
     accumulate: str = ""
 
@@ -46,7 +46,7 @@ class Estimate(NamedTuple):
         texts = []
         if self.lengths:
             is_ceiled = any("ceil" in formula for formula in self.lengths.values())
-            texts.append(_ceiled(_RULE) if is_ceiled else _RULE)
+            texts.append(length_rule(ceil_mode=is_ceiled))
         texts += [f"{axis}: {formula}" for axis, formula in self.lengths.items()]
         texts.append(f"algorithm: {self.algorithm}")
         texts += [f"accumulate: {self.accumulate}"] * bool(self.accumulate)
@@ -56,6 +56,11 @@ class Estimate(NamedTuple):
             texts.append(f"memory, {name}: {most}{_in_units(size)}")
         head: Line = [(f"{self.operator}  {shape}  {self.dtype.name}", BOLD)]
         return [head, *(line for text in texts for line in fold_text(text, width))]
+
+
+def length_rule(*, ceil_mode: bool = False) -> str:
+    """Return the formula of a spatial length of a result, with the names of what it takes."""
+    return _ceiled(_RULE) if ceil_mode else _RULE
 
 
 def _ceiled(formula: str) -> str:

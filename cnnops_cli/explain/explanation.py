@@ -14,11 +14,15 @@ Place: TypeAlias = Callable[[Index], Index]
 
 
 class Page(NamedTuple):
-    """How explanations are written for people: numbers, width, and whether in colour."""
+    """How explanations are written for people: numbers, width, and whether in colour.
+
+    `margin` is the number of blanks at both ends of a row of numbers, 0 or 1.
+    """
 
     numbers: Decimals
     width: int
     color: bool
+    margin: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

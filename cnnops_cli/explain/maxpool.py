@@ -68,7 +68,7 @@ class Maximum(Explanation):
         for step, grid in enumerate(aligned(grids)):
             if windows.dims == 3:
                 lines.append([(f"{INDENT}D + {step * windows.dilation[0]}", DIM)])
-            lines += grid_lines(grid, page.width)
+            lines += grid_lines(grid, page)
         if any(each.padded for each in self.candidates):
             lines += fold_text(f"({_PAD}: padding, never the maximum)", page.width, DIM)
         lines += dilation_lines(windows, page.width)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from cnnops_cli.explain.explanation import Index, Page, Place
 from cnnops_cli.ops.convolution.source import cells_shown
-from cnnops_cli.ops.geometry import Windows, extents
+from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.text.colours import Scale, number_span
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import (
@@ -68,14 +68,12 @@ def seen_by(windows: Windows, at: Index, mode: str = "zeros") -> list[tuple[Inde
     [((1,), True), ((0,), False), ((1,), False)]
     """
     axes = []
-    reach = extents(windows.kernel, windows.dilation)
     for axis, number in enumerate(at):
-        step, length = windows.dilation[axis], windows.lengths[axis]
-        start = number * windows.stride[axis] - windows.padding[axis][0]
-        positions = range(start, start + reach[axis], step)
+        length, positions = windows.lengths[axis], windows.positions(axis, number)
         places = list(positions)
         if mode != "zeros":
-            places = cells_shown(start, reach[axis], length, mode)[::step].tolist()
+            reach = windows.reach[axis]
+            places = cells_shown(positions.start, reach, length, mode)[:: positions.step].tolist()
         padded = [not 0 <= position < length for position in positions]
         axes.append(list(zip(places, padded, strict=True)))
     seen: list[tuple[Index | None, bool]] = []
@@ -88,13 +86,11 @@ def seen_by(windows: Windows, at: Index, mode: str = "zeros") -> list[tuple[Inde
 
 def span_lines(windows: Windows, at: Index, width: int) -> list[Line]:
     """Say which part of the input a window spans; what is before 0 is padding."""
-    reach = extents(windows.kernel, windows.dilation)
     parts = []
-    for axis, number, step, (padding, _), extent in zip(
-        windows.axes, at, windows.stride, windows.padding, reach, strict=True
-    ):
-        start = number * step - padding
-        parts.append(f"{axis} {start}" + (f" to {start + extent - 1}" if extent > 1 else ""))
+    for axis, name in enumerate(windows.axes):
+        positions = windows.positions(axis, at[axis])
+        first, last = positions[0], positions[-1]
+        parts.append(f"{name} {first}" + (f" to {last}" if last > first else ""))
     return fold_text(f"window over {', '.join(parts)}", width, DIM)
 
 
@@ -169,27 +165,27 @@ def _after_units(text: str) -> int:
     return len(text) - (number.end() if number else len(text.rstrip()))
 
 
-def grid_lines(grid: Grid, width: int) -> list[Line]:
+def grid_lines(grid: Grid, page: Page) -> list[Line]:
     """Align a grid; middle columns that do not fit are left out."""
     widest = max(len(text) for row in grid for text, _ in row)
-    most = max(1, width // (widest + _BETWEEN))
+    most = max(1, (page.width - 2 * page.margin) // (widest + _BETWEEN))
     if len(grid[0]) > most:
         first = most // 2
         last = max(0, most - first - 1)
         grid = [[*row[:first], (MORE, DIM), *row[len(row) - last :]] for row in grid]
-    return [[(INDENT, PLAIN), *columns(row, widest)] for row in grid]
+    return [[(INDENT, PLAIN), *columns(row, widest, page.margin)] for row in grid]
 
 
-def pair_lines(left: Sequence[Grid], right: Sequence[Grid], width: int) -> list[list[Line]]:
+def pair_lines(left: Sequence[Grid], right: Sequence[Grid], page: Page) -> list[list[Line]]:
     """Align pairs of grids of one shape, with × between them.
 
     All are laid out alike: in columns of the same width, and one below the other where a width is
     too short for them next to each other.
     """
     sign: list[Line] = [[(f"{INDENT}×", DIM)]]
-    sides = [[grid_lines(grid, width) for grid in aligned(grids)] for grids in (left, right)]
+    sides = [[grid_lines(grid, page) for grid in aligned(grids)] for grids in (left, right)]
     blocks = [(one, sign, two) for one, two in zip(*sides, strict=True)]
-    if sum(map(width_of, blocks[0])) > width:
+    if sum(map(width_of, blocks[0])) > page.width:
         return [[line for part in block for line in part] for block in blocks]
     return [_centred(block) for block in blocks]
 

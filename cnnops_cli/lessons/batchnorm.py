@@ -17,9 +17,11 @@ from cnnops_cli.lessons.plan import LessonPlan
 from cnnops_cli.lessons.pytorch_lines import batchnorm_lines
 from cnnops_cli.ops.batchnorm import batchnorm, check_operands
 from cnnops_cli.text.numbers import Decimals
+from cnnops_cli.text.shapes import named_shape
 
 _DEFAULTS = {"running_mean": 0.0, "running_var": 1.0, "weight": 1.0, "bias": 0.0}
-_STATISTICS = ("mean", "variance", "weight", "bias")
+_STATISTICS = {"mean": "mean", "var": "variance", "weight": "weight", "bias": "bias"}
+"""Attributes of an explanation, and what they are called."""
 
 
 class BatchnormLesson(LessonPlan):
@@ -57,29 +59,44 @@ class BatchnormLesson(LessonPlan):
                 raise CnnopsError("training needs more than one value per channel")
             return PageSize(2 * math.prod(shape) + shape[1] * len(_STATISTICS), math.prod(shape))
 
-        check_size(self.input, size_of, [names[2:], ["N"], ["C"]])
+        check_size(
+            self.input, size_of, [names[2:], ["N"], ["C"]], "take fewer samples and channels"
+        )
 
     def facts(
         self, precision: int | None, palette: Palette, result: Array, explain: Explainer
     ) -> dict[str, Any]:
         """Return the statistics of each channel, and PyTorch's lines."""
-        channels = self._channels(explain)
-        values = [[each.mean, each.var, each.weight, each.bias] for each in channels]
-        statistics = np.array(values, np.float64).reshape(-1, len(_STATISTICS))
-        grid = Grid("statistics", statistics, ["C", "S"], ["C", "S"], "S", None)
-        training = self._options["training"]
-        about = ["training" if training else "evaluation", f"eps {self._options['eps']}"]
-        about += [f"momentum {self._options['momentum']}"] * training + ["ReLU"] * self._relu
-        source = "this batch" if training else "earlier batches, as they were given"
+        numbers, training = Decimals(precision, exact=False), self._options["training"]
+        about = [f"eps {numbers.setting(self._options['eps'])}"]
+        about += [f"momentum {numbers.setting(self._options['momentum'])}"] * training
+        about += ["ReLU"] * self._relu
+        note = "The statistics are the running ones: 0 and 1 where none were given."
+        if training:
+            note = "The statistics are those of this batch, over all its samples."
         return {
-            "about": ", ".join(about),
-            "notes": [f"The statistics are those of {source}."],
-            "kernel": grid.record(precision, palette) | {"rowNames": _STATISTICS, "colours": None},
+            "about": ", ".join(["training" if training else "evaluation", *about]),
+            "notes": [note, "eps keeps the divisor from being 0."],
+            "kernel": self._statistics(explain, precision, palette),
             "sizes": [],
             "pytorch": batchnorm_lines(
                 self.input, self._given, dtype=result.dtype, relu=self._relu, **self._options
             ),
         }
+
+    def _statistics(
+        self, explain: Explainer, precision: int | None, palette: Palette
+    ) -> dict[str, Any]:
+        channels = self._channels(explain)
+        values = np.array(
+            [[getattr(each, name) for name in _STATISTICS] for each in channels], np.float64
+        )
+        grid = Grid("statistics", values, ["C", "S"], ["C", "S"], "S", None)
+        running = "" if self._options["training"] else "running "
+        names = [running * (name in ("mean", "var")) + said for name, said in _STATISTICS.items()]
+        shape = named_shape("C", values.shape[:1])
+        record = grid.record(precision, palette)
+        return record | {"shape": shape, "rowNames": names, "colours": None}
 
     def step(self, explanation: Normalised, numbers: Decimals) -> dict[str, Any]:
         """Return a sentence and the formula."""
@@ -102,8 +119,6 @@ class BatchnormLesson(LessonPlan):
     def _channels(self, explain: Explainer) -> list[Any]:
         """Explain the first element of each channel."""
         shape = self.input.values.shape
-        if not self.input.values.size:
-            return []
         rest = (0,) * (len(shape) - 2)
         return [explain((0, channel, *rest)) for channel in range(shape[1])]
 
@@ -111,12 +126,12 @@ class BatchnormLesson(LessonPlan):
         source = "running mean" if explanation.batch is None else "mean"
         words = (
             f"The {source} of channel {explanation.channel} is subtracted from "
-            f"{numbers.text(explanation.input)}; the difference is divided by the standard "
-            f"deviation, multiplied by the weight {numbers.text(explanation.weight)}, and the bias "
-            f"{numbers.text(explanation.bias)} is added."
+            f"{numbers.text(explanation.input)}; the difference is divided by "
+            f"sqrt(variance + eps), multiplied by the weight {numbers.text(explanation.weight)}, "
+            f"and the bias {numbers.text(explanation.bias)} is added."
         )
         if self._relu and explanation.value < 0:
-            words += " It is negative, so ReLU makes it 0."
+            words += " That is negative, so ReLU makes it 0."
         return words
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array
 from cnnops_cli.explain.arithmetic import signed_sum_words
 from cnnops_cli.explain.conv import Sum, conv_explainer
-from cnnops_cli.explain.estimate import lengths_of
+from cnnops_cli.explain.estimate import length_rule, lengths_of
 from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.explain.formulas import conv_formulas
 from cnnops_cli.lessons.grids import Grid, NameAxes, Palette, shape_alone, spatial_axes
@@ -28,6 +28,11 @@ _PADDING = {
     "reflect": "Padding repeats the input, mirrored at its first and last elements.",
     "replicate": "Padding repeats the first and last elements of the input.",
     "circular": "Padding goes on with the input from its other end.",
+}
+_ROUNDED = {
+    "fast": "The sums are those of matrix products and transforms, and rounded on the way.",
+    "sequential": "The sums are rounded after each product and each addition.",
+    "fma": "The sums are rounded after each product and its addition together.",
 }
 _USUAL = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
 
@@ -49,11 +54,12 @@ class ConvLesson(LessonPlan):
         kernel_rank: int,
         *,
         relu: bool,
+        accumulate: str,
         **geometry: Any,
     ) -> None:
         shapes = (input.shape, weight.shape, None if bias is None else bias.shape)
         self._windows = windows = place_windows(*shapes, **geometry)
-        self._relu = relu
+        self._relu, self._accumulate = relu, accumulate
         self._mode, self._groups = geometry["padding_mode"], geometry["groups"]
         shape = (*input.shape[: input.ndim - weight.ndim + 1], len(weight), *windows.output)
         plane: tuple[str | None, str] = ("H" if windows.dims > 1 else None, "W")
@@ -76,7 +82,12 @@ class ConvLesson(LessonPlan):
             drawn = math.prod(lead) * math.prod(padded_lengths(placed))
             return PageSize(drawn + weight.size + results, results * math.prod(weight.shape[1:]))
 
-        check_size(self.input, size_of, [self.input.axes[: -1 - windows.dims], windows.axes])
+        check_size(
+            self.input,
+            size_of,
+            [self.input.axes[: -1 - windows.dims], windows.axes],
+            "take fewer channels and filters, a larger stride or less padding",
+        )
 
     def facts(
         self, precision: int | None, palette: Palette, result: Array, explain: Explainer
@@ -84,14 +95,23 @@ class ConvLesson(LessonPlan):
         """Return the kernel, the windows, the lengths and PyTorch's lines."""
         weight = self._kernel.values
         words = options_in_words(self._windows, (1,) * self._windows.dims)
-        words += [f"{self._groups} groups"] * (self._groups > 1) + ["ReLU"] * self._relu
+        words += [self._mode] * (self._mode != "zeros" and any(map(any, self._windows.padding)))
+        if self._groups > 1:
+            is_depthwise = self._kernel.values.shape[1] == 1
+            words.append("depthwise" if is_depthwise else f"{self._groups} groups")
+        is_rounded_once = self._accumulate == "exact" or result.dtype.kind != "f"
+        words += [] if is_rounded_once else [f"accumulate {self._accumulate}"]
+        words += ["ReLU"] * self._relu
         groups = {"channels": weight.shape[1], "filters": len(weight) // self._groups}
         return {
             "kernel": self._kernel.record(precision, palette),
             "windows": window_maps(self._windows, self._mode, _CONSTANT) | groups,
             "about": ", ".join(words),
-            "notes": self._notes(),
-            "sizes": [f"{axis}: {text}" for axis, text in lengths_of(self._windows).items()],
+            "notes": self._notes(result.dtype),
+            "sizes": [
+                length_rule(),
+                *(f"{axis}: {text}" for axis, text in lengths_of(self._windows).items()),
+            ],
             "pytorch": conv_lines(
                 self.input,
                 self._kernel,
@@ -105,7 +125,7 @@ class ConvLesson(LessonPlan):
             ),
         }
 
-    def _notes(self) -> list[str]:
+    def _notes(self, dtype: np.dtype[Any]) -> list[str]:
         notes = []
         weight = self._kernel.values
         filters, depth = len(weight) // self._groups, weight.shape[1]
@@ -115,6 +135,8 @@ class ConvLesson(LessonPlan):
             notes.append(f"Each filter sees its group's channels alone: {some} {seen}, and so on.")
         if any(map(any, self._windows.padding)):
             notes.append(_PADDING[self._mode])
+        if dtype.kind == "f" and self._accumulate in _ROUNDED:
+            notes.append(_ROUNDED[self._accumulate])
         return notes
 
     def step(self, explanation: Sum, numbers: Decimals) -> dict[str, Any]:
@@ -141,20 +163,26 @@ class ConvLesson(LessonPlan):
         if len(channels) * self._groups > 1:
             first, last = channels[0], channels[-1]
             where += f" of channel{f's {first} to {last}' if last > first else f' {first}'}"
-        what = f"{len(terms)} products" if len(terms) > 1 else "1 product"
-        what += "" if explanation.bias is None else " and the bias"
-        result = numbers.result(explanation.value)
-        words = f"The window covers {where}; the sum of its {what} is {result}."
+        count = len(terms)
+        what = f"{count} products" if count > 1 else "product"
+        if count > 1 or explanation.bias is not None:
+            what = f"sum of its {what}" + ("" if explanation.bias is None else " and the bias")
+        said = f"the {what} is {numbers.result(explanation.value)}"
         if explanation.has_letters:
-            words = f"The window covers {where}; its {what} are added up."
-        padded = sum(term.padded for term in terms)
-        if padded:
-            words += (
-                f" {padded} of its {len(terms)} elements {'is' if padded == 1 else 'are'} padding."
-            )
+            said = f"the result is the {what}"
+        words = [f"The window covers {where}; {said}."]
+        if explanation.has_letters and any(term.is_zero for term in terms):
+            words.append("What is 0 is left out.")
         if self._relu and not explanation.has_letters and explanation.value < 0:
-            words += " It is negative, so ReLU makes it 0."
-        return words
+            words.append("That is negative, so ReLU makes it 0.")
+        padded = sum(term.padded for term in terms)
+        if padded == count:
+            words.append("All that it covers is padding.")
+        elif padded:
+            words.append(
+                f"{padded} of its {count} elements {'is' if padded == 1 else 'are'} padding."
+            )
+        return " ".join(words)
 
 
 def lesson_of_conv(
@@ -174,7 +202,9 @@ def lesson_of_conv(
     geometry: dict[str, Any] = _USUAL | options
     offset = operands[2] if len(operands) > 2 else None
     axes = spatial_axes(kernel.ndim - 2)
-    plan = ConvLesson(image, kernel, offset, axes, kernel.ndim, relu=False, **geometry)
+    plan = ConvLesson(
+        image, kernel, offset, axes, kernel.ndim, relu=False, accumulate=accumulate, **geometry
+    )
     if any(array.dtype.hasobject for array in operands):
         formulas = conv_formulas(image, kernel, offset, precision, **geometry)
         return plan.lesson(formulas.stand_in(), formulas.explain, precision)

@@ -42,6 +42,7 @@ class DropoutLesson(LessonPlan):
         channelwise: bool,
     ) -> None:
         self._p, self._training, self._seed = p, training, seed
+        self._channelwise = channelwise
         names, of_user = axes(input)
         rows, columns = [None, None, *names][-2:]
         self.input = Grid("input", input, names, of_user, rows, columns)
@@ -50,7 +51,7 @@ class DropoutLesson(LessonPlan):
         def size_of(shape: Shape) -> PageSize:
             return PageSize(3 * math.prod(shape), math.prod(shape))
 
-        check_size(self.input, size_of, [names[:-2], names[-2:]])
+        check_size(self.input, size_of, [names[:-2], names[-2:]], "take fewer elements")
         kept = np.broadcast_to(mask() != 0, input.shape).view(np.uint8)
         self._mask = self.input._replace(name="mask", values=kept)
         self._bits = None
@@ -78,16 +79,19 @@ class DropoutLesson(LessonPlan):
         scale = scale_of(self._p, dtype)
         said = [f"p {numbers.setting(self._p)}"]
         said += [] if scale is None else [f"scale {numbers.text(scale)}"]
+        said += ["channelwise"] * self._channelwise
         return said + ([] if self._seed is None else [f"seed {self._seed}"])
 
     def _note(self) -> str:
         if not self._training:
             return "In evaluation nothing is dropped."
-        p = Decimals().setting(self._p)
-        note = f"A value is dropped with the chance {p}."
-        if self._p < 1:
-            note += f" What is kept is multiplied by 1 / (1 - {p}): on average, nothing changes."
-        return note
+        if self._p == 1:
+            return "Every value is dropped."
+        p, what = Decimals().setting(self._p), "A channel" if self._channelwise else "A value"
+        note = f"{what} is dropped with the chance {p}."
+        if self._seed is None:
+            note = "The mask was given: what is 0 there is dropped."
+        return f"{note} What is kept is multiplied by 1 / (1 - {p})."
 
     def step(self, explanation: Dropped, numbers: Decimals) -> dict[str, Any]:
         """Return a sentence, what becomes of the value, and the bits that decided."""
@@ -113,10 +117,11 @@ class DropoutLesson(LessonPlan):
         bits, threshold = int(self._bits[explanation.at]), math.floor(self._p * _VALUES_OF_BITS)
         limit = f"floor({numbers.setting(self._p)} * {_VALUES_OF_BITS}) = {threshold}"
         outcome = "kept" if explanation.kept else "dropped"
+        whose = "its channel's" if self._channelwise else "its"
         if bits == threshold and self._p * _VALUES_OF_BITS > threshold:
-            return f"its random bits {bits} are equal to {limit}, and 53 more decide: {outcome}"
+            return f"{whose} random bits {bits} are equal to {limit}, and 53 more decide: {outcome}"
         relation = "less than" if bits < threshold else "not less than"
-        return f"its random bits {bits} are {relation} {limit}: {outcome}"
+        return f"{whose} random bits {bits} are {relation} {limit}: {outcome}"
 
 
 def _numbered(array: Array) -> Axes:

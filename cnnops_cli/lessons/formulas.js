@@ -15,8 +15,10 @@ function chip({ text, colour }, characters = text.length) {
   return element;
 }
 
-function operandChip({ text, colour }) {
-  return chip({ text: lesson.kind === 'sum' ? operand(text) : text, colour }, operandWidth);
+const asOperand = ({ text, colour }) => ({ text: operand(text), colour });
+
+function operandChip(element) {
+  return chip(lesson.kind === 'sum' ? asOperand(element) : element, operandWidth);
 }
 
 /** A line of a formula, and its value after a sign where it is not the line itself. */
@@ -61,14 +63,14 @@ function sumAt(step, at) {
 }
 
 function sumFormula({ channels, length, factors, bias, subtotals, total, value }) {
-  const terms = factors.map(([weight, factor]) =>
-    make('span', 'term', chip(weight), '*', operandChip(factor)));
   const size = length / channels.length;
+  const terms = factors.map(([weight, factor], tap) =>
+    make('span', 'term', chip(tap % size ? asOperand(weight) : weight), '*', operandChip(factor)));
   const sums = channels.map((_, i) => terms.slice(i * size, (i + 1) * size))
     .filter((own) => own.length > 0)
     .map((own) => (own.length < size ? [...own, '…'] : own));
   if (channels.length === 1) {
-    const parts = bias === undefined ? sums[0] : [...sums[0], bias];
+    const parts = bias === undefined ? sums[0] : [...sums[0], operand(bias)];
     return { terms, lines: [formulaLine(withRelu(joined(parts, ' + ')), value)] };
   }
   const lines = sums.map((own, i) =>

@@ -27,7 +27,10 @@ class PageSize(NamedTuple):
 
 
 def check_size(
-    input: Grid, size_of: Callable[[Shape], PageSize], cuts: Sequence[Sequence[str]]
+    input: Grid,
+    size_of: Callable[[Shape], PageSize],
+    cuts: Sequence[Sequence[str]],
+    otherwise: str,
 ) -> None:
     """Refuse a call that is too large for a page, and say how to cut its input.
 
@@ -38,6 +41,8 @@ def check_size(
         Returns the size of the call with an input of another shape, or refuses the shape.
     cuts : sequence of sequence of str
         The axes along which the input can be cut, those first that are cut first.
+    otherwise : str
+        What would do where no cut does.
     """
     shape = input.values.shape
     if not input.values.size:
@@ -45,9 +50,9 @@ def check_size(
     size = size_of(shape)
     if size.fits:
         return
-    said = f"a lesson draws at most {MOST_ELEMENTS} elements, and this call has {size.elements}"
+    said = f"a lesson draws at most {MOST_ELEMENTS:,} elements, and this call has {size.elements:,}"
     if size.elements <= MOST_ELEMENTS:
-        said = f"a lesson writes at most {MOST_TERMS} terms, and this call has {size.terms}"
+        said = f"a lesson writes at most {MOST_TERMS:,} terms, and this call has {size.terms:,}"
     for axes in cuts:
         shape, is_enough = _cut(shape, [input.axes.index(axis) for axis in axes], size_of)
         if is_enough:
@@ -58,7 +63,7 @@ def check_size(
                 for axis in input.users_axes
             ]
             raise CnnopsError(f"{said}: cut {INPUT} to [{', '.join(slices)}], as NumPy writes it")
-    raise CnnopsError(f"{said}: take fewer channels and filters, a larger stride or less padding")
+    raise CnnopsError(f"{said}: {otherwise}")
 
 
 def _cut(

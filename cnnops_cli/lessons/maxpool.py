@@ -6,7 +6,7 @@ from typing import Any
 import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.estimate import lengths_of
+from cnnops_cli.explain.estimate import length_rule, lengths_of
 from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.explain.formulas import maxpool_formulas
 from cnnops_cli.explain.maxpool import Maximum, maxpool_explainer
@@ -57,7 +57,12 @@ class MaxpoolLesson(LessonPlan):
             drawn = planes * math.prod(padded_lengths(placed))
             return PageSize(drawn + window.size + results, results * window.size)
 
-        check_size(self.input, size_of, [self.input.axes[: -1 - windows.dims], windows.axes, ["C"]])
+        check_size(
+            self.input,
+            size_of,
+            [self.input.axes[: -1 - windows.dims], windows.axes, ["C"]],
+            "take a smaller window, a larger stride or less padding",
+        )
 
     def facts(
         self, precision: int | None, palette: Palette, result: Array, explain: Explainer
@@ -73,7 +78,10 @@ class MaxpoolLesson(LessonPlan):
             "notes": ["Padding holds nothing: it is never the largest."] * is_padded,
             "kernel": self._window.record(precision, palette) | {"texts": None},
             "windows": window_maps(self._windows, "zeros", _CONSTANT) | {"mode": "none"},
-            "sizes": [f"{axis}: {text}" for axis, text in lengths.items()],
+            "sizes": [
+                length_rule(ceil_mode=self._ceil_mode),
+                *(f"{axis}: {text}" for axis, text in lengths.items()),
+            ],
             "pytorch": maxpool_lines(
                 self.input,
                 self.result,
@@ -107,10 +115,10 @@ class MaxpoolLesson(LessonPlan):
             words += " NaN wins over every number."
         elif sum(each.input == explanation.value for each in counted) > 1:
             words += " Of equal elements the first counts."
+        if self._relu and explanation.value < 0:
+            words += " That is negative, so ReLU makes it 0."
         if len(counted) < len(explanation.candidates):
             words += " Padding is never the largest."
-        if self._relu and explanation.value < 0:
-            words += " It is negative, so ReLU makes it 0."
         return words
 
 

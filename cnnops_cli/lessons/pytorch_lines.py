@@ -1,7 +1,7 @@
 """The lines of PyTorch that compute what a call computes."""
 
-import math
 from collections.abc import Sequence
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,12 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.lessons.grids import Grid
 from cnnops_cli.ops.geometry import Windows
+from cnnops_cli.text.numbers import shortest_text
 
 _MOST_WRITTEN = 64
 """Elements of a tensor that is written out."""
+_TAKEN = frozenset(("x", "w", "b", "y", "F", "torch", "math"))
+"""Names in the lines themselves; a letter of such a name gets an underscore."""
 _FUNCTIONAL = "import torch.nn.functional as F"
 
 
@@ -109,7 +112,10 @@ def dropout_lines(
     if p == 1:
         return _program([*lines, "y = torch.zeros_like(x)"])
     lines += [*_tensor("mask", mask, mask.values.dtype, moved=False), f"scale = 1 / (1 - {p})"]
-    return _program([*lines, "y = mask * x * scale"])
+    is_finite = input.values.dtype.kind != "f" or bool(np.isfinite(input.values).all())
+    # 0 times NaN or infinity is NaN.
+    product = "mask * x * scale" if is_finite else "torch.where(mask.bool(), x * scale, 0)"
+    return _program([*lines, f"y = {product}"])
 
 
 def _program(lines: list[str], result: Grid | None = None, relu: bool = False) -> str:
@@ -131,7 +137,7 @@ def _tensor(name: str, grid: Grid, dtype: np.dtype[Any], *, moved: bool = True) 
         dtype = np.dtype(np.float64)
     if values.size <= _MOST_WRITTEN:
         kind = "" if dtype == np.int64 else f", dtype=torch.{dtype.name}"
-        lines = [f"{name} = torch.tensor({_written(values.tolist())}{kind})"]
+        lines = [f"{name} = torch.tensor({_written(values)}{kind})"]
     else:
         lines = [f"# {name} is the {grid.name}, of shape {values.shape}"]
         if dtype != values.dtype:
@@ -139,13 +145,16 @@ def _tensor(name: str, grid: Grid, dtype: np.dtype[Any], *, moved: bool = True) 
     return lines + _to_operator(name, grid) if moved else lines
 
 
-def _written(values: Any) -> str:
-    """Write a nested list as Python does, with letters without quotes."""
-    if isinstance(values, list):
-        return f"[{', '.join(map(_written, values))}]"
-    if isinstance(values, float) and not math.isfinite(values):
-        return "math.nan" if math.isnan(values) else f"{'-' * (values < 0)}math.inf"
-    return str(values)
+def _written(values: Array) -> str:
+    """Write an array as Python's nested lists, with letters without quotes."""
+    if values.ndim:
+        return f"[{', '.join(_written(np.asarray(part)) for part in values)}]"
+    value = values[()]
+    if isinstance(value, str):
+        return f"{value}_" if value in _TAKEN or iskeyword(value) else value
+    if isinstance(value, (float, np.floating)) and not np.isfinite(value):
+        return "math.nan" if np.isnan(value) else f"{'-' * bool(value < 0)}math.inf"
+    return shortest_text(value) if isinstance(value, np.generic) else str(value)
 
 
 def _users(grid: Grid) -> Array:

@@ -1,12 +1,12 @@
 """Which elements of the input windows read, axis by axis, for the page to look up."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from cnnops_cli.ops.convolution.source import cells_shown
 from cnnops_cli.ops.geometry import Windows
+from cnnops_cli.text.shapes import sizes_in_words
 
-_NAMES = {"D": "slice", "H": "row", "W": "column"}
+_NAMES = {"D": "depth", "H": "row", "W": "column"}
 _OF_A_SIGNAL = "element"
 
 
@@ -21,7 +21,9 @@ def window_maps(windows: Windows, mode: str, constant: str) -> dict[str, Any]:
     for axis, name in enumerate(windows.axes):
         begin, end = drawn[axis]
         length = windows.lengths[axis]
-        taps[name] = [list(_taps(windows, axis, number)) for number in range(windows.output[axis])]
+        taps[name] = [
+            list(windows.positions(axis, number)) for number in range(windows.output[axis])
+        ]
         repeated = [None] * (begin + length + end)
         if mode != "zeros":
             repeated = cells_shown(-begin, begin + length + end, length, mode).tolist()
@@ -48,7 +50,7 @@ def covered(windows: Windows, at: tuple[int, ...]) -> str:
     parts = []
     for axis, name in enumerate(windows.axes):
         what = _NAMES[name] if windows.dims > 1 else _OF_A_SIGNAL
-        positions = _taps(windows, axis, at[axis])
+        positions = windows.positions(axis, at[axis])
         first, last = positions[0], positions[-1]
         parts.append(f"{what}s {first} to {last}" if last > first else f"{what} {first}")
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
@@ -65,20 +67,19 @@ def options_in_words(windows: Windows, usual_stride: tuple[int, ...]) -> list[st
     """
     words = []
     if windows.stride != usual_stride:
-        words.append(f"stride {_joined(windows.stride)}")
+        words.append(f"stride {_said(windows.stride)}")
     if any(map(any, windows.padding)):
-        pairs = windows.padding
-        is_even = all(begin == end for begin, end in pairs)
-        words.append(
-            f"padding {_joined(begin if is_even else f'{begin}:{end}' for begin, end in pairs)}"
-        )
+        is_even = all(begin == end for begin, end in windows.padding)
+        sizes = tuple(begin for begin, _ in windows.padding) if is_even else windows.padding
+        words.append(f"padding {_said(sizes)}")
     if set(windows.dilation) != {1}:
-        words.append(f"dilation {_joined(windows.dilation)}")
+        words.append(f"dilation {_said(windows.dilation)}")
     return words
 
 
-def _joined(sizes: Iterable[object]) -> str:
-    return "×".join(map(str, sizes))
+def _said(sizes: tuple[Any, ...]) -> str:
+    """Write one size where it is that of every axis."""
+    return sizes_in_words(sizes if len(set(sizes)) > 1 else sizes[:1])
 
 
 def padded_lengths(windows: Windows) -> list[int]:
@@ -91,11 +92,6 @@ def _drawn_padding(windows: Windows) -> list[tuple[int, int]]:
     """Return the padding, with what a last window of ceil mode reaches over beyond it."""
     padding = []
     for axis, (begin, end) in enumerate(windows.padding):
-        last = _taps(windows, axis, windows.output[axis] - 1)[-1]
+        last = windows.positions(axis, windows.output[axis] - 1)[-1]
         padding.append((begin, max(end, last + 1 - windows.lengths[axis])))
     return padding
-
-
-def _taps(windows: Windows, axis: int, number: int) -> range:
-    start = number * windows.stride[axis] - windows.padding[axis][0]
-    return range(start, start + windows.reach[axis], windows.dilation[axis])

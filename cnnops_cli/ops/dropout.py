@@ -1,7 +1,7 @@
 """Dropout, with a mask that a seed determines."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import numpy as np
@@ -19,6 +19,9 @@ from cnnops_cli.spans import spans
 
 _BLOCK = 1 << 18
 """Values that a thread computes at a time; with fewer, threads wait for each other."""
+
+_SHORT = 1 << 13
+"""Values that are drawn in less time than it takes to begin anew after them."""
 
 _WORDS, _PIECES = np.dtype("<u8"), np.dtype("<u2")
 
@@ -135,6 +138,38 @@ def draw_part(p: float, seed: int, part: slice) -> Array:
     """
     first = part.start - part.start % 4
     return _draw(seed, p, slice(first, part.stop))[part.start - first :]
+
+
+def draw_mask_of_box(
+    shape: tuple[int, ...], p: float, seed: int, starts: Sequence[int], stops: Sequence[int]
+) -> Array:
+    """Draw what `draw_mask` gives for a mask's shape, between one start and one stop per axis.
+
+    Examples
+    --------
+    >>> draw_mask_of_box((6,), 0.5, 1, [1], [4])
+    array([False,  True,  True])
+    """
+    lengths, box = (1, *shape), (slice(0, 1), *map(slice, starts, stops))
+    axis, run = len(shape), 1
+    # The axes after this one are drawn whole: all of it is wanted, or it is a short run.
+    while axis and run * lengths[axis] <= (
+        _BLOCK if box[axis] == slice(0, lengths[axis]) else _SHORT
+    ):
+        run *= lengths[axis]
+        axis -= 1
+    kept = np.empty([part.stop - part.start for part in box], np.bool_)
+    numbers = np.zeros((), np.int64)
+    for part, length in zip(box[:axis], lengths, strict=False):
+        numbers = numbers[..., np.newaxis] * length + np.arange(part.start, part.stop)
+    parts = spans(box[axis], _BLOCK // run)
+    for row, number in zip(kept.reshape(-1, *kept.shape[axis:]), numbers.flat, strict=True):
+        first = int(number) * lengths[axis]
+        for part in parts:
+            drawn = draw_part(p, seed, slice((first + part.start) * run, (first + part.stop) * run))
+            drawn = drawn.reshape(-1, *lengths[axis + 1 :])[(slice(None), *box[axis + 1 :])]
+            row[part.start - box[axis].start : part.stop - box[axis].start] = drawn
+    return kept.reshape(kept.shape[1:])
 
 
 def draw_bits(shape: tuple[int, ...], seed: int) -> Array:

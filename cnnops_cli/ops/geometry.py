@@ -59,6 +59,11 @@ class Windows:
         """The names of the spatial axes."""
         return AXES[self.dims]
 
+    def positions(self, axis: int, number: int) -> range:
+        """Return what a window reads along an axis; positions before 0 are padding."""
+        start = number * self.stride[axis] - self.padding[axis][0]
+        return range(start, start + self.reach[axis], self.dilation[axis])
+
 
 def remembered(plan: Callable[..., Windows]) -> Callable[..., Windows]:
     """Keep the results of a function's last calls.

@@ -144,8 +144,13 @@ def maxpool(
         dilation=dilation,
         ceil_mode=ceil_mode,
     )
-    values, indices = _pool(image, _clip(windows), return_indices)
+    values, indices = pool(image, windows, return_indices)
     return values if indices is None else (values, indices)
+
+
+def pool(image: Array, windows: Windows, return_indices: bool) -> tuple[Array, Array | None]:
+    """Pool an image (..., *spatial) of the windows' lengths; each window sees some of it."""
+    return _pool(image, _clip(windows), return_indices)
 
 
 def place_windows(

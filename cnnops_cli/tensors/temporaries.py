@@ -120,7 +120,7 @@ def set_aside(path: str) -> Held | None:
         descriptor = os.open(path, os.O_RDONLY)
         aside = Held(_new_name(folder), descriptor)
         with suppress(OSError, AttributeError):
-            if _lock(descriptor):
+            if lock(descriptor):
                 os.link(path, aside.path)
                 return aside
         aside.release()
@@ -153,7 +153,7 @@ def _open_unnamed(folder: str) -> int | None:
         return None
     if os.path.exists(_link_to(descriptor)):
         with suppress(OSError):
-            _lock(descriptor)
+            lock(descriptor)
             return descriptor
     os.close(descriptor)
     return None
@@ -170,7 +170,7 @@ def _new_file(folder: str) -> tuple[str, int]:
         descriptor = None
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-            _lock(descriptor)
+            lock(descriptor)
             if _is_at(path, descriptor):
                 return path, descriptor
         except BlockingIOError:  # another process takes it for an abandoned one
@@ -201,13 +201,13 @@ def _remove_abandoned(path: str) -> None:
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        if _lock(descriptor) and _is_at(path, descriptor):
+        if lock(descriptor) and _is_at(path, descriptor):
             os.unlink(path)
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
+def lock(descriptor: int) -> bool:
     """Lock a file, and return whether that is supported."""
     try:
         from fcntl import LOCK_EX, LOCK_NB, flock

@@ -109,17 +109,24 @@ def fold_text(text: str, width: int, style: Style = PLAIN, indent: str = INDENT)
     return [[(line, style)] for line in lines]
 
 
-def columns(spans: Sequence[Span], widest: int) -> Line:
+def columns(spans: Sequence[Span], widest: int, margin: int = 0) -> Line:
     """Right-align spans in columns two blanks apart, of which each neighbour takes one.
+
+    `margin` is the number of blanks at both ends, 0 or 1.
 
     Examples
     --------
     >>> [text for text, _ in columns([("1", PLAIN), ("10", PLAIN), ("2", PLAIN)], 2)]
     [' 1 ', ' 10 ', '  2']
+    >>> [text for text, _ in columns([("1", PLAIN), ("10", PLAIN)], 2, margin=1)]
+    ['  1 ', ' 10 ']
     """
     last = len(spans) - 1
     return [
-        (" " * (number > 0) + text.rjust(widest) + " " * (number < last), style)
+        (
+            " " * max(number > 0, margin) + text.rjust(widest) + " " * max(number < last, margin),
+            style,
+        )
         for number, (text, style) in enumerate(spans)
     ]
 

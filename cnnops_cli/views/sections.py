@@ -21,42 +21,35 @@ _TITLE = 20
 """The width of the title of narrow numbers."""
 
 
-class Padded(NamedTuple):
-    """Planes with their padding, and which values that is."""
-
-    planes: Array
-    marks: Marks
-
-
 class Section(NamedTuple):
     """An operand or the result: its name, what is said of it, and perhaps its planes.
 
-    `padded` is shown in their place where all sections are shown whole, as numbers.
+    `padded` has padding around them, and is shown in its place where it is whole, as numbers.
     """
 
     name: str
     said: list[str]
     planes: Array | None = None
     marks: Marks | None = None
-    padded: Padded | None = None
+    padded: "Section | None" = None
 
 
 class _Block:
-    """A section, to be laid out in a room."""
+    """A section, to be laid out in a room: with padding where it is whole, if at all."""
 
     def __init__(
         self, section: Section, precision: int | None, *, shows_padding: bool = False
     ) -> None:
-        self.name = section.name
-        self._parts = [section.name, *section.said]
+        shown, self.unpadded = section, None
+        if shows_padding and section.padded:
+            shown, self.unpadded = section.padded, _Block(section, precision)
+        self.name = shown.name
+        self._parts = [shown.name, *shown.said]
         self._wide_title = max(_TITLE, len("  ".join(self._parts[:2])))
         self._panels: Panels | None = None
-        planes, marks = section.planes, section.marks
-        if planes is not None and planes.size:
-            scale = Scale.of(planes)
-            if shows_padding and section.padded:
-                planes, marks = section.padded
-            self._panels = panels_of(planes, scale, precision, marks)
+        if shown.planes is not None and section.planes is not None and section.planes.size:
+            scale = Scale.of(section.planes)
+            self._panels = panels_of(shown.planes, scale, precision, shown.marks)
 
     def can_grow(self, room: Room) -> bool:
         """Return whether it shows more where it is wider than need be."""
@@ -66,6 +59,8 @@ class _Block:
 
     def narrowest(self, room: Room) -> int:
         """Return the least width that is worthwhile."""
+        if self.unpadded:
+            return max(self.unpadded.narrowest(room), width_of(self.whole(room) or []))
         if self._panels is None:
             return width_of(self.lines(room._replace(width=min(_TITLE, room.width))))
         if not self._panels.tiny:
@@ -74,11 +69,15 @@ class _Block:
 
     def low(self, room: Room) -> int:
         """Return the fewest lines that are worthwhile where not all can be shown."""
+        if self.unpadded:
+            return self.unpadded.low(room)
         title = len(fold_parts(self._parts, room.width, DIM))
         return title if self._panels is None else title + self._panels.low(room)
 
     def lines(self, room: Room) -> list[Line]:
         """Lay out in a room."""
+        if self.unpadded:
+            return self.unpadded.lines(room)
         title = fold_parts(self._parts, room.width, DIM)
         if self._panels is None:
             return title
@@ -102,13 +101,11 @@ def sections_lines(sections: Sequence[Section], precision: int | None, room: Roo
     """Lay sections out side by side as far as the width allows it, else below each other."""
     result = sections[-1].planes
     is_formulas = result is not None and result.dtype.hasobject
-    if any(section.padded for section in sections):
-        padded = [_Block(section, precision, shows_padding=True) for section in sections]
-        lines = _rows_of_numbers(padded, room)
-        if lines or is_formulas:  # which are folded, so that the others are whole
-            return lines or _rows_that_fit(padded, room)
-    made = [_Block(section, precision) for section in sections]
-    return _rows_of_numbers(made, room) or _rows_that_fit(made, room)
+    padded = [_Block(section, precision, shows_padding=True) for section in sections]
+    lines = _rows_of_numbers(padded, room)
+    if not lines and not is_formulas:  # which are folded, so that the others are whole
+        lines = _rows_of_numbers([_Block(section, precision) for section in sections], room)
+    return lines or _rows_that_fit(padded, room)
 
 
 def _rows_of_numbers(made: list[_Block], room: Room) -> list[Line] | None:
@@ -149,7 +146,8 @@ def _in_rows(items: list[Item], widths: list[int], most: int) -> list[list[Item]
 def _rows_that_fit(made: list[_Block], room: Room) -> list[Line]:
     """Set sections in rows, numbers cut and maps scaled down, a blank line above each row.
 
-    Where not even that is enough, sections are left out: the first and the result go last.
+    Where not even that is enough, padding is left out, and then sections: the first and the result
+    go last.
     """
     shown = list(made)
     left_out: list[str] = []
@@ -161,6 +159,9 @@ def _rows_that_fit(made: list[_Block], room: Room) -> list[Line]:
         spare = room.height - len(head) - sum(1 + len(each) for each in drawn)
         if spare >= 0 or len(shown) == 1:
             break
+        if any(block.unpadded for block in shown):
+            shown = [block.unpadded or block for block in shown]
+            continue
         left_out.insert(0, shown.pop(-2).name)
         head = fold_parts([f"{MORE} {', '.join(left_out)} left out"], room.width, DIM)
     if spare < 0:

@@ -158,6 +158,13 @@ def test_map_or_read():
     assert all(re.match(rf"\w+ +1 +{TIME} +{TIME} +{RATIO} ", row) for row in rows)
 
 
+def test_block_costs():
+    *rows, mask = run("block_costs.py", "--rounds", "1", "--match", "dropout")
+    assert [int(row.split()[2]) for row in rows] == [1, 8, 64, 16]
+    assert all(re.match(rf"dropout +[\dx]+ +\d+ +{TIME} +{TIME} +{RATIO} ", row) for row in rows)
+    assert re.fullmatch(r"mask, to begin a run: as \d+ values", mask)
+
+
 def test_fit_running_sums():
     rows = run("fit_running_sums.py", "--rounds", "1")
     blocks = [int(row.split()[1]) for row in rows if row.startswith("fma ")]
@@ -365,6 +372,21 @@ def test_readme_names_the_means_that_are_kept():
     assert re.findall(r"(\d\.\d\d) times as long", speed) == [
         mean for name, mean in means.items() if against[name] == results.FAST
     ]
+
+
+def test_zarr_reads():
+    pytest.importorskip("zarr")
+    arguments = ("--rounds", "1", "--threads", "2", "--size", "128", "--latency", "0.001")
+    rows = run("zarr_reads.py", *arguments)
+    assert len(rows) == 10
+    for row, place in zip(rows, ["directory"] * 5 + ["object store"] * 5, strict=True):
+        assert re.fullmatch(rf"{place} +2 +\d+ +{TIME} +{RATIO} +{RATIO}", row)
+
+
+def test_zarr_calls():
+    pytest.importorskip("zarr")
+    (row,) = run("zarr_calls.py", "--rounds", "1", "--size", "16", "--match", "eval")
+    assert re.fullmatch(rf"batchnorm eval +1 +{TIME} +{RATIO} +{RATIO} +\d+ +\d+", row)
 
 
 def test_the_page_names_every_program_and_options_that_it_has(monkeypatch, capsys):

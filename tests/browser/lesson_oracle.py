@@ -81,7 +81,7 @@ def text(number) -> str:
 
 
 def factor(number) -> str:
-    """Write what follows a sign: a negative number is in parentheses."""
+    """Write what follows an operator: a negative number is in parentheses."""
     written = text(number)
     return f"({written})" if written.startswith("-") else written
 
@@ -188,17 +188,35 @@ def conv(
             value = read(step, x, layout, n, channel, place, mode, pairs)
             factors.append((element(kernel, weight_at), 0 if value is None else value))
         added = bias[o] if isinstance(bias, list) else bias
-        finish_sum(step, factors, added, relu, letters)
+        finish_sum(step, factors, depth, added, relu, letters)
         steps[result.own(n, o, *cell)] = step
     return steps
 
 
-def finish_sum(step: Step, factors: list[tuple], bias, relu: bool, letters: bool) -> None:
-    """Write the arithmetic of a sum. With letters, products that are known to be 0 are left out."""
+def products_of(factors: list[tuple]) -> list[str]:
+    """Write the products of a sum: only its first number may be negative without parentheses."""
+    return [
+        f"{factor(weight) if number else text(weight)}*{factor(value)}"
+        for number, (weight, value) in enumerate(factors)
+    ]
+
+
+def finish_sum(
+    step: Step, factors: list[tuple], channels: int, bias, relu: bool, letters: bool
+) -> None:
+    """Write the arithmetic of a sum. With letters, products that are known to be 0 are left out.
+
+    The terms are those of a sum for each channel, and the formula is one sum of all.
+    """
+    size = len(factors) // channels
+    sums = [factors[start : start + size] for start in range(0, len(factors), size)]
     if letters:
-        factors = [term for term in factors if 0 not in term]
-    step.terms = [f"{text(weight)}*{factor(value)}" for weight, value in factors]
-    step.formula = " + ".join(step.terms + ([] if bias is None else [text(bias)]))
+        sums = [[term for term in own if 0 not in term] for own in sums]
+    step.terms = [term for own in sums for term in products_of(own)]
+    parts = products_of([term for own in sums for term in own])
+    if bias is not None:
+        parts.append(factor(bias) if parts else text(bias))
+    step.formula = " + ".join(parts)
     if letters:
         step.formula = step.formula or "0"
         step.formula = step.value = f"max(0, {step.formula})" if relu else step.formula
@@ -275,7 +293,7 @@ def batchnorm(
             step = Step(reads={at} if running else set(channel))
             step.terms = [
                 f"({text(value)} - {factor(float(mean))}) / sqrt({text(float(variance))} + "
-                f"{text(eps)}) * {factor(scale)} + {text(shift)}"
+                f"{text(eps)}) * {factor(scale)} + {factor(shift)}"
             ]
             (step.formula,) = step.terms
             step.value = float(value - mean) / math.sqrt(float(variance) + eps) * scale + shift

@@ -85,6 +85,15 @@ def test_batchnorm(cnnops):
     assert negative[0]["running"] is None
 
 
+@pytest.mark.parametrize(
+    ("bias", "written"), [("-0.5", "(-0.5)"), ("0", "0"), ("-0.0", "(-0.0)"), ("0.5", "0.5")]
+)
+def test_a_negative_bias_of_batchnorm_is_in_parentheses(cnnops, bias, written):
+    call = ["batchnorm", "--eval", "--weight", "-2", "--bias", bias, "--explain", "[[1]]"]
+    (line,) = lines_of(cnnops, *call)
+    assert line["formula"] == f"(1 - 0) / sqrt(1 + 1e-05) * (-2) + {written}"
+
+
 def test_batchnorm_shows_how_its_statistics_are_computed(cnnops):
     values = "[[-1,10],[3,30],[-4,20]]"
     call = ["batchnorm", "--explain", "--at", "0,0", "-f", "table", values]
@@ -306,7 +315,30 @@ def test_bias_groups_gaps_and_copied_padding_are_said(terminal):
         "  (in parentheses: padding, reflect, elements of the input again)",
         "  (·: passed over, dilation 2)",
         "  bias -6",
-        "  1*7 + 2*7 + 3*9 + -6 = 42",
+        "  1*7 + 2*7 + 3*9 + (-6) = 42",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bias", "of_products", "of_channels"),
+    [("-0.5", "+ (-0.5)", "- 0.5"), ("0", "+ 0", "+ 0"), ("0.5", "+ 0.5", "+ 0.5")],
+)
+def test_numbers_are_in_parentheses_after_an_operator_and_channels_are_subtracted(
+    cnnops, bias, of_products, of_channels
+):
+    one = ["conv", "-k", "[[-1,-2],[0,3]]", "-b", bias, "[[-4,5],[-6,7]]", "--explain"]
+    formula = f"-1*(-4) + (-2)*5 + 0*(-6) + 3*7 {of_products}"
+    record = json.loads(cnnops.text(*one))
+    assert record["formula"] == formula
+    assert eval(formula) == record["value"]
+    assert cnnops.text(*one, "-f", "table").splitlines()[-1] == f"  {formula} = {record['value']:g}"
+    two = ["conv", "--dims", "1", "-k", "[[[-1,-2],[0,-3]]]", "-b", bias, "[[-4,5],[-6,7]]"]
+    record = json.loads(cnnops.text(*two, "--explain"))
+    assert record["formula"] == f"-1*(-4) + (-2)*5 + 0*(-6) + (-3)*7 {of_products}"
+    assert cnnops.text(*two, "--explain", "-f", "table").splitlines()[-3:] == [
+        "  channel 0: -1*(-4) + (-2)*5 = -6",
+        "  channel 1: 0*(-6) + (-3)*7 = -21",
+        f"  -6 - 21 {of_channels} = {record['value']:g}",
     ]
 
 
@@ -322,7 +354,7 @@ def test_channels_are_added_up_one_by_one(cnnops):
         "  3  4  ×   0.5  -7",
         "  bias 0.25",
         "  channel 0: 1*1 + 10*2 = 21",
-        "  channel 1: 0.5*3 + -7*4 = -26.5",
+        "  channel 1: 0.5*3 + (-7)*4 = -26.5",
         "  21 - 26.5 + 0.25 = -5.25",
         "",
         "[1, 0] = 1",
@@ -446,6 +478,18 @@ def test_a_view_is_what_a_terminal_shows(cnnops, terminal, tmp_path, kernel):
         assert "".join(texts.split()) == "".join(shown.split())
         assert "#" in picture.split("<title>")[1]
     assert (tmp_path / "y.json").exists()
+
+
+def test_numbers_in_pictures_have_a_margin_and_columns_of_one_width(cnnops, tmp_path):
+    call = ["maxpool", "-k", "2", "[[1,-2],[3,10]]", "--explain", "--view"]
+    for suffix in ("svg", "html", "txt"):
+        cnnops.text(*call, f"v.{suffix}")
+    svg, html, text = ((tmp_path / f"v.{suffix}").read_text() for suffix in ("svg", "html", "txt"))
+    boxes = ["M16 72h48", "M16 88h48", "M64 72h48", "M64 88h48"]
+    assert sorted(re.findall(r"M\d+ \d+h\d+", svg)) == boxes
+    cells = re.findall('<i style="background[^>]*>([^<]*)<', html)
+    assert cells == ["   1  ", "  -2  ", "   3  ", " [10] "]
+    assert text.splitlines()[4:6] == ["    1    -2", "    3   [10]"]
 
 
 def test_the_view_is_as_wide_as_columns_say(cnnops, tmp_path):

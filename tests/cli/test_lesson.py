@@ -1,4 +1,4 @@
-"""`--lesson`: one page beside the result, that refers to nothing and is the same everywhere.
+"""`--lesson`: one page next to the result, that refers to nothing and is the same everywhere.
 
 What the page shows is tested in a browser.
 """

@@ -162,7 +162,7 @@ def test_wrong_arguments_are_refused_as_by_the_function_itself(reason, call):
 def test_too_large_a_page_is_refused():
     with pytest.raises(
         CnnopsError,
-        match=r"^a lesson draws at most 20000 elements, and this call has 80001: cut input to "
+        match=r"^a lesson draws at most 20,000 elements, and this call has 80,001: cut input to "
         r"\[:, :97, :97\], as NumPy writes it$",
     ):
         lesson(maxpool, np.ones((1, 200, 200)), 1)

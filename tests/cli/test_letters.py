@@ -68,7 +68,20 @@ def test_beside_an_array_file(cnnops, tmp_path):
 
 def test_letters_in_the_input_the_bias_and_both(cnnops):
     both = formulas(cnnops, "conv", "-k", "[x1,2,-3]", "-b", "[bias]", "[p,q,5,-6]")
-    assert both == ["x1*p + 2*q + -3*5 + bias", "x1*q + 2*5 + -3*(-6) + bias"]
+    assert both == ["x1*p + 2*q + (-3)*5 + bias", "x1*q + 2*5 + (-3)*(-6) + bias"]
+
+
+def test_negative_numbers_after_an_operator_are_in_parentheses(cnnops):
+    call = ["conv", "--dims", "1", "-k", "[[[-1,a],[-2,-3]]]", "[[-4,0],[5,-6]]"]
+    written = "-1*(-4) + (-2)*5 + (-3)*(-6) + (-0.5)"
+    assert formulas(cnnops, *call, "-b", "-0.5") == [[written]]
+    assert formulas(cnnops, "conv", "-k", "[0,-2]", "[a,b]") == ["-2*b"]
+    assert formulas(cnnops, "conv", "-k", "[0]", "-b", "-2", "[a]") == ["-2"]
+    assert cnnops.text(*call, "-b", "-0.5", "--explain", "-f", "table").splitlines()[-3:] == [
+        "  channel 0: -1*(-4) + a*0",
+        "  channel 1: -2*5 + (-3)*(-6)",
+        f"  {written}",
+    ]
 
 
 def test_pooling(cnnops, terminal):

@@ -88,7 +88,7 @@ def test_the_running_statistics_are_those_of_the_batch(called_here, tmp_path):
 @pytest.mark.parametrize(
     ("call", "formula", "before", "value"),
     [
-        (["conv", "-k", "[[1,-1]]", "[[1,2]]"], "max(0, 1*1 + -1*2)", -1, 0),
+        (["conv", "-k", "[[1,-1]]", "[[1,2]]"], "max(0, 1*1 + (-1)*2)", -1, 0),
         (["maxpool", "-k", "1", "[[-4]]"], "max(0, max(-4))", -4, 0),
         (["maxpool", "-k", "1", "[[4]]"], "max(0, max(4))", 4, 4),
         (

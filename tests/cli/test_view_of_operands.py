@@ -184,11 +184,61 @@ def test_padding_has_no_colour_and_changes_no_scale(cnnops):
 
 
 @pytest.mark.parametrize(
-    ("image", "dims"), [(np.ones((70, 60)), 2), (np.ones((3, 3, 3)), 3), (np.ones((30, 30)), 2)]
+    ("shape", "size", "is_drawn"),
+    [
+        ((64, 64), {"columns": 400, "lines": 100}, True),
+        ((1, 4097), {"columns": 20000, "lines": 100}, False),  # more than 4096 values
+        ((3,), {}, True),
+        ((3, 3, 3), {}, False),
+        ((6, 12), {"columns": 41, "lines": 18}, True),
+        ((6, 12), {"columns": 40, "lines": 18}, False),
+        ((6, 12), {"columns": 41, "lines": 17}, False),
+        ((30, 30), {}, False),
+    ],
 )
-def test_padding_is_drawn_around_few_numbers_only(cnnops, tmp_path, image, dims):
-    np.save(tmp_path / "x.npy", image)
-    call = ["maxpool", "-k", "3", "--dims", str(dims), "-p", "1", "x.npy", "--with-input"]
+def test_padding_is_drawn_around_few_numbers_or_said_not_to_be(
+    cnnops, tmp_path, shape, size, is_drawn
+):
+    np.save(tmp_path / "x.npy", np.ones(shape, int))
+    call = ["maxpool", "-k", "3", "--dims", str(len(shape)), "-p", "1", "x.npy", "--with-input"]
+    shown = view(cnnops, *call, **size)
+    assert "padding 1" in " ".join(words(shown))
+    assert ("- padding" in shown) == is_drawn
+    assert ("padding not drawn" in " ".join(words(shown))) == (not is_drawn)
+
+
+@pytest.mark.parametrize("options", [["-p", "0"], ["-p", "0:0"]])
+def test_nothing_is_said_of_padding_where_there_is_none(cnnops, options):
+    call = ["conv", "-k", "[[1,1],[1,1]]", "--with-input", "x.npy", *options]
+    np.save(cnnops.folder / "x.npy", np.ones((40, 40)))
+    assert "drawn" not in view(cnnops, *call)
+    np.save(cnnops.folder / "x.npy", np.ones((0, 1, 4, 4)))
+    assert "drawn" not in view(cnnops, *call[:-1], "1")
+
+
+@pytest.mark.parametrize("suffix", ["svg", "html", "txt"])
+def test_padding_is_no_part_of_a_picture(cnnops, suffix):
+    """With letters too, next to whose formulas the input has what room is left."""
+    np.save(cnnops.folder / "x.npy", np.arange(100.0, 1700).reshape(40, 40))
+    for kernel in ("[[1]]", "[[a]]"):
+        call = ["conv", "-k", kernel, "x.npy", "--with-input", "-o", "y.json", "--view"]
+        texts = []
+        for padding in ("0", "2"):
+            cnnops.text(*call, f"v.{suffix}", "-p", padding)
+            text = re.sub("<[^>]*>", "", (cnnops.folder / f"v.{suffix}").read_text())
+            texts.append(" ".join(text.split()))
+        assert "padding" not in texts[0]
+        assert "input (H 40, W 40) padding not drawn" in texts[1]
+        assert "( )" not in texts[1]
+
+
+def test_padding_is_drawn_next_to_a_result_that_is_cut(cnnops):
+    np.save(cnnops.folder / "k.npy", np.ones((64, 1, 2, 2), int))
+    call = ["conv", "-k", "k.npy", "-p", "1", "[[1,2],[3,4]]", "--with-input"]
     shown = view(cnnops, *call)
-    assert "padding 1" in shown
-    assert "- padding" not in shown
+    assert "more planes" in shown
+    assert "(0)   1    2   (0)" in shown
+    assert "not drawn" not in shown
+    lower = view(cnnops, *call, columns=24, lines=19)
+    assert "padding not drawn" in lower
+    assert "(0)" not in lower

@@ -36,17 +36,20 @@ def conv_of(numbers, weights):
     return conv_explainer(image, weight, None, result, **CONV)
 
 
-@pytest.mark.parametrize(("weights", "before", "after"), [([1, 10], 32, 32), ([1, -10], -28, 0)])
-def test_conv(weights, before, after):
+@pytest.mark.parametrize(
+    ("weights", "last", "before", "after"),
+    [([-1, 10], "10*3", 28, 28), ([1, -10], "(-10)*3", -28, 0)],
+)
+def test_conv(weights, last, before, after):
     explainer = conv_of([2, 3], weights)
     record = record_of(explainer, (0, 0, 0))
-    assert record["formula"] == f"max(0, {weights[0]}*2 + {weights[1]}*3)"
+    assert record["formula"] == f"max(0, {weights[0]}*2 + {last})"
     assert (record["before_relu"], record["value"]) == (before, after)
     assert list(record)[-3:] == ["formula", "before_relu", "value"]
     text = text_of(explainer, (0, 0, 0))
     assert f"[0, 0, 0] = {after}\n" in text
-    assert text.endswith(f"  max(0, {weights[0]}*2 + {weights[1]}*3) = {after}\n")
-    assert text_of(explainer, (0, 0, 0), 15).endswith(f"+\n  {weights[1]}*3) = {after}\n")
+    assert text.endswith(f"  max(0, {weights[0]}*2 + {last}) = {after}\n")
+    assert text_of(explainer, (0, 0, 0), 16).endswith(f"+\n  {last}) = {after}\n")
 
 
 def test_without_it_nothing_is_said_of_it():

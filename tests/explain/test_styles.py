@@ -10,9 +10,10 @@ from cnnops_cli.explain.dropout import dropout_explainer
 from cnnops_cli.explain.explanation import Page
 from cnnops_cli.explain.explanation_lines import text_lines
 from cnnops_cli.explain.maxpool import maxpool_explainer
+from cnnops_cli.explain.windows import grid_lines
 from cnnops_cli.text.colours import LOUD, Scale, on
 from cnnops_cli.text.numbers import Decimals
-from cnnops_cli.text.styled_lines import BOLD, DIM, PLAIN, plain_text
+from cnnops_cli.text.styled_lines import BOLD, DIM, PLAIN, plain_text, width_of
 
 CONV = {"stride": 1, "dilation": 1, "groups": 1}
 POOL = {"stride": 1, "dilation": 1, "ceil_mode": False}
@@ -117,6 +118,36 @@ def test_colour_changes_no_letter():
     for explain, at in ((explainer, (0, 0, 0)), (explainer, (0, 1, 1)), (kept, (0, 0, 0))):
         plain, coloured = (explained(explain, at, color=color) for color in (False, True))
         assert plain_text(plain) == plain_text(coloured)
+
+
+@pytest.mark.parametrize(
+    ("margin", "width", "texts"),
+    [
+        (0, 17, ["1 ", " 2", " 1 ", " 10", "5 ", " 6", "-4 ", "  0"]),
+        (1, 21, [" 1 ", " 2 ", "  1 ", " 10 ", " 5 ", " 6 ", " -4 ", "  0 "]),
+    ],
+)
+def test_grids_may_have_a_margin_within_the_width(margin, width, texts):
+    explanation = conv_of([[1, 2], [5, 6]], [[1, 10], [-4, 0]], [[1]])((0, 0, 0))
+    pages = [Page(Decimals(exact=False), most, True, margin) for most in (width, width - 1)]
+    (beside, stacked) = ([*explanation.lines(lambda place: place, page)] for page in pages)
+
+    def cells(line):
+        return [text for text, style in line if style.background is not None]
+
+    assert [text for line in beside for text in cells(line)] == texts
+    assert max(len(cells(line)) for line in beside) == 4
+    assert max(len(cells(line)) for line in stacked) == 2
+
+
+@pytest.mark.parametrize(("margin", "width"), [(0, 12), (1, 14)])
+def test_columns_that_fit_with_their_margin_are_shown(margin, width):
+    grid = [[(digit, PLAIN) for digit in "1234"]]
+    lines = [grid_lines(grid, Page(Decimals(), most, True, margin)) for most in (width, width - 1)]
+    whole, cut = (plain_text(each).split() for each in lines)
+    assert whole == ["1", "2", "3", "4"]
+    assert cut == ["1", "…", "4"]
+    assert [width_of(each) for each in lines] == [width, width - 3]
 
 
 def test_a_terminal_has_colours_unless_it_is_told_otherwise(call):

@@ -26,9 +26,9 @@ def test_the_example_of_the_course_notes():
         "a*7 + b*8 + c*11 + d*12",
     ]
     assert page["windows"]["taps"] == {"H": [[0, 1], [1, 2]], "W": [[0, 1], [2, 3]]}
-    assert page["sizes"][1] == "W: floor((4 + 0 + 0 - 1 * (2 - 1) - 1) / 2) + 1 = 2"
+    assert page["sizes"][2] == "W: floor((4 + 0 + 0 - 1 * (2 - 1) - 1) / 2) + 1 = 2"
     assert page["steps"]["words"][1] == (
-        "The window covers rows 0 to 1 and columns 2 to 3; its 4 products are added up."
+        "The window covers rows 0 to 1 and columns 2 to 3; the result is the sum of its 4 products."
     )
     assert "y = F.conv2d(x, w, stride=(1, 2))" in page["pytorch"].splitlines()
 
@@ -136,7 +136,7 @@ def test_the_most_elements():
     assert 13332 + len(page["steps"]["values"]) + 2 == MOST_ELEMENTS
     with pytest.raises(
         CnnopsError,
-        match=r"^a lesson draws at most 20000 elements, and this call has 20003: cut input to "
+        match=r"^a lesson draws at most 20,000 elements, and this call has 20,003: cut input to "
         r"\[:, :12667\], as NumPy writes it$",
     ):
         lesson(maxpool, np.zeros((1, 13334), np.uint8), (2,))
@@ -148,7 +148,7 @@ def test_the_most_terms():
     assert len(page["steps"]["values"]) * 200 == MOST_TERMS
     with pytest.raises(
         CnnopsError,
-        match=r"^a lesson writes at most 200000 terms, and this call has 200200: cut input to "
+        match=r"^a lesson writes at most 200,000 terms, and this call has 200,200: cut input to "
         r"\[:, :1140\], as NumPy writes it$",
     ):
         lesson(conv, np.zeros((1, 1200), np.uint8), kernel)
@@ -157,7 +157,7 @@ def test_the_most_terms():
 def test_a_kernel_that_is_too_large():
     with pytest.raises(
         CnnopsError,
-        match=r"^a lesson draws at most 20000 elements, and this call has 20448: take fewer "
+        match=r"^a lesson draws at most 20,000 elements, and this call has 20,448: take fewer "
         r"channels and filters, a larger stride or less padding$",
     ):
         lesson(conv, np.zeros((142, 1)), np.zeros((142, 142, 1)))
@@ -203,3 +203,127 @@ def test_what_is_not_an_operator():
         match=r"^lesson explains conv, maxpool, batchnorm and dropout, not max$",
     ):
         lesson(max, [1])
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [("sequential", "each addition"), ("fma", "addition together"), ("fast", "on the way")],
+)
+def test_sums_that_are_rounded_on_the_way_say_so(mode, said):
+    image, kernel = np.float32([[1e8, 1, -1e8]]), np.ones((1, 1, 3), np.float32)
+    page = data(conv, image, kernel, accumulate=mode)
+    assert page["about"] == f"accumulate {mode}"
+    assert said in page["notes"][0]
+    assert data(conv, image, kernel)["about"] == ""
+    assert data(conv, image.astype(int), kernel.astype(int), accumulate=mode)["notes"] == []
+
+
+def test_what_a_call_is_about():
+    image, kernel = np.ones((4, 5, 5)), np.ones((4, 1, 2, 2))
+    page = data(conv, image, kernel, groups=4, padding=((1, 0), (0, 2)), padding_mode="reflect")
+    assert page["about"] == "padding 1:0×0:2, reflect, depthwise"
+    assert page["notes"][1] == (
+        "Padding repeats the input, mirrored at its first and last elements."
+    )
+    page = data(conv, image, np.ones((2, 2, 2, 2)), groups=2, stride=2, dilation=(1, 2), padding=1)
+    assert page["about"] == "stride 2, padding 1, dilation 1×2, 2 groups"
+    assert page["notes"] == [
+        "Each filter sees its group's channels alone: filter 0 sees channels 0 to 1, and so on.",
+        "Padding holds zeros.",
+    ]
+    page = data(maxpool, image, 2, stride=1, padding=1, ceil_mode=True)
+    assert page["about"] == "stride 1, padding 1, ceil mode"
+    assert page["notes"] == ["Padding holds nothing: it is never the largest."]
+
+
+def test_what_batch_normalization_takes():
+    batch = np.array([[1.0], [3.0]])
+    page = data(batchnorm, batch, training=True)
+    assert page["about"] == "training, eps 1e-05, momentum 0.1"
+    assert page["notes"][0] == "The statistics are those of this batch, over all its samples."
+    assert page["kernel"]["rowNames"] == ["mean", "variance", "weight", "bias"]
+    assert page["kernel"]["shape"] == "(C 1)"
+    assert page["steps"]["channelLines"] == [
+        [
+            "mean = (1 + 3) / 2 = 2",
+            "variance = ((1 - 2)^2 + (3 - 2)^2) / 2 = 1",
+            "unbiased variance = 1 * 2 / (2 - 1) = 2",
+            "running_mean: (1 - 0.1) * 0 + 0.1 * 2 = 0.2",
+            "running_var: (1 - 0.1) * 1 + 0.1 * 2 = 1.1",
+        ]
+    ]
+    assert page["steps"]["words"][1] == (
+        "The mean of channel 0 is subtracted from 3; the difference is divided by "
+        "sqrt(variance + eps), multiplied by the weight 1, and the bias 0 is added."
+    )
+    page = data(batchnorm, batch, np.array([2.0]), np.array([4.0]), np.array([-1.0]), [0.5])
+    assert page["about"] == "evaluation, eps 1e-05"
+    assert page["notes"][0] == "The statistics are the running ones: 0 and 1 where none were given."
+    assert page["kernel"]["rowNames"] == ["running mean", "running variance", "weight", "bias"]
+    assert page["kernel"]["texts"] == ["2", "4", "-1", "0.5"]
+    assert page["steps"]["channelLines"] == [[]]
+
+
+@pytest.mark.parametrize(
+    ("options", "about", "note"),
+    [
+        (
+            {"p": 0.25, "seed": 3},
+            "p 0.25, scale 1.333, seed 3",
+            "A value is dropped with the chance",
+        ),
+        ({"p": 0.0, "seed": 3}, "p 0, scale 1, seed 3", "A value is dropped with the chance 0."),
+        ({"p": 1.0, "seed": 3}, "p 1, seed 3", "Every value is dropped."),
+        (
+            {"channelwise": True, "seed": 3},
+            "p 0.5, scale 2, channelwise, seed 3",
+            "A channel is dropped with the chance 0.5.",
+        ),
+        ({"training": False}, "evaluation", "In evaluation nothing is dropped."),
+    ],
+)
+def test_what_dropout_says(options, about, note):
+    page = data(dropout, np.ones((2, 3)), **options)
+    assert page["about"] == about
+    assert page["notes"][0].startswith(note)
+    if "channelwise" in options:
+        assert page["steps"]["lines"][0][0].startswith("its channel's random bits")
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel", "options", "words"),
+    [
+        ([[2.0]], [[[-3.0]]], {}, "The window covers element 0; the product is -6."),
+        (
+            [[2.0]],
+            [[[-3.0]]],
+            {"bias": [1.0]},
+            "The window covers element 0; the sum of its product and the bias is -5.",
+        ),
+        (
+            [[2.0]],
+            [[[1.0, 1.0]]],
+            {"padding": 1},
+            "The window covers elements -1 to 0; the sum of its 2 products is 2. "
+            "1 of its 2 elements is padding.",
+        ),
+        (
+            [[2.0]],
+            [[[1.0, 1.0]]],
+            {"padding": 2},
+            "The window covers elements -2 to -1; the sum of its 2 products is 0. "
+            "All that it covers is padding.",
+        ),
+        (
+            [[0, 2]],
+            [[["a", "b"]]],
+            {},
+            "The window covers elements 0 to 1; the result is the sum of its 2 products. "
+            "What is 0 is left out.",
+        ),
+    ],
+)
+def test_the_sentence_of_a_convolution(image, kernel, options, words):
+    bias = options.pop("bias", None)
+    page = data(conv, np.array(image), np.array(kernel), bias, **options)
+    assert page["steps"]["words"][0] == words

@@ -25,8 +25,10 @@ DRAWN = {
     "cubes": RNG.normal(size=(3, 2, 2, 3, 2)).astype(np.float32),
     "offsets": RNG.normal(size=6).astype(np.float32),
     "rows": RNG.normal(size=(5, 3)),
+    "holes": np.array([[1, np.nan, 3], [np.inf, 5, -np.inf]]),
 }
 LETTERS = {"a": 1.5, "b": -2.0, "c": 3.0, "d": 0.25}
+LETTERS |= {"x": 7.0, "y": -0.5, "F": 2.0, "torch": 4.0, "w": 9.0}
 
 CALLS = [
     "conv -k [[1,-2],[3,4]] -s 1,2 whole.npy",
@@ -59,6 +61,9 @@ CALLS = [
     "dropout --eval rows.npy",
     "dropout -p 1 rows.npy",
     "dropout --seed 1 whole.npy",
+    "dropout --seed 2 holes.npy",
+    "dropout --mask [[0,0,1],[0,1,1]] holes.npy",
+    "maxpool -k 2 holes.npy",
 ]
 
 
@@ -102,11 +107,12 @@ def test_the_lines_give_what_the_call_gave(cnnops, tmp_path, call):
         ("conv", "-k", "[[a,b],[c,d]]", "-s", "1,2", "whole.npy"),
         ("conv", "-k", "[[1,2],[3,4]]", "-b", "[d]", "[[a,b],[c,7]]"),
         ("maxpool", "-k", "2", "[[a,b,0],[c,d,1]]"),
+        ("conv", "-k", "[[x,y],[F,torch]]", "-b", "[w]", "whole.npy"),
     ],
 )
 def test_letters_are_placeholders_for_the_readers_numbers(cnnops, tmp_path, arguments):
     formulas = json.loads(cnnops.json(*arguments, "--lesson", "lesson.html"))
-    names = dict(LETTERS)
+    names = {f"{letter}_": number for letter, number in LETTERS.items()} | LETTERS
     exec(data_of((tmp_path / "lesson.html").read_text())["pytorch"], names)
     expected = [[eval(formula, {}, LETTERS) for formula in row] for row in formulas]
     np.testing.assert_allclose(names["y"].numpy(), expected)

@@ -379,7 +379,7 @@ class TestWhatAKilledProcessLeft:
 
 def test_a_file_that_is_taken_for_one_that_was_left_is_made_anew(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "O_TMPFILE", raising=False)
-    made, real = [], temporaries._lock
+    made, real = [], temporaries.lock
 
     def lock(descriptor):
         made.extend(path for path in tmp_path.iterdir() if path.name not in made)
@@ -390,7 +390,7 @@ def test_a_file_that_is_taken_for_one_that_was_left_is_made_anew(tmp_path, monke
             made[1].unlink()
         return real(descriptor)
 
-    monkeypatch.setattr(temporaries, "_lock", lock)
+    monkeypatch.setattr(temporaries, "lock", lock)
     put({tmp_path / "a": b"1"})
     assert len(made) == 3
     assert contents(tmp_path) == {"a": b"1"}

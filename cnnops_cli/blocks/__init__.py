@@ -1,0 +1,1 @@
+"""Arrays that no memory holds: which part of the input a part of the result sees."""

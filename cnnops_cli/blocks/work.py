@@ -1,0 +1,87 @@
+"""One block of a result: what it sees is read, it is computed, and written."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+from cnnops_cli.blocks.boxes import Box
+from cnnops_cli.blocks.operator import BlockOperator, Read
+from cnnops_cli.dtypes import Array
+from cnnops_cli.ops.relu import relu
+
+if TYPE_CHECKING:
+    from cnnops_cli.blocks.batchnorm import BatchnormBlocks, BoxMoments
+
+Write = Callable[[Box, Array], None]
+"""Stores a box of an array."""
+
+
+class Source(Protocol):
+    """Plain data by which a process opens an array to read it, in the operator's axes."""
+
+    def open(self) -> Read:
+        """Open the array."""
+
+
+class Sink(Protocol):
+    """Plain data by which a process opens an array to write it, in the operator's axes."""
+
+    def open(self) -> Write:
+        """Open the array."""
+
+
+class BlockWork(NamedTuple):
+    """What is the same for every block. It is plain data, so that it can be pickled.
+
+    Attributes
+    ----------
+    operator : BlockOperator
+    sources : mapping of str to Source
+        ``input``, and perhaps ``mask``.
+    sinks : mapping of str to Sink
+        One per output of the operator; none are opened where it needs statistics first.
+    relu : bool
+        Whether negative values of the result become 0.
+    """
+
+    operator: BlockOperator
+    sources: Mapping[str, Source]
+    sinks: Mapping[str, Sink]
+    relu: bool = False
+
+
+class BlockReport(NamedTuple):
+    """What a block took. `moments` are there where statistics are needed first."""
+
+    box: Box
+    bytes_read: int
+    bytes_written: int
+    seconds: float
+    moments: "BoxMoments | None" = None
+
+
+def run_block(work: BlockWork, box: Box) -> BlockReport:
+    """Compute a box of the result and write it; or its moments, where statistics come first."""
+    started, bytes_read, bytes_written = time.perf_counter(), 0, 0
+    operator, moments = work.operator, None
+
+    def counting(read: Read) -> Read:
+        def counted(part: Box) -> Array:
+            nonlocal bytes_read
+            array = read(part)
+            bytes_read += array.nbytes
+            return array
+
+        return counted
+
+    reads = {name: counting(source.open()) for name, source in work.sources.items()}
+    if operator.needs_statistics:
+        moments = cast("BatchnormBlocks", operator).moments(reads, box)
+    else:
+        found = operator.compute(reads, box)
+        if work.relu:
+            relu(found["result"])
+        for name, part in found.items():
+            work.sinks[name].open()(box, part)
+            bytes_written += part.nbytes
+    return BlockReport(box, bytes_read, bytes_written, time.perf_counter() - started, moments)

@@ -1,0 +1,218 @@
+"""Zarr arrays, opened in this process or in another one, and read and written by boxes."""
+
+import sys
+import warnings
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnnops_cli.dtypes import Array, check_supported, native
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.read import INPUT_ARGUMENT
+from cnnops_cli.tensors.zarr_places import (
+    ARRAYS,
+    Directory,
+    Prefix,
+    is_remote,
+    location_of,
+    place_at,
+    reason,
+)
+from cnnops_cli.words import listed
+
+Slices = tuple[slice, ...]
+
+TOKEN = "cnnops-run"
+"""The file in an unfinished result that says which run writes it."""
+
+_PYTHON = (3, 11)
+"""The oldest Python for which there is a Zarr that reads and writes version 3."""
+_REQUESTS = 10
+"""Chunks that a read of an object store requests at a time: zarr's own default."""
+
+
+class ZarrReference(NamedTuple):
+    """Plain data by which any process that reaches the location opens the same array."""
+
+    name: str
+    location: str
+    metadata: dict[str, Any]
+    token: str | None = None  # of the run that writes the array; None if it is only read
+
+
+class ZarrArray:
+    """A Zarr array.
+
+    Attributes
+    ----------
+    name : str
+        What errors call it.
+    reference : ZarrReference
+    shape : tuple of int
+    dtype : numpy.dtype
+        Of what `read` returns: in this machine's byte order, and uint8 for bool.
+    chunks : tuple of int
+        The shape of what is decoded as a whole.
+    shards : tuple of int or None
+        The shape of what is stored as a whole, where that is several chunks.
+    """
+
+    def __init__(self, reference: ZarrReference, array: Any) -> None:
+        self.reference = reference
+        self.name = reference.name
+        self.shape: tuple[int, ...] = array.shape
+        self.dtype: np.dtype[Any] = native(array.dtype)
+        self.chunks: tuple[int, ...] = array.chunks
+        self.shards: tuple[int, ...] | None = array.shards
+        self._array = array
+
+    def read(self, slices: Slices) -> Array:
+        """Return a box, in C order."""
+        try:
+            values = np.asarray(self._array[slices])
+        except Exception as error:  # whatever codecs and stores raise
+            raise CnnopsError(f"cannot read {self.name}: {reason(error)}") from error
+        document = ARRAYS[self.reference.metadata["zarr_format"] == 2]
+        # Chunks of an array that was removed read as its fill value.
+        if self._next_to_chunks(document) is None:
+            raise CnnopsError(
+                f"{self.name} is not here, or not any more: there is no "
+                f"{self.reference.location}/{document}"
+            )
+        values = values.view(self.dtype) if values.dtype.kind == "b" else values
+        return np.asarray(values, self.dtype, order="C")
+
+    def write(self, slices: Slices, values: Array) -> None:
+        """Write a box of whole chunks, unless the run that may write them is over."""
+        self.check_run()
+        for axis, (cut, chunk, size) in enumerate(
+            zip(slices, self.chunks, self.shape, strict=True)
+        ):
+            if cut.start % chunk or (cut.stop % chunk and cut.stop != size):
+                raise ValueError(f"{cut} cuts a chunk of {chunk} on axis {axis} of {size}")
+        try:
+            self._array[slices] = values
+        except Exception as error:  # whatever codecs and stores raise
+            raise CnnopsError(f"cannot write {self.name}: {reason(error)}") from error
+
+    def check_run(self) -> None:
+        """Refuse a result that this process does not see, or that another run writes now."""
+        found = self._next_to_chunks(TOKEN)
+        if found is None:
+            raise CnnopsError(
+                f"{self.name} is not written here: there is no {self.reference.location}/{TOKEN}, "
+                "since the run is over or this machine does not share the place"
+            )
+        if found.decode() != self.reference.token:
+            raise CnnopsError(f"{self.name} is written by another run now")
+
+    def _next_to_chunks(self, key: str) -> bytes | None:
+        """Return a file that is next to the chunks, or None if there is none."""
+        try:
+            return place_at(self.reference.location, self.name).read(key)
+        except Exception as error:  # whatever stores raise
+            raise CnnopsError(f"cannot read {self.name}: {reason(error)}") from error
+
+
+def open_zarr(text: str, argument: str) -> ZarrArray:
+    """Open the Zarr array that an argument names, to read it."""
+    name = text if argument == INPUT_ARGUMENT else f"{argument} {text}"
+    zarr = import_zarr(name)
+    location = location_of(text)
+    place = place_at(location, name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            node = zarr.open(store=place.store(read_only=True), mode="r")
+            if isinstance(node, zarr.Group):
+                raise CnnopsError(f"{name} is a group, {_named_arrays(node, text)}")
+    except CnnopsError:
+        raise
+    except FileNotFoundError as error:
+        raise _not_an_array(text, argument, place) from error
+    except Exception as error:  # whatever zarr and stores raise
+        raise CnnopsError(f"{name} cannot be opened: {reason(error)}") from error
+    check_supported(node.dtype, name)
+    metadata = {**node.metadata.to_dict(), "attributes": {}}
+    return ZarrArray(ZarrReference(name, location, metadata), node)
+
+
+def open_reference(reference: ZarrReference) -> ZarrArray:
+    """Open an array by its reference; its metadata is not read."""
+    name, location, metadata, token = reference
+    zarr = import_zarr(name)
+    place = place_at(location, name)
+    try:
+        path = zarr.storage.StorePath(place.store(read_only=token is None))
+        # A chunk of zeros would not be stored otherwise, nor one of -0.0.
+        how = {"write_empty_chunks": True}
+        array = zarr.Array(zarr.AsyncArray(metadata, path, how))
+    except Exception as error:  # whatever zarr and stores raise
+        raise CnnopsError(f"{name} cannot be opened: {reason(error)}") from error
+    return ZarrArray(reference, array)
+
+
+def use_zarr_threads(threads: int, *references: ZarrReference) -> None:
+    """Have zarr decode and encode in at most so many threads of this process.
+
+    Each thread of ours that reads or writes waits for one of zarr's, so that as many run as there
+    are of ours: a box in files is taken a chunk at a time. An object store is asked for several,
+    since those wait for the network.
+    """
+    import zarr
+
+    most = max(map(chunks_at_a_time, references), default=1)
+    zarr.config.set({"threading.max_workers": threads, "async.concurrency": most})
+
+
+def chunks_at_a_time(reference: ZarrReference) -> int:
+    """Return of how many chunks one read or write holds the stored and the decoded bytes."""
+    return _REQUESTS if is_remote(reference.location) else 1
+
+
+def import_zarr(name: str) -> ModuleType:
+    """Import zarr, or say what it takes to install it."""
+    try:
+        import zarr
+        import zarr.storage
+
+        zarr.AsyncArray  # noqa: B018  # Zarr 2 has none
+    except (ImportError, AttributeError) as error:
+        needed = f"{name} is a Zarr array, which needs zarr 3.1: pip install 'cnnops-cli[zarr]'"
+        if sys.version_info < _PYTHON:
+            this, oldest = (".".join(map(str, pair[:2])) for pair in (sys.version_info, _PYTHON))
+            needed = f"{needed} with Python {oldest} or newer; this is {this}"
+        raise CnnopsError(needed) from error
+    # Of codecs that other programs may not have, whenever it makes one.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"zarr\.")
+    return zarr  # type: ignore[no-any-return]
+
+
+def _named_arrays(group: Any, text: str) -> str:
+    """Say which arrays a group has, with their shapes."""
+    try:
+        members = group.members(max_depth=None)
+    except Exception as error:  # a store that cannot be listed, or metadata that zarr cannot parse
+        return f"not an array, and its arrays cannot be listed: {reason(error)}"
+    arrays = {path: member for path, member in sorted(members) if hasattr(member, "shape")}
+    if not arrays:
+        return "and it has no arrays"
+    shown = listed([f"{path} {member.shape}" for path, member in arrays.items()])
+    return (
+        f"not an array; name one of its arrays, as {text.rstrip('/')}/{next(iter(arrays))}: {shown}"
+    )
+
+
+def _not_an_array(text: str, argument: str, place: Directory | Prefix) -> CnnopsError:
+    """Say why nothing was opened: there is nothing, or what is there is not whole."""
+    try:
+        keys = place.keys()
+    except Exception as error:  # whatever stores raise
+        return CnnopsError(f"{argument}: cannot read {text}: {reason(error)}")
+    if not keys:
+        return CnnopsError(f"{argument}: no such Zarr array: {text}")
+    return CnnopsError(
+        f"{argument}: {text} is not a Zarr array, or not a whole one: it has neither zarr.json "
+        f"nor .zarray, but {listed(keys, most=3)}"
+    )

@@ -1,0 +1,227 @@
+"""Zarr arrays that a run makes: none of them opens before it is whole, and all do or none."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.paths import is_absent
+from cnnops_cli.tensors.zarr_array import TOKEN, ZarrReference, import_zarr
+from cnnops_cli.tensors.zarr_places import (
+    ARRAYS,
+    METADATA,
+    Directory,
+    Prefix,
+    is_remote,
+    location_of,
+    overlap,
+    place_at,
+    reason,
+)
+from cnnops_cli.tensors.zarr_staging import StagedDirectory
+from cnnops_cli.words import listed
+
+_DOCUMENT = "zarr.json"
+
+
+class ZarrResults:
+    """The arrays of one run: all of them appear, or none.
+
+    A context manager. If it is left by an error, or before all are moved, those that they replace
+    are put back and all that was written is removed.
+    """
+
+    def __init__(self) -> None:
+        self._results: list[_LocalResult | _RemoteResult] = []
+        self._is_moved = False
+
+    def __enter__(self) -> "ZarrResults":
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        is_done = self._is_moved and error is None
+        lost = [] if is_done else [result.put_back() for result in reversed(self._results)]
+        for result in self._results:
+            result.clear(is_done)
+        if any(lost):
+            raise CnnopsError("; ".join([str(error), *filter(None, lost)])) from error
+
+    def add(
+        self,
+        path: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        chunks: tuple[int, ...],
+        *,
+        overwrite: bool = False,
+    ) -> ZarrReference:
+        """Begin an array, and return by what it is opened and written."""
+        metadata = _metadata(path, shape, dtype, chunks)
+        location = location_of(path)
+        with _naming(path):
+            if is_remote(location):
+                result: _LocalResult | _RemoteResult = _RemoteResult(path, location, metadata)
+            else:
+                check_replaced(path, overwrite=overwrite)
+                result = _LocalResult(path, location, metadata)
+            self._results.append(result)
+            result.begin()
+        return result.reference
+
+    def complete(self) -> None:
+        """Write what is still to be written but for an object store's metadata."""
+        for result in self._results:
+            with _naming(result.reference.name):
+                result.complete()
+
+    def move(self) -> None:
+        """Have all arrays appear; what they replace is kept to the end of the context."""
+        for result in self._results:
+            with _naming(result.reference.name):
+                result.move()
+        self._is_moved = True
+
+
+class _LocalResult:
+    """An array in a directory of its own until it is whole."""
+
+    def __init__(self, path: str, location: str, metadata: dict[str, Any]) -> None:
+        self._staged = StagedDirectory(location)
+        self._place = Directory(self._staged.path)
+        self.reference = ZarrReference(path, self._staged.path, metadata, os.urandom(16).hex())
+
+    def begin(self) -> None:
+        self._place.write(TOKEN, str(self.reference.token).encode())
+
+    def complete(self) -> None:
+        self._place.remove(TOKEN)
+        self._place.write(_DOCUMENT, _encoded(self.reference.metadata))
+        self._staged.complete()
+
+    def move(self) -> None:
+        self._staged.move()
+
+    def put_back(self) -> str | None:
+        try:
+            self._staged.put_back()
+        except OSError as error:
+            where = f"; what it held is in {aside}" if (aside := self._staged.aside) else ""
+            return f"{self.reference.name} could not be put back: {reason(error)}{where}"
+        return None
+
+    def clear(self, is_done: bool) -> None:
+        self._staged.clear(is_done)
+
+
+class _RemoteResult:
+    """An array in an object store, which is not one before its metadata are there."""
+
+    def __init__(self, path: str, location: str, metadata: dict[str, Any]) -> None:
+        place = place_at(location, path)
+        assert isinstance(place, Prefix)
+        self._place = place
+        self._is_ours = False
+        self.reference = ZarrReference(path, location, metadata, os.urandom(16).hex())
+
+    def begin(self) -> None:
+        if keys := self._place.keys():
+            raise CnnopsError(_occupied(self.reference.name, keys))
+        self._is_ours = True
+        self._place.write(TOKEN, str(self.reference.token).encode())
+
+    def complete(self) -> None:
+        self._place.remove(TOKEN)
+
+    def move(self) -> None:
+        self._place.write(_DOCUMENT, _encoded(self.reference.metadata))
+
+    def put_back(self) -> str | None:
+        try:
+            if self._is_ours:
+                self._place.remove_all()
+        except Exception as error:  # whatever stores raise
+            return f"what was written of {self.reference.name} is still there: {reason(error)}"
+        return None
+
+    def clear(self, _: bool) -> None:
+        pass
+
+
+def check_apart(path: str, name: str, location: str) -> None:
+    """Refuse a result that is an operand, is inside one, or has one inside it."""
+    if overlap(location_of(path), location):
+        raise CnnopsError(f"{path} and {name} are one, or one is inside the other")
+
+
+def check_replaced(path: str, *, overwrite: bool) -> None:
+    """Refuse a local path where something is that may not be replaced."""
+    location = location_of(path)
+    if is_absent(location):
+        return
+    keys = Directory(location).keys() if os.path.isdir(location) else None
+    if not overwrite:
+        raise CnnopsError(f"{path} is there already; --overwrite replaces it")
+    if keys is None or (keys and not set(keys) & set(METADATA)):
+        raise CnnopsError(f"{path} is there already and not a Zarr array, so it is not replaced")
+    if keys and not _is_array(location, keys):
+        raise CnnopsError(
+            f"{path} is a Zarr group, which --overwrite does not replace; "
+            "name an array in it, or remove it first"
+        )
+
+
+def _is_array(location: str, keys: list[str]) -> bool:
+    if _DOCUMENT not in keys:
+        return not set(keys).isdisjoint(ARRAYS)
+    try:
+        return bool(json.loads(Directory(location).read(_DOCUMENT) or b"")["node_type"] == "array")
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+def _occupied(path: str, keys: list[str]) -> str:
+    """Say what is where an object store should have nothing."""
+    if set(keys) & set(METADATA):
+        return f"{path} is there already, and an object store cannot replace it: remove it first"
+    return (
+        f"{path} holds what a run left that did not end, or is under way: "
+        f"{listed(keys, most=3)}; remove them first"
+    )
+
+
+def _metadata(
+    path: str, shape: tuple[int, ...], dtype: np.dtype[Any], chunks: tuple[int, ...]
+) -> dict[str, Any]:
+    """Return the metadata of a new array of version 3."""
+    zarr = import_zarr(path)
+    from zarr.codecs import BytesCodec
+
+    array = zarr.create_array(
+        zarr.storage.MemoryStore(),
+        shape=shape,
+        chunks=chunks,
+        dtype=dtype,
+        serializer=BytesCodec(endian="little"),
+        fill_value=0,
+        zarr_format=3,
+    )
+    metadata: dict[str, Any] = array.metadata.to_dict()
+    return metadata
+
+
+def _encoded(metadata: dict[str, Any]) -> bytes:
+    return f"{json.dumps(metadata, indent=2)}\n".encode()
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    try:
+        yield
+    except CnnopsError:
+        raise
+    except Exception as error:  # whatever stores raise
+        raise CnnopsError(f"cannot write {path}: {reason(error)}") from error

@@ -1,0 +1,117 @@
+"""Blocks that are run: read, computed, written and reported, on threads or by themselves."""
+
+import pickle
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from cnnops_cli.blocks.boxes import Box, boxes_of
+from cnnops_cli.blocks.conv import ConvBlocks
+from cnnops_cli.blocks.dropout import DropoutBlocks
+from cnnops_cli.blocks.maxpool import MaxpoolBlocks
+from cnnops_cli.blocks.threads import run_on_threads
+from cnnops_cli.blocks.work import BlockWork, run_block
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.ops.conv import conv
+from cnnops_cli.ops.maxpool import maxpool
+from cnnops_cli.ops.parallel import thread_count, using_threads
+
+IMAGE = np.random.default_rng(1).standard_normal((2, 9, 8)).astype(np.float32)
+KERNEL = np.array([[[[1, -2], [3, 1]], [[0, 1], [-1, 2]]]], np.float32)
+HALVES = boxes_of([[(0, 1)], [(0, 4), (4, 8)], [(0, 3), (3, 7)]])
+
+
+@dataclass(eq=False)
+class InMemory:
+    """A source or a sink."""
+
+    array: np.ndarray
+
+    def open(self):
+        return self
+
+    def __call__(self, box, values=None):
+        if values is None:
+            return np.ascontiguousarray(self.array[box.slices])
+        self.array[box.slices] = values
+        return None
+
+
+def convolution(**work):
+    operator = ConvBlocks.planned(IMAGE.shape, IMAGE.dtype, KERNEL)
+    result = np.zeros(operator.shape, operator.dtype)
+    sinks = {"result": InMemory(result)}
+    return BlockWork(operator, {"input": InMemory(IMAGE)}, sinks, **work), result
+
+
+def test_a_block_is_read_computed_written_and_reported():
+    work, result = convolution()
+    report = run_block(work, HALVES[3])
+    expected = np.zeros_like(result)
+    expected[:, 4:, 3:] = conv(IMAGE, KERNEL)[:, 4:, 3:]
+    np.testing.assert_array_equal(result, expected)
+    assert report[:3] == (HALVES[3], 2 * 5 * 5 * 4, 4 * 4 * 4)
+    assert report.moments is None
+    assert report.seconds > 0
+
+
+def test_what_is_the_same_for_all_blocks_can_be_sent():
+    work, _ = convolution(relu=True)
+    sent = pickle.loads(pickle.dumps(work))
+    run_block(sent, HALVES[0])
+    expected = np.maximum(conv(IMAGE, KERNEL)[:, :4, :3], 0)
+    np.testing.assert_array_equal(sent.sinks["result"].array[:, :4, :3], expected)
+
+
+def test_relu_changes_the_result_alone():
+    operator = MaxpoolBlocks.planned(IMAGE.shape, IMAGE.dtype, (3, 2), return_indices=True)
+    outputs = {name: np.zeros(operator.shape, dtype) for name, dtype in operator.outputs.items()}
+    sinks = {name: InMemory(array) for name, array in outputs.items()}
+    work = BlockWork(operator, {"input": InMemory(-IMAGE)}, sinks, relu=True)
+    run_on_threads(work, boxes_of([[(0, 2)], [(0, 3)], [(0, 2), (2, 4)]]), lambda _: None)
+    values, indices = maxpool(-IMAGE, (3, 2), return_indices=True)
+    np.testing.assert_array_equal(outputs["result"], np.maximum(values, 0))
+    np.testing.assert_array_equal(outputs["indices"], indices)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_all_blocks_on_threads(threads):
+    work, result = convolution()
+    reports = []
+    with using_threads(threads):
+        run_on_threads(work, HALVES, reports.append)
+    np.testing.assert_array_equal(result, conv(IMAGE, KERNEL))
+    assert sorted(report.box for report in reports) == HALVES
+
+
+def test_each_thread_computes_by_itself():
+    counts = []
+
+    class Counting(InMemory):
+        def __call__(self, box, values=None):
+            counts.append(thread_count())
+            return super().__call__(box, values)
+
+    work, result = convolution()
+    work = work._replace(sinks={"result": Counting(result)})
+    with using_threads(3):
+        run_on_threads(work, HALVES, lambda _: None)
+    assert counts == [1] * len(HALVES)
+
+
+def test_the_first_error_ends_it():
+    begun = []
+
+    class Failing(InMemory):
+        def __call__(self, box, values=None):
+            begun.append(threading.current_thread())
+            raise CnnopsError("cannot read x.zarr: no")
+
+    operator = DropoutBlocks.planned((100,), np.dtype("f4"), seed=0)
+    source = Failing(np.zeros(100, np.float32))
+    work = BlockWork(operator, {"input": source}, {})
+    with using_threads(2), pytest.raises(CnnopsError, match=r"^cannot read x\.zarr: no$"):
+        run_on_threads(work, [Box((at,), (at + 1,)) for at in range(100)], lambda _: None)
+    assert 1 <= len(begun) <= 2
