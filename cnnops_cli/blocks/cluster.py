@@ -1,0 +1,193 @@
+"""Blocks on a Dask cluster that runs already, each of them one task that depends on no other."""
+
+import logging
+import os
+import pickle
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from types import ModuleType
+from typing import Any
+
+from cnnops_cli import __version__
+from cnnops_cli.blocks.boxes import Box
+from cnnops_cli.blocks.work import BlockReport, BlockWork
+from cnnops_cli.blocks.worker import (
+    ClusterRun,
+    Prepare,
+    check_version,
+    prepare_worker,
+    run_on_worker,
+    unpacked,
+)
+from cnnops_cli.errors import CnnopsError
+
+IN_FLIGHT = 10_000
+"""Tasks that the scheduler knows of at a time."""
+
+_CONNECTING = 10.0
+"""Seconds in which a scheduler answers."""
+_PATIENCE = 30.0
+"""Seconds in which a cluster without workers has one again."""
+_LOOKING = 0.01
+"""Seconds between two looks for blocks that are done."""
+_RETRIES = 2
+"""Times that a block is tried again where it fails: a store that many use may be busy."""
+
+
+class Cluster:
+    """A connection to a scheduler.
+
+    Attributes
+    ----------
+    address : str
+    dashboard : str or None
+        The address of the page on which the scheduler shows what it does.
+    """
+
+    def __init__(self, address: str, distributed: ModuleType, client: Any) -> None:
+        self.address = address
+        self._distributed = distributed
+        self._client = client
+        self.dashboard: str | None = None
+        if "dashboard" in client.scheduler_info()["services"]:
+            self.dashboard = client.dashboard_link
+
+    def run(
+        self,
+        work: BlockWork,
+        boxes: Sequence[Box],
+        done: Callable[[BlockReport], None],
+        prepare: Prepare,
+    ) -> None:
+        """Run all blocks, and have `done` told of each; the first error ends it.
+
+        Before that, every worker is asked whether it can: see `prepare_worker`. `prepare` is plain
+        data too.
+        """
+        shapes = {box.shape: box for box in boxes}
+        most = max(map(work.operator.bytes_of, shapes.values()), default=0)
+        run = ClusterRun(os.urandom(16).hex(), __version__, work, prepare, most)
+        self._check_workers(run)
+        # A task, so that it is run again where its worker dies, and sent once to each worker.
+        shared = self._client.submit(unpacked, pickle.dumps(run), pure=False)
+        waiting = iter(boxes)
+        running: dict[str, Box] = {}
+        finished = self._distributed.as_completed(
+            loop=self._client.loop, with_results=True, raise_errors=False
+        )
+
+        def submit(count: int) -> None:
+            for box in islice(waiting, count):
+                future = self._client.submit(
+                    run_on_worker, shared, *box, pure=False, retries=_RETRIES
+                )
+                running[future.key] = box
+                finished.add(future)
+
+        submit(IN_FLIGHT)
+        while running:
+            batch = self._next_batch(finished)
+            for future, report in batch:
+                box = running.pop(future.key)
+                if not isinstance(report, BlockReport):
+                    raise self._failure(report, box)
+                done(report)
+            submit(len(batch))
+
+    def _check_workers(self, run: ClusterRun) -> None:
+        """Refuse a cluster of which a worker could not take part."""
+        try:
+            self._client.wait_for_workers(1, timeout=_PATIENCE)
+        except TimeoutError as error:
+            raise self._no_workers() from error
+        name = __name__.partition(".")[0]
+        found = self._client.get_versions(packages=[name])["workers"]
+        for address, versions in found.items():
+            with _naming_worker(address):
+                check_version(versions["packages"].get(name), __version__)
+        answers = self._client.run(prepare_worker, run, on_error="return")
+        for address, answer in sorted(answers.items()):
+            if answer is not None:
+                with _naming_worker(address):
+                    raise answer
+
+    def _next_batch(self, finished: Any) -> list[Any]:
+        """Wait for blocks that are done, and give up where there are no workers any more."""
+        last_seen = looked = time.monotonic()
+        while True:
+            if batch := finished.next_batch(block=False):
+                return list(batch)
+            time.sleep(_LOOKING)
+            if (now := time.monotonic()) - looked < 1:
+                continue
+            looked = now
+            if self._client.status != "running" or self._client.nthreads():
+                last_seen = now
+            elif now - last_seen > _PATIENCE:
+                raise self._no_workers()
+
+    def _no_workers(self) -> CnnopsError:
+        return CnnopsError(
+            f"the scheduler at {self.address} had no workers for {_PATIENCE:.0f} seconds: start "
+            f"some with dask worker {self.address}"
+        )
+
+    def _failure(self, answer: Any, box: Box) -> Exception:
+        """Say why a block has no report."""
+        if not isinstance(answer, tuple):
+            return CnnopsError(
+                f"the scheduler at {self.address} has ended, or the blocks were cancelled there"
+            )
+        error: BaseException = answer[1]
+        if isinstance(error, CnnopsError):
+            return error
+        where = ", ".join(f"{start}:{stop}" for start, stop in box.spans)
+        if isinstance(error, self._distributed.KilledWorker):
+            return CnnopsError(
+                f"block [{where}] of the result ended {error.allowed_failures + 1} workers, the "
+                f"last of them {error.last_worker.address}: the workers' logs say why, it may be "
+                "for want of memory"
+            )
+        return CnnopsError(f"block [{where}] of the result failed: {_described(error)}")
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Cluster]:
+    """Connect to the scheduler at an address; blocks still under way are cancelled at the end."""
+    try:
+        import distributed
+    except ImportError as error:
+        raise CnnopsError(
+            "--scheduler needs Dask: pip install 'cnnops-cli[dask]'"
+        ) from error
+    # What it would write on standard error, about lost connections above all.
+    logging.disable()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            client = distributed.Client(address, timeout=_CONNECTING, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise CnnopsError(
+                f"--scheduler {address}: no Dask scheduler answers: {_described(error)}"
+            ) from error
+        try:
+            yield Cluster(address, distributed, client)
+        finally:
+            client.close(timeout=_CONNECTING)
+
+
+@contextmanager
+def _naming_worker(address: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise CnnopsError(f"worker {address} {_described(error)}") from error
+
+
+def _described(error: BaseException) -> str:
+    if isinstance(error, CnnopsError):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
