@@ -40,6 +40,8 @@ ONLY_IN = {
     "orjson": {"tensors"},
     "zipfile": {"tensors"},
     "PIL": {"tensors"},
+    "zarr": {"tensors"},
+    "fsspec": {"tensors"},
     "numpy": {
         *("dtypes", "slabs", "large_arrays", "tensors", "ops", "blocks", "text"),
         *("explain", "checks", "lessons", "views", "commands"),

@@ -128,11 +128,12 @@ def open_reference(reference: ZarrReference) -> ZarrArray:
     place = place_at(location, name)
     try:
         path = zarr.storage.StorePath(place.store(read_only=token is None))
-        array = zarr.Array.from_dict(path, metadata)
+        # A chunk of zeros would not be stored otherwise, nor one of -0.0.
+        how = {"write_empty_chunks": True}
+        array = zarr.Array(zarr.AsyncArray(metadata, path, how))
     except Exception as error:  # whatever zarr and stores raise
         raise CnnopsError(f"{name} cannot be opened: {reason_of(error)}") from error
-    # A chunk of zeros would not be stored otherwise, nor one of -0.0.
-    return ZarrArray(reference, array.with_config({"write_empty_chunks": True}))
+    return ZarrArray(reference, array)
 
 
 def use_zarr_threads(threads: int, *references: ZarrReference) -> None:
@@ -144,10 +145,13 @@ def use_zarr_threads(threads: int, *references: ZarrReference) -> None:
     """
     import zarr
 
-    remote = any(is_remote(reference.location) for reference in references)
-    zarr.config.set(
-        {"threading.max_workers": threads, "async.concurrency": _REQUESTS if remote else 1}
-    )
+    most = max(map(chunks_at_a_time, references), default=1)
+    zarr.config.set({"threading.max_workers": threads, "async.concurrency": most})
+
+
+def chunks_at_a_time(reference: ZarrReference) -> int:
+    """Return of how many chunks one read or write holds the stored and the decoded bytes."""
+    return _REQUESTS if is_remote(reference.location) else 1
 
 
 def import_zarr(name: str) -> ModuleType:
@@ -156,7 +160,7 @@ def import_zarr(name: str) -> ModuleType:
         import zarr
         import zarr.storage
 
-        zarr.Array.with_config  # noqa: B018
+        zarr.AsyncArray  # noqa: B018  # Zarr 2 has none
     except (ImportError, AttributeError) as error:
         needed = f"{name} is a Zarr array, which needs zarr 3.1: pip install 'cnnops-cli[zarr]'"
         if sys.version_info < _PYTHON:

@@ -231,7 +231,5 @@ def _naming(path: str) -> Iterator[None]:
         yield
     except CnnopsError:
         raise
-    except NotImplementedError as error:
-        raise CnnopsError(f"cannot write {path}: it can only be read") from error
     except Exception as error:  # whatever stores raise
         raise CnnopsError(f"cannot write {path}: {reason(error)}") from error

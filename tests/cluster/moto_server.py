@@ -1,6 +1,8 @@
 """An S3 server on this machine, for tests."""
 
+import gc
 from contextlib import contextmanager
+from urllib.request import Request, urlopen
 
 BUCKET = "bucket"
 
@@ -9,6 +11,7 @@ BUCKET = "bucket"
 def serving(monkeypatch):
     """Serve an empty bucket, and have this process's environment lead there."""
     import boto3
+    import s3fs
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
@@ -23,8 +26,13 @@ def serving(monkeypatch):
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
     }.items():
         monkeypatch.setenv(name, value)
+    # What an earlier server held, and what leads to it.
+    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
+    s3fs.S3FileSystem.clear_instance_cache()
     try:
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         yield boto3.client("s3")
     finally:
+        s3fs.S3FileSystem.clear_instance_cache()
+        gc.collect()  # its sessions, which warn, while the test that opened them ignores that
         server.stop()
