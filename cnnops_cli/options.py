@@ -158,7 +158,7 @@ class Settings(NamedTuple):
         SHARED.flag(
             "--no-color",
             "No colour in the view. NO_COLOR, FORCE_COLOR, TERM=dumb, COLUMNS and LINES are "
-            "obeyed.",
+            "obeyed; COLORTERM=truecolor gives 24-bit colours.",
         ),
     ] = False
     lines: Annotated[

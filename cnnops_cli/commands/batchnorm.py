@@ -23,7 +23,6 @@ from cnnops_cli.tensors.formats import named_suffixes
 from cnnops_cli.tensors.read import read_named
 from cnnops_cli.tensors.tensor import Tensor, convert
 from cnnops_cli.tensors.write import Writer, named_writer
-from cnnops_cli.text.shapes import named_shape
 from cnnops_cli.words import series
 
 if TYPE_CHECKING:
@@ -230,6 +229,7 @@ class Normalization(Operation):
 
     def sections(self) -> "list[Section]":
         from cnnops_cli.commands.result_view import input_section
+        from cnnops_cli.text.shapes import named_shape
         from cnnops_cli.views.sections import Section
 
         said, eps = [named_shape("C", (self._channels,))], f"eps {self._choices['eps']:g}"

@@ -19,7 +19,6 @@ from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.options import Settings
 from cnnops_cli.tensors.formats import array_suffixes, member_suffixes
 from cnnops_cli.tensors.write import Writer, array_writer, named_writer
-from cnnops_cli.text.shapes import named_shape
 from cnnops_cli.words import ACCUMULATE, PADDING_MODES, series
 
 if TYPE_CHECKING:
@@ -306,6 +305,7 @@ class Convolution(Operation):
     def sections(self) -> "list[Section]":
         from cnnops_cli.commands.result_view import in_words, input_section
         from cnnops_cli.ops.geometry import AXES
+        from cnnops_cli.text.shapes import named_shape
         from cnnops_cli.views.sections import Section
 
         image, weight, bias = self._operands

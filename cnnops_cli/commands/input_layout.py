@@ -6,7 +6,6 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
-from cnnops_cli.text.shapes import named_shape
 from cnnops_cli.words import LAYOUTS
 
 
@@ -67,6 +66,8 @@ class InputLayout(NamedTuple):
         >>> InputLayout(-1, "channels-first").shape_in_words(np.zeros((1, 8)))
         '(W 8)'
         """
+        from cnnops_cli.text.shapes import named_shape
+
         shape = self.from_operator(array).shape
         names = self.axes(array)[1]
         if not all(map(str.isalpha, names)):

@@ -1,7 +1,7 @@
 """Batch normalization over all axes but the channels."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,15 +9,13 @@ import numpy.typing as npt
 from cnnops_cli.dtypes import Array, as_array, floating_dtype, working_dtype
 from cnnops_cli.errors import INPUT, CnnopsError, naming_operands
 from cnnops_cli.ops import parallel
-from cnnops_cli.ops.channel_blocks import UNBUFFERED, Part, block_values, channels_apart, cut
-from cnnops_cli.ops.coefficients import coefficients, making_nan
+from cnnops_cli.ops.channel_blocks import channels_apart
+from cnnops_cli.ops.coefficients import is_narrow
 from cnnops_cli.ops.moments import Moments, moments
+from cnnops_cli.ops.normalisation import Normalisation
 from cnnops_cli.ops.scalars import real
-from cnnops_cli.ops.scratch import empty_result, scratch
+from cnnops_cli.ops.scratch import empty_result
 from cnnops_cli.spans import spans
-
-if TYPE_CHECKING:
-    from cnnops_cli.ops.extremes import Extremes
 
 _CHANNELS = 1 << 15
 """The most channels that are normalised at a time, to bound the memory of their statistics."""
@@ -25,15 +23,14 @@ _CHANNELS = 1 << 15
 _COPIED = 1 << 20
 """Values that are copied at a time where they are not contiguous; at least one channel's."""
 
-_EXTREME_BUFFERS = 12
-"""The most arrays of a block's size that extreme channels take up."""
-
 _FLOAT64 = np.dtype(np.float64)
 
 _DEFAULTS = {
     name: np.array(value, np.float64)
     for name, value in (("weight", 1), ("bias", 0), ("running_mean", 0), ("running_var", 1))
 }
+_RUNNING = ("running_mean", "running_var")
+
 _ZERO = np.zeros(1)
 
 
@@ -153,43 +150,54 @@ def _normalise(
 ) -> None:
     """Write the result, some channels at a time, and update `running`, which is None in eval."""
     count = output.size // output.shape[1]
-    arrays = [
-        given.get(name, default)
-        for name, default in _DEFAULTS.items()
-        if running is None or name in ("weight", "bias")
-    ]
+    narrow = is_narrow(values.dtype) and is_narrow(output.dtype)
 
     def normalise(channels: slice) -> None:
         target = output[:, channels]
         source = values[:, channels].reshape(target.shape)
-        used = [
-            (array[channels] if array.ndim else array).astype(_FLOAT64, copy=False)
-            for array in arrays
-        ]
-        found = moments(source) if running else Moments(used[2], _ZERO, used[3])
-        weight, bias = used[:2]
-        factors, ordinary = coefficients(source, target, found, weight, bias, eps)
-        extreme = makes_nan = None
-        if not ordinary or found.scaled is not None:
-            makes_nan = making_nan(factors)
-            if factors.dtype == np.float64:
-                from cnnops_cli.ops.extremes import extremes
-
-                extreme = extremes(factors, found, weight, bias, eps)
-        _apply(source, target, factors, extreme, makes_nan)
+        found = moments(source) if running else given_statistics(given, channels)
+        by = normalisation(found, given, channels, eps, target.shape[1], narrow)
+        by.apply(source, target)
         for which, array in enumerate(running or ()):
             if isinstance(array, np.ndarray):
-                here = array[channels]
-                _update(here, which, found, count, momentum)
-                if makes_nan is not None:
-                    np.copyto(here, np.nan, where=makes_nan & np.isnan(here))
+                update_running(array[channels], which, found, count, momentum, by.makes_nan)
 
-    most = _CHANNELS
-    if not values.flags.c_contiguous:
-        most = max(1, min(most, _COPIED // count))
-    elif running is not None:
-        most = min(most, channels_apart(output.shape))
-    parallel.for_each(normalise, spans(output.shape[1], most, multiple=most))
+    if values.flags.c_contiguous:
+        parts = channel_spans(output.shape, training=running is not None)
+    else:
+        most = max(1, min(_CHANNELS, _COPIED // count))
+        parts = spans(output.shape[1], most, multiple=most)
+    parallel.for_each(normalise, parts)
+
+
+def channel_spans(shape: tuple[int, int, int], *, training: bool) -> list[slice]:
+    """Return which channels of an array (N, C, run) are normalised together."""
+    most = min(_CHANNELS, channels_apart(shape)) if training else _CHANNELS
+    return spans(shape[1], most, multiple=most)
+
+
+def given_statistics(given: dict[str, Array], channels: slice) -> Moments:
+    """Return the running statistics of some channels, (0, 1) where they are not given."""
+    mean, variance = (_of_channels(given, name, channels) for name in _RUNNING)
+    return Moments(mean, _ZERO, variance)
+
+
+def normalisation(
+    statistics: Moments,
+    given: dict[str, Array],
+    channels: slice,
+    eps: float,
+    count: int,
+    narrow: bool,
+) -> Normalisation:
+    """Return what some channels, which are `count`, are normalised with."""
+    weight, bias = (_of_channels(given, name, channels) for name in ("weight", "bias"))
+    return Normalisation.by(statistics, weight, bias, eps, channels=count, narrow=narrow)
+
+
+def _of_channels(given: dict[str, Array], name: str, channels: slice) -> Array:
+    array = given.get(name, _DEFAULTS[name])
+    return (array[channels] if array.ndim else array).astype(_FLOAT64, copy=False)
 
 
 @np.errstate(all="ignore")
@@ -211,61 +219,22 @@ def batch_statistics(image: Array) -> tuple[Array, Array]:
     return mean, variance
 
 
-def _update(running: Array, which: int, found: Moments, count: int, momentum: float) -> None:
+def update_running(
+    running: Array,
+    which: int,
+    found: Moments,
+    count: int,
+    momentum: float,
+    makes_nan: Array | None,
+) -> None:
     """Update a running mean, or where `which` is 1 a variance, by that of `count` values."""
     mean, _, variance, exponent = found.scaled or (*found[:3], None)
     share = momentum * (variance * (count / (count - 1)) if which else mean)
     if exponent is not None:
         share = np.ldexp(share, (1 + which) * exponent)
     running[...] = (1 - momentum) * running.astype(np.float64) + share
-
-
-def _apply(
-    values: Array,
-    output: Array,
-    factors: Array,
-    extreme: "Extremes | None",
-    makes_nan: Array | None,
-) -> None:
-    """Write ``(values - centre) * scale + offset``, but `extreme` values in their channels.
-
-    The NaNs of the channels that `makes_nan` says are the positive one, whatever the processor's.
-    """
-    dtype = factors.dtype
-    direct = output.dtype == dtype
-    most = min(values.size, block_values(dtype.itemsize))
-
-    def apply(part: Part) -> None:
-        np.setbufsize(UNBUFFERED)
-        room = None if direct else scratch("normalised", (most,), dtype)
-        before = None
-        for block in part:
-            if before is None or not block.is_like(before):
-                terms = block.along(factors)
-                scale, offset = terms[-2], terms[-1]
-            before = block
-            source, target = block.view(values), block.view(output)
-            exact = None if extreme is None else extreme.values(source, block)
-            work = target if room is None else room[: source.size].reshape(source.shape)
-            if source.dtype != dtype:
-                np.copyto(work, source)
-                source = work
-            if len(terms) > 2:
-                source = np.subtract(source, terms[0], out=work)
-            np.multiply(source, scale, out=work)
-            np.add(work, offset, out=work)
-            if work is not target:
-                np.copyto(target, work, casting="same_kind")
-            if extreme is not None and exact is not None:
-                np.copyto(target, exact, where=block.along(extreme.here), casting="same_kind")
-            if makes_nan is not None:
-                np.copyto(target, np.nan, where=np.isnan(target) & block.along(makes_nan))
-
-    # Without all channels, a row of several samples would be a copy of the output, not a view.
-    parts = cut(values.shape, block_values(dtype.itemsize), may_fold=output.flags.c_contiguous)
-    buffers_each = (not direct) + (makes_nan is not None)
-    buffers_each += 0 if extreme is None else _EXTREME_BUFFERS
-    parallel.for_each(apply, parts, buffers_each * most * dtype.itemsize)
+    if makes_nan is not None:
+        np.copyto(running, np.nan, where=makes_nan & np.isnan(running))
 
 
 def check_operands(

@@ -1,5 +1,7 @@
 """What each channel of batch normalization is multiplied by and added to."""
 
+from typing import Any
+
 import numpy as np
 
 from cnnops_cli.dtypes import Array
@@ -18,8 +20,8 @@ HUGE = 2.0**970
 
 
 def coefficients(
-    values: Array,
-    output: Array,
+    channels: int,
+    narrow: bool,
     statistics: Moments,
     weight: Array,
     bias: Array,
@@ -27,17 +29,17 @@ def coefficients(
 ) -> tuple[Array, bool]:
     """Compute centre, scale and offset of ``(x - centre) * scale + offset``: (3, C).
 
-    They are float32 where that fits them, else float64. What `centre` leaves of the mean goes into
-    `offset`; in float32, that is all of it where the mean is at most half the deviation. Where no
-    channel has a centre, it is left out: (2, C). The second result is whether a quick check shows
-    that nothing overflows or underflows on the way from ordinary values, and no infinity is NaN.
+    They are float32 where that fits them and both input and result, which are `narrow` then; else
+    float64. What `centre` leaves of the mean goes into `offset`; in float32, that is all of it
+    where the mean is at most half the deviation. Where no channel has a centre, it is left out:
+    (2, C). The second result is whether a quick check shows that nothing overflows or underflows on
+    the way from ordinary values, and no infinity is NaN.
     """
     mean, rest, variance, _ = statistics
     deviation = np.sqrt(variance + eps)
-    terms = np.empty((3, values.shape[1]))
+    terms = np.empty((3, channels))
     centre, scale, offset = terms[0], terms[1], terms[2]
     np.divide(weight, deviation, out=scale)
-    narrow = _is_narrow(values) and _is_narrow(output)
     if narrow:
         np.divide(mean, deviation, out=centre)
         np.subtract(bias, mean * scale, out=offset)
@@ -66,8 +68,9 @@ def making_nan(terms: Array) -> Array:
     return ~sure
 
 
-def _is_narrow(array: Array) -> bool:
-    return array.dtype.kind == "f" and array.dtype.itemsize <= 4
+def is_narrow(dtype: np.dtype[Any]) -> bool:
+    """Return whether float32 holds what a dtype holds."""
+    return dtype.kind == "f" and dtype.itemsize <= 4
 
 
 def _fits_float32(terms: Array) -> bool:

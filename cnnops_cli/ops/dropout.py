@@ -165,7 +165,7 @@ def draw_mask_of_box(
     for row, number in zip(kept.reshape(-1, *kept.shape[axis:]), numbers.flat, strict=True):
         first = int(number) * lengths[axis]
         for part in parts:
-            drawn = _draw(seed, p, slice((first + part.start) * run, (first + part.stop) * run))
+            drawn = draw_part(p, seed, slice((first + part.start) * run, (first + part.stop) * run))
             drawn = drawn.reshape(-1, *lengths[axis + 1 :])[(slice(None), *box[axis + 1 :])]
             row[part.start - box[axis].start : part.stop - box[axis].start] = drawn
     return kept.reshape(kept.shape[1:])
@@ -175,7 +175,7 @@ def draw_bits(shape: tuple[int, ...], seed: int) -> Array:
     """Return the 16 bits, as integers, that decide about each value of the mask of a shape."""
     from cnnops_cli.ops.generators import pcg64
 
-    return _next_bits(pcg64(seed), 0, math.prod(shape)).reshape(shape)
+    return _next_bits(pcg64(seed), math.prod(shape)).reshape(shape)
 
 
 def mask_shape(shape: tuple[int, ...], channelwise: bool) -> tuple[int, ...]:
@@ -207,18 +207,18 @@ def bytes_of_a_part() -> int:
 
 
 def _draw(seed: int, p: float, part: slice) -> Array:
-    """Draw which values of a mask are kept."""
+    """Draw which values of a mask are kept; `part` starts at a multiple of 4."""
     from cnnops_cli.ops.generators import pcg64
 
     generator = pcg64(seed)
     if part.start:
         generator.advance(part.start // 4)
-    bits = _next_bits(generator, part.start % 4, part.stop - part.start)
+    bits = _next_bits(generator, part.stop - part.start)
     threshold = math.floor(p * 65536)
     fraction = p * 65536 - threshold
     kept: Array = bits >= threshold
     if fraction:
-        position = -(-part.stop // 4)
+        position = part.start // 4 + -(-bits.size // 4)
         ties = bits == threshold
         while ties[tie := int(ties.argmax())]:  # there are about 4
             decider = _JUMP + part.start + tie
@@ -229,11 +229,10 @@ def _draw(seed: int, p: float, part: slice) -> Array:
     return kept
 
 
-def _next_bits(generator: np.random.PCG64, left_out: int, count: int) -> Array:
-    """Return the next bits of a generator, 16 for each of `count` values after those left out."""
-    stop = left_out + count
-    words = generator.random_raw(-(-stop // 4))
-    return words.astype(_WORDS, copy=False).view(_PIECES)[left_out:stop]
+def _next_bits(generator: np.random.PCG64, count: int) -> Array:
+    """Return the next bits of a generator, 16 for each of `count` values."""
+    words = generator.random_raw(-(-count // 4))
+    return words.astype(_WORDS, copy=False).view(_PIECES)[:count]
 
 
 @parallel.apart

@@ -26,7 +26,7 @@ _FAR = 2.0**16
 _FAINT = 2.0**-900
 """A smaller variance may have lost digits, since float64 has few of them near zero."""
 
-_FAR_OUT = 400
+FAR_OUT = 400
 """The exponent up to which squares of float64 neither overflow nor, at its negative, underflow."""
 
 
@@ -56,18 +56,23 @@ def moments(values: Array) -> Moments:
     Where squares of float64 overflow or underflow, all is done again on values scaled by channel.
     """
     found = _moments(values)
-    if values.dtype != _FLOAT64:
-        return found
-    variance = found.variance
-    least, largest = variance[variance.argmin()], variance[variance.argmax()]
-    if least >= _FAINT and largest < np.inf:
+    if values.dtype != _FLOAT64 or holds(found.variance):
         return found
     peaks = np.maximum(values.max((0, 2)), -values.min((0, 2)))
     exponent = np.frexp(peaks)[1]
-    exponent[~np.isfinite(peaks) | (np.abs(exponent) <= _FAR_OUT)] = 0
+    exponent[~np.isfinite(peaks) | (np.abs(exponent) <= FAR_OUT)] = 0
     if not exponent.any():
         return found
-    mean, rest, variance, _ = _moments(values, exponent)
+    return scaled_moments(*_moments(values, exponent)[:3], exponent)
+
+
+def holds(variance: Array) -> bool:
+    """Return whether float64 holds variances with all their digits."""
+    return bool(variance[variance.argmin()] >= _FAINT and variance[variance.argmax()] < np.inf)
+
+
+def scaled_moments(mean: Array, rest: Array, variance: Array, exponent: Array) -> Moments:
+    """Return moments that are given for values divided by ``2**exponent``."""
     return Moments(
         np.ldexp(mean, exponent),
         np.ldexp(rest, exponent),

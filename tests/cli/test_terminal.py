@@ -212,3 +212,14 @@ def test_columns_sets_the_width(cnnops, terminal):
         *call, env={"COLUMNS": "30"}
     )
     assert cnnops.text(*call, env={"COLUMNS": "wide"}) == cnnops.text(*call)
+
+
+def test_a_terminal_that_promises_24_bits_gets_them(cnnops):
+    call = ["maxpool", "-k", "1", "[[1,2]]", "-f", "table"]
+    colours = {}
+    for promised in ("truecolor", "24bit", "", "no"):
+        env = {"FORCE_COLOR": "1", "COLORTERM": promised}
+        colours[promised] = re.findall(r"48;[\d;]+", cnnops.text(*call, env=env))
+    assert colours["truecolor"] == colours["24bit"] == ["48;2;68;1;84", "48;2;253;231;37"]
+    assert colours[""] == colours["no"] == ["48;5;53", "48;5;227"]
+    assert "\x1b" not in cnnops.text(*call, env={"COLORTERM": "truecolor"})

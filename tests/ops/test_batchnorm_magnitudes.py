@@ -200,9 +200,9 @@ def test_ordinary_values_are_summed_once():
 
 def in_float32(scale, offset, other):
     """Whether float32 is what multiplies with a scale, beside a channel of another."""
-    values, zeros, ones = np.zeros((2, 2), np.float32), np.zeros(2), np.ones(2)
+    zeros, ones = np.zeros(2), np.ones(2)
     weight, bias = np.array([other, scale]), np.array([0.0, offset])
-    made, _ = coefficients(values, values, Moments(zeros, zeros, ones), weight, bias, 0.0)
+    made, _ = coefficients(2, True, Moments(zeros, zeros, ones), weight, bias, 0.0)
     return made.dtype == np.float32
 
 

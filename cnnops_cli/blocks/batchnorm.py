@@ -1,0 +1,209 @@
+"""Batch normalization of a part of an input, with statistics of all of it.
+
+In training, a first pass takes the moments of every block. They are merged in the order of the
+blocks, so that the statistics depend on where the blocks are cut and on nothing else.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnnops_cli.blocks.boxes import Box, Span
+from cnnops_cli.blocks.operator import BlockOperator, Read
+from cnnops_cli.dtypes import Array
+from cnnops_cli.errors import naming_operands
+from cnnops_cli.ops import parallel
+from cnnops_cli.ops.batchnorm import (
+    channel_spans,
+    check_operands,
+    given_statistics,
+    normalisation,
+    result_dtype,
+    update_running,
+)
+from cnnops_cli.ops.coefficients import is_narrow
+from cnnops_cli.ops.merged_moments import PartMoments, merged_moments, part_moments
+from cnnops_cli.ops.moments import Moments, scaled_moments
+from cnnops_cli.ops.normalisation import Normalisation
+from cnnops_cli.ops.parallel import WORKING_BYTES
+
+_RUNNING = ("running_mean", "running_var")
+
+
+class BoxMoments(NamedTuple):
+    """The moments of a box, and which channels it has."""
+
+    channels: Span
+    moments: PartMoments
+
+
+@dataclass(frozen=True, eq=False)
+class BatchnormBlocks(BlockOperator):
+    """Batch normalization of an input (N, C, *spatial) of a known shape.
+
+    `given` has the parameters and running statistics that there are: weight, bias, running_mean
+    and running_var. What is normalised with is known from the start in evaluation, and from
+    `with_statistics` in training.
+    """
+
+    input_shape: tuple[int, ...]
+    input_dtype: np.dtype[Any]
+    given: dict[str, Array]
+    training: bool
+    momentum: float
+    eps: float
+    channels_last: bool
+    normalisations: tuple[tuple[Span, Normalisation], ...] = ()
+
+    @classmethod
+    def planned(
+        cls,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        given: dict[str, Array],
+        *,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+        channels_last: bool = False,
+    ) -> "BatchnormBlocks":
+        """Plan batch normalization with the arguments of `cnnops_cli.batchnorm`, or refuse one.
+
+        `channels_last` is whether the channels are last where the input is stored.
+        """
+        header = np.broadcast_to(np.empty((), dtype), shape)
+        with naming_operands(input=shape):
+            check_operands(header, given, training=training, momentum=momentum, eps=eps)
+        made = cls(shape, dtype, given, training, float(momentum), float(eps), channels_last)
+        if training or not made.shape[1]:
+            return made
+        return made._normalising([given_statistics(given, part) for part in made._spans])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the input."""
+        return self.input_shape
+
+    @property
+    def outputs(self) -> dict[str, np.dtype[Any]]:
+        """The result alone."""
+        header = np.empty(0, self.input_dtype)
+        return {"result": result_dtype(header, *self.given.values())}
+
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether the moments of all boxes come first."""
+        return self.training and not self.normalisations
+
+    def bytes_of(self, box: Box) -> int:
+        """Return the memory of what is read and of the computation."""
+        read = box.size * self.input_dtype.itemsize
+        return read + WORKING_BYTES + self.bytes_of_outputs(box)
+
+    def moments(self, reads: Mapping[str, Read], box: Box) -> BoxMoments:
+        """Compute the moments of a box of the input."""
+        part = reads["input"](box)
+        return BoxMoments(box.spans[1], _moments(part.reshape(*part.shape[:2], -1)))
+
+    def with_statistics(
+        self, found: Sequence[BoxMoments]
+    ) -> tuple["BatchnormBlocks", dict[str, Array]]:
+        """Merge the moments of all boxes, in the order of the boxes.
+
+        Returns the operator that normalises by them, and the running statistics after this batch.
+        """
+        running = {
+            name: np.broadcast_to(self.given[name], self.shape[1]).copy()
+            for name in _RUNNING
+            if name in self.given
+        }
+        return (_fitted(self, found, running) if found else self), running
+
+    def compute(self, reads: Mapping[str, Read], box: Box) -> dict[str, Array]:
+        """Normalise what is read."""
+        part = reads["input"](box)
+        result = np.empty(part.shape, self.dtype)
+        values, output = (array.reshape(*part.shape[:2], -1) for array in (part, result))
+        start, stop = box.spans[1]
+        for (first, last), by in self.normalisations:
+            low, high = max(start, first), min(stop, last)
+            if low < high:
+                own = slice(low - start, high - start)
+                _apply(by.part(slice(low - first, high - first)), values[:, own], output[:, own])
+        return {"result": result}
+
+    @property
+    def _spans(self) -> list[slice]:
+        """The channels that are normalised together in memory."""
+        samples, channels, *lengths = self.shape
+        run = math.prod(lengths)
+        shape = (samples * run, channels, 1) if self.channels_last else (samples, channels, run)
+        return channel_spans(shape, training=self.training)
+
+    def _normalising(self, statistics: Sequence[Moments]) -> "BatchnormBlocks":
+        """Return the operator that normalises by the statistics of each span of channels."""
+        narrow = is_narrow(self.input_dtype) and is_narrow(self.dtype)
+        spans = self._spans
+        with np.errstate(all="ignore"):
+            normalisations = tuple(
+                (
+                    (part.start, part.stop),
+                    normalisation(
+                        found, self.given, part, self.eps, part.stop - part.start, narrow
+                    ),
+                )
+                for part, found in zip(spans, statistics, strict=True)
+            )
+        return replace(self, normalisations=normalisations)
+
+
+@np.errstate(all="ignore")
+def _fitted(
+    operator: BatchnormBlocks, found: Sequence[BoxMoments], running: dict[str, Array]
+) -> BatchnormBlocks:
+    """Return the operator that normalises by moments, and update the running statistics."""
+    merged = _merged(found, may_scale=operator.input_dtype == np.float64)
+    spans = operator._spans
+    statistics = []
+    for part in spans:
+        mean, rest, variance, exponent = (column[part] for column in merged)
+        found_here = Moments(mean, rest, variance)
+        statistics.append(
+            scaled_moments(mean, rest, variance, exponent) if exponent.any() else found_here
+        )
+    fitted = operator._normalising(statistics)
+    count = math.prod(operator.shape) // operator.shape[1]
+    for ((first, last), by), of_span in zip(fitted.normalisations, statistics, strict=True):
+        for which, name in enumerate(_RUNNING):
+            if name in running:
+                here = running[name][first:last]
+                update_running(here, which, of_span, count, operator.momentum, by.makes_nan)
+    return fitted
+
+
+def _merged(found: Sequence[BoxMoments], *, may_scale: bool) -> list[Array]:
+    """Merge moments: mean, rest and variance, divided by powers of two, and their exponents."""
+    of_channels: dict[Span, list[PartMoments]] = {}
+    for channels, part in found:
+        of_channels.setdefault(channels, []).append(part)
+    columns = []
+    for channels in sorted(of_channels):
+        merged = merged_moments(of_channels[channels], may_scale=may_scale)
+        zeros = np.zeros(merged.mean.shape, np.int32)
+        columns.append(merged.scaled or (*merged[:3], zeros))
+    return [np.concatenate(column) for column in zip(*columns, strict=True)]
+
+
+@parallel.apart
+@np.errstate(all="ignore")
+def _moments(values: Array) -> PartMoments:
+    return part_moments(values)
+
+
+@parallel.apart
+@np.errstate(all="ignore")
+def _apply(by: Normalisation, values: Array, output: Array) -> None:
+    by.apply(values, output)
