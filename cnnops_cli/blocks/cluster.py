@@ -67,9 +67,11 @@ class Cluster:
         Before that, every worker is asked whether it can: see `prepare_worker`. `prepare` is plain
         data too.
         """
-        shapes = {box.shape: box for box in boxes}
-        most = max(map(work.operator.bytes_of, shapes.values()), default=0)
-        run = ClusterRun(os.urandom(16).hex(), __version__, work, prepare, most)
+        if not boxes:
+            return
+        # No block is larger than the first of a grid.
+        bytes_of_block = work.operator.bytes_of(boxes[0])
+        run = ClusterRun(os.urandom(16).hex(), __version__, work, prepare, bytes_of_block)
         self._check_workers(run)
         # A task, so that it is run again where its worker dies, and sent once to each worker.
         shared = self._client.submit(unpacked, pickle.dumps(run), pure=False)
@@ -160,9 +162,7 @@ def connected(address: str) -> Iterator[Cluster]:
     try:
         import distributed
     except ImportError as error:
-        raise CnnopsError(
-            "--scheduler needs Dask: pip install 'cnnops-cli[dask]'"
-        ) from error
+        raise CnnopsError("--scheduler needs Dask: pip install 'cnnops-cli[dask]'") from error
     # What it would write on standard error, about lost connections above all.
     logging.disable()
     with warnings.catch_warnings():

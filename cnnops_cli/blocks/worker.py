@@ -80,9 +80,9 @@ def _check_memory(bytes_of_block: int, worker: Any) -> None:
     taken = worker.monitor.get_process_memory()
     if taken + threads * bytes_of_block > room:
         raise CnnopsError(
-            f"may use {room >> 20} MiB of its memory limit, and {taken >> 20} MiB are in use, but a "
-            f"block takes up to {-(-bytes_of_block >> 20)} MiB on each of {threads} threads: give "
-            "workers more memory or fewer threads, or the result smaller chunks (--output-chunks)"
+            f"has room for {room >> 20} MiB, of which {taken >> 20} MiB are in use, but a block "
+            f"takes up to {-(-bytes_of_block >> 20)} MiB on each of {threads} threads: give "
+            "workers more memory or fewer threads, or the result smaller chunks"
         )
 
 

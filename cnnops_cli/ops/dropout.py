@@ -136,7 +136,8 @@ def draw_part(p: float, seed: int, part: slice) -> Array:
     >>> draw_part(0.5, 1, slice(1, 4))
     array([False,  True,  True])
     """
-    return _draw(seed, p, part)
+    first = part.start - part.start % 4
+    return _draw(seed, p, slice(first, part.stop))[part.start - first :]
 
 
 def draw_mask_of_box(

@@ -9,19 +9,17 @@ from cnnops_cli.tensors.zarr_places import ARRAYS, place_at
 
 
 class SharedArrays(NamedTuple):
-    """Plain data about the arrays of a run: those that are read have their metadata as it is stored.
+    """The arrays of a run, and the stored metadata of those that are read, as plain data.
 
-    A process that does not see an array that it should read would take every chunk for one that is
-    not stored, and compute with zeros.
+    A process without an array that it should read would take its chunks for chunks that are not
+    stored, and compute with zeros.
     """
 
     read: tuple[tuple[ZarrReference, bytes | None], ...]
     written: tuple[ZarrReference, ...]
 
     @classmethod
-    def of(
-        cls, read: Sequence[ZarrReference], written: Sequence[ZarrReference]
-    ) -> "SharedArrays":
+    def of(cls, read: Sequence[ZarrReference], written: Sequence[ZarrReference]) -> "SharedArrays":
         """Read the metadata of what is read."""
         return cls(tuple((reference, _stored(reference)) for reference in read), tuple(written))
 
