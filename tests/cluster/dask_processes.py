@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 DASK = str(Path(sys.executable).with_name("dask"))
+HERE = str(Path(__file__).parent)
 PATIENCE = 60.0
 """Seconds after which a process that was started is taken for one that failed."""
 
@@ -23,7 +24,7 @@ class Dask:
         told = folder / "scheduler.json"
         self.scheduler = self.start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-            "--scheduler-file", str(told),
+            "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(told),
         )  # fmt: skip
         wait_until(told.exists)
         self.address = json.loads(told.read_text())["address"]
@@ -47,12 +48,19 @@ class Dask:
         return self.start(
             "worker", self.address, "--host", "127.0.0.1", "--no-dashboard", "--name", name,
             "--nthreads", str(threads), "--memory-limit", memory,
-            "--local-directory", str(self._folder), *options, **environment,
+            "--local-directory", str(self._folder), *options, PYTHONPATH=HERE, **environment,
         )  # fmt: skip
 
-    def log(self):
-        """Return what all processes have written."""
-        return (self._folder / "log.txt").read_text()
+    def client(self):
+        """Return a client of the scheduler."""
+        from distributed import Client
+
+        return Client(self.address, timeout=PATIENCE, set_as_default=False)
+
+    def wait_for_workers(self, count):
+        """Wait until there are so many workers."""
+        with self.client() as client:
+            client.wait_for_workers(count, timeout=PATIENCE)
 
     def stop(self):
         """End all processes, those of nannies included."""
