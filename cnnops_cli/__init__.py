@@ -34,8 +34,8 @@ folder. It may import from itself and from what follows its arrow, and from no o
     option_kinds    what an option takes, declared once       <- words, parsers
     options     the options that commands share               <- ground, tensors, parsers,
                                                                  option_kinds
-    rooms       = tensors, ops, text, explain, checks, lessons, views, parsers, option_kinds,
-                  options
+    rooms       = tensors, ops, blocks, text, explain, checks, lessons, views, parsers,
+                  option_kinds, options
 
     commands/   an operator's options to an operation, and
                 what is done with any operation               <- ground, rooms

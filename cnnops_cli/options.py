@@ -9,6 +9,7 @@ import typer
 
 from cnnops_cli.option_kinds import OptionGroup
 from cnnops_cli.parsers import (
+    parse_chunks,
     parse_index,
     parse_output,
     parse_page_file,
@@ -26,6 +27,7 @@ from cnnops_cli.words import DTYPES, FORMATS, LAYOUTS, series
 
 SHARED = OptionGroup("Input and output")
 BATCH = OptionGroup("Many tensors")
+ZARR = OptionGroup("Zarr")
 GEOMETRY = OptionGroup("Geometry")
 CHECK = OptionGroup("Check")
 EXPLANATION = OptionGroup("Explanation")
@@ -179,6 +181,33 @@ class Settings(NamedTuple):
             "written.",
         ),
     ] = False
+    output_chunks: Annotated[
+        Any,
+        ZARR.option(
+            "--output-chunks",
+            "The chunks of the result, one length per axis, such as 1,8,64,64. By default as many "
+            "samples as INPUT's, all channels up to 64, and ceil(chunk / stride) spatially.",
+            metavar="SIZES",
+            parser=parse_chunks,
+        ),
+    ] = None
+    overwrite: Annotated[
+        bool,
+        ZARR.flag(
+            "--overwrite",
+            "Replace a Zarr array that is at --output, when the new one is whole. Nothing in an "
+            "object store is replaced.",
+        ),
+    ] = False
+    scheduler: Annotated[
+        str | None,
+        ZARR.option(
+            "--scheduler",
+            "Compute on the workers of the Dask scheduler at ADDRESS, such as tcp://host:8786. By "
+            "default blocks are computed on the threads of this machine.",
+            metavar="ADDRESS",
+        ),
+    ] = None
     expect: Annotated[
         str | None,
         CHECK.tensor(
@@ -291,6 +320,15 @@ class Settings(NamedTuple):
             "For one INPUT, without options that write a file.",
         ),
     ] = False
+
+    def given_zarr_options(self) -> list[str]:
+        """Name the options for Zarr arrays that were given."""
+        given = {
+            "--output-chunks": self.output_chunks is not None,
+            "--overwrite": self.overwrite,
+            "--scheduler": self.scheduler is not None,
+        }
+        return [option for option, is_given in given.items() if is_given]
 
     def given_check_options(self) -> list[str]:
         """Name the options of a check that were given."""

@@ -52,6 +52,18 @@ def parse_size(text: str) -> int | tuple[int, ...]:
     return numbers if len(numbers) > 1 else numbers[0]
 
 
+@parser
+def parse_chunks(text: str) -> tuple[int, ...]:
+    """Parse SIZES: one positive integer per axis."""
+    numbers = _integers(text)
+    if numbers is None or min(numbers) < 1:
+        raise CnnopsError(
+            f"{text!r} is not the shape of a chunk: an integer of 1 or more per axis, as "
+            f"1,8,64,64{_joined(text)}"
+        )
+    return numbers
+
+
 def _integers(text: str, separator: str = ",") -> tuple[int, ...] | None:
     items = [item.strip() for item in text.split(separator)]
     return tuple(map(int, items)) if all(map(_INTEGER.fullmatch, items)) else None
@@ -163,6 +175,9 @@ def one_of(name: str, words: tuple[str, ...]) -> Callable[[str], str]:
 
 
 parse_array_file = parser(lambda text: _check_file(text, array_suffixes()))
+parse_result_file = parser(
+    lambda text: text if names_zarr(text) else _check_file(text, array_suffixes())
+)
 parse_named_arrays_file = parser(lambda text: _check_file(text, named_suffixes()))
 parse_view_file = parser(lambda text: _check_file(text, VIEW_SUFFIXES))
 parse_page_file = parser(lambda text: _check_file(text, PAGE_SUFFIXES))
@@ -228,6 +243,15 @@ def takes_any_format(output: str | None) -> bool:
         and Path(output).suffix.lower() not in output_suffixes()
         and is_device(output)
     )
+
+
+def names_zarr(text: str) -> bool:
+    """Return whether an argument names a Zarr array; most do not, which takes no import."""
+    if ".zarr" not in text and "://" not in text and not os.path.isdir(text):
+        return False
+    from cnnops_cli.tensors.zarr_places import is_zarr
+
+    return is_zarr(text)
 
 
 def _check_suffix(text: str, suffixes: tuple[str, ...], option: str = "") -> str:

@@ -94,6 +94,11 @@ class ConvBlocks(BlockOperator):
         """The filters of one group."""
         return len(self.weight) // self.groups
 
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The windows' strides, after 1 for the other axes."""
+        return (1,) * (self._channel_axis + 1) + self.windows.stride
+
     def seen_along(self, axis: int, span: Span) -> list[Span]:
         """Return whole groups of channels, and spatially what is inside or what the mode shows."""
         number = axis - self._channel_axis - 1

@@ -65,6 +65,11 @@ class MaxpoolBlocks(BlockOperator):
         """How many axes come before the spatial ones."""
         return len(self.input_shape) - self.windows.dims
 
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The windows' strides, after 1 for the other axes."""
+        return (1,) * (self._lead) + self.windows.stride
+
     def seen_along(self, axis: int, span: Span) -> list[Span]:
         """Return the same samples and channels, and what the windows see of the spatial axes."""
         if axis < self._lead:

@@ -47,6 +47,11 @@ class BlockOperator:
         return self.outputs["result"]
 
     @property
+    def strides(self) -> tuple[int, ...]:
+        """How far apart along each axis of the input is what two neighbours of the result see."""
+        return (1,) * len(self.shape)
+
+    @property
     def needs_statistics(self) -> bool:
         """Whether moments of all boxes come first; see `cnnops_cli.blocks.batchnorm`."""
         return False

@@ -26,6 +26,7 @@ from cnnops_cli.tensors.write import Writer, named_writer
 from cnnops_cli.words import series
 
 if TYPE_CHECKING:
+    from cnnops_cli.blocks.operator import BlockOperator
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.lessons.plan import LessonPlan
@@ -202,6 +203,20 @@ class Normalization(Operation):
 
     def result(self) -> Array:
         return normalise(self._image, **self._parameters, **self._choices)
+
+    def blocks(self) -> "BlockOperator":
+        from cnnops_cli.blocks.batchnorm import BatchnormBlocks
+
+        return BatchnormBlocks.planned(
+            self._image.shape,
+            self._image.dtype,
+            self._parameters,
+            channels_last=self.layout.layout == "channels-last",
+            **self._choices,
+        )
+
+    def take_statistics(self, running: dict[str, Array]) -> None:
+        self._parameters |= running
 
     def explained(self) -> "tuple[Array, Explainer]":
         from cnnops_cli.explain.batchnorm import batchnorm_explainer

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from cnnops_cli.options import Settings
+from cnnops_cli.parsers import names_zarr
 from cnnops_cli.tensors.read import STDIN
 
 Texts = Mapping[str, str | None]
@@ -49,6 +50,11 @@ class Call(NamedTuple):
     def texts(self) -> list[str]:
         """INPUT as the user wrote it; standard input where it was left out."""
         return self.inputs or [STDIN]
+
+    @property
+    def is_zarr(self) -> bool:
+        """Whether an INPUT is a Zarr array, which is computed in blocks."""
+        return any(map(names_zarr, self.texts))
 
     @property
     def read(self) -> list[str]:

@@ -22,6 +22,7 @@ from cnnops_cli.tensors.write import Writer, array_writer, named_writer
 from cnnops_cli.words import ACCUMULATE, PADDING_MODES, series
 
 if TYPE_CHECKING:
+    from cnnops_cli.blocks.operator import BlockOperator
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
@@ -267,6 +268,19 @@ class Convolution(Operation):
     def result(self) -> Array:
         result, _ = convolve(*self._operands, accumulate=self._accumulate, **self._geometry)
         return result
+
+    def blocks(self) -> "BlockOperator":
+        from cnnops_cli.blocks.conv import ConvBlocks
+
+        image, weight, bias = self._operands
+        return ConvBlocks.planned(
+            image.shape,
+            image.dtype,
+            weight,
+            bias,
+            accumulate=self._accumulate,
+            **self._geometry,
+        )
 
     def explained(self) -> "tuple[Array, Explainer]":
         from cnnops_cli.explain.conv import conv_explainer

@@ -27,6 +27,7 @@ from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import series
 
 if TYPE_CHECKING:
+    from cnnops_cli.blocks.operator import BlockOperator
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.lessons.plan import LessonPlan
@@ -76,7 +77,7 @@ def dropout(
         MASK.file(
             "--mask-output",
             f"Write the mask that was used ({series(array_suffixes())}): uint8, 1 is kept.",
-            parsers.parse_array_file,
+            parsers.parse_result_file,
         ),
     ] = None,
     with_input: options.WithInput = False,
@@ -157,6 +158,21 @@ class Dropping(Operation):
     def _result_of_mask(self) -> Array:
         kept = self._kept
         return keep(self._image, kept, self._p) if self._train else self._image
+
+    def blocks(self) -> "BlockOperator":
+        from cnnops_cli.blocks.dropout import DropoutBlocks
+
+        mask = self._given_mask
+        return DropoutBlocks.planned(
+            self._image.shape,
+            self._image.dtype,
+            self._p,
+            training=self._train,
+            seed=self._seed if mask is None else None,
+            mask=None if mask is None else mask.shape,
+            channelwise=self._channelwise,
+            return_mask=self._keeps_mask,
+        )
 
     def explained(self) -> "tuple[Array, Explainer]":
         from cnnops_cli.explain.dropout import dropout_explainer

@@ -1,12 +1,14 @@
 """Where INPUT and the result have their channels."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import INPUT, CnnopsError
 from cnnops_cli.words import LAYOUTS
+
+Item = TypeVar("Item")
 
 
 class InputLayout(NamedTuple):
@@ -104,13 +106,25 @@ class InputLayout(NamedTuple):
             return axes
         return [*axes[:channels], *axes[channels + 1 :], axes[channels]]
 
-    def place_of_input(self, place: tuple[int, ...]) -> tuple[int, ...]:
-        """Return where the user has an element of the operator's input."""
+    def place_of_input(self, place: tuple[Item, ...]) -> tuple[Item, ...]:
+        """Return where the user has an element, or a part, of the operator's input."""
         if self.lead < 0:
             return place[1:]
         if not self._moves_rank(len(place)):
             return place
         return (*place[: self.lead], *place[self.lead + 1 :], place[self.lead])
+
+    def lengths_in_operator(self, lengths: tuple[int, ...]) -> tuple[int, ...]:
+        """Bring one length per axis of INPUT to the operator's order, 1 for a missing channel."""
+        if self.lead < 0:
+            return (1, *lengths)
+        if not self._moves_rank(len(lengths)):
+            return lengths
+        return (*lengths[: self.lead], lengths[-1], *lengths[self.lead : -1])
+
+    def of_result(self, shape: tuple[int, ...]) -> "InputLayout":
+        """Return the layout of a result, which gains a channel axis where there are several."""
+        return self._replace(lead=0) if self.lead < 0 and shape[0] != 1 else self
 
     def place_in_result(self, place: tuple[int, ...], result: Array) -> tuple[int, ...]:
         """Return where the operator has an element of the user's result."""

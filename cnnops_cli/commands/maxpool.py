@@ -20,6 +20,7 @@ from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import series
 
 if TYPE_CHECKING:
+    from cnnops_cli.blocks.operator import BlockOperator
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
@@ -71,7 +72,7 @@ def maxpool(
             "--indices",
             f"Write where each maximum is to FILE. It is {series(array_suffixes())}: "
             "int64, flat in each channel's plane without padding.",
-            parsers.parse_array_file,
+            parsers.parse_result_file,
         ),
     ] = None,
     with_input: options.WithInput = False,
@@ -131,6 +132,17 @@ class MaxPooling(Operation):
             return self._values_and_indices[0]
         values: Array = pool(self._image, self._size, **self._geometry)
         return values
+
+    def blocks(self) -> "BlockOperator":
+        from cnnops_cli.blocks.maxpool import MaxpoolBlocks
+
+        return MaxpoolBlocks.planned(
+            self._image.shape,
+            self._image.dtype,
+            self._size,
+            return_indices=self._finds_indices,
+            **self._geometry,
+        )
 
     def explained(self) -> "tuple[Array, Explainer]":
         from cnnops_cli.explain.maxpool import maxpool_explainer

@@ -7,6 +7,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.tensors.tensor import Tensor, unify
 
 if TYPE_CHECKING:
+    from cnnops_cli.blocks.operator import BlockOperator
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
@@ -70,6 +71,17 @@ class Operation:
 
     def result(self) -> Array:
         """Compute the result, channels first, in an array of its own: --relu changes it."""
+        raise NotImplementedError
+
+    def blocks(self) -> "BlockOperator":
+        """Return what computes any part of the result, where INPUT is a Zarr array.
+
+        Of INPUT, only the shape and dtype are known then, and all values are 0.
+        """
+        raise NotImplementedError
+
+    def take_statistics(self, running: dict[str, Array]) -> None:
+        """Take over the running statistics that blocks left."""
         raise NotImplementedError
 
     def explained(self) -> "tuple[Array, Explainer]":

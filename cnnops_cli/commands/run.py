@@ -36,6 +36,12 @@ def run(kind: type[Operation], call: Call, **options: Any) -> None:
     **options
         The operator's own, which the operation is made with.
     """
+    if call.is_zarr:
+        from cnnops_cli.commands.in_blocks import run_in_blocks
+
+        _check_offers(kind, call)
+        run_in_blocks(kind, call, options)
+        return
     signals.begin()
     settings = call.settings
     _check_offers(kind, call)
@@ -61,6 +67,8 @@ def run(kind: type[Operation], call: Call, **options: Any) -> None:
 def _check_offers(kind: type[Operation], call: Call) -> None:
     """Refuse by name what the command does not have."""
     settings = call.settings
+    if call.is_zarr and not kind.offers("blocks"):
+        raise CnnopsError(f"{kind.name} takes no Zarr array, as {call.texts[0]} is")
     asked = {
         "explain": ("explained", settings.explain),
         "lesson": ("lesson", settings.lesson is not None),

@@ -8,7 +8,7 @@ from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.stdout import is_viewed, is_written
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.options import Settings
-from cnnops_cli.parsers import is_directory, output_of_one, output_of_several
+from cnnops_cli.parsers import is_directory, names_zarr, output_of_one, output_of_several
 from cnnops_cli.paths import real_path
 from cnnops_cli.tensors.formats import format_of_name, picture_formats, suffixes_of
 from cnnops_cli.tensors.read import STDIN, split_member
@@ -26,6 +26,11 @@ def validate(call: Call) -> Call:
     Call
         Its --output names a file where there is one INPUT, a directory where there are several.
     """
+    if _concerns_zarr(call):
+        from cnnops_cli.commands.validate_zarr import validate_zarr
+
+        if validate_zarr(call).is_zarr:
+            return call
     _check_count(call)
     call = _with_outputs(call)
     _check_pictures(call)
@@ -35,6 +40,12 @@ def validate(call: Call) -> Call:
     if call.with_input:
         _check_with_input(call.settings)
     return call
+
+
+def _concerns_zarr(call: Call) -> bool:
+    named = (*call.texts, call.settings.output, *call.files.values(), *call.tensors.values())
+    given = call.settings.given_zarr_options()
+    return bool(given) or any(text is not None and names_zarr(text) for text in named)
 
 
 def _check_count(call: Call) -> None:

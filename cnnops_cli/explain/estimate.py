@@ -24,7 +24,7 @@ class Estimate(NamedTuple):
     dtype: np.dtype[Any]
     lengths: dict[str, str]
     algorithm: str
-    counts: dict[str, int]
+    counts: dict[str, Any]
     memory: dict[str, int]
     accumulate: str = ""
 

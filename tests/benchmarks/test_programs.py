@@ -367,6 +367,15 @@ def test_readme_names_the_means_that_are_kept():
     ]
 
 
+def test_zarr_reads():
+    pytest.importorskip("zarr")
+    arguments = ("--rounds", "1", "--threads", "2", "--size", "128", "--latency", "0.001")
+    rows = run("zarr_reads.py", *arguments)
+    assert len(rows) == 10
+    for row, place in zip(rows, ["directory"] * 5 + ["object store"] * 5, strict=True):
+        assert re.fullmatch(rf"{place} +2 +\d+ +{TIME} +{RATIO} +{RATIO}", row)
+
+
 def test_the_page_names_every_program_and_options_that_it_has(monkeypatch, capsys):
     calls = [
         shlex.split(line, comments=True)

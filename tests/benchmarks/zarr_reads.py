@@ -17,10 +17,7 @@ from tempfile import TemporaryDirectory
 
 import machine
 import numpy as np
-import zarr
 from tables import Table, milliseconds
-from zarr.storage import LocalStore
-from zarr.testing.store import LatencyStore
 
 from cnnops_cli.tensors.zarr_array import Slices, ZarrArray, open_zarr
 
@@ -36,6 +33,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=384, help="of each of three axes")
     parser.add_argument("--latency", type=float, default=0.03, metavar="SECONDS")
     arguments = parser.parse_args(argv)
+    import zarr
+    from zarr.storage import LocalStore
+    from zarr.testing.store import LatencyStore
+
     machine.print_header()
     table = Table(
         ("place", 13),
@@ -73,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _seconds(array: ZarrArray, pool: ThreadPoolExecutor, count: int) -> tuple[float, float]:
     """Return the time and the CPU time that a box takes."""
+    import zarr
+
     boxes = list(_boxes(array.shape[0]))
     with zarr.config.set({"async.concurrency": count}):
         start, cpu_start = time.perf_counter(), time.process_time()

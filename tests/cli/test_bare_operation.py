@@ -81,6 +81,12 @@ def test_the_refusal_comes_before_anything_is_read(refused_here):
     assert reason == "cnnops avgpool: error: avgpool has no --explain"
 
 
+@pytest.mark.parametrize("options", [["-o", "y.zarr"], ["--dry-run"]])
+def test_a_zarr_array_is_refused(refused_here, options):
+    reason = refused_here("avgpool", *options, "missing.zarr")
+    assert reason == "cnnops avgpool: error: avgpool takes no Zarr array, as missing.zarr is"
+
+
 def test_letters_are_refused(refused_here):
     assert refused_here("avgpool", "[[a,b],[c,d]]").startswith(
         "cnnops avgpool: error: INPUT is not JSON: unexpected character"
@@ -140,6 +146,7 @@ def test_every_shared_option_is_held_against_it():
     of_the_runner_alone = {
         *("no_color", "lines", "keep_going", "stretch"),
         *("rtol", "atol", "ulp", "equal_nan", "update_expected"),
+        *("output_chunks", "overwrite", "scheduler"),
     }
     assert set(options.Settings._fields) == tried | of_the_runner_alone
 

@@ -14,7 +14,7 @@ SHARED = [
     *["--expect", "--rtol", "--atol", "--ulp", "--equal-nan", "--no-equal-nan"],
     "--update-expected",
     *["--stretch", "--view", "--lines", "--keep-going", "--explain", "--at", "--dry-run"],
-    "--lesson",
+    *["--lesson", "--output-chunks", "--overwrite", "--scheduler"],
 ]
 OPTIONS = {
     "conv": [
@@ -194,7 +194,7 @@ def test_examples_come_first_and_what_all_share_comes_last(helped, command):
         "maxpool": ["Geometry"],
         "batchnorm": ["Normalization"],
     }
-    shared = ["Input and output", "Many tensors", "Check", "Explanation", "Help", "Notes"]
+    shared = ["Input and output", "Many tensors", "Zarr", "Check", "Explanation", "Help", "Notes"]
     assert headings(text) == own.get(command, ["Dropout"]) + shared
 
 

@@ -1,0 +1,66 @@
+"""Where blocks are read and written: plain data by which any process opens the arrays of a call.
+
+Blocks have the axes of the operator; here they are brought to those of the user, and back.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnops_cli.blocks.boxes import Box
+from cnnops_cli.blocks.operator import Read
+from cnnops_cli.blocks.work import Write
+from cnnops_cli.commands.input_layout import InputLayout
+from cnnops_cli.dtypes import Array
+from cnnops_cli.tensors.read import read_tensor
+from cnnops_cli.tensors.tensor import Tensor, unify
+from cnnops_cli.tensors.zarr_array import ZarrReference, open_reference
+
+
+class ZarrSource(NamedTuple):
+    """A Zarr array that is read; `dtype` is what --dtype says, if it is converted."""
+
+    reference: ZarrReference
+    layout: InputLayout
+    dtype: str | None = None
+
+    def open(self) -> Read:
+        """Open it."""
+        array = open_reference(self.reference)
+
+        def read(box: Box) -> Array:
+            part = array.read(self.layout.place_of_input(box.slices))
+            converted = unify({"input": Tensor(part, array.name, weak=False)}, self.dtype)
+            return np.ascontiguousarray(self.layout.to_operator(converted["input"]))
+
+        return read
+
+
+class NpySource(NamedTuple):
+    """A .npy file that is read."""
+
+    path: str
+    argument: str
+    layout: InputLayout
+
+    def open(self) -> Read:
+        """Open it."""
+        array = self.layout.to_operator(read_tensor(self.path, self.argument).array)
+        return lambda box: np.array(array[box.slices], array.dtype.newbyteorder("="), order="C")
+
+
+class ZarrSink(NamedTuple):
+    """A Zarr array that is written."""
+
+    reference: ZarrReference
+    layout: InputLayout
+
+    def open(self) -> Write:
+        """Open it."""
+        array = open_reference(self.reference)
+
+        def write(box: Box, values: Array) -> None:
+            slices = self.layout.place_of_input(box.slices)
+            array.write(slices, self.layout.from_operator(values))
+
+        return write

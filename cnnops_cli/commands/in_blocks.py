@@ -1,0 +1,207 @@
+"""A Zarr INPUT: its blocks are read, computed and written, and the results appear when whole."""
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from cnnops_cli import signals
+from cnnops_cli.blocks.boxes import Box
+from cnnops_cli.blocks.work import BlockReport, BlockWork, Source
+from cnnops_cli.commands.block_operands import NpySource, ZarrSink, ZarrSource
+from cnnops_cli.commands.block_plan import BlockPlan, plan_blocks
+from cnnops_cli.commands.call import Call
+from cnnops_cli.commands.operands import announce_terminal, computing, read_tensors
+from cnnops_cli.commands.operation import Operands, Operation
+from cnnops_cli.commands.outcome import Outcome
+from cnnops_cli.commands.stderr import tell
+from cnnops_cli.commands.stdout import write_stdout
+from cnnops_cli.commands.watch import progress_of
+from cnnops_cli.commands.write_outcome import move_into_place, wants_summary
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.ops.parallel import thread_count, using_threads
+from cnnops_cli.options import Settings
+from cnnops_cli.parsers import names_zarr
+from cnnops_cli.paths import real_path
+from cnnops_cli.tensors.formats import Reading
+from cnnops_cli.tensors.read import INPUT_ARGUMENT, is_inline, read_tensor
+from cnnops_cli.tensors.staged_files import StagedFiles
+from cnnops_cli.tensors.tensor import Tensor, has_letters
+from cnnops_cli.tensors.zarr_array import ZarrArray, ZarrReference, open_zarr, use_zarr_threads
+from cnnops_cli.tensors.zarr_places import location_of
+from cnnops_cli.tensors.zarr_results import ZarrResults, check_apart
+
+if TYPE_CHECKING:
+    from cnnops_cli.blocks.batchnorm import BatchnormBlocks, BoxMoments
+
+Run = Callable[[BlockWork, Sequence[Box], Callable[[BlockReport], None]], None]
+
+_FURTHER = {"indices": "indices", "mask_output": "mask"}
+"""By option: the output of the operator that is a Zarr array too."""
+
+
+def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) -> None:
+    """Apply an operation to a Zarr INPUT, and write its results; or say what that would take."""
+    gc.enable()  # zarr leaves cycles behind, and there may be many blocks
+    settings = call.settings
+    arrays = _opened(call)
+    signals.begin()
+    announce_terminal(kind.name, settings, *call.tensors.values())
+    tensors = _read(kind, call, arrays)
+    given = Operands(
+        tensors,
+        settings.dtype,
+        settings.layout,
+        settings.dry_run,
+        frozenset(option for option, path in call.all_files.items() if path is not None),
+    )
+    with computing(settings, tensors) as hints:
+        operation = kind(given, **options)  # type: ignore[call-arg]
+        hints.append(operation.likely_cause)
+        plan = plan_blocks(operation, arrays["input"].chunks, settings.output_chunks)
+    operator = plan.operator
+    outcome = Outcome(operation, np.broadcast_to(np.zeros((), operator.dtype), operator.shape))
+    if settings.dry_run:
+        from cnnops_cli.commands.explained import report_writer
+
+        with using_threads(settings.threads):
+            outcome.estimate = plan.estimate(operation.estimate())
+        write_stdout(report_writer(outcome, settings))
+        return
+    _check_results(call, arrays)
+    _write_results(call, operation, plan, _sources(call, arrays, operation))
+    if wants_summary(settings):
+        told = [settings.output, outcome.shape, operator.dtype.name, f"{len(plan.grid)} blocks"]
+        tell("  ".join(filter(None, [*told, outcome.terminal_note])))
+
+
+def _opened(call: Call) -> dict[str, ZarrArray]:
+    """Open the operands that are Zarr arrays."""
+    arrays = {"input": open_zarr(call.texts[0], INPUT_ARGUMENT)}
+    mask = call.tensors.get("mask")
+    if mask is not None and names_zarr(mask):
+        arrays["mask"] = open_zarr(mask, "--mask")
+    return arrays
+
+
+def _read(kind: type[Operation], call: Call, arrays: dict[str, ZarrArray]) -> dict[str, Tensor]:
+    """Read the tensors; of those that are read in blocks, only what their headers say."""
+    tensors = {name: _stand_in(array) for name, array in arrays.items()}
+    mask = call.tensors.get("mask")
+    if mask is not None and "mask" not in tensors:
+        tensors["mask"] = read_tensor(mask, "--mask", Reading(headers=True))
+    others = {name: text for name, text in call.tensors.items() if name != "mask"}
+    reading = Reading(letters=kind.offers("formulas"), headers=call.settings.dry_run)
+    tensors |= read_tensors(reading, call.settings.layout, **others)
+    for name, tensor in tensors.items():
+        if has_letters(tensor):
+            raise CnnopsError(f"--{name} has letters, which do not go with a Zarr INPUT")
+    return tensors
+
+
+def _stand_in(array: ZarrArray) -> Tensor:
+    return Tensor(np.broadcast_to(np.zeros((), array.dtype), array.shape), array.name, weak=False)
+
+
+def _sources(call: Call, arrays: dict[str, ZarrArray], operation: Operation) -> dict[str, Source]:
+    layout = operation.layout
+    sources: dict[str, Source] = {
+        name: ZarrSource(array.reference, layout, call.settings.dtype if name == "input" else None)
+        for name, array in arrays.items()
+    }
+    mask = call.tensors.get("mask")
+    if mask is not None and "mask" not in sources:
+        sources["mask"] = NpySource(real_path(mask), "--mask", layout)
+    return sources
+
+
+def _results_of(call: Call) -> dict[str, str]:
+    """Where the outputs of the operator go."""
+    paths = {"result": call.settings.output}
+    paths |= {output: call.files.get(option) for option, output in _FURTHER.items()}
+    return {output: path for output, path in paths.items() if path is not None}
+
+
+def _check_results(call: Call, arrays: dict[str, ZarrArray]) -> None:
+    """Refuse results that are in one another, or in what is read."""
+    read = {array.name: array.reference.location for array in arrays.values()}
+    read |= {text: location_of(text) for text in call.read if not is_inline(text)}
+    read |= {path: location_of(path) for path in _other_files(call).values()}
+    for path in _results_of(call).values():
+        for name, location in read.items():
+            check_apart(path, name, location)
+        read[path] = location_of(path)
+
+
+def _other_files(call: Call) -> dict[str, str]:
+    """By option: the files that are written in addition to Zarr arrays."""
+    return {
+        option: path
+        for option, path in call.all_files.items()
+        if path is not None and option not in _FURTHER
+    }
+
+
+def _write_results(
+    call: Call, operation: Operation, plan: BlockPlan, sources: dict[str, Source]
+) -> None:
+    settings, operator = call.settings, plan.operator
+    with ZarrResults() as results, StagedFiles() as staged:
+        references = {
+            output: results.add(
+                path,
+                plan.shape,
+                operator.outputs[output],
+                plan.chunks,
+                overwrite=settings.overwrite,
+            )
+            for output, path in _results_of(call).items()
+        }
+        sinks = {name: ZarrSink(each, plan.layout) for name, each in references.items()}
+        work = BlockWork(operator, sources, sinks, call.relu)
+        with _running(settings, list(references.values())) as run:
+            _compute(operation, work, plan, run, settings)
+        results.complete()
+        for option, path in _other_files(call).items():
+            writer = operation.writer(option, path)
+            staged.add(path, writer, durable=option in call.state_files)
+        signals.hold()
+        results.move()
+        move_into_place(staged)
+
+
+@contextmanager
+def _running(settings: Settings, references: Sequence[ZarrReference]) -> Iterator[Run]:
+    """Yield what runs all blocks of a work: a Dask cluster, or the threads of this machine."""
+    if settings.scheduler is not None:
+        raise CnnopsError("--scheduler: blocks are only computed on this machine's threads yet")
+    from cnnops_cli.blocks.threads import run_on_threads
+
+    with using_threads(settings.threads):
+        use_zarr_threads(thread_count(), *references)
+        yield run_on_threads
+
+
+def _compute(
+    operation: Operation, work: BlockWork, plan: BlockPlan, run: Run, settings: Settings
+) -> None:
+    """Compute all blocks, and before them what statistics they need."""
+    grid, operator = plan.grid, plan.operator
+    total = len(grid) * (2 if operator.needs_statistics else 1)
+    with progress_of(settings, operation.name, "blocks", total) as progress:
+        moments: dict[Box, BoxMoments] = {}
+
+        def done(report: BlockReport) -> None:
+            if report.moments is not None:
+                moments[report.box] = report.moments
+            if progress:
+                progress.advance()
+
+        if operator.needs_statistics:
+            run(work, grid, done)
+            training = cast("BatchnormBlocks", operator)
+            operator, running = training.with_statistics([moments[box] for box in grid])
+            operation.take_statistics(running)
+        run(work._replace(operator=operator), grid, done)

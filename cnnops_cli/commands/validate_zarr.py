@@ -1,0 +1,95 @@
+"""What goes with a Zarr INPUT, and what goes with nothing else."""
+
+import os
+
+from cnnops_cli.commands.call import Call, Texts
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.options import Settings
+from cnnops_cli.parsers import names_zarr
+from cnnops_cli.tensors.formats import NPY, format_of_name
+
+_REFUSED = (
+    *("view", "expect", "rtol", "atol", "ulp", "equal_nan", "update_expected", "explain", "at"),
+    *("lesson", "lines", "keep_going", "stretch"),
+)
+_ALSO_ZARR = ("indices", "mask_output", "mask")
+"""The options that take a Zarr array where INPUT is one."""
+_MOST_SHOWN = 40
+
+
+def validate_zarr(call: Call) -> Call:
+    """Refuse what does not go with a Zarr INPUT, or only goes with one."""
+    if not call.is_zarr:
+        _refuse_zarr(call)
+        return call
+    settings = call.settings
+    if len(call.texts) > 1:
+        raise CnnopsError(
+            f"a Zarr INPUT goes alone, but there are {len(call.texts)} INPUTs; call once for each"
+        )
+    given = {name: getattr(settings, name) for name in _REFUSED} | {"with_input": call.with_input}
+    for name, value in given.items():
+        if value is not None and value is not False:
+            raise CnnopsError(f"{_option(name)} does not go with a Zarr INPUT; leave it out")
+    _check_format(settings)
+    _check_operands(call.tensors)
+    _check_results(call)
+    return call
+
+
+def _refuse_zarr(call: Call) -> None:
+    for option in call.settings.given_zarr_options():
+        raise CnnopsError(f"{option} goes with a Zarr INPUT; leave it out")
+    named = {"output": call.settings.output, **call.files, **call.tensors}
+    for name, text in named.items():
+        if text is not None and names_zarr(text):
+            if name in call.tensors:
+                _refuse_operand(name, text)
+            raise CnnopsError(
+                f"{_option(name)}: {text} is a Zarr array's name, which goes with a Zarr INPUT"
+            )
+
+
+def _refuse_operand(name: str, text: str) -> None:
+    if name not in _ALSO_ZARR:
+        raise CnnopsError(f"{_option(name)} takes no Zarr array, as {text} is; only INPUT does")
+
+
+def _check_format(settings: Settings) -> None:
+    if settings.dry_run and settings.format == "npy":
+        raise CnnopsError("--dry-run shows text or JSON: --format table or json, not npy")
+    if settings.format != "auto" and not settings.dry_run:
+        raise CnnopsError(
+            "--format is for standard output, but the result of a Zarr INPUT goes to --output; "
+            "leave it out"
+        )
+
+
+def _check_operands(tensors: Texts) -> None:
+    for name, text in tensors.items():
+        if text is None:
+            continue
+        if names_zarr(text):
+            _refuse_operand(name, text)
+        elif name in _ALSO_ZARR and not (format_of_name(text) is NPY and os.path.exists(text)):
+            raise CnnopsError(
+                f"{_option(name)} of a Zarr INPUT is a Zarr array or a .npy file, which "
+                f"{text[:_MOST_SHOWN]!r} is not"
+            )
+
+
+def _check_results(call: Call) -> None:
+    output = call.settings.output
+    if output is None and not call.settings.dry_run:
+        raise CnnopsError("the result of a Zarr INPUT is a Zarr array; name it: --output x.zarr")
+    results = {name: call.files.get(name) for name in _ALSO_ZARR}
+    for name, path in {"output": output, **results}.items():
+        if path is not None and not names_zarr(path):
+            raise CnnopsError(
+                f"{_option(name)} of a Zarr INPUT is a Zarr array too, such as x.zarr, which "
+                f"{path!r} is not"
+            )
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
