@@ -10,8 +10,15 @@ import numpy as np
 from cnnops_cli.dtypes import Array, check_supported, native
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.read import INPUT_ARGUMENT
-from cnnops_cli.tensors.zarr_places import Directory, Prefix, is_remote, location_of, place_at
-from cnnops_cli.tensors.zarr_places import reason as reason_of
+from cnnops_cli.tensors.zarr_places import (
+    ARRAYS,
+    Directory,
+    Prefix,
+    is_remote,
+    location_of,
+    place_at,
+    reason,
+)
 from cnnops_cli.words import listed
 
 Slices = tuple[slice, ...]
@@ -65,7 +72,15 @@ class ZarrArray:
         try:
             values = np.asarray(self._array[slices])
         except Exception as error:  # whatever codecs and stores raise
-            raise CnnopsError(f"cannot read {self.name}: {reason_of(error)}") from error
+            raise CnnopsError(f"cannot read {self.name}: {reason(error)}") from error
+        document = ARRAYS[self.reference.metadata["zarr_format"] == 2]
+        if (
+            self._next_to_chunks(document) is None
+        ):  # chunks that are not there read as the fill value
+            raise CnnopsError(
+                f"{self.name} is not here, or not any more: there is no "
+                f"{self.reference.location}/{document}"
+            )
         values = values.view(self.dtype) if values.dtype.kind == "b" else values
         return np.asarray(values, self.dtype, order="C")
 
@@ -80,22 +95,25 @@ class ZarrArray:
         try:
             self._array[slices] = values
         except Exception as error:  # whatever codecs and stores raise
-            raise CnnopsError(f"cannot write {self.name}: {reason_of(error)}") from error
+            raise CnnopsError(f"cannot write {self.name}: {reason(error)}") from error
 
     def check_run(self) -> None:
         """Refuse a result that this process does not see, or that another run writes now."""
-        name, location, _, token = self.reference
-        try:
-            found = place_at(location, name).read(TOKEN)
-        except Exception as error:  # whatever stores raise
-            raise CnnopsError(f"cannot read {name}: {reason_of(error)}") from error
+        found = self._next_to_chunks(TOKEN)
         if found is None:
             raise CnnopsError(
-                f"{name} is not written here: there is no {location}/{TOKEN}, since the run is "
-                "over or this machine does not share the place"
+                f"{self.name} is not written here: there is no {self.reference.location}/{TOKEN}, "
+                "since the run is over or this machine does not share the place"
             )
-        if found.decode() != token:
-            raise CnnopsError(f"{name} is written by another run now")
+        if found.decode() != self.reference.token:
+            raise CnnopsError(f"{self.name} is written by another run now")
+
+    def _next_to_chunks(self, key: str) -> bytes | None:
+        """Return a file that is next to the chunks, or None if there is none."""
+        try:
+            return place_at(self.reference.location, self.name).read(key)
+        except Exception as error:  # whatever stores raise
+            raise CnnopsError(f"cannot read {self.name}: {reason(error)}") from error
 
 
 def open_zarr(text: str, argument: str) -> ZarrArray:
@@ -115,7 +133,7 @@ def open_zarr(text: str, argument: str) -> ZarrArray:
     except FileNotFoundError as error:
         raise _not_an_array(text, argument, place) from error
     except Exception as error:  # whatever zarr and stores raise
-        raise CnnopsError(f"{name} cannot be opened: {reason_of(error)}") from error
+        raise CnnopsError(f"{name} cannot be opened: {reason(error)}") from error
     check_supported(node.dtype, name)
     metadata = {**node.metadata.to_dict(), "attributes": {}}
     return ZarrArray(ZarrReference(name, location, metadata), node)
@@ -132,7 +150,7 @@ def open_reference(reference: ZarrReference) -> ZarrArray:
         how = {"write_empty_chunks": True}
         array = zarr.Array(zarr.AsyncArray(metadata, path, how))
     except Exception as error:  # whatever zarr and stores raise
-        raise CnnopsError(f"{name} cannot be opened: {reason_of(error)}") from error
+        raise CnnopsError(f"{name} cannot be opened: {reason(error)}") from error
     return ZarrArray(reference, array)
 
 
@@ -167,6 +185,8 @@ def import_zarr(name: str) -> ModuleType:
             this, oldest = (".".join(map(str, pair[:2])) for pair in (sys.version_info, _PYTHON))
             needed = f"{needed} with Python {oldest} or newer; this is {this}"
         raise CnnopsError(needed) from error
+    # Of codecs that other programs may not have, whenever it makes one.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"zarr\.")
     return zarr  # type: ignore[no-any-return]
 
 
@@ -175,7 +195,7 @@ def _named_arrays(group: Any, text: str) -> str:
     try:
         members = group.members(max_depth=None)
     except Exception as error:  # a store that cannot be listed, or metadata that zarr cannot parse
-        return f"not an array, and its arrays cannot be listed: {reason_of(error)}"
+        return f"not an array, and its arrays cannot be listed: {reason(error)}"
     arrays = {path: member for path, member in sorted(members) if hasattr(member, "shape")}
     if not arrays:
         return "and it has no arrays"
@@ -190,7 +210,7 @@ def _not_an_array(text: str, argument: str, place: Directory | Prefix) -> Cnnops
     try:
         keys = place.keys()
     except Exception as error:  # whatever stores raise
-        return CnnopsError(f"{argument}: cannot read {text}: {reason_of(error)}")
+        return CnnopsError(f"{argument}: cannot read {text}: {reason(error)}")
     if not keys:
         return CnnopsError(f"{argument}: no such Zarr array: {text}")
     return CnnopsError(

@@ -33,14 +33,6 @@ class ZarrResults:
 
     A context manager. If it is left by an error, or before all are moved, those that they replace
     are put back and all that was written is removed.
-
-    Examples
-    --------
-    >>> with ZarrResults() as results:
-    ...     # reference = results.add("out.zarr", (64, 64), np.dtype("float32"), (32, 32))
-    ...     # open_reference(reference).write(...), in any process
-    ...     results.complete()
-    ...     results.move()
     """
 
     def __init__(self) -> None:

@@ -125,6 +125,17 @@ def test_chunks_of_a_killed_run_are_named_and_kept(s3):
     assert keys(s3) == left
 
 
+def test_an_array_that_is_gone_is_not_read_as_its_fill_value(s3):
+    write_result()
+    array = open_zarr(URL, "INPUT")
+    for key in keys(s3):
+        s3.delete_object(Bucket="bucket", Key=f"größe a/out.zarr/{key}")
+    for opened in (array, open_reference(array.reference)):
+        assert refused(opened.read, WHOLE) == (
+            f"{URL} is not here, or not any more: there is no {URL}/zarr.json"
+        )
+
+
 def test_a_late_writer_does_not_reach_a_newer_run(s3):
     dead = ZarrResults()
     late = open_reference(add(dead))

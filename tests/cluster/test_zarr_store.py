@@ -6,10 +6,14 @@ import os
 import pickle
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -120,6 +124,14 @@ def test_layouts_on_disk_do_not_matter(tmp_path, how):
     same(array.read((slice(0, 7), slice(0, 9))), numbers())
 
 
+def test_codecs_that_zarr_warns_of_are_silent(tmp_path):
+    codec = {"name": "numcodecs.shuffle", "configuration": {"elementsize": 4}}
+    with warnings.catch_warnings(action="ignore"):
+        path = stored(tmp_path / "x.zarr", numbers(), compressors=[codec])
+    array = open_zarr(path, "INPUT")
+    same(open_reference(array.reference).read(BOX), numbers()[BOX].copy())
+
+
 @pytest.mark.parametrize("order", "<>")
 def test_bits_of_nans_are_read(tmp_path, order):
     values = HOSTILE.astype(HOSTILE.dtype.newbyteorder(order))
@@ -228,6 +240,20 @@ def test_a_damaged_chunk_is_one_line(tmp_path):
         open_zarr(str(path), "INPUT").read(BOX)
 
 
+@pytest.mark.parametrize(("version", "key"), [(2, ".zarray"), (3, "zarr.json")])
+def test_an_array_that_is_gone_is_not_read_as_its_fill_value(tmp_path, version, key):
+    path = stored(tmp_path / "x.zarr", numbers(), zarr_format=version)
+    opened = open_zarr(path, "INPUT")
+    for array in (opened, open_reference(opened.reference)):
+        same(array.read(BOX), numbers()[BOX].copy())
+    shutil.rmtree(path)
+    os.mkdir(path)
+    expected = re.escape(f"{path} is not here, or not any more: there is no {path}/{key}")
+    for array in (opened, open_reference(opened.reference)):
+        with pytest.raises(CnnopsError, match=f"^{expected}$"):
+            array.read(BOX)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_result_is_version_3_and_little_endian(tmp_path, dtype):
     path = tmp_path / "out.zarr"
@@ -249,6 +275,33 @@ def test_the_order_of_chunks_does_not_matter(tmp_path):
     write_result(tmp_path / "a.zarr", numbers(), shuffled=1)
     write_result(tmp_path / "b.zarr", numbers(), shuffled=2)
     assert files_of(tmp_path / "a.zarr") == files_of(tmp_path / "b.zarr")
+
+
+def write_some(reference, values, cuts):
+    for cut in cuts:
+        open_reference(reference).write(cut, values[cut])
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_several_writers_and_readers(tmp_path, kind):
+    values = np.random.default_rng(0).random((40, 50))
+    write_result(tmp_path / "one.zarr", values)
+    cuts = list(boxes(values.shape, (3, 4)))
+    if kind == "threads":
+        pool = ThreadPoolExecutor(4)
+    else:
+        pool = ProcessPoolExecutor(2, get_context("spawn"))
+    with pool, ZarrResults() as results:
+        reference = results.add(f"{tmp_path}/two.zarr", values.shape, values.dtype, (3, 4))
+        jobs = [pool.submit(write_some, reference, values, cuts[start::4]) for start in range(4)]
+        assert [job.result() for job in jobs] == [None] * 4
+        results.complete()
+        results.move()
+    assert files_of(tmp_path / "one.zarr") == files_of(tmp_path / "two.zarr")
+    array = open_zarr(f"{tmp_path}/two.zarr", "INPUT")
+    with ThreadPoolExecutor(4) as pool:
+        for cut, read in zip(cuts, pool.map(array.read, cuts), strict=True):
+            same(read, values[cut].copy())
 
 
 def test_zeros_and_bits_of_nans_are_stored(tmp_path):
