@@ -1,7 +1,6 @@
 """Blocks on a Dask cluster that runs already, each of them one task that depends on no other."""
 
 import logging
-import os
 import pickle
 import time
 import warnings
@@ -17,17 +16,16 @@ from cnnops_cli.blocks.work import BlockReport, BlockWork
 from cnnops_cli.blocks.worker import (
     ClusterRun,
     Prepare,
-    check_version,
     prepare_worker,
+    received,
     run_on_worker,
-    unpacked,
 )
 from cnnops_cli.errors import CnnopsError
 
 IN_FLIGHT = 10_000
 """Tasks that the scheduler knows of at a time."""
 
-_CONNECTING = 10.0
+_CONNECTING = 5.0
 """Seconds in which a scheduler answers."""
 _PATIENCE = 30.0
 """Seconds in which a cluster without workers has one again."""
@@ -71,10 +69,10 @@ class Cluster:
             return
         # No block is larger than the first of a grid.
         bytes_of_block = work.operator.bytes_of(boxes[0])
-        run = ClusterRun(os.urandom(16).hex(), __version__, work, prepare, bytes_of_block)
+        run = pickle.dumps(ClusterRun(work, prepare, bytes_of_block))
         self._check_workers(run)
-        # A task, so that it is run again where its worker dies, and sent once to each worker.
-        shared = self._client.submit(unpacked, pickle.dumps(run), pure=False)
+        # A task, so that it is there again where its worker dies.
+        shared = self._client.submit(received, run, pure=False)
         waiting = iter(boxes)
         running: dict[str, Box] = {}
         finished = self._distributed.as_completed(
@@ -84,7 +82,7 @@ class Cluster:
         def submit(count: int) -> None:
             for box in islice(waiting, count):
                 future = self._client.submit(
-                    run_on_worker, shared, *box, pure=False, retries=_RETRIES
+                    run_on_worker, __version__, shared, *box, pure=False, retries=_RETRIES
                 )
                 running[future.key] = box
                 finished.add(future)
@@ -99,22 +97,20 @@ class Cluster:
                 done(report)
             submit(len(batch))
 
-    def _check_workers(self, run: ClusterRun) -> None:
+    def _check_workers(self, run: bytes) -> None:
         """Refuse a cluster of which a worker could not take part."""
         try:
             self._client.wait_for_workers(1, timeout=_PATIENCE)
         except TimeoutError as error:
             raise self._no_workers() from error
-        name = __name__.partition(".")[0]
-        found = self._client.get_versions(packages=[name])["workers"]
-        for address, versions in found.items():
-            with _naming_worker(address):
-                check_version(versions["packages"].get(name), __version__)
-        answers = self._client.run(prepare_worker, run, on_error="return")
-        for address, answer in sorted(answers.items()):
-            if answer is not None:
-                with _naming_worker(address):
-                    raise answer
+        answers = self._client.run(prepare_worker, __version__, run, on_error="return")
+        for address, failure in sorted(answers.items()):
+            if isinstance(failure, CnnopsError):
+                raise failure
+            if failure is not None:
+                raise CnnopsError(
+                    f"worker {address} cannot run cnnops-cli {__version__}: {_described(failure)}"
+                ) from failure
 
     def _next_batch(self, finished: Any) -> list[Any]:
         """Wait for blocks that are done, and give up where there are no workers any more."""
@@ -169,7 +165,7 @@ def connected(address: str) -> Iterator[Cluster]:
         warnings.simplefilter("ignore")
         try:
             client = distributed.Client(address, timeout=_CONNECTING, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # whatever its transports raise
             raise CnnopsError(
                 f"--scheduler {address}: no Dask scheduler answers: {_described(error)}"
             ) from error
@@ -179,15 +175,5 @@ def connected(address: str) -> Iterator[Cluster]:
             client.close(timeout=_CONNECTING)
 
 
-@contextmanager
-def _naming_worker(address: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise CnnopsError(f"worker {address} {_described(error)}") from error
-
-
 def _described(error: BaseException) -> str:
-    if isinstance(error, CnnopsError):
-        return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Callable
-from threading import Lock
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cnnops_cli import __version__
@@ -14,16 +14,15 @@ from cnnops_cli.ops.parallel import using_threads
 Prepare = Callable[[int], None]
 """Makes a process ready for a number of threads, or refuses it: it does not see the same arrays."""
 
+_RUNS = 2
+"""How many runs a process of a worker remembers that it is ready for."""
+
 
 class ClusterRun(NamedTuple):
-    """What a worker has to know of a run.
+    """What workers have to know of a run; it is sent as the bytes that pickle makes of it.
 
     Attributes
     ----------
-    identity : str
-        Of this run alone.
-    version : str
-        Of cnnops-cli, where the client is.
     work : BlockWork
     prepare : callable
         Is called once in each process of a worker.
@@ -31,43 +30,46 @@ class ClusterRun(NamedTuple):
         The memory that a block takes at most.
     """
 
-    identity: str
-    version: str
     work: BlockWork
     prepare: Prepare
     bytes_of_block: int
 
 
-def unpacked(run: bytes) -> ClusterRun:
-    """Unpickle a run, once on each worker."""
-    found: ClusterRun = pickle.loads(run)
-    return found
+def received(run: bytes) -> bytes:
+    """Return a run as it was sent: a task whose result all others take, so that it is sent once."""
+    return run
 
 
-def prepare_worker(run: ClusterRun, dask_worker: Any) -> None:
+def prepare_worker(version: str, run: bytes, dask_worker: Any) -> None:
     """Refuse a worker that could not run a block, or would run it on other data."""
-    check_version(__version__, run.version)
-    _check_memory(run.bytes_of_block, dask_worker)
-    run.prepare(dask_worker.state.nthreads)
+    _prepared(version, run, dask_worker)
 
 
-def run_on_worker(run: ClusterRun, starts: tuple[int, ...], stops: tuple[int, ...]) -> BlockReport:
-    """Run a block on one thread; a worker that has joined since the run began is prepared first."""
+def run_on_worker(
+    version: str, run: bytes, starts: tuple[int, ...], stops: tuple[int, ...]
+) -> BlockReport:
+    """Run a block on one thread; a worker that was not there before is prepared first."""
     from distributed import get_worker
 
-    with _preparing:
-        if run.identity not in _prepared:
-            prepare_worker(run, get_worker())
-            _prepared.add(run.identity)
+    work = _prepared(version, run, get_worker()).work
     with using_threads(1):
-        return run_block(run.work, Box(starts, stops))
+        return run_block(work, Box(starts, stops))
 
 
-def check_version(found: str | None, expected: str) -> None:
-    """Refuse another version of this package."""
-    if found != expected:
-        has = f"has cnnops-cli {found}" if found else "does not have cnnops-cli"
-        raise CnnopsError(f"{has}, but {expected} is running here: install the same version there")
+@lru_cache(_RUNS)
+def _prepared(version: str, run: bytes, worker: Any) -> ClusterRun:
+    """Unpickle a run, once in each process, and see whether it can be computed there."""
+    try:
+        if version != __version__:
+            raise CnnopsError(f"it has cnnops-cli {__version__}, not {version}")
+        found: ClusterRun = pickle.loads(run)
+        _check_memory(found.bytes_of_block, worker)
+        found.prepare(worker.state.nthreads)
+        for source in found.work.sources.values():
+            source.open()
+    except CnnopsError as error:
+        raise CnnopsError(f"worker {worker.address}: {error}") from error
+    return found
 
 
 def _check_memory(bytes_of_block: int, worker: Any) -> None:
@@ -80,11 +82,7 @@ def _check_memory(bytes_of_block: int, worker: Any) -> None:
     taken = worker.monitor.get_process_memory()
     if taken + threads * bytes_of_block > room:
         raise CnnopsError(
-            f"has room for {room >> 20} MiB, of which {taken >> 20} MiB are in use, but a block "
-            f"takes up to {-(-bytes_of_block >> 20)} MiB on each of {threads} threads: give "
-            "workers more memory or fewer threads, or the result smaller chunks"
+            f"it has room for {room >> 20} MiB, {taken >> 20} MiB of it in use, but a block "
+            f"takes up to {-(-bytes_of_block >> 20)} MiB on each of {threads} threads; give it "
+            "more memory or fewer threads, or the result smaller chunks"
         )
-
-
-_prepared: set[str] = set()
-_preparing = Lock()

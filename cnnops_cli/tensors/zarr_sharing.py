@@ -30,8 +30,8 @@ class SharedArrays(NamedTuple):
             if (found := _stored(reference)) != metadata:
                 other = "another array" if found else "no array"
                 raise CnnopsError(
-                    f"finds {other} at {reference.location}: all workers must see {reference.name} "
-                    "where this machine does"
+                    f"it finds {other} at {reference.location}; all workers must see "
+                    f"{reference.name} there"
                 )
         for reference in self.written:
             open_reference(reference).check_run()

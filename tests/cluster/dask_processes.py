@@ -19,7 +19,7 @@ class Dask:
     """A scheduler and its workers."""
 
     def __init__(self, folder):
-        self._folder = folder
+        self.folder = folder
         self._processes = []
         told = folder / "scheduler.json"
         self.scheduler = self.start(
@@ -29,11 +29,11 @@ class Dask:
         wait_until(told.exists)
         self.address = json.loads(told.read_text())["address"]
 
-    def start(self, *arguments, **environment):
+    def start(self, *arguments, before=(), **environment):
         """Start a process of Dask in a group of its own."""
-        with open(self._folder / "log.txt", "ab") as log:
+        with open(self.folder / "log.txt", "ab") as log:
             process = subprocess.Popen(
-                [DASK, *arguments],
+                [*before, DASK, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -43,13 +43,35 @@ class Dask:
         self._processes.append(process)
         return process
 
-    def start_worker(self, name, *options, threads=1, memory="4GiB", **environment):
-        """Start a worker, whose process has a nanny as its parent unless --no-nanny is given."""
+    def start_worker(self, name, *options, memory="4GiB", before=(), **environment):
+        """Start a worker of one thread; `before` is what starts it, such as ``unshare``.
+
+        The process is that of a nanny, which starts a worker that died again, unless --no-nanny
+        is given.
+        """
         return self.start(
             "worker", self.address, "--host", "127.0.0.1", "--no-dashboard", "--name", name,
-            "--nthreads", str(threads), "--memory-limit", memory,
-            "--local-directory", str(self._folder), *options, PYTHONPATH=HERE, **environment,
+            "--nthreads", "1", "--memory-limit", memory, "--local-directory", str(self.folder),
+            *options, before=before, **{"PYTHONPATH": HERE} | environment,
         )  # fmt: skip
+
+    @contextmanager
+    def another_worker(self, name, *options, **how):
+        """Have another worker for a while."""
+        with self.client() as client:
+            there = len(client.nthreads())
+            process = self.start_worker(name, *options, **how)
+            try:
+                client.wait_for_workers(there + 1, timeout=PATIENCE)
+                yield
+            finally:
+                end(process)
+                wait_until(lambda: len(client.nthreads()) == there)
+
+    def pids(self):
+        """Return the processes of workers, not of their nannies, by name."""
+        with self.client() as client:
+            return dict(client.run(_name_and_pid).values())
 
     def client(self):
         """Return a client of the scheduler."""
@@ -62,10 +84,18 @@ class Dask:
         with self.client() as client:
             client.wait_for_workers(count, timeout=PATIENCE)
 
+    def log(self):
+        """Return what all processes have written."""
+        return (self.folder / "log.txt").read_text()
+
     def stop(self):
         """End all processes, those of nannies included."""
         for process in reversed(self._processes):
             end(process)
+
+
+def _name_and_pid(dask_worker):
+    return dask_worker.name, os.getpid()
 
 
 def end(process):
