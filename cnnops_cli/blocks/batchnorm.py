@@ -108,6 +108,7 @@ class BatchnormBlocks(BlockOperator):
         part = reads["input"](box)
         return BoxMoments(box.spans[1], _moments(part.reshape(*part.shape[:2], -1)))
 
+    @np.errstate(all="ignore")
     def with_statistics(
         self, found: Sequence[BoxMoments]
     ) -> tuple["BatchnormBlocks", dict[str, Array]]:
@@ -120,7 +121,18 @@ class BatchnormBlocks(BlockOperator):
             for name in _RUNNING
             if name in self.given
         }
-        return (_fitted(self, found, running) if found else self), running
+        if not found:
+            return self, running
+        merged = _merged(found, may_scale=self.input_dtype == np.float64)
+        statistics = [_of_channels(merged, part) for part in self._spans]
+        fitted = self._normalising(statistics)
+        count = math.prod(self.shape) // self.shape[1]
+        for ((first, last), by), own in zip(fitted.normalisations, statistics, strict=True):
+            for which, name in enumerate(_RUNNING):
+                if name in running:
+                    here = running[name][first:last]
+                    update_running(here, which, own, count, self.momentum, by.makes_nan)
+        return fitted, running
 
     def compute(self, reads: Mapping[str, Read], box: Box) -> dict[str, Array]:
         """Normalise what is read."""
@@ -143,45 +155,16 @@ class BatchnormBlocks(BlockOperator):
         shape = (samples * run, channels, 1) if self.channels_last else (samples, channels, run)
         return channel_spans(shape, training=self.training)
 
+    @np.errstate(all="ignore")
     def _normalising(self, statistics: Sequence[Moments]) -> "BatchnormBlocks":
         """Return the operator that normalises by the statistics of each span of channels."""
         narrow = is_narrow(self.input_dtype) and is_narrow(self.dtype)
-        spans = self._spans
-        with np.errstate(all="ignore"):
-            normalisations = tuple(
-                (
-                    (part.start, part.stop),
-                    normalisation(
-                        found, self.given, part, self.eps, part.stop - part.start, narrow
-                    ),
-                )
-                for part, found in zip(spans, statistics, strict=True)
-            )
-        return replace(self, normalisations=normalisations)
-
-
-@np.errstate(all="ignore")
-def _fitted(
-    operator: BatchnormBlocks, found: Sequence[BoxMoments], running: dict[str, Array]
-) -> BatchnormBlocks:
-    """Return the operator that normalises by moments, and update the running statistics."""
-    merged = _merged(found, may_scale=operator.input_dtype == np.float64)
-    spans = operator._spans
-    statistics = []
-    for part in spans:
-        mean, rest, variance, exponent = (column[part] for column in merged)
-        found_here = Moments(mean, rest, variance)
-        statistics.append(
-            scaled_moments(mean, rest, variance, exponent) if exponent.any() else found_here
-        )
-    fitted = operator._normalising(statistics)
-    count = math.prod(operator.shape) // operator.shape[1]
-    for ((first, last), by), of_span in zip(fitted.normalisations, statistics, strict=True):
-        for which, name in enumerate(_RUNNING):
-            if name in running:
-                here = running[name][first:last]
-                update_running(here, which, of_span, count, operator.momentum, by.makes_nan)
-    return fitted
+        normalisations = []
+        for part, found in zip(self._spans, statistics, strict=True):
+            count = part.stop - part.start
+            by = normalisation(found, self.given, part, self.eps, count, narrow)
+            normalisations.append(((part.start, part.stop), by))
+        return replace(self, normalisations=tuple(normalisations))
 
 
 def _merged(found: Sequence[BoxMoments], *, may_scale: bool) -> list[Array]:
@@ -190,11 +173,19 @@ def _merged(found: Sequence[BoxMoments], *, may_scale: bool) -> list[Array]:
     for channels, part in found:
         of_channels.setdefault(channels, []).append(part)
     columns = []
-    for channels in sorted(of_channels):
-        merged = merged_moments(of_channels[channels], may_scale=may_scale)
+    for parts in of_channels.values():
+        merged = merged_moments(parts, may_scale=may_scale)
         zeros = np.zeros(merged.mean.shape, np.int32)
         columns.append(merged.scaled or (*merged[:3], zeros))
     return [np.concatenate(column) for column in zip(*columns, strict=True)]
+
+
+def _of_channels(merged: Sequence[Array], channels: slice) -> Moments:
+    """Return the moments of some channels, with the scaled ones where any is scaled."""
+    mean, rest, variance, exponent = (column[channels] for column in merged)
+    if exponent.any():
+        return scaled_moments(mean, rest, variance, exponent)
+    return Moments(mean, rest, variance)
 
 
 @parallel.apart

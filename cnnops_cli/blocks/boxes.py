@@ -27,25 +27,18 @@ class Box(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """How long it is along each axis."""
+        """Its length along each axis."""
         return tuple(stop - start for start, stop in self.spans)
 
     @property
     def size(self) -> int:
-        """How many elements it has."""
+        """The number of its elements."""
         return math.prod(self.shape)
 
     @property
     def slices(self) -> tuple[slice, ...]:
         """Its place in the array."""
         return tuple(slice(start, stop) for start, stop in self.spans)
-
-    def within(self, outer: "Box") -> tuple[slice, ...]:
-        """Its place in a larger box."""
-        return tuple(
-            slice(start - first, stop - first)
-            for start, stop, first in zip(self.starts, self.stops, outer.starts, strict=True)
-        )
 
 
 def boxes_of(spans: Sequence[Sequence[Span]]) -> list[Box]:

@@ -113,14 +113,15 @@ class ConvBlocks(BlockOperator):
         return seen_of_mode(self.windows, number, span, self.padding_mode)[0]
 
     def bytes_of(self, box: Box) -> int:
-        """Return the memory of what is read, three times where a padding mode puts it together."""
+        """Return the memory of what is read, and of a copy of it or of the computation."""
         lead = self._channel_axis + 1
         *samples, filters = box.shape[:lead]
         lengths = lengths_reached(self.windows, box.shape[lead:])
         channels = -(-filters // self._filters) * self.weight.shape[1]
         read = math.prod((*samples, channels, *lengths)) * self.input_dtype.itemsize
-        copies = 1 if self.padding_mode == "zeros" else 3
-        return copies * read + WORKING_BYTES + self.bytes_of_outputs(box)
+        # What filters of several groups give is put together.
+        computed = WORKING_BYTES + self.bytes_of_outputs(box) * (1 + (self.groups > 1))
+        return read + (computed if self.padding_mode == "zeros" else max(read, computed))
 
     def compute(self, reads: Mapping[str, Read], box: Box) -> dict[str, Array]:
         """Convolve what a box sees, with the padding that is left over."""

@@ -63,7 +63,8 @@ class DropoutBlocks(BlockOperator):
 
     def bytes_of(self, box: Box) -> int:
         """Return the memory of what is read, of a mask, and of the computation."""
-        read = box.size * (self.input_dtype.itemsize + np.dtype(np.float64).itemsize)
+        of_mask = np.dtype(np.uint8 if self.seed is not None else np.float64).itemsize
+        read = box.size * (self.input_dtype.itemsize + of_mask)
         return read + WORKING_BYTES + self.bytes_of_outputs(box)
 
     def compute(self, reads: Mapping[str, Read], box: Box) -> dict[str, Array]:

@@ -24,7 +24,7 @@ class Grid(Sequence[Box]):
     shape, chunks : sequence of int
         Of the result, and of a chunk of it.
     counts : sequence of int
-        How many chunks a block has along each axis; the last block may have fewer.
+        The number of chunks of a block along each axis; the last block may have fewer.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ def _saved(operator: BlockOperator, axis: int, size: int, larger: int) -> Fracti
 
 
 def _seen(operator: BlockOperator, axis: int, size: int) -> tuple[int, int]:
-    """Return how much a block in the middle sees along an axis, and how much it has of it."""
+    """Return the number of elements that a block in the middle sees along an axis, and has."""
     length = operator.shape[axis]
     start = length // 2 // size * size
     stop = min(start + size, length)

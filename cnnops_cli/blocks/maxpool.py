@@ -62,7 +62,7 @@ class MaxpoolBlocks(BlockOperator):
 
     @property
     def _lead(self) -> int:
-        """How many axes come before the spatial ones."""
+        """The number of axes before the spatial ones."""
         return len(self.input_shape) - self.windows.dims
 
     @property

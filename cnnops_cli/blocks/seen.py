@@ -25,7 +25,7 @@ def reached(windows: Windows, axis: int, span: Span) -> Span:
 
 
 def lengths_reached(windows: Windows, counts: Sequence[int]) -> list[int]:
-    """Return how many positions, padding included, some windows reach over along each axis."""
+    """Return the number of positions, with padding, that windows reach over along each axis."""
     axes = zip(counts, windows.stride, windows.reach, strict=True)
     return [(count - 1) * stride + reach for count, stride, reach in axes]
 

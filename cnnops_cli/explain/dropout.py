@@ -63,16 +63,19 @@ class Dropped(Explanation):
         return self.formula(numbers), "="
 
 
+def scale_of(p: float, dtype: np.dtype[Any]) -> Any:
+    """Return by what kept values are multiplied for a result of a dtype; None where p is 1."""
+    work = working_dtype(dtype).type
+    return None if p == 1 else work(1) / work(1 - p)
+
+
 def dropout_explainer(
     input: Array, result: Array, mask: Array, p: float, *, training: bool, seed: int | None
 ) -> Explainer:
     """Explain dropout; `mask` says what it kept, and broadcasts to the input's shape."""
     kept = np.broadcast_to(mask, input.shape)
     computed = as_computed(result.dtype)
-    scale: Any = 1.0
-    if training:
-        work = working_dtype(result.dtype).type
-        scale = None if p == 1 else work(1) / work(1 - p)
+    scale = scale_of(p, result.dtype) if training else 1.0
 
     def explain(at: Index) -> Dropped:
         return Dropped(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array, as_array
-from cnnops_cli.explain.dropout import Dropped, dropout_explainer
+from cnnops_cli.explain.dropout import Dropped, dropout_explainer, scale_of
 from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.lessons.grids import Axes, Grid, NameAxes, Palette, shape_alone, spatial_axes
 from cnnops_cli.lessons.limits import PageSize, Shape, check_size
@@ -62,25 +62,32 @@ class DropoutLesson(LessonPlan):
         self, precision: int | None, palette: Palette, result: Array, explain: Explainer
     ) -> dict[str, Any]:
         """Return the mask and PyTorch's lines."""
-        p = self._p
-        about = f"p {p}" if self._training else "evaluation"
-        about += "" if self._seed is None else f", seed {self._seed}"
-        note = "In evaluation nothing is dropped."
-        if self._training:
-            note = f"A value is dropped with the chance {p}."
-            if p < 1:
-                note += (
-                    f" What is kept is multiplied by 1 / (1 - {p}): on average, nothing changes."
-                )
         return {
-            "about": about,
-            "notes": [note],
+            "about": ", ".join(self._about(result.dtype, Decimals(precision, exact=False))),
+            "notes": [self._note()],
             "kernel": self._mask.record(precision, palette),
             "sizes": [],
             "pytorch": dropout_lines(
                 self.input, self._mask, self._p, training=self._training, dtype=result.dtype
             ),
         }
+
+    def _about(self, dtype: np.dtype[Any], numbers: Decimals) -> list[str]:
+        if not self._training:
+            return ["evaluation"]
+        scale = scale_of(self._p, dtype)
+        said = [f"p {numbers.setting(self._p)}"]
+        said += [] if scale is None else [f"scale {numbers.text(scale)}"]
+        return said + ([] if self._seed is None else [f"seed {self._seed}"])
+
+    def _note(self) -> str:
+        if not self._training:
+            return "In evaluation nothing is dropped."
+        p = Decimals().setting(self._p)
+        note = f"A value is dropped with the chance {p}."
+        if self._p < 1:
+            note += f" What is kept is multiplied by 1 / (1 - {p}): on average, nothing changes."
+        return note
 
     def step(self, explanation: Dropped, numbers: Decimals) -> dict[str, Any]:
         """Return a sentence, what becomes of the value, and the bits that decided."""

@@ -12,7 +12,7 @@ from cnnops_cli.ops import parallel
 from cnnops_cli.ops.channel_blocks import channels_apart
 from cnnops_cli.ops.coefficients import is_narrow
 from cnnops_cli.ops.moments import Moments, moments
-from cnnops_cli.ops.normalisation import Normalisation
+from cnnops_cli.ops.normalisation import Normalisation, normalise_by
 from cnnops_cli.ops.scalars import real
 from cnnops_cli.ops.scratch import empty_result
 from cnnops_cli.spans import spans
@@ -29,8 +29,6 @@ _DEFAULTS = {
     name: np.array(value, np.float64)
     for name, value in (("weight", 1), ("bias", 0), ("running_mean", 0), ("running_var", 1))
 }
-_RUNNING = ("running_mean", "running_var")
-
 _ZERO = np.zeros(1)
 
 
@@ -178,8 +176,8 @@ def channel_spans(shape: tuple[int, int, int], *, training: bool) -> list[slice]
 
 def given_statistics(given: dict[str, Array], channels: slice) -> Moments:
     """Return the running statistics of some channels, (0, 1) where they are not given."""
-    mean, variance = (_of_channels(given, name, channels) for name in _RUNNING)
-    return Moments(mean, _ZERO, variance)
+    mean = _of_channels(given, "running_mean", channels)
+    return Moments(mean, _ZERO, _of_channels(given, "running_var", channels))
 
 
 def normalisation(
@@ -191,8 +189,9 @@ def normalisation(
     narrow: bool,
 ) -> Normalisation:
     """Return what some channels, which are `count`, are normalised with."""
-    weight, bias = (_of_channels(given, name, channels) for name in ("weight", "bias"))
-    return Normalisation.by(statistics, weight, bias, eps, channels=count, narrow=narrow)
+    weight = _of_channels(given, "weight", channels)
+    bias = _of_channels(given, "bias", channels)
+    return normalise_by(statistics, weight, bias, eps, count, narrow)
 
 
 def _of_channels(given: dict[str, Array], name: str, channels: slice) -> Array:

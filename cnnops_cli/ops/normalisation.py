@@ -26,30 +26,8 @@ class Normalisation(NamedTuple):
     """
 
     factors: Array
-    extreme: "Extremes | None" = None
-    makes_nan: Array | None = None
-
-    @classmethod
-    def by(
-        cls,
-        statistics: Moments,
-        weight: Array,
-        bias: Array,
-        eps: float,
-        *,
-        channels: int,
-        narrow: bool,
-    ) -> "Normalisation":
-        """Normalise by some statistics; `narrow` as for `coefficients`."""
-        factors, ordinary = coefficients(channels, narrow, statistics, weight, bias, eps)
-        if ordinary and statistics.scaled is None:
-            return cls(factors)
-        extreme = None
-        if factors.dtype == np.float64:
-            from cnnops_cli.ops.extremes import extremes
-
-            extreme = extremes(factors, statistics, weight, bias, eps)
-        return cls(factors, extreme, making_nan(factors))
+    extreme: "Extremes | None"
+    makes_nan: Array | None
 
     def part(self, channels: slice) -> "Normalisation":
         """Return that of some of the channels."""
@@ -101,3 +79,18 @@ class Normalisation(NamedTuple):
         buffers_each = (not direct) + (makes_nan is not None)
         buffers_each += 0 if extreme is None else _EXTREME_BUFFERS
         parallel.for_each(apply, parts, buffers_each * most * dtype.itemsize)
+
+
+def normalise_by(
+    statistics: Moments, weight: Array, bias: Array, eps: float, channels: int, narrow: bool
+) -> Normalisation:
+    """Return what normalises by some statistics; `channels` and `narrow` as for `coefficients`."""
+    factors, ordinary = coefficients(channels, narrow, statistics, weight, bias, eps)
+    if ordinary and statistics.scaled is None:
+        return Normalisation(factors, None, None)
+    extreme = None
+    if factors.dtype == np.float64:
+        from cnnops_cli.ops.extremes import extremes
+
+        extreme = extremes(factors, statistics, weight, bias, eps)
+    return Normalisation(factors, extreme, making_nan(factors))

@@ -158,6 +158,13 @@ def test_map_or_read():
     assert all(re.match(rf"\w+ +1 +{TIME} +{TIME} +{RATIO} ", row) for row in rows)
 
 
+def test_block_costs():
+    *rows, mask = run("block_costs.py", "--rounds", "1", "--match", "dropout")
+    assert [int(row.split()[2]) for row in rows] == [1, 8, 64, 16]
+    assert all(re.match(rf"dropout +[\dx]+ +\d+ +{TIME} +{TIME} +{RATIO} ", row) for row in rows)
+    assert re.fullmatch(r"mask, to begin a run: as \d+ values", mask)
+
+
 def test_fit_running_sums():
     rows = run("fit_running_sums.py", "--rounds", "1")
     blocks = [int(row.split()[1]) for row in rows if row.startswith("fma ")]

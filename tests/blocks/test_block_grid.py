@@ -112,7 +112,7 @@ def test_blocks_of_a_volume_grow_evenly_and_keep_the_channels_together():
 
 def test_blocks_of_what_has_no_windows_are_rows():
     operator = DropoutBlocks.planned((8, 512, 512, 512), FLOAT32, seed=1)
-    assert block_grid(operator, (1, 64, 64, 64), 100 * MIB)[0].shape == (1, 64, 64, 512)
+    assert block_grid(operator, (1, 64, 64, 64), 80 * MIB)[0].shape == (1, 64, 64, 512)
 
 
 @pytest.mark.parametrize(("shape", "count"), [((0, 3, 8), 0), ((), 1), ((5,), 1)])

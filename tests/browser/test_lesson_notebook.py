@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +21,7 @@ from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.browser
 
-FILES = ["--output=executed", "lessons.ipynb"]
-CELLS = [
+WINDOWS = [
     """import numpy as np
 from cnnops_cli import conv, lesson, maxpool
 image = np.arange(1, 13).reshape(1, 3, 4)
@@ -30,10 +30,19 @@ lesson(conv, image, np.array([[[[1, 10], [100, 1000]]]]), stride=(1, 2))""",
 ]
 
 
-def notebook() -> dict:
+LAYERS = [
+    """import numpy as np
+from cnnops_cli import batchnorm, dropout, lesson
+batch = np.array([[1.0, 10.0], [3.0, 30.0]])
+lesson(batchnorm, batch, training=True)""",
+    "lesson(dropout, batch, 0.5, seed=1)",
+]
+
+
+def notebook(sources: list[str]) -> dict:
     """Return a notebook of these cells, in version 4.5 of the format."""
     code = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
-    cells = [code | {"id": f"cell-{i}", "source": source} for i, source in enumerate(CELLS)]
+    cells = [code | {"id": f"cell-{i}", "source": source} for i, source in enumerate(sources)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return {
         "cells": cells,
@@ -43,20 +52,25 @@ def notebook() -> dict:
     }
 
 
-@pytest.fixture(scope="module")
-def converted(tmp_path_factory):
-    """The notebook as a page of HTML, and as it is saved after it was executed."""
-    folder = tmp_path_factory.mktemp("notebook")
-    (folder / "lessons.ipynb").write_text(json.dumps(notebook()))
-    for to in ("notebook", "html"):
+def execute(folder: Path, sources: list[str], *kinds: str) -> Path:
+    """Execute a notebook, and write it to files `executed` of these kinds."""
+    (folder / "lessons.ipynb").write_text(json.dumps(notebook(sources)))
+    for kind in kinds:
+        call = ["nbconvert", "--execute", f"--to={kind}", "--output=executed", "lessons.ipynb"]
         subprocess.run(
-            [sys.executable, "-m", "nbconvert", "--execute", f"--to={to}", *FILES],
+            [sys.executable, "-m", *call],
             cwd=folder,
             env=os.environ | {"JUPYTER_PLATFORM_DIRS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
             check=True,
             capture_output=True,
         )
     return folder
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory):
+    """A notebook as a page of HTML, and as it is saved after it was executed."""
+    return execute(tmp_path_factory.mktemp("notebook"), WINDOWS, "notebook", "html")
 
 
 def test_the_saved_notebook_has_a_frame_and_plain_text(converted):
@@ -125,6 +139,14 @@ def test_frames_do_not_disturb_each_other(frames):
     assert "1*7 + 10*8 + 100*11 + 1000*12 = 13187" in moved.formula
     assert second.facts_here().currents <= 1
     assert ("result", (0, 1, 1)) not in second.facts_here().current
+
+
+def test_the_other_operators_in_another_notebook(chromium, tmp_path):
+    chromium.get((execute(tmp_path, LAYERS, "html") / "executed.html").as_uri())
+    first, second = Frame(chromium, 0), Frame(chromium, 1)
+    assert "(3 - 2) / sqrt(1 + 1e-05) * 1 + 0 = " in first.point_at("result", (1, 0)).formula
+    assert second.point_at("result", (0, 0)).formula.startswith("1 * 1 / (1 - 0.5) = 2")
+    chromium.switch_to.default_content()
 
 
 def test_a_pin_in_one_frame_is_not_a_pin_in_the_other(frames):
