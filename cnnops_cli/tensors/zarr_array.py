@@ -74,9 +74,8 @@ class ZarrArray:
         except Exception as error:  # whatever codecs and stores raise
             raise CnnopsError(f"cannot read {self.name}: {reason(error)}") from error
         document = ARRAYS[self.reference.metadata["zarr_format"] == 2]
-        if (
-            self._next_to_chunks(document) is None
-        ):  # chunks that are not there read as the fill value
+        # Chunks of an array that was removed read as its fill value.
+        if self._next_to_chunks(document) is None:
             raise CnnopsError(
                 f"{self.name} is not here, or not any more: there is no "
                 f"{self.reference.location}/{document}"

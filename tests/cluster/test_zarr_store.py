@@ -547,7 +547,30 @@ except CnnopsError as error:
     assert run.stdout == f"cannot write {folder}/out.zarr: Permission denied\n"
 
 
-def test_threads_of_zarr_do_not_multiply_with_ours(tmp_path):
+COUNTED = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from cnnops_cli.tensors.zarr_array import open_zarr, use_zarr_threads
+array = open_zarr(sys.argv[1], "INPUT")
+before = set(threading.enumerate())
+use_zarr_threads(3, array.reference)
+with ThreadPoolExecutor(8, thread_name_prefix="ours") as pool:
+    list(pool.map(lambda _: array.read((slice(0, 7), slice(0, 9))), range(200)))
+    print(*(t.name.split("_")[0] for t in set(threading.enumerate()) - before))
+"""
+
+
+def test_zarr_starts_no_more_threads_than_it_is_given(tmp_path):
+    path = stored(tmp_path / "x.zarr", numbers())
+    run = subprocess.run(
+        [sys.executable, "-c", COUNTED, path], capture_output=True, check=True, text=True
+    )
+    started = run.stdout.split()
+    assert set(started) == {"ours", "zarr"}
+    assert started.count("zarr") == 3
+
+
+def test_a_chunk_at_a_time_is_taken_from_files_and_several_from_an_object_store(tmp_path):
     reference = open_zarr(stored(tmp_path / "x.zarr", numbers()), "INPUT").reference
     with zarr.config.set({}):
         use_zarr_threads(3, reference)
