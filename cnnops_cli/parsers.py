@@ -57,9 +57,10 @@ def parse_chunks(text: str) -> tuple[int, ...]:
     """Parse SIZES: one positive integer per axis."""
     numbers = _integers(text)
     if numbers is None or min(numbers) < 1:
+        hint = "" if numbers else _joined(text)
         raise CnnopsError(
             f"{text!r} is not the shape of a chunk: an integer of 1 or more per axis, as "
-            f"1,8,64,64{_joined(text)}"
+            f"1,8,64,64{hint}"
         )
     return numbers
 

@@ -18,6 +18,7 @@ from cnnops_cli.blocks.seen import (
     seen_of_mode,
 )
 from cnnops_cli.dtypes import Array, common_dtype
+from cnnops_cli.errors import naming_operands
 from cnnops_cli.ops.conv import convolve, place_windows
 from cnnops_cli.ops.convolution.engines import summing_dtype
 from cnnops_cli.ops.geometry import Padding, Pair, Size, Windows
@@ -146,17 +147,18 @@ class ConvBlocks(BlockOperator):
         channels = slice((groups.start - first_group) * depth, (groups.stop - first_group) * depth)
         own = slice(*filters)
         bias = self.bias if self.bias is None or not self.bias.ndim else self.bias[own]
-        result, _ = convolve(
-            part[(slice(None),) * self._channel_axis + (channels,)],
-            self.weight[own],
-            bias,
-            stride=self.windows.stride,
-            padding=padding,
-            dilation=self.windows.dilation,
-            groups=groups.stop - groups.start,
-            padding_mode="zeros",
-            accumulate=self.accumulate,
-        )
+        with naming_operands(kernel=self.weight.shape, input=self.input_shape):
+            result, _ = convolve(
+                part[(slice(None),) * self._channel_axis + (channels,)],
+                self.weight[own],
+                bias,
+                stride=self.windows.stride,
+                padding=padding,
+                dilation=self.windows.dilation,
+                groups=groups.stop - groups.start,
+                padding_mode="zeros",
+                accumulate=self.accumulate,
+            )
         return result
 
     def _part(self, read: Read, box: Box) -> tuple[Array, tuple[Pair, ...]]:

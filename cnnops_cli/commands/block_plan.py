@@ -4,10 +4,9 @@ import math
 from typing import NamedTuple
 
 from cnnops_cli.blocks.chunks import usual_chunks
-from cnnops_cli.blocks.grid import Grid, block_grid, reading
+from cnnops_cli.blocks.grid import BLOCK_BYTES, Grid, block_grid, reading
 from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.commands.input_layout import InputLayout
-from cnnops_cli.commands.operation import Operation
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain.estimate import Estimate
 from cnnops_cli.ops.parallel import thread_count
@@ -65,13 +64,12 @@ class BlockPlan(NamedTuple):
 
 
 def plan_blocks(
-    operation: Operation, input_chunks: tuple[int, ...], output_chunks: tuple[int, ...] | None
+    operator: BlockOperator,
+    layout: InputLayout,
+    input_chunks: tuple[int, ...],
+    output_chunks: tuple[int, ...] | None,
 ) -> BlockPlan:
-    """Plan the blocks of an operation by the chunks of its input, and perhaps of its result.
-
-    Both are in the user's axes.
-    """
-    operator, layout = operation.blocks(), operation.layout
+    """Plan blocks by the chunks of the input, and perhaps of the result, in the user's axes."""
     channels = max(layout.lead, 0) if layout.named else None
     of_input = layout.lengths_in_operator(input_chunks)
     layout = layout.of_result(operator.shape)
@@ -86,4 +84,5 @@ def plan_blocks(
         )
     else:
         chunks = layout.lengths_in_operator(output_chunks)
-    return BlockPlan(operator, layout, shape, output_chunks, of_input, block_grid(operator, chunks))
+    grid = block_grid(operator, chunks, BLOCK_BYTES)
+    return BlockPlan(operator, layout, shape, output_chunks, of_input, grid)

@@ -57,8 +57,8 @@ def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) ->
     with computing(settings, tensors) as hints:
         operation = kind(given, **options)  # type: ignore[call-arg]
         hints.append(operation.likely_cause)
-        plan = plan_blocks(operation, arrays["input"].chunks, settings.output_chunks)
-    operator = plan.operator
+        operator = operation.blocks()
+    plan = plan_blocks(operator, operation.layout, arrays["input"].chunks, settings.output_chunks)
     outcome = Outcome(operation, np.broadcast_to(np.zeros((), operator.dtype), operator.shape))
     if settings.dry_run:
         from cnnops_cli.commands.explained import report_writer
@@ -68,7 +68,8 @@ def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) ->
         write_stdout(report_writer(outcome, settings))
         return
     _check_results(call, arrays)
-    _write_results(call, operation, plan, _sources(call, arrays, operation))
+    with _naming_operands(tensors):
+        _write_results(call, operation, plan, _sources(call, arrays, operation))
     if wants_summary(settings):
         told = [settings.output, outcome.shape, operator.dtype.name, f"{len(plan.grid)} blocks"]
         tell("  ".join(filter(None, [*told, outcome.terminal_note])))
@@ -139,6 +140,16 @@ def _other_files(call: Call) -> dict[str, str]:
         for option, path in call.all_files.items()
         if path is not None and option not in _FURTHER
     }
+
+
+@contextmanager
+def _naming_operands(tensors: dict[str, Tensor]) -> Iterator[None]:
+    """Have an error of the operator, which has operands, name them as the user wrote them."""
+    try:
+        yield
+    except CnnopsError as error:
+        error.operands |= {name: tensors[name].array.shape for name in error.operands}
+        raise
 
 
 def _write_results(

@@ -8,10 +8,7 @@ from cnnops_cli.options import Settings
 from cnnops_cli.parsers import names_zarr
 from cnnops_cli.tensors.formats import NPY, format_of_name
 
-_REFUSED = (
-    *("view", "expect", "rtol", "atol", "ulp", "equal_nan", "update_expected", "explain", "at"),
-    *("lesson", "lines", "keep_going", "stretch"),
-)
+_REFUSED = ("view", "stretch", "explain", "at", "lesson", "lines", "keep_going")
 _ALSO_ZARR = ("indices", "mask_output", "mask")
 """The options that take a Zarr array where INPUT is one."""
 _MOST_SHOWN = 40
@@ -27,10 +24,10 @@ def validate_zarr(call: Call) -> Call:
         raise CnnopsError(
             f"a Zarr INPUT goes alone, but there are {len(call.texts)} INPUTs; call once for each"
         )
-    given = {name: getattr(settings, name) for name in _REFUSED} | {"with_input": call.with_input}
-    for name, value in given.items():
-        if value is not None and value is not False:
-            raise CnnopsError(f"{_option(name)} does not go with a Zarr INPUT; leave it out")
+    given = [_option(name) for name in _REFUSED if getattr(settings, name)]
+    given += ["--with-input"] * call.with_input + settings.given_check_options()
+    for option in given:
+        raise CnnopsError(f"{option} does not go with a Zarr INPUT; leave it out")
     _check_format(settings)
     _check_operands(call.tensors)
     _check_results(call)

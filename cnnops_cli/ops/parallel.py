@@ -24,7 +24,10 @@ WORKING_BYTES = 60 << 20
 Watcher = Callable[[int], Callable[[], None]]
 """Takes the number of parts, and returns what to call after each, on any thread."""
 
+Ends = tuple[deque[None], ...]
+
 _count: ContextVar[int | None] = ContextVar("count", default=None)
+_ends: ContextVar[Ends] = ContextVar("ends", default=())
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
@@ -75,13 +78,17 @@ def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     return run
 
 
+class AbandonedError(Exception):
+    """The parts around a part end, so that it does not go on."""
+
+
 def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_part: int = 0) -> None:
     """Call `work` on every part, on several threads where there are several parts.
 
     No part may write where another does, and each should take longer than it takes to wake a
     thread, which is about 0.1 ms. If a part calls `for_each`, that stays on its thread. There are
     only as many threads as `WORKING_BYTES` has room for, at `bytes_of_a_part` each. What the first
-    of the parts that fail has raised is raised here.
+    of the parts that fail has raised is raised here; then no part is begun, nor a part of a part.
     """
     if len(parts) == 1:
         work(parts[0])
@@ -96,22 +103,25 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
     if threads > 1:
         context.run(_count.set, 1)
     waiting = deque(enumerate(parts))
-    stop = waiting.clear
+    around, end = _ends.get(), deque[None]()
+    context.run(_ends.set, (*around, end))
     failed: list[tuple[int, BaseException]] = []
 
     def take() -> None:
-        while waiting:
+        while waiting and not end:
             try:
                 number, part = waiting.popleft()
             except IndexError:  # another thread took the last
                 return
             try:
+                if any(around):
+                    raise AbandonedError
                 work(part)
                 if note is not None:
                     note()
             except BaseException as error:
                 failed.append((number, error))
-                stop()
+                end.append(None)
 
     jobs = [Job(take, context.copy()) for _ in range(threads - 1)]
     try:
@@ -120,12 +130,17 @@ def for_each(work: Callable[[Part], None], parts: Sequence[Part], bytes_of_a_par
         _finish(jobs)
     finally:
         try:
-            stop()  # in C; Python does not look for a second interrupt before it
+            end.append(None)  # in C; Python does not look for a second interrupt before it
         finally:
             _finish(jobs)
     if failed:
-        # An interrupt takes precedence over the failure of a part.
-        raise min(failed, key=lambda failure: (isinstance(failure[1], Exception), failure[0]))[1]
+        raise min(failed, key=_precedence)[1]
+
+
+def _precedence(failure: tuple[int, BaseException]) -> tuple[bool, bool, int]:
+    """Order failures: an interrupt, then those of parts, then of parts that ended because of it."""
+    number, error = failure
+    return isinstance(error, Exception), isinstance(error, AbandonedError), number
 
 
 def one_by_one(work: Callable[[Part], None], parts: Sequence[Part]) -> None:

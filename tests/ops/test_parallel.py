@@ -93,6 +93,28 @@ def test_of_several_failures_an_interrupt_or_the_first_part_comes_back(first, la
         for_each(fail, range(2))
 
 
+def test_what_a_part_is_cut_into_ends_where_another_part_failed():
+    begun, failed = threading.Event(), threading.Event()
+    seen = []
+
+    def fail_or_go_on(part):
+        if part == 1:
+            begun.wait(10)
+            failed.set()
+            raise OSError("no")
+        for_each(small, range(1000))
+
+    def small(part):
+        seen.append(part)
+        begun.set()
+        failed.wait(10)
+        time.sleep(0.01)
+
+    with using_threads(2), pytest.raises(OSError, match=r"^no$"):
+        for_each(fail_or_go_on, range(2))
+    assert 1 <= len(seen) < 100
+
+
 def test_spans_cover_everything_once():
     assert [list(range(7))[span] for span in spans(7, 3)] == [[0, 1, 2], [3, 4, 5], [6]]
     assert spans(0, 3) == []

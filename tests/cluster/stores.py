@@ -1,0 +1,62 @@
+"""Zarr arrays of every kind, and what the command makes of them and of the same values in .npy."""
+
+import numpy as np
+import pytest
+from calling import CommandHere
+
+zarr = pytest.importorskip("zarr")
+
+
+def store(path, values, chunks, kind="plain"):
+    """Write values as a Zarr array of a kind."""
+    how = {"shape": values.shape, "dtype": values.dtype, "chunks": chunks}
+    if kind == "version 2":
+        how |= {"zarr_format": 2, "dtype": values.dtype.newbyteorder(">")}
+    elif kind == "shards":
+        how |= {"shards": tuple(2 * chunk for chunk in chunks)}
+    elif kind == "big-endian":
+        how |= {"serializer": zarr.codecs.BytesCodec(endian="big")}
+    zarr.create_array(str(path), **how)[...] = values
+    return str(path)
+
+
+def load(path):
+    """All values of a Zarr array."""
+    array = zarr.open_array(str(path), mode="r")
+    return array, np.asarray(array[...])
+
+
+def assert_same_bytes(got, expected):
+    """Equal in shape, dtype and every bit, those of NaNs and zeros included."""
+    assert got.shape == expected.shape
+    assert got.dtype == expected.dtype
+    assert np.ascontiguousarray(got).tobytes() == np.ascontiguousarray(expected).tobytes()
+
+
+class InBoth:
+    """Calls on x.npy and on x.zarr in a folder, of the same values."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.call = CommandHere(folder)
+
+    def input(self, values, chunks, kind="plain"):
+        np.save(self.folder / "x.npy", values)
+        store(self.folder / "x.zarr", values, chunks, kind)
+
+    def run(self, *arguments, files=(), in_blocks=()):
+        """Make both calls; `files` are options of arrays. Both are refused alike, or succeed."""
+        lines = []
+        for suffix, more in ((".npy", ()), (".zarr", in_blocks)):
+            outputs = [part for name in files for part in (f"--{name}", f"{name}{suffix}")]
+            call = [*arguments, f"x{suffix}", "-o", f"y{suffix}", *outputs, *more]
+            result = self.call(*map(str, call))
+            assert result.out == b""
+            lines.append((result.status, result.err.replace(suffix, "")))
+        assert lines[0] == lines[1], lines
+        return lines[0][0] == 0
+
+    def compare(self, *names):
+        for name in ("y", *names):
+            expected = np.load(self.folder / f"{name}.npy")
+            assert_same_bytes(load(self.folder / f"{name}.zarr")[1], expected)
