@@ -1,6 +1,8 @@
 """A Zarr INPUT: its blocks are read, computed and written, and the results appear when whole."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
