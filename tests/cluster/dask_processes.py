@@ -9,6 +9,8 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from threadpoolctl import threadpool_info
+
 DASK = str(Path(sys.executable).with_name("dask"))
 HERE = str(Path(__file__).parent)
 PATIENCE = 60.0
@@ -96,6 +98,12 @@ class Dask:
 
 def _name_and_pid(dask_worker):
     return dask_worker.name, os.getpid()
+
+
+def core_and_count(dask_worker):
+    """What BLAS takes the processor of a worker for, and how many tasks it has done."""
+    cores = [pool["architecture"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return cores, dask_worker.state.executed_count
 
 
 def end(process):

@@ -30,28 +30,41 @@ def stored(path, values, chunks):
     return open_zarr(str(path), "INPUT").reference
 
 
-def on_cluster(cluster, folder, operator, read, grid, chunks, reports=None):
+def on_cluster(cluster, folder, operator, read, grid, chunks, done=lambda report: None):
     """Run all blocks; return the outputs, and the running statistics in training."""
+    running = run_blocks(cluster, folder, operator, read, grid, chunks, done)
+    found = {name: zarr.open_array(f"{folder}/{name}.zarr", mode="r") for name in operator.outputs}
+    return {name: np.ascontiguousarray(array[...]) for name, array in found.items()}, running
+
+
+def run_blocks(cluster, folder, operator, read, grid, chunks, done):
+    """Run all blocks, and `done` on their reports; return the running statistics."""
     sources = {name: ZarrBoxes(reference) for name, reference in read.items()}
-    reports = [] if reports is None else reports
+    running = {}
     with ZarrResults() as results:
         written = {
-            name: results.add(str(folder / f"{name}.zarr"), operator.shape, dtype, chunks)
+            name: results.add(f"{folder}/{name}.zarr", operator.shape, dtype, chunks)
             for name, dtype in operator.outputs.items()
         }
         prepare = SharedArrays.of(list(read.values()), list(written.values())).prepare
         sinks = {name: ZarrBoxes(reference) for name, reference in written.items()}
-        running = {}
         if operator.needs_statistics:
             moments = {}
-            work = BlockWork(operator, sources, {})
-            cluster.run(
-                work, grid, lambda report: moments.update({report.box: report.moments}), prepare
-            )
+
+            def keep(report):
+                moments[report.box] = report.moments
+                done(report)
+
+            cluster.run(BlockWork(operator, sources, {}), grid, keep, prepare)
             operator, running = operator.with_statistics([moments[box] for box in grid])
-        cluster.run(BlockWork(operator, sources, sinks), grid, reports.append, prepare)
+        reports = []
+
+        def note(report):
+            reports.append(report)
+            done(report)
+
+        cluster.run(BlockWork(operator, sources, sinks), grid, note, prepare)
         assert sorted(report.box for report in reports) == sorted(grid)
         results.complete()
         results.move()
-    found = {name: zarr.open_array(folder / f"{name}.zarr", mode="r")[...] for name in written}
-    return {name: np.ascontiguousarray(values) for name, values in found.items()}, running
+    return running

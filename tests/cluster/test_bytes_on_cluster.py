@@ -21,6 +21,7 @@ pytest.importorskip("zarr")
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.cluster
 
+from dask_processes import core_and_count
 from on_cluster import on_cluster, stored  # noqa: E402
 
 from cnnops_cli.blocks.cluster import connected  # noqa: E402
@@ -125,19 +126,18 @@ def test_batchnorm_train_depends_on_the_grid_alone(cluster, tmp_path, seed):
         assert_same_bytes(running[name], values)
 
 
-def core_and_address(dask_worker):
-    from threadpoolctl import threadpool_info
-
-    cores = [pool["architecture"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return cores[0], dask_worker.address
-
-
-def test_both_workers_took_part_and_compute_with_different_code(cluster, dask, tmp_path):
+def test_workers_that_compute_with_different_code_have_the_same_bytes(cluster, dask, tmp_path):
     rng = np.random.default_rng(6)
     x = rng.standard_normal((4, 16, 24, 24)).astype(np.float32)
     weight = rng.standard_normal((16, 16, 3, 3)).astype(np.float32)
     operator = ConvBlocks.planned(x.shape, x.dtype, weight, padding=1)
     read = {"input": stored(tmp_path / "x.zarr", x, (1, 16, 12, 12))}
     grid = Grid(operator.shape, (1, 16, 6, 6), (1, 1, 1, 1))
-    got, _ = on_cluster(cluster, tmp_path, operator, read, grid, (1, 16, 6, 6))
+    with dask.client() as client:
+        before = client.run(core_and_count)
+        got, _ = on_cluster(cluster, tmp_path, operator, read, grid, (1, 16, 6, 6))
+        after = client.run(core_and_count)
     assert_same_bytes(got["result"], conv(x, weight, padding=1))
+    (one, _), (other, _) = before.values()
+    assert one != other
+    assert all(after[worker][1] > count for worker, (_, count) in before.items())
