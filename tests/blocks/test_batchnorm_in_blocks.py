@@ -188,6 +188,7 @@ def test_what_is_not_finite_spoils_its_channel_alone(dtype):
     np.testing.assert_allclose(got[:, 4], expected[:, 4], rtol=1e-3)
     for name in NAMES[2:]:
         assert_same_bytes(running[name][:4], updated[name][:4])
+        assert not np.signbit(running[name][np.isnan(running[name])]).any()
 
 
 @pytest.mark.parametrize("power", [-1060, -600, -420, 420, 600, 1020])
