@@ -56,6 +56,11 @@ The way of a call, ``cnnops conv --kernel k.json input.npy``::
     ops/conv.py                 computes the result
     commands/write_outcome.py   writes files, standard output and the summary, by way of
     tensors/, views/            which know the formats and the terminal
+
+A Zarr INPUT goes another way from the runner on::
+
+    commands/in_blocks.py       plans blocks of the result, has them computed, and the result appear
+    blocks/                     knows what each block sees of INPUT, and computes it
 """
 
 TYPE_CHECKING = False  # that of `typing`, without the time that its import takes

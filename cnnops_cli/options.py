@@ -46,7 +46,8 @@ Inputs = Annotated[
         rich_help_panel=SHARED.title,
         help="A file, JSON text, or - for standard input. The default is -. A file is "
         f"{_INPUT_FILE}. JSON text is, for example, '[[1,2],[3,4]]'. JSON numbers take the dtype "
-        "of the array files they meet. Several files need -o DIRECTORY/.",
+        "of the array files they meet. Several files need -o DIRECTORY/. A Zarr array (x.zarr, "
+        "x.zarr/PATH or a URL) is computed in blocks, and needs -o y.zarr.",
     ),
 ]
 
@@ -94,7 +95,8 @@ class Settings(NamedTuple):
             "device, a pipe or a descriptor (/dev/fd/3) takes JSON, or what --format says. "
             "DIRECTORY/ is made where it is missing. A result has the name of its INPUT there: "
             "dir/x.json goes to DIRECTORY/x.json, w.npz:name to DIRECTORY/name.npy. A name without "
-            "a suffix of these gets .npy.",
+            "a suffix of these gets .npy. The result of a Zarr INPUT is a Zarr array, as "
+            "y.zarr.",
             metavar="FILE|DIRECTORY/",
             parser=parse_output,
         ),
@@ -317,7 +319,7 @@ class Settings(NamedTuple):
             "--dry-run",
             "Compute nothing; show the result's shape and how it follows, the algorithm, the "
             f"multiply-adds and the memory. Of {headers_in_words()}, only the headers are read. "
-            "For one INPUT, without options that write a file.",
+            "For one INPUT, without options that write a file; those of a Zarr INPUT may stay.",
         ),
     ] = False
 

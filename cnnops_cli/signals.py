@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -41,6 +43,21 @@ def release() -> None:
     _is_held = False
     if _waiting:
         _end(_waiting.pop())
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Have signals wait for what cannot be left halfway, on the one thread that hears them."""
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    hold()
+    try:
+        yield
+    finally:
+        release()
 
 
 def ignore() -> None:

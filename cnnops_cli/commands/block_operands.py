@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnnops_cli import signals
 from cnnops_cli.blocks.boxes import Box
 from cnnops_cli.blocks.operator import Read
 from cnnops_cli.blocks.work import Write
@@ -61,6 +62,7 @@ class ZarrSink(NamedTuple):
 
         def write(box: Box, values: Array) -> None:
             slices = self.layout.place_of_input(box.slices)
-            array.write(slices, self.layout.from_operator(values))
+            with signals.waiting():  # a write that is left goes on in zarr's own thread
+                array.write(slices, self.layout.from_operator(values))
 
         return write

@@ -69,14 +69,16 @@ def dropout(
         str | None,
         MASK.tensor(
             "--mask",
-            "Use this mask instead of drawing one. It has INPUT's shape; what is not 0 is kept.",
+            "Use this mask instead of drawing one. It has INPUT's shape; what is not 0 is kept. "
+            "For a Zarr INPUT it is .zarr or .npy.",
         ),
     ] = None,
     mask_output: Annotated[
         str | None,
         MASK.file(
             "--mask-output",
-            f"Write the mask that was used ({series(array_suffixes())}): uint8, 1 is kept.",
+            f"Write the mask that was used ({series(array_suffixes())}; .zarr for a Zarr INPUT): "
+            "uint8, 1 is kept.",
             parsers.parse_result_file,
         ),
     ] = None,

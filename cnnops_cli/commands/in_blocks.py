@@ -73,7 +73,8 @@ def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) ->
     with _naming_operands(tensors):
         _write_results(call, operation, plan, _sources(call, arrays, operation))
     if wants_summary(settings):
-        told = [settings.output, outcome.shape, operator.dtype.name, f"{len(plan.grid)} blocks"]
+        count = f"{len(plan.grid)} block{'s' * (len(plan.grid) != 1)}"
+        told = [settings.output, outcome.shape, operator.dtype.name, count]
         tell("  ".join(filter(None, [*told, outcome.terminal_note])))
 
 

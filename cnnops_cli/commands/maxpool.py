@@ -71,7 +71,7 @@ def maxpool(
         options.SHARED.file(
             "--indices",
             f"Write where each maximum is to FILE. It is {series(array_suffixes())}: "
-            "int64, flat in each channel's plane without padding.",
+            "int64, flat in each channel's plane without padding. For a Zarr INPUT it is .zarr.",
             parsers.parse_result_file,
         ),
     ] = None,
