@@ -3,12 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
-import zarr
+import pytest
 
 from cnnops_cli.blocks.work import BlockWork
 from cnnops_cli.tensors.zarr_array import ZarrReference, open_reference, open_zarr
 from cnnops_cli.tensors.zarr_results import ZarrResults
 from cnnops_cli.tensors.zarr_sharing import SharedArrays
+
+zarr = pytest.importorskip("zarr")
 
 
 class ZarrBoxes(NamedTuple):

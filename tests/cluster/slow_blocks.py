@@ -22,4 +22,5 @@ def run_slowly(work, box):
         raise
 
 
-worker.run_block = run_slowly
+def dask_setup(_):
+    worker.run_block = run_slowly

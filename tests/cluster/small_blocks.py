@@ -5,7 +5,6 @@ import sys
 from cnnops_cli.__main__ import main
 from cnnops_cli.blocks import grid
 
-grid.block_grid.__defaults__ = (0,)
-
 if __name__ == "__main__":
+    grid.block_grid.__defaults__ = (0,)
     sys.exit(main())

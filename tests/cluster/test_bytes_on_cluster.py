@@ -21,7 +21,7 @@ pytest.importorskip("zarr")
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.cluster
 
-from dask_processes import core_and_count
+from dask_processes import core_and_count  # noqa: E402
 from on_cluster import on_cluster, stored  # noqa: E402
 
 from cnnops_cli.blocks.cluster import connected  # noqa: E402
