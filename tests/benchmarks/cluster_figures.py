@@ -208,6 +208,7 @@ def count_requests() -> None:
             table.row(
                 f"{count}x{count}x{count}", str(read), str(count**3), str(found.total()), kinds
             )
+        logging.disable()  # s3fs leaves sessions, which it complains of
 
 
 class Requests(logging.Handler):

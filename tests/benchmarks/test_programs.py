@@ -398,6 +398,12 @@ def test_cluster_tasks():
     assert re.fullmatch(r" +3x3x3 +125 +27 +\d+ +\d+ GET.* 27 PUT", rows[1])
 
 
+def test_zarr_calls():
+    pytest.importorskip("zarr")
+    (row,) = run("zarr_calls.py", "--rounds", "1", "--size", "16", "--match", "eval")
+    assert re.fullmatch(rf"batchnorm eval +1 +{TIME} +{RATIO} +{RATIO} +\d+ +\d+", row)
+
+
 def test_the_page_names_every_program_and_options_that_it_has(monkeypatch, capsys):
     calls = [
         shlex.split(line, comments=True)

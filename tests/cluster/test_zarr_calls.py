@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from pseudo_terminal import run_on_terminal
 from stores import assert_same_bytes, load, store, zarr
 
 from cnnops_cli.commands import block_plan
+from cnnops_cli.views import progress
 
 pytestmark = pytest.mark.cluster
 
@@ -207,6 +211,16 @@ def test_the_summary_on_a_terminal(on_terminal):
     call = ("dropout", "--seed", "7", "x.zarr", "-o", "y.zarr")
     assert on_terminal(*call).shown.strip() == ("y.zarr  (2, 3, 12, 10)  float32  1 block  seed 7")
     assert on_terminal(*call, "--overwrite", "-q").shown == ""
+
+
+def test_the_progress_bar_counts_blocks(on_terminal, monkeypatch):
+    """Its clock runs fast; the statistics of a batch are blocks too."""
+    clock = SimpleNamespace(monotonic=lambda: 10_000 * time.monotonic())
+    monkeypatch.setattr(progress, "time", clock)
+    monkeypatch.setattr(block_plan, "BLOCK_BYTES", 1)
+    shown = on_terminal("batchnorm", "x.zarr", "-o", "y.zarr", env={"COLUMNS": "80"}).shown
+    assert re.search(r"batchnorm .*[1-9] of 16 blocks  \S+/s  \d+:\d\d left", shown)
+    assert shown.endswith("y.zarr  (N 2, C 3, H 12, W 10)  float32  8 blocks\n")
 
 
 DRY_RUN = """\
