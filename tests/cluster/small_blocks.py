@@ -3,8 +3,8 @@
 import sys
 
 from cnnops_cli.__main__ import main
-from cnnops_cli.blocks import grid
+from cnnops_cli.commands import block_plan
 
 if __name__ == "__main__":
-    grid.block_grid.__defaults__ = (0,)
+    block_plan.BLOCK_BYTES = 1
     sys.exit(main())
