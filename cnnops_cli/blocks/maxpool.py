@@ -14,6 +14,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.geometry import Padding, Size, Windows
 from cnnops_cli.ops.maxpool import place_windows, pool
 from cnnops_cli.ops.parallel import WORKING_BYTES
+from cnnops_cli.slabs import slabs
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,8 @@ class MaxpoolBlocks(BlockOperator):
         values, indices = pool(reads["input"](seen), windows, self.return_indices)
         if indices is None:
             return {"result": values}
-        _move_to_plane(indices, lengths, seen.starts[self._lead :], self.windows.lengths)
+        for slab in slabs(indices.reshape(-1)):
+            _move_to_plane(slab, lengths, seen.starts[self._lead :], self.windows.lengths)
         return {"result": values, "indices": indices}
 
 

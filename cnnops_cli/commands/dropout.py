@@ -77,8 +77,8 @@ def dropout(
         str | None,
         MASK.file(
             "--mask-output",
-            f"Write the mask that was used ({series(array_suffixes())}; .zarr for a Zarr INPUT): "
-            "uint8, 1 is kept.",
+            f"Write the mask that was used ({series(array_suffixes())}): uint8, 1 is kept. For a "
+            "Zarr INPUT it is .zarr.",
             parsers.parse_result_file,
         ),
     ] = None,
