@@ -1,7 +1,7 @@
 """A Zarr INPUT: its blocks are read, computed and written, and the results appear when whole."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +12,7 @@ from cnnops_cli.blocks.boxes import Box
 from cnnops_cli.blocks.work import BlockReport, BlockWork, Source
 from cnnops_cli.commands.block_operands import NpySource, ZarrSink, ZarrSource
 from cnnops_cli.commands.block_plan import BlockPlan, plan_blocks
+from cnnops_cli.commands.block_runners import Run, block_runner
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.operands import announce_terminal, computing, read_tensors
 from cnnops_cli.commands.operation import Operands, Operation
@@ -21,7 +22,7 @@ from cnnops_cli.commands.stdout import write_stdout
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.commands.write_outcome import move_into_place, wants_summary
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.ops.parallel import thread_count, using_threads
+from cnnops_cli.ops.parallel import using_threads
 from cnnops_cli.options import Settings
 from cnnops_cli.parsers import names_zarr
 from cnnops_cli.paths import real_path
@@ -29,14 +30,12 @@ from cnnops_cli.tensors.formats import Reading
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, is_inline, read_tensor
 from cnnops_cli.tensors.staged_files import StagedFiles
 from cnnops_cli.tensors.tensor import Tensor, has_letters
-from cnnops_cli.tensors.zarr_array import ZarrArray, ZarrReference, open_zarr, use_zarr_threads
+from cnnops_cli.tensors.zarr_array import ZarrArray, open_zarr
 from cnnops_cli.tensors.zarr_places import location_of
 from cnnops_cli.tensors.zarr_results import ZarrResults, check_apart
 
 if TYPE_CHECKING:
     from cnnops_cli.blocks.batchnorm import BatchnormBlocks, BoxMoments
-
-Run = Callable[[BlockWork, Sequence[Box], Callable[[BlockReport], None]], None]
 
 _FURTHER = {"indices": "indices", "mask_output": "mask"}
 """By option: the output of the operator that is a Zarr array too."""
@@ -173,7 +172,7 @@ def _write_results(
         }
         sinks = {name: ZarrSink(each, plan.layout) for name, each in references.items()}
         work = BlockWork(operator, sources, sinks, call.relu)
-        with _running(settings, list(references.values())) as run:
+        with block_runner(settings, sources, list(references.values())) as run:
             _compute(operation, work, plan, run, settings)
         results.complete()
         for option, path in _other_files(call).items():
@@ -182,18 +181,6 @@ def _write_results(
         signals.hold()
         results.move()
         move_into_place(staged)
-
-
-@contextmanager
-def _running(settings: Settings, references: Sequence[ZarrReference]) -> Iterator[Run]:
-    """Yield what runs all blocks of a work: a Dask cluster, or the threads of this machine."""
-    if settings.scheduler is not None:
-        raise CnnopsError("--scheduler: blocks are only computed on this machine's threads yet")
-    from cnnops_cli.blocks.threads import run_on_threads
-
-    with using_threads(settings.threads):
-        use_zarr_threads(thread_count(), *references)
-        yield run_on_threads
 
 
 def _compute(

@@ -28,6 +28,11 @@ def validate_zarr(call: Call) -> Call:
     given += ["--with-input"] * call.with_input + settings.given_check_options()
     for option in given:
         raise CnnopsError(f"{option} does not go with a Zarr INPUT; leave it out")
+    if settings.scheduler is not None and settings.threads is not None:
+        raise CnnopsError(
+            "--threads does not go with --scheduler: a worker has the threads of dask worker "
+            "--nthreads"
+        )
     _check_format(settings)
     _check_operands(call.tensors)
     _check_results(call)

@@ -383,6 +383,21 @@ def test_zarr_reads():
         assert re.fullmatch(rf"{place} +2 +\d+ +{TIME} +{RATIO} +{RATIO}", row)
 
 
+@pytest.mark.cluster
+def test_cluster_tasks():
+    for library in ("zarr", "distributed", "s3fs", "moto.server"):
+        pytest.importorskip(library)
+    rows = run("cluster_tasks.py", "tasks", "--tasks", "50")
+    assert [int(row.split()[0]) for row in rows] == [100, 1000, 10_000, 50]
+    assert all(re.fullmatch(rf" +\d+ +\d+( +{TIME}){{3}} +\d+ MiB", row) for row in rows)
+    arguments = ("--size", "130", "--rounds", "1", "--match", "dropout")
+    [row] = run("cluster_tasks.py", "operators", *arguments)
+    assert re.fullmatch(rf"dropout +\d+( +{TIME}){{6}}", row)
+    *_, one, many = run("cluster_tasks.py", "requests")
+    assert re.fullmatch(r" +1x1x1 +27 +1 +\d+ +\d+ GET.* 1 PUT", one)
+    assert re.fullmatch(r" +3x3x3 +125 +27 +\d+ +\d+ GET.* 27 PUT", many)
+
+
 def test_zarr_calls():
     pytest.importorskip("zarr")
     (row,) = run("zarr_calls.py", "--rounds", "1", "--size", "16", "--match", "eval")

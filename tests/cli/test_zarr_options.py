@@ -110,6 +110,11 @@ def test_operands(refused_here, arguments, reason):
             "leave it out",
         ),
         (
+            ["-o", "y.zarr", "--scheduler", "tcp://host:8786", "--threads", "2"],
+            "--threads does not go with --scheduler: a worker has the threads of dask worker "
+            "--nthreads",
+        ),
+        (
             ["--dry-run", "-f", "npy"],
             "--dry-run shows text or JSON: --format table or json, not npy",
         ),

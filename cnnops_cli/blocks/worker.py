@@ -1,0 +1,88 @@
+"""What the workers of a cluster do. A client sends the names of these functions and plain data."""
+
+import pickle
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from cnnops_cli import __version__
+from cnnops_cli.blocks.boxes import Box
+from cnnops_cli.blocks.work import BlockReport, BlockWork, run_block
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.ops.parallel import using_threads
+
+Prepare = Callable[[int], None]
+"""Makes a process ready for a number of threads, or refuses it: it does not see the same arrays."""
+
+_RUNS = 2
+"""How many runs a process of a worker remembers that it is ready for."""
+
+
+class ClusterRun(NamedTuple):
+    """What workers have to know of a run; it is sent as the bytes that pickle makes of it.
+
+    Attributes
+    ----------
+    work : BlockWork
+    prepare : callable
+        Is called once in each process of a worker.
+    bytes_of_block : int
+        The memory that a block takes at most.
+    """
+
+    work: BlockWork
+    prepare: Prepare
+    bytes_of_block: int
+
+
+def received(run: bytes) -> bytes:
+    """Return a run as it was sent: a task whose result all others take, so that it is sent once."""
+    return run
+
+
+def prepare_worker(version: str, run: bytes, dask_worker: Any) -> None:
+    """Refuse a worker that could not run a block, or would run it on other data."""
+    _prepared(version, run, dask_worker)
+
+
+def run_on_worker(
+    version: str, run: bytes, starts: tuple[int, ...], stops: tuple[int, ...]
+) -> BlockReport:
+    """Run a block on one thread; a worker that was not there before is prepared first."""
+    from distributed import get_worker
+
+    work = _prepared(version, run, get_worker()).work
+    with using_threads(1):
+        return run_block(work, Box(starts, stops))
+
+
+@lru_cache(_RUNS)
+def _prepared(version: str, run: bytes, worker: Any) -> ClusterRun:
+    """Unpickle a run, once in each process, and see whether it can be computed there."""
+    try:
+        if version != __version__:
+            raise CnnopsError(f"it has cnnops-cli {__version__}, not {version}")
+        found: ClusterRun = pickle.loads(run)
+        _check_memory(found.bytes_of_block, worker)
+        found.prepare(worker.state.nthreads)
+        for source in found.work.sources.values():
+            source.open()
+    except CnnopsError as error:
+        raise CnnopsError(f"worker {worker.address}: {error}") from error
+    return found
+
+
+def _check_memory(bytes_of_block: int, worker: Any) -> None:
+    """Refuse a worker on which a block per thread would not fit below where Dask pauses it."""
+    limit = worker.memory_manager.memory_limit
+    if not limit:
+        return
+    threads = worker.state.nthreads
+    room = int(limit * (worker.memory_manager.memory_pause_fraction or 1))
+    taken = worker.monitor.get_process_memory()
+    if taken + threads * bytes_of_block > room:
+        raise CnnopsError(
+            f"it has room for {room >> 20} MiB, {taken >> 20} MiB of it in use, but a block "
+            f"takes up to {-(-bytes_of_block >> 20)} MiB on each of {threads} threads; give it "
+            "more memory or fewer threads, or the result smaller chunks"
+        )

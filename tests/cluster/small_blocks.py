@@ -1,0 +1,10 @@
+"""The command, with blocks of one chunk each however small that is."""
+
+import sys
+
+from cnnops_cli.__main__ import main
+from cnnops_cli.commands import block_plan
+
+if __name__ == "__main__":
+    block_plan.BLOCK_BYTES = 1
+    sys.exit(main())

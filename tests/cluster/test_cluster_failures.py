@@ -1,0 +1,314 @@
+"""What a run on a cluster does where a process dies, is interrupted, or could not take part."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slow_blocks
+from faulty_blocks import FaultyBlocks
+
+from cnnops_cli import CnnopsError, conv
+
+zarr = pytest.importorskip("zarr")
+pytest.importorskip("distributed")
+pytestmark = pytest.mark.cluster
+
+from dask_processes import dask_processes, wait_until  # noqa: E402
+from on_cluster import on_cluster, stored  # noqa: E402
+
+from cnnops_cli.blocks import cluster as cluster_module  # noqa: E402
+from cnnops_cli.blocks.cluster import connected  # noqa: E402
+from cnnops_cli.blocks.grid import Grid  # noqa: E402
+
+COMMAND = [sys.executable, str(Path(__file__).with_name("small_blocks.py"))]
+SHAPE, CHUNKS = (1, 2, 16, 64), (1, 2, 8, 8)
+BLOCKS = 16
+WORKER = r"worker tcp://127\.0\.0\.1:\d+"
+AT_ONCE = 5.0
+"""Seconds in which the command ends where nothing more can come of it."""
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """A cluster of two workers that take their time."""
+    folder = tmp_path_factory.mktemp("slow")
+    with dask_processes(folder) as processes:
+        for name in ("one", "two"):
+            processes.start_worker(name, "--preload", "slow_blocks", HOLD=str(folder / "hold"))
+        processes.wait_for_workers(2)
+        yield processes
+
+
+@pytest.fixture
+def operands(tmp_path):
+    """INPUT and two kernels in the current folder."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(SHAPE).astype(np.float32)
+    stored(tmp_path / "x.zarr", x, CHUNKS)
+    kernels = rng.standard_normal((2, 2, 2, 3, 3)).astype(np.float32)
+    for number, kernel in enumerate(kernels):
+        np.save(tmp_path / f"k{number}.npy", kernel)
+    return x, kernels
+
+
+@contextmanager
+def running(folder, address, kernel=0, *, source="x.zarr", output="out.zarr", until=None):
+    """The command while it runs: from where it has written a block, if nothing else is said."""
+    call = ["conv", "-k", f"k{kernel}.npy", "-p", "1", source, "-o", output]
+    until = until or (lambda: written(folder))
+    with subprocess.Popen(
+        [*COMMAND, *call, "--scheduler", address],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            wait_until(lambda: process.poll() is not None or until())
+            yield process
+        finally:
+            process.kill()
+
+
+def written(folder):
+    """How many chunks of the result there are, in its place or not."""
+    return sum(path.is_file() for path in folder.glob("*/c/**/*") if "x.zarr" not in path.parts)
+
+
+def ends(process, status, error=""):
+    """Check how the command ends, and return in how many seconds."""
+    began = time.monotonic()
+    got = process.communicate()
+    assert (process.returncode, *got) == (status, "", error)
+    return time.monotonic() - began
+
+
+def refused(folder, address, **paths):
+    """Return the one line that a call is refused by, and check that it leaves nothing."""
+    before = sorted(folder.rglob("*"))
+    with running(folder, address, **paths) as process:
+        out, error = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    assert sorted(folder.rglob("*")) == before
+    [line] = error.splitlines()
+    return line
+
+
+def result(folder):
+    return zarr.open_array(folder / "out.zarr", mode="r")[...]
+
+
+def test_a_worker_that_is_killed_costs_its_blocks_again(slow, operands, tmp_path):
+    x, kernels = operands
+    with running(tmp_path, slow.address) as process:
+        assert written(tmp_path) < BLOCKS
+        os.kill(slow.pids()["one"], signal.SIGKILL)
+        ends(process, 0)
+    assert result(tmp_path).tobytes() == conv(x, kernels[0], padding=1).tobytes()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_cancels_the_blocks(slow, operands, tmp_path, number, status):
+    before = sorted(tmp_path.iterdir())
+    with running(tmp_path, slow.address) as process:
+        process.send_signal(number)
+        assert ends(process, status) < AT_ONCE
+    assert sorted(tmp_path.iterdir()) == before
+    with slow.client() as client:
+        wait_until(lambda: not any(client.processing().values()))
+        assert not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+    time.sleep(2 * slow_blocks.SECONDS)  # the blocks that were under way
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_late_workers_of_a_dead_run_do_not_write_into_the_next(slow, operands, tmp_path):
+    x, kernels = operands
+    hold = slow.folder / "hold"
+    with running(tmp_path, slow.address) as process:
+        hold.touch()
+        time.sleep(2 * slow_blocks.SECONDS)
+        process.kill()
+    [left] = tmp_path.glob(".cnnops-*")
+    assert 0 < written(tmp_path) < BLOCKS
+    with running(tmp_path, slow.address, 1, until=lambda: not left.exists()) as process:
+        hold.unlink()
+        ends(process, 0)
+    assert result(tmp_path).tobytes() == conv(x, kernels[1], padding=1).tobytes()
+    wait_until(lambda: f"there is no {left}/cnnops-run, since the run is over" in slow.log())
+    assert sorted(os.listdir(tmp_path)) == ["k0.npy", "k1.npy", "out.zarr", "x.zarr"]
+
+
+def faulty(dask, folder, fault, memory=0):
+    """Run an operator of which one block fails, and return why it ended."""
+    x = np.arange(64, dtype=np.float32).reshape(8, 8)
+    read = {"input": stored(folder / "x.zarr", x, (4, 4))}
+    operator = FaultyBlocks(x.shape, (4, 0), fault, memory)
+    with connected(dask.address) as cluster, pytest.raises(CnnopsError) as caught:
+        on_cluster(cluster, folder, operator, read, Grid((8, 8), (4, 4), (1, 1)), (4, 4))
+    assert os.listdir(folder) == ["x.zarr"]
+    return str(caught.value)
+
+
+def test_a_block_that_kills_its_workers(dask, tmp_path):
+    line = faulty(dask, tmp_path, "killed")
+    assert re.fullmatch(
+        r"block \[4:8, 0:4\] of the result ended 4 workers, the last of them "
+        r"tcp://127\.0\.0\.1:\d+: the workers' logs say why, it may be for want of memory",
+        line,
+    )
+    dask.wait_for_workers(2)
+
+
+def test_what_a_worker_refuses(dask, tmp_path):
+    assert faulty(dask, tmp_path, "refused") == "input has a value that is refused"
+
+
+def test_what_a_worker_does_not_expect(dask, tmp_path):
+    line = faulty(dask, tmp_path, "no idea")
+    assert line == "block [4:8, 0:4] of the result failed: RuntimeError: no idea"
+
+
+VERSIONS = {
+    "another": (
+        "import cnnops_cli; cnnops_cli.__version__ = '0.0.9'",
+        rf"{WORKER}: it has cnnops-cli 0\.0\.9, not 0\.1\.0",
+    ),
+    "none": (
+        "import sys; sys.modules['cnnops_cli'] = None",
+        rf"{WORKER} cannot run cnnops-cli 0\.1\.0: .*ModuleNotFoundError.*",
+    ),
+}
+
+
+@pytest.mark.parametrize("found", VERSIONS)
+def test_a_worker_of_another_version(dask, operands, tmp_path, tmp_path_factory, found):
+    patch, said = VERSIONS[found]
+    folder = tmp_path_factory.mktemp("patch")
+    (folder / "sitecustomize.py").write_text(patch)
+    with dask.another_worker("other", PYTHONPATH=str(folder)):
+        line = refused(tmp_path, dask.address)
+    assert re.fullmatch(f"cnnops conv: error: {said}", line)
+
+
+def hiding(folder):
+    """What starts a process that finds a folder empty."""
+    unshare = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"']
+    if subprocess.run([*unshare, str(folder), "true"], capture_output=True).returncode:
+        pytest.skip("a process cannot be shown another file system here")
+    return [*unshare, str(folder)]
+
+
+@pytest.fixture
+def hidden(dask, operands, tmp_path):
+    """A folder with a copy of INPUT, which one worker finds empty."""
+    folder = tmp_path / "hidden"
+    shutil.copytree(tmp_path / "x.zarr", folder / "x.zarr")
+    with dask.another_worker("elsewhere", before=hiding(folder)):
+        yield folder
+
+
+def test_an_input_that_a_worker_does_not_share(dask, hidden, tmp_path):
+    line = refused(tmp_path, dask.address, source="hidden/x.zarr")
+    assert re.fullmatch(
+        f"cnnops conv: error: {WORKER}: it finds no array at {hidden}/x.zarr; all workers "
+        "must see hidden/x.zarr there",
+        line,
+    )
+
+
+def test_a_result_that_a_worker_does_not_share(dask, hidden, tmp_path):
+    line = refused(tmp_path, dask.address, output="hidden/out.zarr")
+    assert re.fullmatch(
+        rf"cnnops conv: error: {WORKER}: hidden/out\.zarr is not written here: there is no "
+        rf"{hidden}/\.cnnops-[\w.-]+\.tmp/cnnops-run, since the run is over or this machine does "
+        "not share the place",
+        line,
+    )
+
+
+def test_a_worker_that_joins_later_is_asked_too(slow, operands, tmp_path):
+    folder, hold = tmp_path / "hidden", slow.folder / "hold"
+    folder.mkdir()
+    there = {"output": "hidden/out.zarr", "until": lambda: written(folder)}
+    with running(tmp_path, slow.address, **there) as process:
+        hold.touch()
+        with slow.another_worker("elsewhere", before=hiding(folder)):
+            hold.unlink()
+            out, error = process.communicate()
+    assert (process.returncode, out, os.listdir(folder)) == (2, "", [])
+    assert re.fullmatch(
+        rf"cnnops conv: error: {WORKER}: hidden/out\.zarr is not written here: there is no "
+        rf"{folder}/\.cnnops-[\w.-]+\.tmp/cnnops-run, since the run is over or this machine does "
+        "not share the place\n",
+        error,
+    )
+
+
+@pytest.fixture
+def doomed(tmp_path_factory):
+    """A cluster of one worker, whose scheduler need not live."""
+    with dask_processes(tmp_path_factory.mktemp("doomed")) as processes:
+        hold = str(processes.folder / "hold")
+        processes.start_worker("one", "--preload", "slow_blocks", HOLD=hold)
+        processes.wait_for_workers(1)
+        yield processes
+
+
+def test_a_scheduler_that_dies_ends_it_at_once(doomed, operands, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    with running(tmp_path, doomed.address) as process:
+        os.kill(doomed.scheduler.pid, signal.SIGKILL)
+        seconds = ends(
+            process,
+            2,
+            f"cnnops conv: error: the scheduler at {doomed.address} has ended, or the blocks were "
+            "cancelled there\n",
+        )
+    assert seconds < AT_ONCE
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("fits", [False, True])
+def test_memory_of_a_worker(dask, tmp_path, fits):
+    pass
+
+
+def test_a_cluster_without_workers(tmp_path, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(cluster_module, "_PATIENCE", 0.2)
+    with dask_processes(tmp_path_factory.mktemp("empty")) as dask:
+        line = faulty(dask, tmp_path, "none")
+    assert line == (
+        f"the scheduler at {dask.address} had no workers for 0 seconds: start some with dask "
+        f"worker {dask.address}"
+    )
+
+
+NO_SCHEDULER = {
+    "tcp://127.0.0.1:1": "OSError: Timed out trying to connect to tcp://127.0.0.1:1 after 0.2 s",
+    "nonsense": "ValueError: missing port number in address 'nonsense'",
+}
+
+
+@pytest.mark.parametrize("address", NO_SCHEDULER)
+def test_an_address_without_a_scheduler(address, monkeypatch):
+    monkeypatch.setattr(cluster_module, "_CONNECTING", 0.2)
+    expected = re.escape(
+        f"--scheduler {address}: no Dask scheduler answers: {NO_SCHEDULER[address]}"
+    )
+    with pytest.raises(CnnopsError, match=f"^{expected}$"), connected(address):
+        pass
+
+
+def test_dask_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    expected = re.escape("--scheduler needs Dask: pip install 'cnnops-cli[dask]'")
+    with pytest.raises(CnnopsError, match=f"^{expected}$"), connected("tcp://127.0.0.1:1"):
+        pass
