@@ -154,6 +154,11 @@ class Drawing {
     this.element.style.setProperty('--columns', this.columns.length);
     this.element.style.setProperty('--rows', this.rows.length);
     this.element.style.setProperty('--names', longest(this.rowNames));
+    this.titled = grid.axes.filter((axis) =>
+      axis !== grid.rows && axis !== grid.columns && lengthOf(grid, axis) > 1);
+    const titles = this.titled.map((axis) =>
+      placeOn(axis, '0'.repeat(longest(sideOf(grid, axis).map(String)))));
+    this.element.style.setProperty('--title', titles.join(', ').length);
   }
 
   /** How many characters a number ends before the others, where decimal points are aligned. */
@@ -216,8 +221,7 @@ class Drawing {
 
   fillPlane(plane) {
     const { grid } = this;
-    const several = Object.keys(plane.at).filter((axis) => lengthOf(grid, axis) > 1);
-    const words = several.map((axis) => placeOn(axis, plane.at[axis]));
+    const words = this.titled.map((axis) => placeOn(axis, plane.at[axis]));
     plane.title.textContent = words.join(', ');
     setAttributes(plane.table, { 'aria-label': [grid.name, ...words].join(', ') });
     this.fillCells(plane, this.linesOf(plane).flat());

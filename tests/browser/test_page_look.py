@@ -88,7 +88,7 @@ def test_the_input_is_seen_on_a_small_screen(page_of, call):
     size = page.driver.find_element(By.CSS_SELECTOR, "td[data-at]").value_of_css_property(
         "font-size"
     )
-    assert float(size.removesuffix("px")) >= 13
+    assert float(size.removesuffix("px")) >= 12
 
 
 def steps_in(page):
