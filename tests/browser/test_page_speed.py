@@ -1,5 +1,7 @@
 """How fast the largest lesson pages are. Other programs take time too: the best of some tries."""
 
+import os
+
 import pytest
 
 pytest.importorskip("selenium")
@@ -19,6 +21,14 @@ new PerformanceObserver((list) => tasks.push(...list.getEntries().map((task) => 
   .observe({type: "longtask"});
 """
 DRAWN = "requestAnimationFrame(() => setTimeout(() => arguments[0](performance.now())))"
+
+
+@pytest.fixture(autouse=True)
+def quiet_enough():
+    """Skip where other programs wait for a processor: what would be measured is how long."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > 2 * cores:
+        pytest.skip(f"the machine is too busy to measure: load {load:.1f} on {cores} cores")
 
 
 @pytest.mark.parametrize("call", LARGEST)
