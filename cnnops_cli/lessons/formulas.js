@@ -84,7 +84,8 @@ function widestSum() {
   const { kernel, result } = lesson;
   const filters = lengthOf(kernel, 'O');
   const length = kernel.texts.length / filters;
-  const weightsOf = (tap) => range(0, filters).map((filter) => kernel.texts[filter * length + tap]);
+  const weightsOf = (tap) =>
+    range(0, filters).map((filter) => operand(kernel.texts[filter * length + tap]));
   const channels = windowAlong('C', { C: lengthOf(result, 'C') - 1 });
   const leavesOut = (text) => text.split('*').length <= length; // what is multiplied by 0
   const shown = !hasLetters || channels.length > 1 ? steps.values : steps.values.filter(leavesOut);
@@ -92,7 +93,7 @@ function widestSum() {
     channels,
     length,
     factors: range(0, length).map((tap) => [{ text: widest(weightsOf(tap)) }, { text: '' }]),
-    bias: steps.bias ? widest(steps.bias) : undefined,
+    bias: steps.bias ? widest(steps.bias.map(operand)) : undefined,
     subtotals: steps.subtotals && channels.map((_, i) =>
       widest(steps.subtotals.map((subtotals) => subtotals[i]))),
     total: steps.totals && widest(steps.totals),

@@ -3,6 +3,7 @@
 import re
 from importlib.resources import files
 
+import numpy as np
 import pytest
 
 pytest.importorskip("selenium")
@@ -21,6 +22,8 @@ from page_calls import (
 )
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+
+from cnnops_cli import conv, lesson
 
 pytestmark = pytest.mark.browser
 
@@ -129,6 +132,16 @@ def test_every_step_fits_the_room_that_is_kept_for_it(page_of, call):
     page = page_of(call())
     page.open()
     for width in (340, 360, 440, 480, 640, 820, 1200, 1600):
+        resize(page, width)
+        assert page.driver.execute_script(OVERFLOWS) == []
+
+
+def test_there_is_room_for_parentheses_around_negative_numbers(page_of):
+    """Some texts that are as long without them are longer with them."""
+    weight = np.full((2, 1, 2, 4), [[[[-0.5]]], [[[0.25]]]])
+    page = page_of(lesson(conv, np.ones((1, 2, 5)), weight, np.array([-0.125, 0.0625])))
+    page.open()
+    for width in range(340, 700, 20):
         resize(page, width)
         assert page.driver.execute_script(OVERFLOWS) == []
 
