@@ -157,10 +157,10 @@ def test_what_is_said_of_the_whole_call(lesson_of, case):
     notes = " ".join(said["notes"])
     assert ("mirrored" in notes) == ("reflect" in case.options)
     if case.operator == "batchnorm":
-        assert said["rows"] == ["mean", "variance", "weight", "bias"]
-    if case.operator == "dropout" and "--eval" not in case.options:
-        chance = case.options[case.options.index("-p") + 1] if "-p" in case.options else "0.5"
-        assert f"chance {chance}" in notes
+        which = "running " if "--eval" in case.options else ""
+        assert said["rows"] == [f"{which}mean", f"{which}variance", "weight", "bias"]
+    if case.name == "dropout-seed":
+        assert "chance 0.75" in notes
     assert bool(said["sizes"]) == (case.operator in ("conv", "maxpool"))
     assert "import torch" in said["pytorch"]
 
