@@ -28,8 +28,8 @@ class Dask:
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
             "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(told),
         )  # fmt: skip
-        wait_until(told.exists)
-        self.address = json.loads(told.read_text())["address"]
+        wait_until(lambda: address_in(told))
+        self.address = address_in(told)
 
     def start(self, *arguments, before=(), **environment):
         """Start a process of Dask in a group of its own."""
@@ -94,6 +94,12 @@ class Dask:
         """End all processes, those of nannies included."""
         for process in reversed(self._processes):
             end(process)
+
+
+def address_in(told):
+    """Return the address in the file of a scheduler; None if it is not whole yet."""
+    with suppress(FileNotFoundError, json.JSONDecodeError):
+        return json.loads(told.read_text())["address"]
 
 
 def _name_and_pid(dask_worker):
