@@ -23,7 +23,10 @@ class Dask:
     def __init__(self, folder):
         self.folder = folder
         self._processes = []
-        told = folder / "scheduler.json"
+
+    def start_scheduler(self):
+        """Start the scheduler, and learn its address."""
+        told = self.folder / "scheduler.json"
         self.scheduler = self.start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
             "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(told),
@@ -132,6 +135,7 @@ def dask_processes(folder):
     """Run a scheduler without workers."""
     dask = Dask(folder)
     try:
+        dask.start_scheduler()
         yield dask
     finally:
         dask.stop()
