@@ -144,10 +144,12 @@ class Cluster:
             return error
         where = ", ".join(f"{start}:{stop}" for start, stop in box.spans)
         if isinstance(error, self._distributed.KilledWorker):
+            # Dask holds a death against all blocks that the worker had.
             return CnnopsError(
-                f"block [{where}] of the result ended {error.allowed_failures + 1} workers, the "
-                f"last of them {error.last_worker.address}: the workers' logs say why, it may be "
-                "for want of memory"
+                f"block [{where}] of the result, or one that was on the same workers, ended "
+                f"{error.allowed_failures + 1} workers, the last of them "
+                f"{error.last_worker.address}: the workers' logs say why, it may be for want of "
+                "memory"
             )
         return CnnopsError(f"block [{where}] of the result failed: {_described(error)}")
 

@@ -229,6 +229,8 @@ def test_playing_goes_over_all_elements(page_of):
     seen = page.driver.execute_script("return seen")
     rest = [(0, 4, 2), (0, 4, 3), (0, 4, 4), *((1, r, c) for r in range(5) for c in range(5))]
     assert seen == [",".join(map(str, at)) for at in rest[1:]]
+    Select(find(page, "#speed")).select_by_visible_text("1/s")
+    page.driver.execute_script("document.activeElement.blur()")
     page.press(Keys.SPACE)
     assert page.facts().current == [("result", (0, 0, 0))]
     page.press(Keys.SPACE)

@@ -179,8 +179,7 @@ def test_every_option_that_is_named_is_one():
     params = [param for command in commands for param in command.get_params(context)]
     known = {option for param in params for option in (*param.opts, *param.secondary_opts)}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", "".join(PAGES.values())))
-    others = {"--update", "--nthreads", "--nworkers"}  # of the recipe for pytest, and of dask
-    assert named - known == others
+    assert named - known == {"--update"}  # pytest's, of the recipe
 
 
 def test_dtypes_are_those_of_the_table():

@@ -23,13 +23,16 @@ class Dask:
     def __init__(self, folder):
         self.folder = folder
         self._processes = []
-        told = folder / "scheduler.json"
+
+    def start_scheduler(self):
+        """Start the scheduler, and learn its address."""
+        told = self.folder / "scheduler.json"
         self.scheduler = self.start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
             "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(told),
         )  # fmt: skip
-        wait_until(told.exists)
-        self.address = json.loads(told.read_text())["address"]
+        wait_until(lambda: address_in(told))
+        self.address = address_in(told)
 
     def start(self, *arguments, before=(), **environment):
         """Start a process of Dask in a group of its own."""
@@ -96,6 +99,12 @@ class Dask:
             end(process)
 
 
+def address_in(told):
+    """Return the address in the file of a scheduler; None if it is not whole yet."""
+    with suppress(FileNotFoundError, json.JSONDecodeError):
+        return json.loads(told.read_text())["address"]
+
+
 def _name_and_pid(dask_worker):
     return dask_worker.name, os.getpid()
 
@@ -126,6 +135,7 @@ def dask_processes(folder):
     """Run a scheduler without workers."""
     dask = Dask(folder)
     try:
+        dask.start_scheduler()
         yield dask
     finally:
         dask.stop()

@@ -78,6 +78,11 @@ def running(folder, address, kernel=0, *, source="x.zarr", output="out.zarr", un
             process.kill()
 
 
+def whole(folder):
+    """What is there, but for what a late block may leave, which the next call removes."""
+    return sorted(path for path in folder.rglob("*") if ".cnnops-" not in str(path))
+
+
 def written(folder):
     """How many chunks of the result there are, in its place or not."""
     return sum(path.is_file() for path in folder.glob("*/c/**/*") if "x.zarr" not in path.parts)
@@ -93,11 +98,11 @@ def ends(process, status, error=""):
 
 def refused(folder, address, **paths):
     """Return the one line that a call is refused by, and check that it leaves nothing."""
-    before = sorted(folder.rglob("*"))
+    before = whole(folder)
     with running(folder, address, **paths) as process:
         out, error = process.communicate()
     assert (process.returncode, out) == (2, "")
-    assert sorted(folder.rglob("*")) == before
+    assert whole(folder) == before
     [line] = error.splitlines()
     return line
 
@@ -117,16 +122,16 @@ def test_a_worker_that_is_killed_costs_its_blocks_again(slow, operands, tmp_path
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_cancels_the_blocks(slow, operands, tmp_path, number, status):
-    before = sorted(tmp_path.iterdir())
+    before = whole(tmp_path)
     with running(tmp_path, slow.address) as process:
         process.send_signal(number)
         assert ends(process, status) < AT_ONCE
-    assert sorted(tmp_path.iterdir()) == before
+    assert whole(tmp_path) == before
     with slow.client() as client:
         wait_until(lambda: not any(client.processing().values()))
         assert not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
     time.sleep(2 * slow_blocks.SECONDS)  # the blocks that were under way
-    assert sorted(tmp_path.iterdir()) == before
+    assert whole(tmp_path) == before
 
 
 def test_late_workers_of_a_dead_run_do_not_write_into_the_next(slow, operands, tmp_path):
@@ -153,15 +158,16 @@ def faulty(dask, folder, fault, memory=0):
     operator = FaultyBlocks(x.shape, (4, 0), fault, memory)
     with connected(dask.address) as cluster, pytest.raises(CnnopsError) as caught:
         on_cluster(cluster, folder, operator, read, Grid((8, 8), (4, 4), (1, 1)), (4, 4))
-    assert os.listdir(folder) == ["x.zarr"]
+    assert not (folder / "result.zarr").exists()
     return str(caught.value)
 
 
 def test_a_block_that_kills_its_workers(dask, tmp_path):
     line = faulty(dask, tmp_path, "killed")
     assert re.fullmatch(
-        r"block \[4:8, 0:4\] of the result ended 4 workers, the last of them "
-        r"tcp://127\.0\.0\.1:\d+: the workers' logs say why, it may be for want of memory",
+        r"block \[[048:]+, [048:]+\] of the result, or one that was on the same workers, ended 4 "
+        r"workers, the last of them tcp://127\.0\.0\.1:\d+: the workers' logs say why, it may be "
+        "for want of memory",
         line,
     )
     dask.wait_for_workers(2)
@@ -243,7 +249,7 @@ def test_a_worker_that_joins_later_is_asked_too(slow, operands, tmp_path):
         with slow.another_worker("elsewhere", before=hiding(folder)):
             hold.unlink()
             out, error = process.communicate()
-    assert (process.returncode, out, os.listdir(folder)) == (2, "", [])
+    assert (process.returncode, out, whole(folder)) == (2, "", [])
     assert re.fullmatch(
         rf"cnnops conv: error: {WORKER}: hidden/out\.zarr is not written here: there is no "
         rf"{folder}/\.cnnops-[\w.-]+\.tmp/cnnops-run, since the run is over or this machine does "
@@ -263,7 +269,7 @@ def doomed(tmp_path_factory):
 
 
 def test_a_scheduler_that_dies_ends_it_at_once(doomed, operands, tmp_path):
-    before = sorted(tmp_path.iterdir())
+    before = whole(tmp_path)
     with running(tmp_path, doomed.address) as process:
         os.kill(doomed.scheduler.pid, signal.SIGKILL)
         seconds = ends(
@@ -273,7 +279,7 @@ def test_a_scheduler_that_dies_ends_it_at_once(doomed, operands, tmp_path):
             "cancelled there\n",
         )
     assert seconds < AT_ONCE
-    assert sorted(tmp_path.iterdir()) == before
+    assert whole(tmp_path) == before
 
 
 @pytest.mark.parametrize("fits", [False, True])
