@@ -3,7 +3,7 @@
 const operand = (text) => (text.startsWith('-') ? `(${text})` : text);
 const operandWidth = windows && longest([...lesson.input.texts, windows.constant].map(operand));
 const hasLetters = lesson.result.colours === null;
-const MOST_TERMS = 100; // that are written while playing, in some 15 milliseconds
+const MOST_TERMS = 100; // that are written while playing
 const written = (terms) => (timer === null ? terms : terms.slice(0, MOST_TERMS));
 const joined = (parts, sign) => parts.flatMap((part, i) => (i ? [sign, part] : [part]));
 const withRelu = (parts) => (steps.relu ? ['max(0, ', ...parts, ')'] : parts);

@@ -255,7 +255,7 @@ function addPickers() {
   }
 }
 
-/** How large the text of cells is, so that grids of so many characters fit a wide window. */
+/** How large the text of cells is, so that grids of this many characters fit a wide window. */
 function sizeOf(characters) {
   if (characters > 140) return characters > 170 ? 'tiny' : 'small';
   return characters > 110 ? 'medium' : 'large';

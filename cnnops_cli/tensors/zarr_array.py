@@ -154,7 +154,7 @@ def open_reference(reference: ZarrReference) -> ZarrArray:
 
 
 def use_zarr_threads(threads: int, *references: ZarrReference) -> None:
-    """Have zarr decode and encode in at most so many threads of this process.
+    """Have zarr decode and encode in at most `threads` threads of this process.
 
     Each thread of ours that reads or writes waits for one of zarr's, so that as many run as there
     are of ours: a box in files is taken a chunk at a time. An object store is asked for several,
