@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.arithmetic import signed_sum_words
+from cnnops_cli.explain.arithmetic import shortened, signed_sum_words
 from cnnops_cli.explain.conv import Sum, conv_explainer
 from cnnops_cli.explain.estimate import length_rule, lengths_of
 from cnnops_cli.explain.explanation import Explainer
@@ -146,8 +146,9 @@ class ConvLesson(LessonPlan):
             return said
         subtotals = list(map(numbers.text, explanation.subtotals))
         bias = [] if explanation.bias is None else [numbers.text(explanation.bias)]
-        total = " ".join(signed_sum_words([*subtotals, *bias]))
-        return {**said, "subtotals": subtotals, "totals": total}
+        words = signed_sum_words([*subtotals, *bias])
+        total = [*shortened(words[: len(subtotals)]), *words[len(subtotals) :]]
+        return {**said, "subtotals": subtotals, "totals": " ".join(total)}
 
     def of_all_steps(self, explain: Explainer, numbers: Decimals) -> dict[str, Any]:
         """Return the bias of each filter."""
