@@ -3,8 +3,8 @@
 import math
 from typing import NamedTuple
 
+from cnnops_cli.blocks.block_grid import BLOCK_BYTES, Grid, block_grid, reading
 from cnnops_cli.blocks.chunks import usual_chunks
-from cnnops_cli.blocks.grid import BLOCK_BYTES, Grid, block_grid, reading
 from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.errors import CnnopsError

@@ -23,9 +23,9 @@ from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.commands.write_outcome import move_into_place, wants_summary
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.parallel import using_threads
-from cnnops_cli.options import Settings
 from cnnops_cli.parsers import names_zarr
 from cnnops_cli.paths import real_path
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import Reading
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, is_inline, read_tensor
 from cnnops_cli.tensors.staged_files import StagedFiles

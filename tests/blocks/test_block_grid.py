@@ -8,9 +8,9 @@ from random_geometry import random_sizes
 
 from cnnops_cli import CnnopsError
 from cnnops_cli.blocks.batchnorm import BatchnormBlocks
+from cnnops_cli.blocks.block_grid import Grid, block_grid, reading
 from cnnops_cli.blocks.conv import ConvBlocks
 from cnnops_cli.blocks.dropout import DropoutBlocks
-from cnnops_cli.blocks.grid import Grid, block_grid, reading
 from cnnops_cli.blocks.maxpool import MaxpoolBlocks
 
 FLOAT32 = np.dtype(np.float32)

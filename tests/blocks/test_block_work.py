@@ -10,8 +10,8 @@ import pytest
 from cnnops_cli.blocks.boxes import Box, boxes_of
 from cnnops_cli.blocks.conv import ConvBlocks
 from cnnops_cli.blocks.dropout import DropoutBlocks
+from cnnops_cli.blocks.local_threads import run_on_threads
 from cnnops_cli.blocks.maxpool import MaxpoolBlocks
-from cnnops_cli.blocks.threads import run_on_threads
 from cnnops_cli.blocks.work import BlockWork, run_block
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.conv import conv

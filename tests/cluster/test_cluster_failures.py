@@ -25,8 +25,8 @@ from dask_processes import dask_processes, wait_until  # noqa: E402
 from on_cluster import on_cluster, stored  # noqa: E402
 
 from cnnops_cli.blocks import cluster as cluster_module  # noqa: E402
+from cnnops_cli.blocks.block_grid import Grid  # noqa: E402
 from cnnops_cli.blocks.cluster import connected  # noqa: E402
-from cnnops_cli.blocks.grid import Grid  # noqa: E402
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("small_blocks.py"))]
 SHAPE, CHUNKS = (1, 2, 16, 64), (1, 2, 8, 8)
