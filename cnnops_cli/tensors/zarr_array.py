@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, check_supported, native
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.paths import is_absent
 from cnnops_cli.tensors.read import INPUT_ARGUMENT
 from cnnops_cli.tensors.zarr_places import (
     ARRAYS,
@@ -19,6 +21,7 @@ from cnnops_cli.tensors.zarr_places import (
     place_at,
     reason,
 )
+from cnnops_cli.tensors.zarr_staging import aside_of, removed_if_made_again
 from cnnops_cli.words import listed
 
 Slices = tuple[slice, ...]
@@ -91,8 +94,10 @@ class ZarrArray:
         ):
             if cut.start % chunk or (cut.stop % chunk and cut.stop != size):
                 raise ValueError(f"{cut} cuts a chunk of {chunk} on axis {axis} of {size}")
+        location = self.reference.location
         try:
-            self._array[slices] = values
+            with nullcontext() if is_remote(location) else removed_if_made_again(location):
+                self._array[slices] = values
         except Exception as error:  # whatever codecs and stores raise
             raise CnnopsError(f"cannot write {self.name}: {reason(error)}") from error
 
@@ -211,7 +216,10 @@ def _not_an_array(text: str, argument: str, place: Directory | Prefix) -> Cnnops
     except Exception as error:  # whatever stores raise
         return CnnopsError(f"{argument}: cannot read {text}: {reason(error)}")
     if not keys:
-        return CnnopsError(f"{argument}: no such Zarr array: {text}")
+        location, where = location_of(text), ""
+        if not is_remote(location) and not is_absent(aside := aside_of(location)):
+            where = f"; a call that was killed while it replaced it left it in {aside}"
+        return CnnopsError(f"{argument}: no such Zarr array: {text}{where}")
     return CnnopsError(
         f"{argument}: {text} is not a Zarr array, or not a whole one: it has neither zarr.json "
         f"nor .zarray, but {listed(keys, most=3)}"

@@ -84,9 +84,15 @@ def running(
             process.kill()
 
 
-def whole(folder):
-    """What is there, but for what a late block may leave, which the next call removes."""
-    return sorted(path for path in folder.rglob("*") if ".cnnops-" not in str(path))
+def there(folder):
+    return sorted(folder.rglob("*"))
+
+
+def leaves(folder, before):
+    """Check that nothing else is there than before, after the blocks that were under way."""
+    wait_until(lambda: there(folder) == before)
+    time.sleep(2 * slow_blocks.SECONDS)
+    assert there(folder) == before
 
 
 def written(folder):
@@ -104,11 +110,11 @@ def ends(process, status, error=""):
 
 def refused(folder, address, **paths):
     """Return the one line that a call is refused by, and check that it leaves nothing."""
-    before = whole(folder)
+    before = there(folder)
     with running(folder, address, **paths) as process:
-        out, error = process.communicate()
+        out, error = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
-    assert whole(folder) == before
+    assert there(folder) == before
     [line] = error.splitlines()
     return line
 
@@ -128,16 +134,14 @@ def test_a_worker_that_is_killed_costs_its_blocks_again(slow, operands, tmp_path
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_cancels_the_blocks(slow, operands, tmp_path, number, status):
-    before = whole(tmp_path)
+    before = there(tmp_path)
     with running(tmp_path, slow.address) as process:
         process.send_signal(number)
         assert ends(process, status) < AT_ONCE
-    assert whole(tmp_path) == before
     with slow.client() as client:
         wait_until(lambda: not any(client.processing().values()))
         assert not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
-    time.sleep(2 * slow_blocks.SECONDS)  # the blocks that were under way
-    assert whole(tmp_path) == before
+    leaves(tmp_path, before)
 
 
 def test_late_workers_of_a_dead_run_do_not_write_into_the_next(slow, operands, tmp_path):
@@ -255,7 +259,8 @@ def test_a_worker_that_joins_later_is_asked_too(slow, operands, tmp_path):
         with slow.another_worker("elsewhere", before=hiding(folder)):
             hold.unlink()
             out, error = process.communicate()
-    assert (process.returncode, out, whole(folder)) == (2, "", [])
+    assert (process.returncode, out) == (2, "")
+    leaves(folder, [])
     assert re.fullmatch(
         rf"cnnops conv: error: {WORKER}: hidden/out\.zarr is not written here: there is no "
         rf"{folder}/\.cnnops-[\w.-]+\.tmp/cnnops-run, since the run is over or this machine does "
@@ -275,7 +280,7 @@ def doomed(tmp_path_factory):
 
 
 def test_a_scheduler_that_dies_ends_it_at_once(doomed, operands, tmp_path):
-    before = whole(tmp_path)
+    before = there(tmp_path)
     with running(tmp_path, doomed.address) as process:
         os.kill(doomed.scheduler.pid, signal.SIGKILL)
         seconds = ends(
@@ -285,11 +290,11 @@ def test_a_scheduler_that_dies_ends_it_at_once(doomed, operands, tmp_path):
             "cancelled there\n",
         )
     assert seconds < AT_ONCE
-    assert whole(tmp_path) == before
+    leaves(tmp_path, before)
 
 
 def test_a_scheduler_that_hangs_ends_it(slow, operands, tmp_path):
-    before = whole(tmp_path)
+    before = there(tmp_path)
     with running(tmp_path, slow.address, PATIENCE=str(PATIENCE)) as process:
         os.kill(slow.scheduler.pid, signal.SIGSTOP)
         try:
@@ -303,7 +308,7 @@ def test_a_scheduler_that_hangs_ends_it(slow, operands, tmp_path):
         finally:
             os.kill(slow.scheduler.pid, signal.SIGCONT)
     assert PATIENCE < seconds < PATIENCE + AT_ONCE
-    assert whole(tmp_path) == before
+    leaves(tmp_path, before)
     assert late == (
         f"cnnops conv: error: --scheduler {slow.address}: no Dask scheduler answers: "
         "TimeoutError: not in 1 seconds"
