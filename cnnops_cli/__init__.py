@@ -32,16 +32,16 @@ folder. It may import from itself and from what follows its arrow, and from no o
     views/      results as a person reads them                <- ground, text
     parsers     the text of an option to its value            <- ground, tensors
     option_kinds    what an option takes, declared once       <- words, parsers
-    options     the options that commands share               <- ground, tensors, parsers,
-                                                                 option_kinds
+    options     the options that several commands have        <- words, tensors, option_kinds
+    settings    the options that every command has            <- words, tensors, parsers, options
     rooms       = tensors, ops, blocks, text, explain, checks, lessons, views, parsers,
-                  option_kinds, options
+                  option_kinds, options, settings
 
     commands/   an operator's options to an operation, and
                 what is done with any operation               <- ground, rooms
     help        how -h and --help are laid out                <- commands
     app         the command cnnops, and its exit statuses     <- errors, words, tensors, ops,
-                                                                 options, commands, help
+                                                                 settings, commands, help
     __main__    where the process starts                      <- signals, app
     __init__    the Python interface                          <- errors, ops, lessons
 
@@ -53,6 +53,7 @@ The way of a call, ``cnnops conv --kernel k.json input.npy``::
     commands/validate.py        refuses what does not go together
     commands/run.py             reads the tensors
     commands/outcome.py         makes the operation, and asks it for what the settings want of it
+    commands/convolution.py     is that operation
     ops/conv.py                 computes the result
     commands/write_outcome.py   writes files, standard output and the summary, by way of
     tensors/, views/            which know the formats and the terminal

@@ -15,7 +15,7 @@ from cnnops_cli.commands.stdout import write_text
 from cnnops_cli.errors import CheckFailedError, CnnopsError
 from cnnops_cli.help import HelpfulCommand, WritingHelp
 from cnnops_cli.ops.blas import limit_before_numpy
-from cnnops_cli.options import with_settings
+from cnnops_cli.settings import with_settings
 from cnnops_cli.tensors.formats import array_formats
 from cnnops_cli.words import series, suggest
 

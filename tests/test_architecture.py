@@ -87,7 +87,7 @@ def test_the_map_has_every_room():
     assert {room_of(path) for path in MODULES} == set(MAY_IMPORT)
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert set(re.findall(r"^ {4}(\w+)/  ", MAP, re.MULTILINE)) == folders
-    assert MAY_IMPORT["commands"] > {"errors", "dtypes", "tensors", "options"}
+    assert MAY_IMPORT["commands"] > {"errors", "dtypes", "tensors", "options", "settings"}
 
 
 def test_every_arrow_of_the_map_is_used():

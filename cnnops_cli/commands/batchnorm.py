@@ -17,8 +17,8 @@ from cnnops_cli.large_arrays import empty
 from cnnops_cli.ops.batchnorm import batch_statistics
 from cnnops_cli.ops.batchnorm import batchnorm as normalise
 from cnnops_cli.option_kinds import OptionGroup
-from cnnops_cli.options import Settings
 from cnnops_cli.paths import real_path, status_of
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import named_suffixes
 from cnnops_cli.tensors.read import read_named
 from cnnops_cli.tensors.tensor import Tensor, convert
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cnnops_cli.blocks.operator import BlockOperator
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
-    from cnnops_cli.lessons.plan import LessonPlan
+    from cnnops_cli.lessons.lesson_plan import LessonPlan
     from cnnops_cli.views.sections import Section
 
 _COUNT = "num_batches_tracked"

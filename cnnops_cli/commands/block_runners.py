@@ -10,7 +10,7 @@ from cnnops_cli.commands.block_operands import ZarrSource
 from cnnops_cli.commands.stderr import tell
 from cnnops_cli.commands.write_outcome import wants_summary
 from cnnops_cli.ops.parallel import thread_count, using_threads
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.zarr_array import ZarrReference, use_zarr_threads
 
 Run = Callable[[BlockWork, Sequence[Box], Callable[[BlockReport], None]], None]
@@ -23,7 +23,7 @@ def block_runner(
     """Yield what runs all blocks of a work, and tells of each that is done."""
     read = [source.reference for source in sources.values() if isinstance(source, ZarrSource)]
     if settings.scheduler is None:
-        from cnnops_cli.blocks.threads import run_on_threads
+        from cnnops_cli.blocks.local_threads import run_on_threads
 
         with using_threads(settings.threads):
             use_zarr_threads(thread_count(), *read, *results)

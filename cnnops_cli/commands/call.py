@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cnnops_cli.options import Settings
 from cnnops_cli.parsers import names_zarr
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.read import STDIN
 
 Texts = Mapping[str, str | None]

@@ -19,7 +19,7 @@ from cnnops_cli.ops.dropout import check_chance, draw_mask, draw_part, keep, mas
 from cnnops_cli.ops.dropout import dropout as drop
 from cnnops_cli.ops.seeds import fresh_seed
 from cnnops_cli.option_kinds import OptionGroup
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 from cnnops_cli.slabs import elements
 from cnnops_cli.tensors.formats import array_suffixes
 from cnnops_cli.tensors.tensor import truth
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cnnops_cli.blocks.operator import BlockOperator
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
-    from cnnops_cli.lessons.plan import LessonPlan
+    from cnnops_cli.lessons.lesson_plan import LessonPlan
     from cnnops_cli.views.marks import Marks
     from cnnops_cli.views.sections import Section
 

@@ -11,8 +11,8 @@ from cnnops_cli.commands.outcome import Outcome
 from cnnops_cli.commands.stderr import printable, tell
 from cnnops_cli.commands.write_outcome import write_outcome
 from cnnops_cli.errors import CheckFailedError, CnnopsError
-from cnnops_cli.options import Settings
 from cnnops_cli.paths import real_path
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.golden_files import golden_path, golden_writer
 from cnnops_cli.tensors.read import STDIN, split_member
 from cnnops_cli.tensors.staged_files import StagedFiles

@@ -12,7 +12,7 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page
 from cnnops_cli.explain.explanation_lines import json_line, json_lines, text_lines
 from cnnops_cli.explain.indices import MOST_UNASKED, indices_of
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.write import Writer
 from cnnops_cli.text.numbers import Decimals
 from cnnops_cli.text.styled_lines import Line, plain_text

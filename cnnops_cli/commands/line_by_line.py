@@ -13,7 +13,7 @@ from cnnops_cli.commands.stderr import reason_of, report
 from cnnops_cli.commands.stdout import write_stdout
 from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import NPY, Reading
 from cnnops_cli.tensors.pipe import arrivals
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, read_json

@@ -11,7 +11,7 @@ from cnnops_cli.commands.watch import progress_of
 from cnnops_cli.commands.write_outcome import move_into_place, wants_summary, write_outcome
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.parallel import watched_by
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import Reading
 from cnnops_cli.tensors.staged_files import StagedFiles, made_directory
 from cnnops_cli.tensors.tensor import Tensor

@@ -14,7 +14,7 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.geometry import per_axis
 from cnnops_cli.ops.maxpool import maxpool as pool
 from cnnops_cli.ops.maxpool import place_windows
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import array_suffixes
 from cnnops_cli.tensors.write import Writer, array_writer
 from cnnops_cli.words import series
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
-    from cnnops_cli.lessons.plan import LessonPlan
+    from cnnops_cli.lessons.lesson_plan import LessonPlan
     from cnnops_cli.views.sections import Section
 
 

@@ -12,7 +12,7 @@ from cnnops_cli.commands.stderr import tell
 from cnnops_cli.dtypes import Array
 from cnnops_cli.errors import CnnopsError, naming_operands
 from cnnops_cli.ops.parallel import using_threads
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import PLAIN, Reading
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, STDIN, read_tensor
 from cnnops_cli.tensors.tensor import Tensor, has_letters, is_stand_in

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
     from cnnops_cli.explain.formulas import Formulas
-    from cnnops_cli.lessons.plan import LessonPlan
+    from cnnops_cli.lessons.lesson_plan import LessonPlan
     from cnnops_cli.tensors.write import Writer
     from cnnops_cli.views.marks import Marks
     from cnnops_cli.views.sections import Section

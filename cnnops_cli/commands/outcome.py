@@ -15,8 +15,8 @@ from cnnops_cli.tensors.write import Writer
 if TYPE_CHECKING:
     from cnnops_cli.explain.estimate import Estimate
     from cnnops_cli.explain.explanation import Explainer
+    from cnnops_cli.lessons.lesson_plan import LessonPlan
     from cnnops_cli.lessons.page import Lesson
-    from cnnops_cli.lessons.plan import LessonPlan
     from cnnops_cli.views.sections import Section
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.outcome import Outcome
 from cnnops_cli.dtypes import Array
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.write import Writer, bytes_writer
 
 if TYPE_CHECKING:

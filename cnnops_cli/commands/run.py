@@ -15,7 +15,7 @@ from cnnops_cli.commands.outcome import Outcome, work_out
 from cnnops_cli.commands.watch import watching_tiles
 from cnnops_cli.commands.write_outcome import write_outcome
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import Reading
 from cnnops_cli.tensors.read import STDIN
 from cnnops_cli.tensors.staged_files import made_directory

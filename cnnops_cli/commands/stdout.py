@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings
 from cnnops_cli.parsers import takes_any_format
+from cnnops_cli.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

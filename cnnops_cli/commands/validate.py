@@ -7,9 +7,9 @@ from typing import Any
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.stdout import is_viewed, is_written
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings
 from cnnops_cli.parsers import is_directory, names_zarr, output_of_one, output_of_several
 from cnnops_cli.paths import real_path
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import format_of_name, picture_formats, suffixes_of
 from cnnops_cli.tensors.read import STDIN, split_member
 

@@ -4,8 +4,8 @@ import os
 
 from cnnops_cli.commands.call import Call, Texts
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings
 from cnnops_cli.parsers import names_zarr
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import NPY, format_of_name
 
 _REFUSED = ("view", "stretch", "explain", "at", "lesson", "lines", "keep_going")

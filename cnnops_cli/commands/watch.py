@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cnnops_cli.ops.parallel import watched_by
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 
 if TYPE_CHECKING:
     from cnnops_cli.views.progress import Progress

@@ -9,8 +9,8 @@ from cnnops_cli.commands.outcome import Outcome
 from cnnops_cli.commands.stderr import tell
 from cnnops_cli.commands.stdout import is_viewed, is_written, write_stdout
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings
 from cnnops_cli.parsers import takes_any_format
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import format_of_name
 from cnnops_cli.tensors.staged_files import StagedFiles
 from cnnops_cli.tensors.write import Writer, array_writer, bytes_writer, json_writer, npy_writer

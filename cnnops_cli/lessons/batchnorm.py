@@ -11,9 +11,9 @@ from cnnops_cli.errors import CnnopsError, naming_operands
 from cnnops_cli.explain.batchnorm import Normalised, batchnorm_explainer
 from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.lessons.grids import Grid, NameAxes, Palette, shape_alone, spatial_axes
+from cnnops_cli.lessons.lesson_plan import LessonPlan
 from cnnops_cli.lessons.limits import PageSize, Shape, check_size
 from cnnops_cli.lessons.page import Lesson
-from cnnops_cli.lessons.plan import LessonPlan
 from cnnops_cli.lessons.pytorch_lines import batchnorm_lines
 from cnnops_cli.ops.batchnorm import batchnorm, check_operands
 from cnnops_cli.text.numbers import Decimals

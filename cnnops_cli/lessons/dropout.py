@@ -11,9 +11,9 @@ from cnnops_cli.dtypes import Array, as_array
 from cnnops_cli.explain.dropout import Dropped, dropout_explainer, scale_of
 from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.lessons.grids import Axes, Grid, NameAxes, Palette, shape_alone, spatial_axes
+from cnnops_cli.lessons.lesson_plan import LessonPlan
 from cnnops_cli.lessons.limits import PageSize, Shape, check_size
 from cnnops_cli.lessons.page import Lesson
-from cnnops_cli.lessons.plan import LessonPlan
 from cnnops_cli.lessons.pytorch_lines import dropout_lines
 from cnnops_cli.ops.dropout import check_chance, draw_bits, draw_mask, keep, mask_shape
 from cnnops_cli.ops.seeds import fresh_seed

@@ -11,10 +11,10 @@ from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.explain.formulas import maxpool_formulas
 from cnnops_cli.explain.maxpool import Maximum, maxpool_explainer
 from cnnops_cli.lessons.grids import Grid, NameAxes, Palette, shape_alone, spatial_axes
+from cnnops_cli.lessons.lesson_plan import LessonPlan
 from cnnops_cli.lessons.limits import PageSize, Shape, check_size
-from cnnops_cli.lessons.operands import numbers_or_letters
+from cnnops_cli.lessons.numbers_or_letters import numbers_or_letters
 from cnnops_cli.lessons.page import Lesson
-from cnnops_cli.lessons.plan import LessonPlan
 from cnnops_cli.lessons.pytorch_lines import maxpool_lines
 from cnnops_cli.lessons.window_maps import covered, options_in_words, padded_lengths, window_maps
 from cnnops_cli.ops.geometry import Size

@@ -1,7 +1,9 @@
 """Zarr arrays, opened in this process or in another one, and read and written by boxes."""
 
+import math
 import sys
 import warnings
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, check_supported, native
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.paths import is_absent
 from cnnops_cli.tensors.read import INPUT_ARGUMENT
 from cnnops_cli.tensors.zarr_places import (
     ARRAYS,
@@ -19,6 +22,7 @@ from cnnops_cli.tensors.zarr_places import (
     place_at,
     reason,
 )
+from cnnops_cli.tensors.zarr_staging import aside_of, removed_if_made_again
 from cnnops_cli.words import listed
 
 Slices = tuple[slice, ...]
@@ -67,6 +71,11 @@ class ZarrArray:
         self.shards: tuple[int, ...] | None = array.shards
         self._array = array
 
+    @property
+    def bytes_in_transit(self) -> int:
+        """The memory of the chunks that one read holds, stored and decoded."""
+        return bytes_in_transit(self.reference.location, self.dtype, self.chunks, self.shards)
+
     def read(self, slices: Slices) -> Array:
         """Return a box, in C order."""
         try:
@@ -91,8 +100,10 @@ class ZarrArray:
         ):
             if cut.start % chunk or (cut.stop % chunk and cut.stop != size):
                 raise ValueError(f"{cut} cuts a chunk of {chunk} on axis {axis} of {size}")
+        location = self.reference.location
         try:
-            self._array[slices] = values
+            with nullcontext() if is_remote(location) else removed_if_made_again(location):
+                self._array[slices] = values
         except Exception as error:  # whatever codecs and stores raise
             raise CnnopsError(f"cannot write {self.name}: {reason(error)}") from error
 
@@ -162,13 +173,23 @@ def use_zarr_threads(threads: int, *references: ZarrReference) -> None:
     """
     import zarr
 
-    most = max(map(chunks_at_a_time, references), default=1)
+    most = max((_chunks_at_a_time(each.location) for each in references), default=1)
     zarr.config.set({"threading.max_workers": threads, "async.concurrency": most})
 
 
-def chunks_at_a_time(reference: ZarrReference) -> int:
-    """Return of how many chunks one read or write holds the stored and the decoded bytes."""
-    return _REQUESTS if is_remote(reference.location) else 1
+def bytes_in_transit(
+    location: str,
+    dtype: np.dtype[Any],
+    chunks: tuple[int, ...],
+    shards: tuple[int, ...] | None = None,
+) -> int:
+    """Return the memory of what one read or write holds: chunks as they are stored, and decoded."""
+    each = math.prod(shards or chunks) + math.prod(chunks)
+    return _chunks_at_a_time(location) * each * dtype.itemsize
+
+
+def _chunks_at_a_time(location: str) -> int:
+    return _REQUESTS if is_remote(location) else 1
 
 
 def import_zarr(name: str) -> ModuleType:
@@ -211,7 +232,10 @@ def _not_an_array(text: str, argument: str, place: Directory | Prefix) -> Cnnops
     except Exception as error:  # whatever stores raise
         return CnnopsError(f"{argument}: cannot read {text}: {reason(error)}")
     if not keys:
-        return CnnopsError(f"{argument}: no such Zarr array: {text}")
+        location, where = location_of(text), ""
+        if not is_remote(location) and not is_absent(aside := aside_of(location)):
+            where = f"; a call that was killed while it replaced it left it in {aside}"
+        return CnnopsError(f"{argument}: no such Zarr array: {text}{where}")
     return CnnopsError(
         f"{argument}: {text} is not a Zarr array, or not a whole one: it has neither zarr.json "
         f"nor .zarray, but {listed(keys, most=3)}"

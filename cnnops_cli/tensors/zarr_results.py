@@ -22,7 +22,7 @@ from cnnops_cli.tensors.zarr_places import (
     place_at,
     reason,
 )
-from cnnops_cli.tensors.zarr_staging import StagedDirectory
+from cnnops_cli.tensors.zarr_staging import StagedDirectory, put_back_left
 from cnnops_cli.words import listed
 
 _DOCUMENT = "zarr.json"
@@ -66,8 +66,9 @@ class ZarrResults:
             if is_remote(location):
                 result: _LocalResult | _RemoteResult = _RemoteResult(path, location, metadata)
             else:
+                put_back_left(location)
                 check_replaced(path, overwrite=overwrite)
-                result = _LocalResult(path, location, metadata)
+                result = _LocalResult(path, location, metadata, overwrite)
             self._results.append(result)
             result.begin()
         return result.reference
@@ -89,8 +90,8 @@ class ZarrResults:
 class _LocalResult:
     """An array in a directory of its own until it is whole."""
 
-    def __init__(self, path: str, location: str, metadata: dict[str, Any]) -> None:
-        self._staged = StagedDirectory(location)
+    def __init__(self, path: str, location: str, metadata: dict[str, Any], overwrite: bool) -> None:
+        self._staged = StagedDirectory(location, overwrite=overwrite)
         self._place = Directory(self._staged.path)
         self.reference = ZarrReference(path, self._staged.path, metadata, os.urandom(16).hex())
 

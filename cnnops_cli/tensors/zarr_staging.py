@@ -2,15 +2,20 @@
 
 The process that makes it holds its lock, and its name tells the machine: by these a later process
 of the same machine knows what a killed one left. A lock says nothing about other machines.
+
+What it replaces has a name of its own until the end, `.cnnops-NAME.old`, and a lock too: a process
+that is killed before the new directory is in its place leaves the old one there, whole.
 """
 
 import os
 import platform
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from cnnops_cli.paths import real_path
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.paths import is_absent, real_path
 from cnnops_cli.tensors.temporaries import lock, take_over
 
 _PARTIAL = ".partial"
@@ -21,6 +26,12 @@ _START, _ENDING, _PROTECTED = ".cnnops-", ".tmp", ".old"
 class StagedDirectory:
     """A new directory. First, what killed processes of this machine left next to it is removed.
 
+    Parameters
+    ----------
+    path : str
+    overwrite : bool
+        Whether it may replace another directory.
+
     Attributes
     ----------
     path : str
@@ -29,12 +40,13 @@ class StagedDirectory:
         Where what was replaced is until `clear`.
     """
 
-    def __init__(self, path: str) -> None:
-        self._place = real_path(path)
+    def __init__(self, path: str, *, overwrite: bool = False) -> None:
+        self._place, self._overwrite = real_path(path), overwrite
         folder = os.path.dirname(self._place)
         _remove_left(folder)
         self.path, self._lock = _new_directory(folder)
         self.aside: str | None = None
+        self._old_lock: int | None = None
         self._is_moved = False
 
     def complete(self) -> None:
@@ -48,13 +60,21 @@ class StagedDirectory:
                 take_over(self._lock, os.stat(self._place))
 
     def move(self) -> None:
-        """Move the directory to its place, and what was there aside."""
-        aside = _new_path(os.path.dirname(self._place), _PROTECTED)
-        with suppress(FileNotFoundError):
-            os.rename(self._place, aside)
-            self.aside = aside
+        """Move the directory to its place; what is there is moved aside, or is an error."""
+        if self._overwrite and not is_absent(self._place):
+            self._set_aside()
         os.rename(self.path, self._place)
         self._is_moved = True
+
+    def _set_aside(self) -> None:
+        try:
+            with suppress(PermissionError):  # a system that does not open directories
+                self._old_lock = os.open(self._place, os.O_RDONLY)
+                lock(self._old_lock)
+        except BlockingIOError as error:
+            raise CnnopsError(f"{self._place} is being replaced by another call") from error
+        os.rename(self._place, aside_of(self._place))
+        self.aside = aside_of(self._place)
 
     def put_back(self) -> None:
         """Undo `move`."""
@@ -69,14 +89,60 @@ class StagedDirectory:
         """Remove what was replaced, or the directory itself if that is not wanted any more."""
         left = self.aside if is_done else self.path
         if left is not None:
-            # So named, the rest is removed later if this process is killed.
-            doomed = _new_path(os.path.dirname(left), _ENDING)
-            with suppress(OSError):
-                os.rename(left, doomed)
-                left = doomed
-            shutil.rmtree(left, ignore_errors=True)
-        if self._lock is not None:
-            os.close(self._lock)
+            _remove(left)
+        for descriptor in (self._lock, self._old_lock):
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+def aside_of(place: str) -> str:
+    """Return where a directory is while it is replaced."""
+    folder, name = os.path.split(place)
+    return os.path.join(folder, f"{_START}{name}{_PROTECTED}")
+
+
+def put_back_left(place: str) -> None:
+    """Put back what a killed process set aside, or remove it if what replaces it is there.
+
+    Where the system cannot tell whether that process lives, it is an error.
+    """
+    aside = aside_of(place)
+    if is_absent(aside):
+        return
+    descriptor = None
+    try:
+        with suppress(PermissionError):  # a system that does not open directories
+            descriptor = os.open(aside, os.O_RDONLY)
+        if descriptor is None or not lock(descriptor):
+            raise CnnopsError(
+                f"{aside} is what a call that was killed set aside when it replaced {place}: "
+                "move it back, or remove it"
+            )
+        if is_absent(place):
+            os.rename(aside, place)
+        else:
+            _remove(aside)
+    except BlockingIOError:  # it lives
+        pass
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+@contextmanager
+def removed_if_made_again(path: str) -> Iterator[None]:
+    """Remove a directory at the end if it is not the one of the start.
+
+    A writer makes it again if its run removes it, or moves it, at the same time.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            if not os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                shutil.rmtree(path, ignore_errors=True)
+        os.close(descriptor)
 
 
 def _new_directory(folder: str) -> tuple[str, int | None]:
@@ -95,6 +161,15 @@ def _new_directory(folder: str) -> tuple[str, int | None]:
             if os.path.isdir(path):
                 return path, descriptor
         os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    """Remove a directory, under a name by which the rest is removed later if this is killed."""
+    doomed = _new_path(os.path.dirname(path), _ENDING)
+    with suppress(OSError):
+        os.rename(path, doomed)
+        path = doomed
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _new_path(folder: str, ending: str) -> str:

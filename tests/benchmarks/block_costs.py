@@ -18,10 +18,10 @@ from timing import Timing
 
 from cnnops_cli import batchnorm, conv, dropout, maxpool
 from cnnops_cli.blocks.batchnorm import BatchnormBlocks
+from cnnops_cli.blocks.block_grid import Grid
 from cnnops_cli.blocks.boxes import Box
 from cnnops_cli.blocks.conv import ConvBlocks
 from cnnops_cli.blocks.dropout import DropoutBlocks
-from cnnops_cli.blocks.grid import Grid
 from cnnops_cli.blocks.maxpool import MaxpoolBlocks
 from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.ops import parallel

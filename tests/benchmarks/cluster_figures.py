@@ -25,12 +25,12 @@ from tables import Table, milliseconds
 from cnnops_cli import batchnorm, conv, dropout, maxpool
 from cnnops_cli.blocks import cluster as cluster_module
 from cnnops_cli.blocks.batchnorm import BatchnormBlocks
+from cnnops_cli.blocks.block_grid import Grid, block_grid
 from cnnops_cli.blocks.boxes import Box
 from cnnops_cli.blocks.chunks import usual_chunks
 from cnnops_cli.blocks.cluster import Cluster, connected
 from cnnops_cli.blocks.conv import ConvBlocks
 from cnnops_cli.blocks.dropout import DropoutBlocks
-from cnnops_cli.blocks.grid import Grid, block_grid
 from cnnops_cli.blocks.maxpool import MaxpoolBlocks
 from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.blocks.work import BlockWork

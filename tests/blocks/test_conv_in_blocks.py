@@ -8,9 +8,9 @@ from in_blocks import assert_same_bytes, in_blocks, random_boxes, reading
 from random_geometry import random_padding, random_sizes, random_values
 
 from cnnops_cli import CnnopsError, conv
+from cnnops_cli.blocks.block_grid import Grid
 from cnnops_cli.blocks.boxes import Box, boxes_of
 from cnnops_cli.blocks.conv import ConvBlocks
-from cnnops_cli.blocks.grid import Grid
 
 MODES = ("zeros", "zeros", "reflect", "replicate", "circular")
 DTYPES = ("float16", "float32", "float32", "float64", "int8", "uint16", "int64")

@@ -14,6 +14,7 @@ from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.operation import Operands, Operation
 from cnnops_cli.commands.run import run
 from cnnops_cli.commands.validate import validate
+from cnnops_cli.settings import Settings
 
 IMAGE = np.arange(32, dtype=np.float32).reshape(2, 4, 4)
 POOLED = IMAGE.reshape(2, 2, 2, 2, 2).mean((2, 4))
@@ -27,7 +28,7 @@ def avgpool(
     relu: options.Relu = False,
     inputs: options.Inputs = None,
     *,
-    settings: options.Settings,
+    settings: Settings,
 ) -> None:
     """Average windows of 2 x 2."""
     files = {"where": where}
@@ -148,7 +149,7 @@ def test_every_shared_option_is_held_against_it():
         *("rtol", "atol", "ulp", "equal_nan", "update_expected"),
         *("output_chunks", "overwrite", "scheduler"),
     }
-    assert set(options.Settings._fields) == tried | of_the_runner_alone
+    assert set(Settings._fields) == tried | of_the_runner_alone
 
 
 def test_the_help(called_here):

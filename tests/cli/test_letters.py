@@ -8,7 +8,7 @@ import pytest
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.operands import has_any_letters
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.tensor import Tensor
 
 IMAGE = "[[1,2,3,4],[5,6,7,8],[9,10,11,12]]"

@@ -11,9 +11,9 @@ from random_geometry import random_values
 
 from cnnops_cli import CnnopsError, batchnorm, conv, dropout, maxpool
 from cnnops_cli.blocks.batchnorm import BatchnormBlocks
+from cnnops_cli.blocks.block_grid import Grid
 from cnnops_cli.blocks.conv import ConvBlocks
 from cnnops_cli.blocks.dropout import DropoutBlocks
-from cnnops_cli.blocks.grid import Grid
 from cnnops_cli.blocks.maxpool import MaxpoolBlocks
 from cnnops_cli.ops.dropout import draw_mask
 

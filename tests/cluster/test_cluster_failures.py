@@ -1,5 +1,6 @@
 """What a run on a cluster does where a process dies, is interrupted, or could not take part."""
 
+import logging
 import os
 import re
 import shutil
@@ -24,9 +25,9 @@ pytestmark = pytest.mark.cluster
 from dask_processes import dask_processes, wait_until  # noqa: E402
 from on_cluster import on_cluster, stored  # noqa: E402
 
-from cnnops_cli.blocks import cluster as cluster_module  # noqa: E402
+from cnnops_cli.blocks import scheduler as scheduler_module  # noqa: E402
+from cnnops_cli.blocks.block_grid import Grid  # noqa: E402
 from cnnops_cli.blocks.cluster import connected  # noqa: E402
-from cnnops_cli.blocks.grid import Grid  # noqa: E402
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("small_blocks.py"))]
 SHAPE, CHUNKS = (1, 2, 16, 64), (1, 2, 8, 8)
@@ -34,6 +35,8 @@ BLOCKS = 16
 WORKER = r"worker tcp://127\.0\.0\.1:\d+"
 AT_ONCE = 5.0
 """Seconds in which the command ends where nothing more can come of it."""
+PATIENCE = 1.0
+"""Seconds of the scheduler's silence, in the tests of that."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,9 @@ def operands(tmp_path):
 
 
 @contextmanager
-def running(folder, address, kernel=0, *, source="x.zarr", output="out.zarr", until=None):
+def running(
+    folder, address, kernel=0, *, source="x.zarr", output="out.zarr", until=None, **environment
+):
     """The command while it runs: from where it has written a block, if nothing else is said."""
     call = ["conv", "-k", f"k{kernel}.npy", "-p", "1", source, "-o", output]
     until = until or (lambda: written(folder))
@@ -70,6 +75,7 @@ def running(folder, address, kernel=0, *, source="x.zarr", output="out.zarr", un
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=os.environ | environment,
     ) as process:
         try:
             wait_until(lambda: process.poll() is not None or until())
@@ -78,9 +84,15 @@ def running(folder, address, kernel=0, *, source="x.zarr", output="out.zarr", un
             process.kill()
 
 
-def whole(folder):
-    """What is there, but for what a late block may leave, which the next call removes."""
-    return sorted(path for path in folder.rglob("*") if ".cnnops-" not in str(path))
+def there(folder):
+    return sorted(folder.rglob("*"))
+
+
+def leaves(folder, before):
+    """Check that nothing else is there than before, after the blocks that were under way."""
+    wait_until(lambda: there(folder) == before)
+    time.sleep(2 * slow_blocks.SECONDS)
+    assert there(folder) == before
 
 
 def written(folder):
@@ -91,18 +103,18 @@ def written(folder):
 def ends(process, status, error=""):
     """Check how the command ends, and return in how many seconds."""
     began = time.monotonic()
-    got = process.communicate()
+    got = process.communicate(timeout=60)
     assert (process.returncode, *got) == (status, "", error)
     return time.monotonic() - began
 
 
 def refused(folder, address, **paths):
     """Return the one line that a call is refused by, and check that it leaves nothing."""
-    before = whole(folder)
+    before = there(folder)
     with running(folder, address, **paths) as process:
-        out, error = process.communicate()
+        out, error = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
-    assert whole(folder) == before
+    assert there(folder) == before
     [line] = error.splitlines()
     return line
 
@@ -122,16 +134,14 @@ def test_a_worker_that_is_killed_costs_its_blocks_again(slow, operands, tmp_path
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_cancels_the_blocks(slow, operands, tmp_path, number, status):
-    before = whole(tmp_path)
+    before = there(tmp_path)
     with running(tmp_path, slow.address) as process:
         process.send_signal(number)
         assert ends(process, status) < AT_ONCE
-    assert whole(tmp_path) == before
     with slow.client() as client:
         wait_until(lambda: not any(client.processing().values()))
         assert not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
-    time.sleep(2 * slow_blocks.SECONDS)  # the blocks that were under way
-    assert whole(tmp_path) == before
+    leaves(tmp_path, before)
 
 
 def test_late_workers_of_a_dead_run_do_not_write_into_the_next(slow, operands, tmp_path):
@@ -249,7 +259,8 @@ def test_a_worker_that_joins_later_is_asked_too(slow, operands, tmp_path):
         with slow.another_worker("elsewhere", before=hiding(folder)):
             hold.unlink()
             out, error = process.communicate()
-    assert (process.returncode, out, whole(folder)) == (2, "", [])
+    assert (process.returncode, out) == (2, "")
+    leaves(folder, [])
     assert re.fullmatch(
         rf"cnnops conv: error: {WORKER}: hidden/out\.zarr is not written here: there is no "
         rf"{folder}/\.cnnops-[\w.-]+\.tmp/cnnops-run, since the run is over or this machine does "
@@ -269,7 +280,7 @@ def doomed(tmp_path_factory):
 
 
 def test_a_scheduler_that_dies_ends_it_at_once(doomed, operands, tmp_path):
-    before = whole(tmp_path)
+    before = there(tmp_path)
     with running(tmp_path, doomed.address) as process:
         os.kill(doomed.scheduler.pid, signal.SIGKILL)
         seconds = ends(
@@ -279,16 +290,62 @@ def test_a_scheduler_that_dies_ends_it_at_once(doomed, operands, tmp_path):
             "cancelled there\n",
         )
     assert seconds < AT_ONCE
-    assert whole(tmp_path) == before
+    leaves(tmp_path, before)
 
 
-@pytest.mark.parametrize("fits", [False, True])
-def test_memory_of_a_worker(dask, tmp_path, fits):
-    pass
+def test_a_scheduler_that_hangs_ends_it(slow, operands, tmp_path):
+    before = there(tmp_path)
+    with running(tmp_path, slow.address, PATIENCE=str(PATIENCE)) as process:
+        os.kill(slow.scheduler.pid, signal.SIGSTOP)
+        try:
+            seconds = ends(
+                process,
+                2,
+                f"cnnops conv: error: the scheduler at {slow.address} has not answered for 1 "
+                "seconds\n",
+            )
+            late = refused(tmp_path, slow.address, PATIENCE=str(PATIENCE))
+        finally:
+            os.kill(slow.scheduler.pid, signal.SIGCONT)
+    assert PATIENCE < seconds < PATIENCE + AT_ONCE
+    leaves(tmp_path, before)
+    assert late == (
+        f"cnnops conv: error: --scheduler {slow.address}: no Dask scheduler answers: "
+        "TimeoutError: not in 1 seconds"
+    )
+    slow.wait_for_workers(2)
+
+
+def test_a_block_that_takes_long_is_not_taken_for_that(slow, operands, tmp_path):
+    x, kernels = operands
+    hold = slow.folder / "hold"
+    with running(tmp_path, slow.address, PATIENCE=str(PATIENCE)) as process:
+        hold.touch()
+        time.sleep(2 * PATIENCE)
+        assert process.poll() is None
+        assert written(tmp_path) < BLOCKS
+        hold.unlink()
+        ends(process, 0)
+    assert result(tmp_path).tobytes() == conv(x, kernels[0], padding=1).tobytes()
+
+
+@pytest.mark.parametrize("memory", [1 << 30, 4 << 30])
+def test_memory_of_a_worker(dask, tmp_path, memory):
+    """Those of the fixture have 4 GiB."""
+    line = faulty(dask, tmp_path, "no idea", memory)
+    if memory < 4 << 30:
+        assert line == "block [4:8, 0:4] of the result failed: RuntimeError: no idea"
+    else:
+        assert re.fullmatch(
+            rf"{WORKER}: it has room for 3276 MiB, \d+ MiB of it in use, but a block takes up to "
+            "4096 MiB on each of 1 threads; give it more memory or fewer threads, or the result "
+            "smaller chunks",
+            line,
+        )
 
 
 def test_a_cluster_without_workers(tmp_path, tmp_path_factory, monkeypatch):
-    monkeypatch.setattr(cluster_module, "_PATIENCE", 0.2)
+    monkeypatch.setattr(scheduler_module, "_PATIENCE", 0.2)
     with dask_processes(tmp_path_factory.mktemp("empty")) as dask:
         line = faulty(dask, tmp_path, "none")
     assert line == (
@@ -305,12 +362,17 @@ NO_SCHEDULER = {
 
 @pytest.mark.parametrize("address", NO_SCHEDULER)
 def test_an_address_without_a_scheduler(address, monkeypatch):
-    monkeypatch.setattr(cluster_module, "_CONNECTING", 0.2)
+    monkeypatch.setattr(scheduler_module, "_CONNECTING", 0.2)
     expected = re.escape(
         f"--scheduler {address}: no Dask scheduler answers: {NO_SCHEDULER[address]}"
     )
-    with pytest.raises(CnnopsError, match=f"^{expected}$"), connected(address):
-        pass
+    logging.disable(logging.DEBUG)
+    try:
+        with pytest.raises(CnnopsError, match=f"^{expected}$"), connected(address):
+            pass
+        assert logging.root.manager.disable == logging.DEBUG
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def test_dask_that_is_not_installed(monkeypatch):

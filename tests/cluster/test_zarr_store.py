@@ -433,6 +433,41 @@ def test_a_late_writer_does_not_reach_a_newer_run(tmp_path):
     assert os.listdir(tmp_path) == ["out.zarr"]
 
 
+def test_a_write_that_a_run_does_not_outlive_leaves_nothing(tmp_path, monkeypatch):
+    results = ZarrResults()
+    late = open_reference(results.add(f"{tmp_path}/out.zarr", (7, 9), np.dtype("f4"), (3, 4)))
+    create = zarr.Array.__setitem__
+
+    def ends_first(array, *written):
+        with pytest.raises(ZeroDivisionError), results:
+            raise ZeroDivisionError
+        assert os.listdir(tmp_path) == []
+        create(array, *written)
+        assert os.listdir(tmp_path) == [os.path.basename(late.reference.location)]
+
+    monkeypatch.setattr(zarr.Array, "__setitem__", ends_first)
+    late.write((slice(0, 7), slice(0, 9)), numbers())
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_a_killed_call_set_aside_is_named_and_put_back(tmp_path):
+    path, aside = tmp_path / "out.zarr", tmp_path / ".cnnops-out.zarr.old"
+    write_result(aside, numbers())
+    assert refused(path) == (
+        f"INPUT: no such Zarr array: {path}; a call that was killed while it replaced it left it "
+        f"in {aside}"
+    )
+    expected = re.escape(f"{path} is there already; --overwrite replaces it")
+    with pytest.raises(CnnopsError, match=f"^{expected}$"):
+        write_result(path, -numbers())
+    assert os.listdir(tmp_path) == ["out.zarr"]
+    same(zarr.open_array(path)[...], numbers())
+    path.rename(aside)
+    write_result(path, -numbers(), overwrite=True)
+    assert os.listdir(tmp_path) == ["out.zarr"]
+    same(zarr.open_array(path)[...], -numbers())
+
+
 def test_a_writer_of_another_run_is_refused(tmp_path):
     with ZarrResults() as results:
         reference = results.add(f"{tmp_path}/out.zarr", (7, 9), np.dtype("f4"), (3, 4))

@@ -12,8 +12,8 @@ import pytest
 from cnnops_cli.commands.expectation import check_options
 from cnnops_cli.commands.output_paths import output_paths
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.options import Settings
 from cnnops_cli.paths import is_absent
+from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.golden_files import golden_path, golden_writer, is_there
 from cnnops_cli.tensors.read import (
     INPUT_ARGUMENT,

@@ -11,15 +11,24 @@ import pytest
 
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors import zarr_staging
-from cnnops_cli.tensors.zarr_staging import StagedDirectory
+from cnnops_cli.tensors.zarr_staging import (
+    StagedDirectory,
+    put_back_left,
+    removed_if_made_again,
+)
 
 NAME = r"\.cnnops-[\w.]+-[0-9a-f]{16}"
 
 
-def made(path, text="new"):
-    staged = StagedDirectory(str(path))
+def made(path, text="new", *, overwrite=True):
+    staged = StagedDirectory(str(path), overwrite=overwrite)
     Path(staged.path, "file").write_text(text)
     return staged
+
+
+def texts_in(folder):
+    """What the file in each directory holds."""
+    return {str(file.relative_to(folder).parent): file.read_text() for file in folder.rglob("file")}
 
 
 def test_it_is_next_to_its_place_until_it_is_moved(tmp_path):
@@ -40,8 +49,8 @@ def test_what_is_replaced_is_kept_until_the_end(tmp_path):
         staged = made(tmp_path / "out")
         staged.move()
         assert (tmp_path / "out/file").read_text() == "new"
-        assert re.fullmatch(rf"{NAME}\.old", os.path.basename(staged.aside))
-        assert Path(staged.aside, "file").read_text() == "old"
+        assert staged.aside == f"{tmp_path}/.cnnops-out.old"
+        assert texts_in(tmp_path) == {"out": "new", ".cnnops-out.old": "old"}
         if not is_done:
             staged.put_back()
         staged.clear(is_done)
@@ -68,6 +77,31 @@ def test_a_place_that_cannot_be_taken_keeps_what_it_had(tmp_path, monkeypatch):
     assert (tmp_path / "out/file").read_text() == "old"
 
 
+def test_what_came_to_the_place_meanwhile_is_not_replaced_unless_that_is_asked_for(tmp_path):
+    staged = made(tmp_path / "out", overwrite=False)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/file").write_text("mine")
+    with pytest.raises(OSError, match=r"^\[Errno 39\] Directory not empty: "):
+        staged.move()
+    staged.put_back()
+    staged.clear(False)
+    assert texts_in(tmp_path) == {"out": "mine"}
+
+
+def test_two_that_replace_one_directory_at_once(tmp_path):
+    (tmp_path / "out").mkdir()
+    one, two = made(tmp_path / "out", "one"), made(tmp_path / "out", "two")
+    one.move()
+    with pytest.raises(CnnopsError, match=rf"^{tmp_path}/out is being replaced by another call$"):
+        two.move()
+    put_back_left(f"{tmp_path}/out")
+    for staged, is_done in ((two, False), (one, True)):
+        if not is_done:
+            staged.put_back()
+        staged.clear(is_done)
+    assert texts_in(tmp_path) == {"out": "one"}
+
+
 KILLED = """
 import os, sys
 from cnnops_cli.tensors.zarr_staging import StagedDirectory
@@ -79,27 +113,66 @@ def counted(source, target):
     calls -= 1
     rename(source, target)
 os.rename = counted
-staged = StagedDirectory(sys.argv[1])
+staged = StagedDirectory(sys.argv[1], overwrite=True)
 open(f"{staged.path}/file", "w").write("new")
 staged.move()
 staged.clear(True)
 """
 
 
-@pytest.mark.parametrize("calls", [0, 1, 2])
-def test_no_kill_loses_what_is_replaced(tmp_path, calls):
+@pytest.fixture(params=[0, 1, 2])
+def killed(request, tmp_path):
+    """What is there after a call is killed before its first, second or third renaming."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out/file").write_text("old")
-    run = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "out"), str(calls)])
+    run = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "out"), str(request.param)])
     assert run.returncode == -9
-    staged = made(tmp_path / "other")  # it removes what was left
+    made(tmp_path / "other").clear(False)  # it removes what was left of the new one
+    aside = ".cnnops-out.old"
+    return [{"out": "old"}, {aside: "old"}, {aside: "old", "out": "new"}][request.param]
+
+
+def test_no_kill_loses_what_is_replaced(killed, tmp_path):
+    assert texts_in(tmp_path) == killed
+    put_back_left(f"{tmp_path}/out")
+    assert texts_in(tmp_path) == {"out": killed.get("out", "old")}
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_where_locks_tell_nothing_what_a_kill_left_is_named(killed, tmp_path, monkeypatch):
+    monkeypatch.setattr(zarr_staging, "lock", lambda _: False)
+    aside = f"{tmp_path}/.cnnops-out.old"
+    if os.path.exists(aside):
+        expected = re.escape(
+            f"{aside} is what a call that was killed set aside when it replaced {tmp_path}/out: "
+            "move it back, or remove it"
+        )
+        with pytest.raises(CnnopsError, match=f"^{expected}$"):
+            put_back_left(f"{tmp_path}/out")
+    else:
+        put_back_left(f"{tmp_path}/out")
+    assert texts_in(tmp_path) == killed
+
+
+def test_a_directory_that_a_late_writer_made_again_is_removed(tmp_path):
+    staged = made(tmp_path / "out")
+    with removed_if_made_again(staged.path):
+        Path(staged.path, "c").mkdir()
+    assert os.path.exists(f"{staged.path}/c")
+    with pytest.raises(ZeroDivisionError), removed_if_made_again(staged.path):
+        staged.clear(False)
+        Path(staged.path, "c").mkdir(parents=True)
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == []
+    staged = made(tmp_path / "out")
+    with removed_if_made_again(staged.path):
+        staged.move()
+        Path(staged.path, "c").mkdir(parents=True)
+    assert texts_in(tmp_path) == {"out": "new"}
+    assert os.listdir(tmp_path) == ["out"]
+    with removed_if_made_again(f"{tmp_path}/out"):
+        staged.put_back()
     staged.clear(False)
-    texts = {
-        re.sub(NAME, "", str(file.relative_to(tmp_path).parent)): file.read_text()
-        for file in tmp_path.rglob("file")
-    }
-    instants = [{"out": "old"}, {".old": "old"}, {".old": "old", "out": "new"}]
-    assert texts == instants[calls]
 
 
 def test_only_what_no_process_of_this_machine_holds_is_removed(tmp_path, monkeypatch):
