@@ -1,6 +1,7 @@
 """What a page says, from calls in Python; the page itself is tested in a browser."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -30,7 +31,29 @@ def test_the_example_of_the_course_notes():
     assert page["steps"]["words"][1] == (
         "The window covers rows 0 to 1 and columns 2 to 3; the result is the sum of its 4 products."
     )
-    assert "y = F.conv2d(x, w, stride=(1, 2))" in page["pytorch"].splitlines()
+    assert page["pytorch"].splitlines()[-2:] == [
+        "w = torch.tensor([[[[a, b], [c, d]]]], dtype=torch.float64)",
+        "y = F.conv2d(x, w, stride=(1, 2))",
+    ]
+
+
+def test_letters_that_clash_with_names_in_the_lines_of_pytorch():
+    lines = data(conv, [[["x", "b", "in"]]], [[[["w", "a"]]]], ["b"])["pytorch"].splitlines()
+    assert lines[3:6] == [
+        "x = torch.tensor([[[x_, b_, in_]]], dtype=torch.float64)",
+        "w = torch.tensor([[[[w_, a]]]], dtype=torch.float64)",
+        "b = torch.tensor([b_], dtype=torch.float64)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("precision", "words"),
+    [(-1, "must be 0 or more, not -1"), (1.5, "must be an integer, not 1.5")],
+)
+def test_precision_is_a_number_of_decimals(precision, words):
+    with pytest.raises(CnnopsError, match=f"^precision {re.escape(words)}$"):
+        lesson(conv, IMAGE, [[[[1]]]], precision=precision)
+    assert data(conv, IMAGE, [[[[1.0]]]], precision=0)["steps"]["values"][0] == "1"
 
 
 @pytest.mark.parametrize(
