@@ -54,7 +54,7 @@ return found;
 @pytest.mark.parametrize("call", ALL)
 def test_the_input_is_seen_on_a_small_screen(page_of, call):
     page = page_of(call())
-    for width, height, least in [(360, 740, 200), (800, 500, 120)]:
+    for width, height, least in [(360, 740, 200), (800, 480, 120)]:
         page.resize(width, height)
         page.open()
         seen = page.driver.execute_script(
@@ -136,7 +136,7 @@ def test_a_formula_that_is_taller_than_its_room_scrolls(page_of):
     assert seen
 
 
-@pytest.mark.parametrize("size", [(360, 740), (800, 500)])
+@pytest.mark.parametrize("size", [(360, 740), (800, 480)])
 @pytest.mark.parametrize("call", [reflected, deep, normalised])
 def test_the_value_of_a_step_is_seen_without_scrolling(page_of, call, size):
     page = page_of(call())
