@@ -64,8 +64,17 @@ def dropped():
     return lesson(dropout, IMAGE / 2, 0.5, seed=0)
 
 
+def line():
+    """One spatial axis, in two channels."""
+    return lesson(conv, numbers(2, 12), numbers(2, 2, 3), numbers(2), padding=1)
+
+
 def wide():
     return lesson(maxpool, numbers(1, 16, 64), 4)
+
+
+def tall():
+    return lesson(conv, numbers(1, 64, 8), numbers(1, 1, 3, 3))
 
 
 @cache
