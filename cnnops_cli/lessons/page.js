@@ -11,6 +11,7 @@ const marked = {};
 const TITLES = {
   conv: 'Convolution', maxpool: 'Max pooling', batchnorm: 'Batch normalization', dropout: 'Dropout',
 };
+const WIDE = 120; // characters of a row of all grids, next to which the formula is not set larger
 const MANY_TERMS = 12; // whose formula is set in smaller type
 const LARGE_WINDOW = 500; // elements, whose cells are framed together, and not each
 const TALL_TERMS = 500; // whose formula takes all the height that there is
@@ -295,12 +296,6 @@ function addPickers() {
   });
 }
 
-/** How large the text of cells is, so that grids of this many characters fit a wide window. */
-function sizeOf(characters) {
-  if (characters > 140) return characters > 170 ? 'tiny' : 'small';
-  return characters > 110 ? 'medium' : 'large';
-}
-
 function writeCall() {
   document.querySelector('h1').textContent = TITLES[lesson.operator];
   byId('about').textContent = lesson.about;
@@ -329,9 +324,19 @@ function reserveRoom() {
 
 function open() {
   const drawings = [input, kernel, result];
-  const widths = drawings.map(({ columns, characters }) => columns.length * (characters + 2));
+  const widths = drawings.map(({ grid, rowNames, columns, characters }) => Math.max(
+    `${grid.name} ${grid.shape}`.length,
+    longest(rowNames) + 2 + columns.length * (characters + 2),
+  ));
   figure.dataset.kind = lesson.kind;
-  figure.dataset.size = sizeOf(widths.reduce((sum, width) => sum + width));
+  const [first, second, third] = widths;
+  const isLine = lesson.input.rows === null;
+  const across = isLine ? Math.max(...widths) : first + second + third;
+  figure.style.setProperty('--across', across);
+  figure.style.setProperty('--operands', isLine ? across : first + second);
+  figure.classList.toggle('wide', across > WIDE);
+  figure.classList.toggle('line', isLine);
+  figure.classList.toggle('titled', drawings.some(({ titled }) => titled.length > 0));
   figure.classList.toggle('framed', windows !== undefined);
   figure.append(...drawings.map(({ element }) => element));
   writeCall();

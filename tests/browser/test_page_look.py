@@ -198,6 +198,36 @@ def test_planes_of_input_and_kernel_are_level(page_of):
     assert len(tops["input"]) == 4
 
 
+@pytest.mark.parametrize("call", [notes, reflected, deep, pooled])
+def test_nothing_is_cut_off_on_a_laptop(page_of, call):
+    page = page_of(call())
+    page.resize(1280, 800)
+    page.open()
+    rooms = page.driver.find_elements(By.CLASS_NAME, "room")
+    assert [r.get_property("scrollWidth") - r.get_property("clientWidth") for r in rooms] == [
+        0 for _ in rooms
+    ]
+
+
+def test_cells_of_grids_with_and_without_titles_are_level(page_of):
+    page = page_of(pooled())
+    page.open()
+    first = [page.cell(grid, at) for grid, at in [("kernel", (0, 0)), ("result", (0, 0, 0))]]
+    assert len({cell.rect["y"] for cell in first}) == 1
+
+
+def test_the_result_of_one_axis_is_below_the_input(page_of):
+    page = page_of(line())
+    page.open()
+    [source], [result] = (
+        page.driver.find_elements(By.CSS_SELECTOR, f"[data-grid={grid}]")
+        for grid in ("input", "result")
+    )
+    assert result.rect["x"] == source.rect["x"]
+    assert result.rect["y"] > source.rect["y"] + source.rect["height"]
+    assert result.find_element(By.TAG_NAME, "td").value_of_css_property("font-size") == "18.75px"
+
+
 @pytest.mark.parametrize("call", [reflected, line])
 def test_the_frame_is_around_the_window(page_of, call):
     page = page_of(call())
