@@ -152,7 +152,8 @@ function addPickers() {
   }
   if (input.parts.length < 2) return;
   const parts = input.parts.map((planes) => `${planes[0]} to ${planes.at(-1)}`);
-  addPicker(input.titled.length > 1 ? 'planes' : `${axisName(input.titled[0])}s`, parts, (part) => {
+  const name = input.titled.length > 1 ? 'plane' : axisName(input.titled[0]);
+  addPicker(`input ${name}s`, parts, (part) => {
     pause();
     view.part = part;
     show(view.step);
