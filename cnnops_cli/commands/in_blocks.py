@@ -71,7 +71,7 @@ def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) ->
         return
     _check_results(call, arrays)
     with _naming_operands(tensors):
-        _write_results(call, operation, plan, _sources(call, arrays, operation))
+        _write_results(call, operation, plan, arrays)
     if wants_summary(settings):
         count = f"{len(plan.grid)} block{'s' * (len(plan.grid) != 1)}"
         told = [settings.output, outcome.shape, operator.dtype.name, count]
@@ -156,9 +156,10 @@ def _naming_operands(tensors: dict[str, Tensor]) -> Iterator[None]:
 
 
 def _write_results(
-    call: Call, operation: Operation, plan: BlockPlan, sources: dict[str, Source]
+    call: Call, operation: Operation, plan: BlockPlan, arrays: dict[str, ZarrArray]
 ) -> None:
     settings, operator = call.settings, plan.operator
+    sources = _sources(call, arrays, operation)
     with ZarrResults() as results, StagedFiles() as staged:
         references = {
             output: results.add(
@@ -166,6 +167,7 @@ def _write_results(
                 plan.shape,
                 operator.outputs[output],
                 plan.chunks,
+                like=arrays["input"].reference,
                 overwrite=settings.overwrite,
             )
             for output, path in _results_of(call).items()
