@@ -57,8 +57,7 @@ class Cluster:
         if not boxes:
             return
         # No block is larger than the first of a grid.
-        bytes_of_block = work.operator.bytes_of(boxes[0])
-        run = pickle.dumps(ClusterRun(work, prepare, bytes_of_block))
+        run = pickle.dumps(ClusterRun(work, prepare, work.bytes_of(boxes[0])))
         self._check_workers(run)
         # A task, so that it is there again where its worker dies.
         shared = self._client.submit(received, run, pure=False)

@@ -42,12 +42,19 @@ class BlockWork(NamedTuple):
         One per output of the operator; none are opened where it needs statistics first.
     relu : bool
         Whether negative values of the result become 0.
+    bytes_of_transfer : int
+        The memory that reading and writing a block take in addition to what the operator counts.
     """
 
     operator: BlockOperator
     sources: Mapping[str, Source]
     sinks: Mapping[str, Sink]
     relu: bool = False
+    bytes_of_transfer: int = 0
+
+    def bytes_of(self, box: Box) -> int:
+        """Return the memory that a block takes at most."""
+        return self.operator.bytes_of(box) + self.bytes_of_transfer
 
 
 class BlockReport(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from cnnops_cli.blocks import local_threads
 from cnnops_cli.blocks.boxes import Box, boxes_of
 from cnnops_cli.blocks.conv import ConvBlocks
 from cnnops_cli.blocks.dropout import DropoutBlocks
@@ -99,6 +100,53 @@ def test_each_thread_computes_by_itself():
     with using_threads(3):
         run_on_threads(work, HALVES, lambda _: None)
     assert counts == [1] * len(HALVES)
+
+
+class Blocks(DropoutBlocks):
+    def bytes_of(self, box):
+        return 90 * box.size
+
+
+@pytest.mark.parametrize(
+    ("room", "most", "inside"),
+    [(None, 3, 1), (300, 3, 1), (299, 2, 1), (200, 2, 1), (199, 1, 3), (100, 1, 3)],
+)
+def test_as_many_blocks_at_a_time_as_memory_has_room_for(monkeypatch, room, most, inside):
+    """A block and its transfer take 100."""
+    monkeypatch.setattr(local_threads, "available_memory", lambda: room)
+    together = threading.Barrier(most)
+    under_way, seen, counts = [], [], []
+
+    class Together(InMemory):
+        def __call__(self, box, values=None):
+            under_way.append(box)
+            together.wait(60)
+            seen.append(len(under_way))
+            together.wait(60)
+            under_way.remove(box)
+            counts.append(thread_count())
+
+    operator = Blocks.planned((6,), np.dtype("f4"), training=False, seed=0)
+    source = InMemory(np.zeros(6, np.float32))
+    work = BlockWork(operator, {"input": source}, {"result": Together(None)}, bytes_of_transfer=10)
+    with using_threads(3):
+        run_on_threads(work, [Box((at,), (at + 1,)) for at in range(6)], lambda _: None)
+    assert set(seen) == {most}
+    assert counts == [inside] * 6
+
+
+@pytest.mark.parametrize("boxes", [1, 2])
+def test_a_block_for_which_memory_has_no_room_is_refused(monkeypatch, boxes):
+    monkeypatch.setattr(local_threads, "available_memory", lambda: (3 << 20) - 1)
+    operator = Blocks.planned((2,), np.dtype("f4"), training=False, seed=0)
+    work = BlockWork(operator, {}, {}, bytes_of_transfer=(3 << 20) - 90)
+    run_on_threads(work, [], lambda _: None)
+    expected = (
+        r"^a block takes up to 3 MiB, but this machine has 2 MiB of memory available; give the "
+        r"result smaller chunks$"
+    )
+    with pytest.raises(CnnopsError, match=expected):
+        run_on_threads(work, [Box((0,), (1,))] * boxes, lambda _: None)
 
 
 def test_the_first_error_ends_it():
