@@ -1,7 +1,7 @@
 """How a result is cut into blocks of whole chunks, and what that costs to read.
 
-It is decided from shapes, chunks and a budget of memory, never from the machine, since the
-statistics of batch normalization depend on it in their last digit.
+It is decided from shapes, chunks and a budget of memory. The budget is a fixed one for batch
+normalization, whose statistics depend on the blocks in their last digit.
 """
 
 import math
@@ -118,9 +118,9 @@ def _seen(operator: BlockOperator, axis: int, size: int) -> tuple[int, int]:
 
 
 class Reading(NamedTuple):
-    """What all blocks together read: bytes without compression, and how often each is read."""
+    """How many elements all blocks together read, and how often each of them."""
 
-    bytes: int
+    elements: int
     times: float
 
 
@@ -131,5 +131,4 @@ def reading(operator: BlockOperator, grid: Grid, chunks: Sequence[int]) -> Readi
         seen = (operator.seen_along(axis, span) for span in grid.axes[axis])
         reads *= sum(-(-stop // size) - start // size for spans in seen for start, stop in spans)
         there *= -(-length // size)
-    size_of_a_chunk = math.prod(chunks) * operator.input_dtype.itemsize
-    return Reading(reads * size_of_a_chunk, reads / max(1, there))
+    return Reading(reads * math.prod(chunks), reads / max(1, there))

@@ -1,15 +1,41 @@
 """How the result of a Zarr INPUT is cut, and what that takes."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from cnnops_cli.blocks.available_memory import available_memory
 from cnnops_cli.blocks.block_grid import BLOCK_BYTES, Grid, block_grid, reading
+from cnnops_cli.blocks.boxes import Box
 from cnnops_cli.blocks.chunks import usual_chunks
+from cnnops_cli.blocks.local_threads import threads_with_room
 from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain.estimate import Estimate
 from cnnops_cli.ops.parallel import thread_count
+from cnnops_cli.settings import Settings
+from cnnops_cli.tensors.zarr_array import bytes_in_transit
+from cnnops_cli.tensors.zarr_places import location_of
+
+
+class StoredArray(NamedTuple):
+    """An array that blocks read.
+
+    Attributes
+    ----------
+    chunks : tuple of int
+        What is read as a whole, in the operator's axes.
+    dtype : numpy.dtype
+    bytes_in_transit : int
+        The memory that reading takes in addition to what is read.
+    """
+
+    chunks: tuple[int, ...]
+    dtype: np.dtype[Any]
+    bytes_in_transit: int = 0
 
 
 class BlockPlan(NamedTuple):
@@ -22,28 +48,39 @@ class BlockPlan(NamedTuple):
         The axes of the result.
     shape, chunks : tuple of int
         Of the result, in the user's axes.
-    input_chunks : tuple of int
-        In the operator's axes.
+    stored : dict of str to StoredArray
+        ``input``, and perhaps ``mask``.
     grid : Grid
+    bytes_of_transfer : int
+        The memory that reading and writing a block take in addition to what the operator counts.
     """
 
     operator: BlockOperator
     layout: InputLayout
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
-    input_chunks: tuple[int, ...]
+    stored: dict[str, StoredArray]
     grid: Grid
+    bytes_of_transfer: int
 
     @property
     def bytes_of_a_block(self) -> int:
         """The memory that the largest block takes."""
-        return self.operator.bytes_of(self.grid[0]) if self.grid else 0
+        return self.operator.bytes_of(self.grid[0]) + self.bytes_of_transfer if self.grid else 0
 
-    def estimate(self, estimate: Estimate) -> Estimate:
-        """Return what a call would take in blocks, by what it would take in memory."""
+    def estimate(self, estimate: Estimate, *, is_here: bool) -> Estimate:
+        """Return what a call would take in blocks, by what it would take in memory.
+
+        `is_here` is whether this machine computes it, and not a cluster.
+        """
         operator, outputs = self.operator, self.operator.outputs.values()
-        read = reading(operator, self.grid, self.input_chunks)
+        read = {
+            name: reading(operator, self.grid, array.chunks) for name, array in self.stored.items()
+        }
+        bytes_read = sum(read[name].elements * self.stored[name].dtype.itemsize for name in read)
         threads = min(thread_count(), len(self.grid))
+        if is_here:
+            threads = threads_with_room(self.bytes_of_a_block, len(self.grid))
         operands = {
             name: size
             for name, size in estimate.memory.items()
@@ -54,8 +91,8 @@ class BlockPlan(NamedTuple):
             **estimate.counts,
             "chunks": self.chunks,
             "blocks": len(self.grid),
-            "bytes read": read.bytes,
-            "times read": round(read.times, 2),
+            "bytes read": bytes_read,
+            "times read": round(read["input"].times, 2),
             "bytes written": math.prod(self.shape) * sum(dtype.itemsize for dtype in outputs),
             "threads": threads,
         }
@@ -66,23 +103,48 @@ class BlockPlan(NamedTuple):
 def plan_blocks(
     operator: BlockOperator,
     layout: InputLayout,
-    input_chunks: tuple[int, ...],
-    output_chunks: tuple[int, ...] | None,
+    stored: dict[str, StoredArray],
+    settings: Settings,
+    results: Mapping[str, str],
 ) -> BlockPlan:
-    """Plan blocks by the chunks of the input, and perhaps of the result, in the user's axes."""
+    """Plan blocks by the chunks of the input, and perhaps of the result.
+
+    `results` tells where the outputs of the operator go.
+    """
     channels = max(layout.lead, 0) if layout.named else None
-    of_input = layout.lengths_in_operator(input_chunks)
-    layout = layout.of_result(operator.shape)
-    shape = layout.place_of_input(operator.shape)
+    of_result = layout.of_result(operator.shape)
+    shape = of_result.place_of_input(operator.shape)
+    output_chunks = settings.output_chunks
     if output_chunks is None:
-        chunks = usual_chunks(operator, of_input, channels)
-        output_chunks = layout.place_of_input(chunks)
+        chunks = usual_chunks(operator, stored["input"].chunks, channels)
+        output_chunks = of_result.place_of_input(chunks)
     elif len(output_chunks) != len(shape):
         raise CnnopsError(
             f"--output-chunks has {len(output_chunks)} lengths, but the result has "
             f"{len(shape)} axes: {shape}"
         )
     else:
-        chunks = layout.lengths_in_operator(output_chunks)
-    grid = block_grid(operator, chunks, BLOCK_BYTES)
-    return BlockPlan(operator, layout, shape, output_chunks, of_input, grid)
+        chunks = of_result.lengths_in_operator(output_chunks)
+    written = [
+        bytes_in_transit(location_of(path), operator.outputs[output], chunks)
+        for output, path in results.items()
+    ]
+    in_transit = max([*written, *(array.bytes_in_transit for array in stored.values())])
+    budget, room = BLOCK_BYTES, available_memory()
+    if settings.scheduler is None and room is not None and not operator.needs_statistics:
+        budget = min(budget, room - in_transit)
+    grid = block_grid(operator, chunks, budget)
+    transfer = in_transit + _bytes_of_a_copy(operator, layout, grid, stored["input"].dtype)
+    return BlockPlan(operator, of_result, shape, output_chunks, stored, grid, transfer)
+
+
+def _bytes_of_a_copy(
+    operator: BlockOperator, layout: InputLayout, grid: Grid, dtype: np.dtype[Any]
+) -> int:
+    """Return the memory of what a block reads, if the operator gets a copy of it."""
+    axes = tuple(range(len(operator.input_shape)))
+    if not grid or (dtype == operator.input_dtype and layout.place_of_input(axes) == axes):
+        return 0
+    middle = Box.of_spans([spans[len(spans) // 2] for spans in grid.axes])
+    seen = (sum(part.size for part in operator.sees(box)) for box in (grid[0], middle))
+    return max(seen) * dtype.itemsize

@@ -11,9 +11,10 @@ from cnnops_cli import signals
 from cnnops_cli.blocks.boxes import Box
 from cnnops_cli.blocks.work import BlockReport, BlockWork, Source
 from cnnops_cli.commands.block_operands import NpySource, ZarrSink, ZarrSource
-from cnnops_cli.commands.block_plan import BlockPlan, plan_blocks
+from cnnops_cli.commands.block_plan import BlockPlan, StoredArray, plan_blocks
 from cnnops_cli.commands.block_runners import Run, block_runner
 from cnnops_cli.commands.call import Call
+from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.commands.operands import announce_terminal, computing, read_tensors
 from cnnops_cli.commands.operation import Operands, Operation
 from cnnops_cli.commands.outcome import Outcome
@@ -60,13 +61,15 @@ def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) ->
         operation = kind(given, **options)  # type: ignore[call-arg]
         hints.append(operation.likely_cause)
         operator = operation.blocks()
-    plan = plan_blocks(operator, operation.layout, arrays["input"].chunks, settings.output_chunks)
+    stored = _stored(arrays, tensors, operation.layout)
+    plan = plan_blocks(operator, operation.layout, stored, settings, _results_of(call))
     outcome = Outcome(operation, np.broadcast_to(np.zeros((), operator.dtype), operator.shape))
     if settings.dry_run:
         from cnnops_cli.commands.explained import report_writer
 
         with using_threads(settings.threads):
-            outcome.estimate = plan.estimate(operation.estimate())
+            is_here = settings.scheduler is None
+            outcome.estimate = plan.estimate(operation.estimate(), is_here=is_here)
         write_stdout(report_writer(outcome, settings))
         return
     _check_results(call, arrays)
@@ -104,6 +107,22 @@ def _read(kind: type[Operation], call: Call, arrays: dict[str, ZarrArray]) -> di
 
 def _stand_in(array: ZarrArray) -> Tensor:
     return Tensor(np.broadcast_to(np.zeros((), array.dtype), array.shape), array.name, weak=False)
+
+
+def _stored(
+    arrays: dict[str, ZarrArray], tensors: dict[str, Tensor], layout: InputLayout
+) -> dict[str, StoredArray]:
+    """Describe what is read in blocks: Zarr arrays, and perhaps a mask in a .npy file."""
+    stored = {
+        name: StoredArray(
+            layout.lengths_in_operator(array.chunks), array.dtype, array.bytes_in_transit
+        )
+        for name, array in arrays.items()
+    }
+    if "mask" in tensors and "mask" not in stored:
+        mask = tensors["mask"].array
+        stored["mask"] = StoredArray((1,) * mask.ndim, mask.dtype)
+    return stored
 
 
 def _sources(call: Call, arrays: dict[str, ZarrArray], operation: Operation) -> dict[str, Source]:
@@ -173,7 +192,7 @@ def _write_results(
             for output, path in _results_of(call).items()
         }
         sinks = {name: ZarrSink(each, plan.layout) for name, each in references.items()}
-        work = BlockWork(operator, sources, sinks, call.relu)
+        work = BlockWork(operator, sources, sinks, call.relu, plan.bytes_of_transfer)
         with block_runner(settings, sources, list(references.values())) as run:
             _compute(operation, work, plan, run, settings)
         results.complete()

@@ -1,5 +1,6 @@
 """Zarr arrays, opened in this process or in another one, and read and written by boxes."""
 
+import math
 import sys
 import warnings
 from contextlib import nullcontext
@@ -69,6 +70,11 @@ class ZarrArray:
         self.chunks: tuple[int, ...] = array.chunks
         self.shards: tuple[int, ...] | None = array.shards
         self._array = array
+
+    @property
+    def bytes_in_transit(self) -> int:
+        """The memory of the chunks that one read holds, stored and decoded."""
+        return bytes_in_transit(self.reference.location, self.dtype, self.chunks, self.shards)
 
     def read(self, slices: Slices) -> Array:
         """Return a box, in C order."""
@@ -167,13 +173,23 @@ def use_zarr_threads(threads: int, *references: ZarrReference) -> None:
     """
     import zarr
 
-    most = max(map(chunks_at_a_time, references), default=1)
+    most = max((_chunks_at_a_time(each.location) for each in references), default=1)
     zarr.config.set({"threading.max_workers": threads, "async.concurrency": most})
 
 
-def chunks_at_a_time(reference: ZarrReference) -> int:
-    """Return of how many chunks one read or write holds the stored and the decoded bytes."""
-    return _REQUESTS if is_remote(reference.location) else 1
+def bytes_in_transit(
+    location: str,
+    dtype: np.dtype[Any],
+    chunks: tuple[int, ...],
+    shards: tuple[int, ...] | None = None,
+) -> int:
+    """Return the memory of what one read or write holds: chunks as they are stored, and decoded."""
+    each = math.prod(shards or chunks) + math.prod(chunks)
+    return _chunks_at_a_time(location) * each * dtype.itemsize
+
+
+def _chunks_at_a_time(location: str) -> int:
+    return _REQUESTS if is_remote(location) else 1
 
 
 def import_zarr(name: str) -> ModuleType:

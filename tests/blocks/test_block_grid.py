@@ -81,7 +81,7 @@ def test_blocks_are_whole_chunks_of_all_of_the_result(seed):
     counts = boxes_read(operator, grid, sizes)
     passes = 2 if operator.needs_statistics else 1
     found = reading(operator, grid, sizes)
-    assert found.bytes == counts.sum() * passes * math.prod(sizes) * 4
+    assert found.elements == counts.sum() * passes * math.prod(sizes)
     assert found.times == counts.sum() * passes / counts.size
 
 

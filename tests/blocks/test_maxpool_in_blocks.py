@@ -50,6 +50,6 @@ def test_any_boxes_have_the_bytes_of_memory(seed):
         operator = MaxpoolBlocks.planned(x.shape, x.dtype, **options)
         got = in_blocks(operator, {"input": x}, random_boxes(rng, operator.shape))
         assert_same_bytes(got["result"], values)
-        assert operator.outputs.keys() == {"result", "indices"} if indices else {"result"}
+        assert operator.outputs.keys() == ({"result", "indices"} if indices else {"result"})
         for each in indices:
             assert_same_bytes(got["indices"], each)
