@@ -133,7 +133,7 @@ def plan_blocks(
     budget, room = BLOCK_BYTES, available_memory()
     if settings.scheduler is None and room is not None and not operator.needs_statistics:
         budget = min(budget, room - in_transit)
-    grid = block_grid(operator, chunks, budget)
+    grid = block_grid(operator, chunks, stored["input"].chunks, budget)
     transfer = in_transit + _bytes_of_a_copy(operator, layout, grid, stored["input"].dtype)
     return BlockPlan(operator, of_result, shape, output_chunks, stored, grid, transfer)
 

@@ -138,8 +138,9 @@ def time_operators(size: int, rounds: int, match: str) -> None:
         for name, (operator, in_memory) in operators_of(shape).items():
             if match not in name:
                 continue
-            chunks = usual_chunks(operator, (1, 1, CHUNK, CHUNK, CHUNK), 1)
-            grid = block_grid(operator, chunks)
+            of_input = 1, 1, CHUNK, CHUNK, CHUNK
+            chunks = usual_chunks(operator, of_input, 1)
+            grid = block_grid(operator, chunks, of_input)
             figures = []
             for number in range(rounds + 1):
                 row = [in_memory_seconds(in_memory, x)]
