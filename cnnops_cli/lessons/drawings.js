@@ -11,8 +11,9 @@ const AXES = {
   N: 'sample', C: 'channel', D: 'depth', H: 'row', W: 'column', O: 'filter', I: 'channel',
 };
 const MOST_CHARACTERS = 28; // of an element's text that its cell shows
-const CELLS_PER_TASK = 250; // that are filled while playing, in some 10 milliseconds
-const MOST_PLANES = 8; // that are all drawn where a step reads a whole channel, and laid out at once
+const CELLS_PER_FRAME = 250; // that are filled at once while playing, in some 10 milliseconds
+const MOST_PLANES = 64; // of a grid that are drawn at once
+const FEW_PLANES = 8; // that are all drawn where a step reads a whole channel, and laid out at once
 const MOST_ROWS = 250; // of a table without windows, which a step may read all of
 
 let timer = null; // of the next step, while playing
@@ -60,12 +61,15 @@ function positionOf(grid, offset) {
   return at;
 }
 
-/** All positions with one of the given numbers along each axis, in row-major order. */
-function combinations(axes, numbersAlong) {
-  return axes.reduce(
-    (ats, axis) => ats.flatMap((at) => numbersAlong(axis).map((i) => ({ ...at, [axis]: i }))),
-    [{}],
-  );
+/** The positions with one of the given numbers along each axis: how many, and which is the i-th. */
+function positionsAlong(axes, numbersAlong) {
+  const numbers = axes.map((axis) => numbersAlong(axis));
+  const lengths = numbers.map((along) => along.length);
+  const at = (i) => {
+    const places = positionOf({ axes, lengths }, i);
+    return Object.fromEntries(axes.map((axis, n) => [axis, numbers[n][places[axis]]]));
+  };
+  return { length: lengths.reduce((product, length) => product * length, 1), at };
 }
 
 /** The numbers along an axis of the input that the window of the result's element at `at` has. */
@@ -75,10 +79,20 @@ function windowAlong(axis, at) {
   return range(first, first + windows.channels);
 }
 
-/** Whether an element of the result reads one of the input, as far as one axis of both tells. */
-function reads(axis, resultNumber, inputNumber) {
-  if (windows) return windowAlong(axis, { [axis]: resultNumber }).includes(inputNumber);
-  return resultNumber === inputNumber || (lesson.reads === 'channel' && axis !== 'C');
+/** The numbers along an axis of the input that the result's element at `at` reads. */
+function readAlong(axis, at) {
+  if (windows) return windowAlong(axis, at);
+  const isWhole = lesson.reads === 'channel' && axis !== 'C';
+  return isWhole ? range(0, lengthOf(lesson.input, axis)) : [at[axis]];
+}
+
+/** Whether a number is one of those along its axis. */
+function isAlong(numbersAlong) {
+  const sets = new Map();
+  return (axis, number) => {
+    if (!sets.has(axis)) sets.set(axis, new Set(numbersAlong(axis)));
+    return sets.get(axis).has(number);
+  };
 }
 
 /** A number along an axis of the input, and those of the padding that repeats it. */
@@ -99,7 +113,7 @@ function drawnAlong(grid, axis, at) {
 function stackedOf(grid) {
   const stacked = [...grid.stacked];
   const count = () => stacked.reduce((product, axis) => product * lengthOf(grid, axis), 1);
-  while (lesson.kind === 'normalised' && count() > MOST_PLANES) stacked.shift();
+  while (lesson.kind === 'normalised' && count() > FEW_PLANES) stacked.shift();
   return stacked;
 }
 
@@ -128,7 +142,27 @@ function elementAt(grid, at) {
   return { text: grid.texts[offset], padding, source, colour, dropped, exact };
 }
 
+/** What a window holds at one of its taps, given by the numbers along the axes of the window. */
+function elementInWindow(resultAt, tap) {
+  const at = lesson.input.axes.map((axis) => [axis, windowAlong(axis, resultAt)[tap[axis] ?? 0]]);
+  return elementAt(lesson.input, Object.fromEntries(at));
+}
+
 // A grid is drawn as tables, one per plane
+
+const unfilled = new Map(); // cells that are not yet filled, with their drawings
+let filling = null;
+
+/** Fill cells that are not: `left` at once, and some in each frame. */
+function fillCells(left) {
+  cancelAnimationFrame(filling);
+  for (const [cell, drawing] of unfilled) {
+    if (left-- === 0) break;
+    unfilled.delete(cell);
+    drawing.fill(cell);
+  }
+  if (unfilled.size) filling = requestAnimationFrame(() => fillCells(CELLS_PER_FRAME));
+}
 
 const places = new WeakMap(); // of a cell: its drawing, plane, row and column
 const DECIMAL = /^-?\d+(\.\d+)?$/;
@@ -167,17 +201,25 @@ class Drawing {
     return number ? this.decimals - (number[1]?.length ?? 0) : 0;
   }
 
-  /** Draw the planes that belong to an element of the result. */
-  draw(at) {
-    const { axes, rows, columns } = this.grid;
+  /** Draw the planes that belong to an element of the result; of many planes, a part. */
+  draw(at, part) {
+    const { axes, rows, columns, texts } = this.grid;
+    this.resultAt = at;
     this.turnTo(at[rows] ?? 0);
     const others = axes.filter((axis) => axis !== rows && axis !== columns);
-    const ats = combinations(others, (axis) => drawnAlong(this.grid, axis, at));
-    ats.forEach((planeAt, i) => {
+    const all = positionsAlong(others, (axis) => drawnAlong(this.grid, axis, at));
+    this.parts = range(0, Math.ceil(all.length / MOST_PLANES)).map((i) =>
+      range(i * MOST_PLANES, Math.min((i + 1) * MOST_PLANES, all.length)));
+    const drawn = this.parts[part] ?? this.parts[0];
+    for (const { element } of this.planes.splice(drawn.length)) element.remove();
+    drawn.forEach((number, i) => {
       const plane = (this.planes[i] ??= this.addPlane());
+      const planeAt = all.at(number);
       const same = plane.at && others.every((axis) => plane.at[axis] === planeAt[axis]);
       plane.at = planeAt;
-      if (!same) this.fillPlane(plane);
+      if (!same) this.namePlane(plane);
+      if (same && texts !== null) return;
+      for (const cell of this.linesOf(plane).flat()) unfilled.set(cell, this);
     });
   }
 
@@ -212,19 +254,18 @@ class Drawing {
     setAttributes(table, { role: 'grid', 'aria-readonly': true, 'aria-multiselectable': true });
     const [title, frame] = [make('h3'), make('div', 'frame')];
     const room = make('div', 'room', make('div', 'sheet', table, frame));
-    const plane = { cells, lines, table, title, frame, room };
+    const element = make('div', 'plane', title, room);
+    const plane = { cells, lines, table, title, frame, room, element };
     cells.forEach((line, row) => line.forEach((cell, column) =>
       places.set(cell, { drawing: this, plane, row, column })));
-    this.element.append(make('div', 'plane', title, room));
+    this.element.append(element);
     return plane;
   }
 
-  fillPlane(plane) {
-    const { grid } = this;
-    const words = this.titled.map((axis) => placeOn(axis, plane.at[axis]));
-    plane.title.textContent = words.join(', ');
-    setAttributes(plane.table, { 'aria-label': [grid.name, ...words].join(', ') });
-    this.fillCells(plane, this.linesOf(plane).flat());
+  namePlane({ at, title, table }) {
+    const words = this.titled.map((axis) => placeOn(axis, at[axis]));
+    title.textContent = words.join(', ');
+    setAttributes(table, { 'aria-label': [this.grid.name, ...words].join(', ') });
   }
 
   /** The cells of a plane, row by row. */
@@ -232,20 +273,11 @@ class Drawing {
     return cells.slice(0, this.rows.length);
   }
 
-  /** Fill cells, in parts while playing, so that the browser can do other things in between. */
-  fillCells(plane, cells) {
-    const now = timer === null ? cells.length : CELLS_PER_TASK;
-    for (const cell of cells.slice(0, now)) this.fillCell(cell, this.positionOf(cell));
-    clearTimeout(plane.filling);
-    if (cells.length > now) {
-      plane.filling = setTimeout(() => this.fillCells(plane, cells.slice(now)));
-    }
-  }
-
-  fillCell(cell, at) {
+  fill(cell) {
     const { grid } = this;
+    const at = this.positionOf(cell);
     cell.dataset.at = userIndex(grid, at);
-    if (grid.texts === null) return; // showWindow writes what the window holds
+    if (grid.texts === null) return this.write(cell, elementInWindow(this.resultAt, at));
     const element = elementAt(grid, at);
     const { text, padding, source, exact } = element;
     const repeated = padding && source ? userIndex(grid, source) : null;
