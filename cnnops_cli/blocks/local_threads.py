@@ -18,12 +18,13 @@ def run_on_threads(work: BlockWork, boxes: Sequence[Box], done: Done) -> None:
     Each thread computes by itself, but a block that is alone uses all. The first error, or a
     signal, stops it: no block is begun then, and those that run are waited for.
     """
-
-    def run(box: Box) -> None:
-        done(run_block(work, box))
-
     if not boxes:
         return
+    opened = work.open()
+
+    def run(box: Box) -> None:
+        done(run_block(opened, box))
+
     # No block is larger than the first of a grid.
     threads = threads_with_room(work.bytes_of(boxes[0]), len(boxes))
     if threads == 1:

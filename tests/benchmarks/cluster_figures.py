@@ -82,7 +82,7 @@ def time_tasks(count: int) -> None:
     with a_cluster(2, "--nthreads", "4") as (processes, cluster):
         run_empty(cluster, 1000)
         for in_flight in (100, 1000, 10_000, count):
-            cluster_module.IN_FLIGHT = in_flight
+            cluster_module.IN_FLIGHT, cluster_module._TASKS_OF_A_THREAD = in_flight, count
             pids = [processes.scheduler.pid], [os.getpid()], list(processes.pids().values())
             sides = [Usage(each) for each in pids]
             memory = [sides[0].memory()]

@@ -1,6 +1,7 @@
 """Blocks that are run: read, computed, written and reported, on threads or by themselves."""
 
 import pickle
+import re
 import threading
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from cnnops_cli.blocks.dropout import DropoutBlocks
 from cnnops_cli.blocks.local_threads import run_on_threads
 from cnnops_cli.blocks.maxpool import MaxpoolBlocks
 from cnnops_cli.blocks.work import BlockWork, run_block
+from cnnops_cli.commands.block_operands import NpySource
+from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.conv import conv
 from cnnops_cli.ops.maxpool import maxpool
@@ -29,8 +32,10 @@ class InMemory:
     """A source or a sink."""
 
     array: np.ndarray
+    times_opened: int = 0
 
     def open(self):
+        self.times_opened += 1
         return self
 
     def __call__(self, box, values=None):
@@ -49,11 +54,11 @@ def convolution(**work):
 
 def test_a_block_is_read_computed_written_and_reported():
     work, result = convolution()
-    report = run_block(work, HALVES[3])
+    report = run_block(work.open(), HALVES[3])
     expected = np.zeros_like(result)
     expected[:, 4:, 3:] = conv(IMAGE, KERNEL)[:, 4:, 3:]
     np.testing.assert_array_equal(result, expected)
-    assert report[:3] == (HALVES[3], 2 * 5 * 5 * 4, 4 * 4 * 4)
+    assert report.box == HALVES[3]
     assert report.moments is None
     assert report.seconds > 0
 
@@ -61,7 +66,7 @@ def test_a_block_is_read_computed_written_and_reported():
 def test_what_is_the_same_for_all_blocks_can_be_sent():
     work, _ = convolution(relu=True)
     sent = pickle.loads(pickle.dumps(work))
-    run_block(sent, HALVES[0])
+    run_block(sent.open(), HALVES[0])
     expected = np.maximum(conv(IMAGE, KERNEL)[:, :4, :3], 0)
     np.testing.assert_array_equal(sent.sinks["result"].array[:, :4, :3], expected)
 
@@ -85,6 +90,7 @@ def test_all_blocks_on_threads(threads):
         run_on_threads(work, HALVES, reports.append)
     np.testing.assert_array_equal(result, conv(IMAGE, KERNEL))
     assert sorted(report.box for report in reports) == HALVES
+    assert work.sources["input"].times_opened == work.sinks["result"].times_opened == 1
 
 
 def test_each_thread_computes_by_itself():
@@ -147,6 +153,21 @@ def test_a_block_for_which_memory_has_no_room_is_refused(monkeypatch, boxes):
     )
     with pytest.raises(CnnopsError, match=expected):
         run_on_threads(work, [Box((0,), (1,))] * boxes, lambda _: None)
+
+
+def test_a_mask_that_is_another_one_where_a_block_is_computed_is_refused(tmp_path):
+    path, axes = str(tmp_path / "m.npy"), InputLayout(0, "channels-first")
+    source = NpySource(path, "--mask", axes, (2, 3), np.dtype(np.uint8))
+    mask = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    np.save(path, mask)
+    np.testing.assert_array_equal(source.open()(Box((0, 1), (2, 3))), mask[:, 1:])
+    for other in (mask.T, mask.astype(np.float32)):
+        np.save(path, other)
+        expected = re.escape(
+            f"it finds another --mask at {path}: {other.dtype} {other.shape}, not uint8 (2, 3)"
+        )
+        with pytest.raises(CnnopsError, match=f"^{expected}$"):
+            source.open()
 
 
 def test_the_first_error_ends_it():
