@@ -13,6 +13,7 @@ from calling import CommandHere
 from pseudo_terminal import run_on_terminal
 from stores import assert_same_bytes, load, store, zarr
 
+from cnnops_cli.blocks import local_threads
 from cnnops_cli.commands import block_plan
 from cnnops_cli.tensors.zarr_compressors import kept_compressors
 from cnnops_cli.views import progress
@@ -307,6 +308,18 @@ def test_a_dry_run(call, tmp_path, monkeypatch):
     assert read == {"bytes_read": 4320, "times_read": 1.5, "bytes_written": 432}
     assert record["memory"].keys() == {"kernel", "block", "worker"}
     assert names(tmp_path) == ["x.npy", "x.zarr"]
+
+
+def test_statistics_do_not_depend_on_the_order_in_which_blocks_end(call, tmp_path, monkeypatch):
+    """Blocks of one channel each, so that an order of their own would exchange the channels."""
+    monkeypatch.setattr(block_plan, "BLOCK_BYTES", 1)
+    arguments = ("batchnorm", "x.zarr", "--output-chunks", "1,1,12,10", "--threads", "2")
+    call.text(*arguments, "-o", "y.zarr", "--save-state", "s.json")
+    run = local_threads.for_each
+    monkeypatch.setattr(local_threads, "for_each", lambda work, boxes: run(work, boxes[::-1]))
+    call.text(*arguments, "-o", "z.zarr", "--save-state", "t.json")
+    assert_same_bytes(*(load(tmp_path / f"{name}.zarr")[1] for name in "yz"))
+    assert (tmp_path / "s.json").read_bytes() == (tmp_path / "t.json").read_bytes()
 
 
 def test_an_empty_batch(call, tmp_path):
