@@ -71,14 +71,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     with TemporaryDirectory() as name:
         folder = Path(name)
-        _make_inputs(folder, arguments.size, compressed=not arguments.uncompressed)
+        make_inputs(folder, arguments.size, compressed=not arguments.uncompressed)
         for label, call in CALLS.items():
             if arguments.match in label and arguments.exact in (None, label):
                 whole = [command, *call, "--threads", arguments.threads]
                 _compare(table, label, whole, folder, arguments.rounds)
 
 
-def _make_inputs(folder: Path, size: int, *, compressed: bool) -> None:
+def make_inputs(folder: Path, size: int, *, compressed: bool) -> None:
     import zarr
 
     rng = np.random.default_rng(0)
@@ -105,9 +105,9 @@ def _compare(table: Table, label: str, call: list[str], folder: Path, rounds: in
     if label in BY_HAND:
         by_hand = Path(__file__).with_name("zarr_by_hand.py")
         calls.append([sys.executable, str(by_hand), BY_HAND[label], "x.zarr", "y.zarr"])
-    taken = np.array([[_timed(each, folder) for each in calls] for _ in range(rounds)])
+    taken = np.array([[timed(each, folder) for each in calls] for _ in range(rounds)])
     in_memory, in_blocks, *by_hand = np.median(taken, axis=0)
-    _clear(folder)
+    clear(folder)
     table.row(
         label,
         str(told["blocks"]),
@@ -120,19 +120,19 @@ def _compare(table: Table, label: str, call: list[str], folder: Path, rounds: in
         str(told["memory"]["worker"] >> 20),
         str(peak_bytes(calls[1], folder) >> 20),
     )
-    _clear(folder)
+    clear(folder)
 
 
-def _timed(call: list[str], folder: Path) -> tuple[float, float]:
+def timed(call: list[str], folder: Path) -> tuple[float, float]:
     """Return the time of a call, and that of the processor."""
-    _clear(folder)
+    clear(folder)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     taken = seconds(call, folder)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return taken, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _clear(folder: Path) -> None:
+def clear(folder: Path) -> None:
     for path in folder.glob("[yim].*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
