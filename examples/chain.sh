@@ -16,7 +16,7 @@ echo "[$(cat "$folder/conv.json")]" |
     cnnops batchnorm --relu --precision 3 \
         --output "$folder/batchnorm.npy" --lesson "$folder/batchnorm.html"
 
-# Each value becomes 0 with the chance 0.5, or else twice as large. The seed makes it the same ones every time.
+# Each value becomes 0 with probability 0.5, or is doubled. The seed makes it the same ones every time.
 cnnops dropout -p 0.5 --seed 0 --precision 3 \
     --output "$folder/dropout.npy" --lesson "$folder/dropout.html" "$folder/batchnorm.npy"
 

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.arithmetic import signed_sum_words
+from cnnops_cli.explain.arithmetic import shortened, signed_sum_words
 from cnnops_cli.explain.conv import Sum, conv_explainer
-from cnnops_cli.explain.estimate import length_rule, lengths_of
 from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.explain.formulas import conv_formulas
 from cnnops_cli.lessons.grids import Grid, NameAxes, Palette, shape_alone, spatial_axes
@@ -18,7 +17,13 @@ from cnnops_cli.lessons.limits import PageSize, Shape, check_size
 from cnnops_cli.lessons.numbers_or_letters import numbers_or_letters
 from cnnops_cli.lessons.page import Lesson
 from cnnops_cli.lessons.pytorch_lines import conv_lines
-from cnnops_cli.lessons.window_maps import covered, options_in_words, padded_lengths, window_maps
+from cnnops_cli.lessons.window_maps import (
+    covered,
+    length_lines,
+    options_in_words,
+    padded_lengths,
+    window_maps,
+)
 from cnnops_cli.ops.conv import conv, place_windows
 from cnnops_cli.text.numbers import Decimals
 
@@ -108,10 +113,7 @@ class ConvLesson(LessonPlan):
             "windows": window_maps(self._windows, self._mode, _CONSTANT) | groups,
             "about": ", ".join(words),
             "notes": self._notes(result.dtype),
-            "sizes": [
-                length_rule(),
-                *(f"{axis}: {text}" for axis, text in lengths_of(self._windows).items()),
-            ],
+            "sizes": length_lines(self._windows),
             "pytorch": conv_lines(
                 self.input,
                 self._kernel,
@@ -146,8 +148,9 @@ class ConvLesson(LessonPlan):
             return said
         subtotals = list(map(numbers.text, explanation.subtotals))
         bias = [] if explanation.bias is None else [numbers.text(explanation.bias)]
-        total = " ".join(signed_sum_words([*subtotals, *bias]))
-        return {**said, "subtotals": subtotals, "totals": total}
+        words = signed_sum_words([*subtotals, *bias])
+        total = [*shortened(words[: len(subtotals)]), *words[len(subtotals) :]]
+        return {**said, "subtotals": subtotals, "totals": " ".join(total)}
 
     def of_all_steps(self, explain: Explainer, numbers: Decimals) -> dict[str, Any]:
         """Return the bias of each filter."""
@@ -172,8 +175,10 @@ class ConvLesson(LessonPlan):
             said = f"the result is the {what}"
         words = [f"The window covers {where}; {said}."]
         if explanation.has_letters and any(term.is_zero for term in terms):
-            words.append("What is 0 is left out.")
-        if self._relu and not explanation.has_letters and explanation.value < 0:
+            words.append("Products that are 0 are left out.")
+        if self._relu and explanation.has_letters:
+            words.append("ReLU makes it 0 where it is negative.")
+        elif self._relu and explanation.value < 0:
             words.append("That is negative, so ReLU makes it 0.")
         padded = sum(term.padded for term in terms)
         if padded == count:

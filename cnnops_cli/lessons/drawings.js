@@ -1,134 +1,23 @@
-'use strict';
+// A grid is drawn as tables, one per plane
 
-// The three scripts of a page are one, in the order drawings.js, formulas.js, page.js.
-// All numbers are text that Python wrote. This script finds out which elements belong together, by
-// their positions: {N: 0, C: 2, H: -1, W: 5}, where -1 is in the padding.
-
-const lesson = JSON.parse(document.getElementById('data').textContent);
-const { windows, steps } = lesson;
-
-const AXES = {
-  N: 'sample', C: 'channel', D: 'depth', H: 'row', W: 'column', O: 'filter', I: 'channel',
-};
 const MOST_CHARACTERS = 28; // of an element's text that its cell shows
-const CELLS_PER_TASK = 250; // that are filled while playing, in some 10 milliseconds
-const MOST_PLANES = 8; // that are all drawn where a step reads a whole channel, and laid out at once
+const CELLS_PER_FRAME = 250; // that are filled at once while playing, in some 10 milliseconds
+const MOST_PLANES = 64; // of a grid that are drawn at once
 const MOST_ROWS = 250; // of a table without windows, which a step may read all of
 
-let timer = null; // of the next step, while playing
+const unfilled = new Map(); // cells that are not yet filled, with their drawings
+let filling = null;
 
-const byId = (id) => document.getElementById(id);
-const range = (start, end) => Array.from({ length: end - start }, (_, i) => start + i);
-const longest = (texts) => texts.reduce((most, text) => Math.max(most, text.length), 0);
-const axisName = (axis) => AXES[axis] ?? `axis ${axis}`;
-const placeOn = (axis, number) => `${axisName(axis)}${axis in AXES ? '' : ':'} ${number}`;
-
-function make(tag, className, ...content) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...content);
-  return element;
-}
-
-function setAttributes(element, values) {
-  for (const [name, value] of Object.entries(values)) {
-    if (value == null) element.removeAttribute(name);
-    else element.setAttribute(name, value);
+/** Fill cells that are not: `left` at once, and some in each frame. */
+function fillCells(left) {
+  cancelAnimationFrame(filling);
+  for (const [cell, drawing] of unfilled) {
+    if (left-- === 0) break;
+    unfilled.delete(cell);
+    drawing.fill(cell);
   }
+  if (unfilled.size) filling = requestAnimationFrame(() => fillCells(CELLS_PER_FRAME));
 }
-
-function paint(element, colour) {
-  [element.style.backgroundColor, element.style.color] = lesson.palette[colour] ?? ['', ''];
-}
-
-// Positions
-
-const lengthOf = (grid, axis) => grid.lengths[grid.axes.indexOf(axis)];
-const userIndex = (grid, at) => grid.index.map((axis) => at[axis]).join(',');
-const writtenIndex = (grid, at) => `[${grid.index.map((axis) => at[axis]).join(', ')}]`;
-
-function offsetOf(grid, at) {
-  return grid.axes.reduce((offset, axis, i) => offset * grid.lengths[i] + at[axis], 0);
-}
-
-function positionOf(grid, offset) {
-  const at = {};
-  for (const [i, axis] of [...grid.axes.entries()].reverse()) {
-    at[axis] = offset % grid.lengths[i];
-    offset = Math.floor(offset / grid.lengths[i]);
-  }
-  return at;
-}
-
-/** All positions with one of the given numbers along each axis, in row-major order. */
-function combinations(axes, numbersAlong) {
-  return axes.reduce(
-    (ats, axis) => ats.flatMap((at) => numbersAlong(axis).map((i) => ({ ...at, [axis]: i }))),
-    [{}],
-  );
-}
-
-/** The numbers along an axis of the input that the window of the result's element at `at` has. */
-function windowAlong(axis, at) {
-  if (axis !== 'C' || lesson.kind !== 'sum') return windows.taps[axis]?.[at[axis]] ?? [at[axis]];
-  const first = Math.floor(at.C / windows.filters) * windows.channels;
-  return range(first, first + windows.channels);
-}
-
-/** Whether an element of the result reads one of the input, as far as one axis of both tells. */
-function reads(axis, resultNumber, inputNumber) {
-  if (windows) return windowAlong(axis, { [axis]: resultNumber }).includes(inputNumber);
-  return resultNumber === inputNumber || (lesson.reads === 'channel' && axis !== 'C');
-}
-
-/** A number along an axis of the input, and those of the padding that repeats it. */
-function repeatsOf(axis, number) {
-  const repeats = Object.entries(windows?.source[axis] ?? {});
-  return [number, ...repeats.filter(([, of]) => of === number).map(([at]) => Number(at))];
-}
-
-/** The numbers along an axis of a grid that are drawn while the result's element at `at` is. */
-function drawnAlong(grid, axis, at) {
-  if (windows && grid === lesson.input) return windowAlong(axis, at);
-  if (axis === 'O') return [at.C];
-  const all = grid.stacked.includes(axis) || (windows && grid === lesson.kernel);
-  return all ? range(0, lengthOf(grid, axis)) : [at[axis]];
-}
-
-/** The axes along which all planes are drawn; of many planes of a channel, one is picked. */
-function stackedOf(grid) {
-  const stacked = [...grid.stacked];
-  const count = () => stacked.reduce((product, axis) => product * lengthOf(grid, axis), 1);
-  while (lesson.kind === 'normalised' && count() > MOST_PLANES) stacked.shift();
-  return stacked;
-}
-
-/** The numbers of a grid's rows or columns, padding included. */
-function sideOf(grid, axis) {
-  if (axis === null) return [0];
-  const [before, after] = (grid === lesson.input && windows?.padding[axis]) || [0, 0];
-  return range(-before, lengthOf(grid, axis) + after);
-}
-
-/** What a grid shows at a position: of padding, what it repeats, or the constant. */
-function elementAt(grid, at) {
-  const source = { ...at };
-  let padding = false;
-  for (const axis of windows && grid === lesson.input ? windows.axes : []) {
-    const repeated = windows.source[axis][at[axis]];
-    if (repeated === undefined) continue;
-    padding = true;
-    if (repeated === null) return { text: windows.constant, padding, constant: true };
-    source[axis] = repeated;
-  }
-  const offset = offsetOf(grid, source);
-  const colour = padding ? null : grid.colours?.[offset];
-  const dropped = lesson.kind === 'dropped' && lesson.kernel.texts[offset] === '0';
-  const exact = grid.exact?.[offset];
-  return { text: grid.texts[offset], padding, source, colour, dropped, exact };
-}
-
-// A grid is drawn as tables, one per plane
 
 const places = new WeakMap(); // of a cell: its drawing, plane, row and column
 const DECIMAL = /^-?\d+(\.\d+)?$/;
@@ -167,17 +56,25 @@ class Drawing {
     return number ? this.decimals - (number[1]?.length ?? 0) : 0;
   }
 
-  /** Draw the planes that belong to an element of the result. */
-  draw(at) {
-    const { axes, rows, columns } = this.grid;
+  /** Draw the planes that belong to an element of the result; of many planes, a part. */
+  draw(at, part) {
+    const { axes, rows, columns, texts } = this.grid;
+    this.resultAt = at;
     this.turnTo(at[rows] ?? 0);
     const others = axes.filter((axis) => axis !== rows && axis !== columns);
-    const ats = combinations(others, (axis) => drawnAlong(this.grid, axis, at));
-    ats.forEach((planeAt, i) => {
+    const all = positionsAlong(others, (axis) => drawnAlong(this.grid, axis, at));
+    this.parts = range(0, Math.ceil(all.length / MOST_PLANES)).map((i) =>
+      range(i * MOST_PLANES, Math.min((i + 1) * MOST_PLANES, all.length)));
+    const drawn = this.parts[part] ?? this.parts[0];
+    for (const { element } of this.planes.splice(drawn.length)) element.remove();
+    drawn.forEach((number, i) => {
       const plane = (this.planes[i] ??= this.addPlane());
+      const planeAt = all.at(number);
       const same = plane.at && others.every((axis) => plane.at[axis] === planeAt[axis]);
       plane.at = planeAt;
-      if (!same) this.fillPlane(plane);
+      if (!same) this.namePlane(plane);
+      if (same && texts !== null) return;
+      for (const cell of this.linesOf(plane).flat()) unfilled.set(cell, this);
     });
   }
 
@@ -212,19 +109,18 @@ class Drawing {
     setAttributes(table, { role: 'grid', 'aria-readonly': true, 'aria-multiselectable': true });
     const [title, frame] = [make('h3'), make('div', 'frame')];
     const room = make('div', 'room', make('div', 'sheet', table, frame));
-    const plane = { cells, lines, table, title, frame, room };
+    const element = make('div', 'plane', title, room);
+    const plane = { cells, lines, table, title, frame, room, element };
     cells.forEach((line, row) => line.forEach((cell, column) =>
       places.set(cell, { drawing: this, plane, row, column })));
-    this.element.append(make('div', 'plane', title, room));
+    this.element.append(element);
     return plane;
   }
 
-  fillPlane(plane) {
-    const { grid } = this;
-    const words = this.titled.map((axis) => placeOn(axis, plane.at[axis]));
-    plane.title.textContent = words.join(', ');
-    setAttributes(plane.table, { 'aria-label': [grid.name, ...words].join(', ') });
-    this.fillCells(plane, this.linesOf(plane).flat());
+  namePlane({ at, title, table }) {
+    const words = this.titled.map((axis) => placeOn(axis, at[axis]));
+    title.textContent = words.join(', ');
+    setAttributes(table, { 'aria-label': [this.grid.name, ...words].join(', ') });
   }
 
   /** The cells of a plane, row by row. */
@@ -232,20 +128,11 @@ class Drawing {
     return cells.slice(0, this.rows.length);
   }
 
-  /** Fill cells, in parts while playing, so that the browser can do other things in between. */
-  fillCells(plane, cells) {
-    const now = timer === null ? cells.length : CELLS_PER_TASK;
-    for (const cell of cells.slice(0, now)) this.fillCell(cell, this.positionOf(cell));
-    clearTimeout(plane.filling);
-    if (cells.length > now) {
-      plane.filling = setTimeout(() => this.fillCells(plane, cells.slice(now)));
-    }
-  }
-
-  fillCell(cell, at) {
+  fill(cell) {
     const { grid } = this;
+    const at = this.positionOf(cell);
     cell.dataset.at = userIndex(grid, at);
-    if (grid.texts === null) return; // showWindow writes what the window holds
+    if (grid.texts === null) return this.write(cell, elementInWindow(this.resultAt, at));
     const element = elementAt(grid, at);
     const { text, padding, source, exact } = element;
     const repeated = padding && source ? userIndex(grid, source) : null;

@@ -88,7 +88,7 @@ class DropoutLesson(LessonPlan):
         if self._p == 1:
             return "Every value is dropped."
         p, what = Decimals().setting(self._p), "A channel" if self._channelwise else "A value"
-        note = f"{what} is dropped with the chance {p}."
+        note = f"{what} is dropped with probability {p}."
         if self._seed is None:
             note = "The mask was given: what is 0 there is dropped."
         return f"{note} What is kept is multiplied by 1 / (1 - {p})."

@@ -3,8 +3,6 @@
 const operand = (text) => (text.startsWith('-') ? `(${text})` : text);
 const operandWidth = windows && longest([...lesson.input.texts, windows.constant].map(operand));
 const hasLetters = lesson.result.colours === null;
-const MOST_TERMS = 100; // that are written while playing
-const written = (terms) => (timer === null ? terms : terms.slice(0, MOST_TERMS));
 const joined = (parts, sign) => parts.flatMap((part, i) => (i ? [sign, part] : [part]));
 const withRelu = (parts) => (steps.relu ? ['max(0, ', ...parts, ')'] : parts);
 
@@ -46,15 +44,49 @@ function widestLines(lists) {
   return range(0, count).map((i) => widest(lists.map((lines) => lines[i] ?? '')));
 }
 
+/** The terms of some taps, from `start` to `end`, with a sign between them. */
+class Run {
+  /** Those of taps that are drawn can be written; the others are "…". */
+  constructor(sign, [start, end], drawn, termAt) {
+    [this.next, this.last] = [Math.max(start, drawn.first), Math.min(end, drawn.end)];
+    this.isWhole = this.last === end;
+    this.rest = make('span', '', '…');
+    this.element = make('span', '', ...(this.next > start ? [`…${sign}`] : []), this.rest);
+    Object.assign(this, { sign, termAt });
+  }
+
+  /** Write terms until there are `count` in all; a tap may have none, which is null. */
+  write(terms, count) {
+    if (this.next === this.last) return;
+    for (; this.next < this.last && terms.length < count; this.next += 1) {
+      const term = this.termAt(this.next);
+      terms.push(term);
+      if (term) this.rest.before(term, this.sign);
+    }
+    if (this.next < this.last || !this.isWhole) return;
+    this.rest.previousSibling?.remove(); // the sign before it
+    this.rest.remove();
+  }
+}
+
+/** A formula of runs, whose lines are composed when its first terms are written. */
+function formulaOfRuns(runs, count, linesOf) {
+  const terms = [];
+  const length = runs.reduce((sum, { next, last }) => sum + last - next, 0);
+  const write = (until) => runs.forEach((run) => run.write(terms, until));
+  write(count);
+  return { terms, length, write, lines: linesOf(runs.map(({ element }) => element)) };
+}
+
 /** What the formula of a sum is made of, for an element of the result. */
 function sumAt(step, at) {
-  const seen = combinations(lesson.input.axes, (axis) => windowAlong(axis, at));
-  const weights = combinations(lesson.kernel.axes, (axis) => drawnAlong(lesson.kernel, axis, at));
+  const seen = positionsAlong(lesson.input.axes, (axis) => windowAlong(axis, at));
+  const weights = positionsAlong(lesson.kernel.axes, (axis) => drawnAlong(lesson.kernel, axis, at));
   return {
     channels: windowAlong('C', at),
     length: seen.length,
-    factors: written(seen).map((position, tap) =>
-      [elementAt(lesson.kernel, weights[tap]), elementAt(lesson.input, position)]),
+    factorsAt: (tap) =>
+      [elementAt(lesson.kernel, weights.at(tap)), elementAt(lesson.input, seen.at(tap))],
     bias: steps.bias?.[at.C],
     subtotals: steps.subtotals?.[step],
     total: steps.totals?.[step],
@@ -62,21 +94,27 @@ function sumAt(step, at) {
   };
 }
 
-function sumFormula({ channels, length, factors, bias, subtotals, total, value }) {
+function sumFormula({ channels, length, factorsAt, bias, subtotals, total, value }, drawn, count) {
   const size = length / channels.length;
-  const terms = factors.map(([weight, factor], tap) =>
-    make('span', 'term', chip(tap % size ? asOperand(weight) : weight), '*', operandChip(factor)));
-  const sums = channels.map((_, i) => terms.slice(i * size, (i + 1) * size))
-    .filter((own) => own.length > 0)
-    .map((own) => (own.length < size ? [...own, '…'] : own));
-  if (channels.length === 1) {
-    const parts = bias === undefined ? sums[0] : [...sums[0], operand(bias)];
-    return { terms, lines: [formulaLine(withRelu(joined(parts, ' + ')), value)] };
-  }
-  const lines = sums.map((own, i) =>
-    formulaLine([`channel ${channels[i]}: `, ...joined(own, ' + ')], subtotals?.[i]));
-  if (sums.length < channels.length) lines.push(formulaLine(['…']));
-  return { terms, lines: [...lines, formulaLine(total ? withRelu([total]) : [], value)] };
+  const termAt = (tap) => {
+    const [weight, factor] = factorsAt(tap);
+    const first = chip(tap % size ? asOperand(weight) : weight);
+    return make('span', 'term', first, '*', operandChip(factor));
+  };
+  const [first, end] = [Math.floor(drawn.first / size), Math.ceil(drawn.end / size)];
+  const runs = range(first, end).map((i) =>
+    new Run(' + ', [i * size, (i + 1) * size], drawn, termAt));
+  return formulaOfRuns(runs, count, (sums) => {
+    if (channels.length === 1) {
+      const parts = bias === undefined ? sums : [...sums, ' + ', operand(bias)];
+      return [formulaLine(withRelu(parts), value)];
+    }
+    const lines = sums.map((sum, i) =>
+      formulaLine([`channel ${channels[first + i]}: `, sum], subtotals?.[first + i]));
+    const others = (areLeftOut) => (areLeftOut ? [formulaLine(['…'])] : []);
+    const last = formulaLine(total ? withRelu([total]) : [], value);
+    return [...others(first > 0), ...lines, ...others(end < channels.length), last];
+  });
 }
 
 /** A sum that takes as much room as any: each of its parts is the longest that there is. */
@@ -92,7 +130,7 @@ function widestSum() {
   return {
     channels,
     length,
-    factors: range(0, length).map((tap) => [{ text: widest(weightsOf(tap)) }, { text: '' }]),
+    factorsAt: (tap) => [{ text: widest(weightsOf(tap)) }, { text: '' }],
     bias: steps.bias ? widest(steps.bias.map(operand)) : undefined,
     subtotals: steps.subtotals && channels.map((_, i) =>
       widest(steps.subtotals.map((subtotals) => subtotals[i]))),
@@ -102,28 +140,31 @@ function widestSum() {
 }
 
 function maximumAt(step, at) {
-  const seen = combinations(lesson.input.axes, (axis) => windowAlong(axis, at));
+  const seen = positionsAlong(lesson.input.axes, (axis) => windowAlong(axis, at));
   return {
     length: seen.length,
-    compared: written(seen).map((position) => elementAt(lesson.input, position)),
+    elementOf: (tap) => elementAt(lesson.input, seen.at(tap)),
     value: steps.values[step],
   };
 }
 
-function maximumFormula({ length, compared, value }) {
-  const terms = compared.map((element) =>
-    (element.constant ? null : make('span', 'term', operandChip(element))));
-  const parts = [...terms.filter(Boolean), ...(compared.length < length ? ['…'] : [])];
-  return { terms, lines: [formulaLine(withRelu(['max(', ...joined(parts, ', '), ')']), value)] };
+function maximumFormula({ length, elementOf, value }, drawn, count) {
+  const termAt = (tap) => {
+    const element = elementOf(tap);
+    return element.constant ? null : make('span', 'term', operandChip(element));
+  };
+  const linesOf = (list) => [formulaLine(withRelu(['max(', ...list, ')']), value)];
+  return formulaOfRuns([new Run(', ', [0, length], drawn, termAt)], count, linesOf);
 }
 
 function widestMaximum() {
   const length = lesson.kernel.lengths.reduce((product, each) => product * each, 1);
   const value = hasLetters ? undefined : widest(steps.values);
-  return { length, compared: Array(length).fill({ text: '' }), value };
+  return { length, elementOf: () => ({ text: '' }), value };
 }
 
 const writtenAt = (step, at) => ({
+  length: 0,
   before: steps.channelLines?.[at.C] ?? [],
   formula: steps.formulas[step],
   sign: steps.sign[step],
@@ -133,10 +174,12 @@ const writtenAt = (step, at) => ({
 
 function writtenFormula({ before, formula, sign, value, after }) {
   const lines = (texts) => texts.map((text) => formulaLine([text]));
-  return { terms: [], lines: [...lines(before), formulaLine([formula], value, sign), ...lines(after)] };
+  const line = formulaLine([formula], value, sign);
+  return formulaOfRuns([], 0, () => [...lines(before), line, ...lines(after)]);
 }
 
 const widestWritten = () => ({
+  length: 0,
   before: widestLines(steps.channelLines ?? []),
   formula: widest(steps.formulas),
   sign: widest(steps.sign),

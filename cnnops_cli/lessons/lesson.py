@@ -14,6 +14,7 @@ from cnnops_cli.ops.batchnorm import batchnorm
 from cnnops_cli.ops.conv import conv
 from cnnops_cli.ops.dropout import dropout
 from cnnops_cli.ops.maxpool import maxpool
+from cnnops_cli.ops.scalars import integer
 
 _LESSONS: list[tuple[Callable[..., Any], Callable[..., Lesson]]] = [
     (conv, lesson_of_conv),
@@ -47,7 +48,8 @@ def lesson(
     Raises
     ------
     CnnopsError
-        If the operator refuses the call, or it has more than 20,000 elements or 200,000 terms.
+        If the operator refuses the call, it has more than 20,000 elements or 200,000 terms, or
+        `precision` is negative.
 
     Examples
     --------
@@ -69,6 +71,7 @@ def lesson(
     for known, explain in _LESSONS:
         if operator is known:
             signature(known).bind(*operands, **options)  # which names what is missing or unknown
-            return explain(*operands, precision=precision, **options)
+            decimals = None if precision is None else integer(precision, "precision", 0)
+            return explain(*operands, precision=decimals, **options)
     name = getattr(operator, "__name__", type(operator).__name__)
     raise CnnopsError(f"lesson explains conv, maxpool, batchnorm and dropout, not {name}")

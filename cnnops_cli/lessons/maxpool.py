@@ -6,7 +6,6 @@ from typing import Any
 import numpy.typing as npt
 
 from cnnops_cli.dtypes import Array
-from cnnops_cli.explain.estimate import length_rule, lengths_of
 from cnnops_cli.explain.explanation import Explainer
 from cnnops_cli.explain.formulas import maxpool_formulas
 from cnnops_cli.explain.maxpool import Maximum, maxpool_explainer
@@ -16,7 +15,13 @@ from cnnops_cli.lessons.limits import PageSize, Shape, check_size
 from cnnops_cli.lessons.numbers_or_letters import numbers_or_letters
 from cnnops_cli.lessons.page import Lesson
 from cnnops_cli.lessons.pytorch_lines import maxpool_lines
-from cnnops_cli.lessons.window_maps import covered, options_in_words, padded_lengths, window_maps
+from cnnops_cli.lessons.window_maps import (
+    covered,
+    length_lines,
+    options_in_words,
+    padded_lengths,
+    window_maps,
+)
 from cnnops_cli.ops.geometry import Size
 from cnnops_cli.ops.maxpool import maxpool, place_windows
 from cnnops_cli.text.numbers import Decimals
@@ -68,7 +73,6 @@ class MaxpoolLesson(LessonPlan):
         self, precision: int | None, palette: Palette, result: Array, explain: Explainer
     ) -> dict[str, Any]:
         """Return the windows, the lengths and PyTorch's lines."""
-        lengths = lengths_of(self._windows, ceil_mode=self._ceil_mode)
         windows = self._windows
         words = options_in_words(windows, windows.kernel)
         words += ["ceil mode"] * self._ceil_mode + ["ReLU"] * self._relu
@@ -78,10 +82,7 @@ class MaxpoolLesson(LessonPlan):
             "notes": ["Padding holds nothing: it is never the largest."] * is_padded,
             "kernel": self._window.record(precision, palette) | {"texts": None},
             "windows": window_maps(self._windows, "zeros", _CONSTANT) | {"mode": "none"},
-            "sizes": [
-                length_rule(ceil_mode=self._ceil_mode),
-                *(f"{axis}: {text}" for axis, text in lengths.items()),
-            ],
+            "sizes": length_lines(windows, ceil_mode=self._ceil_mode),
             "pytorch": maxpool_lines(
                 self.input,
                 self.result,
@@ -108,7 +109,8 @@ class MaxpoolLesson(LessonPlan):
         counted = [each for each in explanation.candidates if not each.padded]
         words = f"The window covers {where}"
         if explanation.max_at is None:
-            return f"{words}; its largest element is the result."
+            words += "; its largest element is the result."
+            return words + " ReLU makes it 0 where it is negative." * self._relu
         place = list(self.input.user_index(explanation.max_at))
         words += f"; its largest element is {numbers.result(explanation.value)}, at {place}."
         if explanation.value != explanation.value:

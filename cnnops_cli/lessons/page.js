@@ -1,116 +1,11 @@
-// What is shown: a step, which is an element of the result, and what is pointed at
+// What the reader does: pinning, playing, and the address
 
-for (const grid of [lesson.input, lesson.result]) grid.stacked = stackedOf(grid);
-
-const [input, kernel, result] = ['input', 'kernel', 'result'].map(
-  (role) => new Drawing(role, lesson[role]));
-const figure = byId('figure');
-const last = steps.values.length - 1;
-const pickers = new Map();
-const marked = {};
 const TITLES = {
   conv: 'Convolution', maxpool: 'Max pooling', batchnorm: 'Batch normalization', dropout: 'Dropout',
 };
+const WIDE = 120; // characters of a row of all grids, next to which the formula is not set larger
 const MANY_TERMS = 12; // whose formula is set in smaller type
 const TALL_TERMS = 500; // whose formula takes all the height that there is
-const STATES = { current: 'aria-current', lit: 'aria-selected' };
-const view = { step: null, at: null, cell: null, seen: [], partners: [], terms: [] };
-let pinned = false;
-
-/** Give a class, and the state that goes with it, to these elements and to no others. */
-function mark(name, elements) {
-  const now = new Set(elements.filter(Boolean));
-  const set = (element, on) => {
-    element.classList.toggle(name, on);
-    if (name in STATES) setAttributes(element, { [STATES[name]]: on ? true : null });
-  };
-  const before = marked[name] ?? new Set();
-  for (const element of before) if (!now.has(element)) set(element, false);
-  for (const element of now) if (!before.has(element)) set(element, true);
-  marked[name] = now;
-}
-
-function show(step) {
-  const at = positionOf(lesson.result, step);
-  for (const drawing of [input, kernel, result]) drawing.draw(at);
-  for (const [axis, picker] of pickers) picker.value = at[axis];
-  const isSame = (axis, i) => at[axis] === undefined || i === at[axis];
-  Object.assign(view, {
-    step,
-    at,
-    cell: result.cellsWhere(isSame)[0],
-    seen: input.cellsWhere((axis, i) => reads(axis, at[axis], i)),
-    partners: kernel.cellsWhere((axis, i) => windows || isSame(axis, i)),
-  });
-  result.setTabStop(view.cell);
-  input.setTabStop(view.seen[0]);
-  kernel.setTabStop(view.partners[0]);
-  writeStep();
-  showWindow(windows ? [] : input.cellsWhere(isSame));
-  light(null);
-}
-
-function writeStep() {
-  const { step, at } = view;
-  const { lines, terms } = formulaOf(partsAt(step, at));
-  view.terms = terms;
-  byId('where').textContent = `${lesson.result.name} ${writtenIndex(lesson.result, at)}`;
-  byId('count').textContent = `${step + 1} of ${last + 1}`;
-  byId('words').textContent = steps.words[step];
-  byId('formula').replaceChildren(...joined(lines, '\n'));
-  if (timer === null) announce();
-}
-
-function announce() {
-  byId('said').textContent = `${byId('words').textContent} ${byId('formula').textContent}`;
-}
-
-/** Mark the element that counts most, frame the window, and mark what its dilation passes over. */
-function showWindow(own) {
-  const { step, at, cell, seen, partners, terms } = view;
-  const winner = steps.winners?.[step] ?? null;
-  mark('taken', winner === null ? own : [seen[winner], partners[winner], terms[winner]]);
-  if (lesson.kernel.texts === null) {
-    seen.forEach((element, tap) =>
-      kernel.write(partners[tap], elementAt(lesson.input, input.positionOf(element))));
-  }
-  const ends = windows ? [seen[0], seen.at(-1)] : own;
-  [...ends, cell].forEach(reveal);
-  if (!windows) return;
-  const taken = new Set(seen);
-  mark('passed', input.cellsWhere((axis, i) => {
-    const along = windowAlong(axis, at);
-    return along[0] <= i && i <= along.at(-1);
-  }).filter((between) => !taken.has(between)));
-  figure.classList.toggle('dilated', marked.passed.size > 0);
-  const [first, end] = ends.map((each) => places.get(each));
-  for (const { frame: { style } } of input.planes) {
-    style.setProperty('--row', first.row);
-    style.setProperty('--column', first.column);
-    style.setProperty('--down', end.row - first.row + 1);
-    style.setProperty('--across', end.column - first.column + 1);
-  }
-}
-
-/** Light up what the step reads, or what reads the element of the input that is pointed at. */
-function light(pointed) {
-  const { cell, seen, partners, terms } = view;
-  const from = places.get(pointed)?.drawing === input ? input.positionOf(pointed) : null;
-  const forwards = !from || pinned;
-  const isReader = (axis, i) => repeatsOf(axis, from[axis]).some((at) => reads(axis, i, at));
-  const readers = from ? result.cellsWhere(isReader) : [];
-  mark('lit', [...(forwards ? [...seen, ...partners] : []), ...readers]);
-  mark('current', [forwards && cell, from && pointed]);
-  const pairs = windows && pointed ? [seen, partners, terms] : [];
-  const tap = Math.max(...pairs.map((list) => list.indexOf(pointed)));
-  mark('pair', pairs.map((list) => list[tap]));
-  const { source } = from ? elementAt(lesson.input, from) : {};
-  const isRepeat = (axis, i) => repeatsOf(axis, source[axis]).includes(i);
-  mark('repeated', source ? input.cellsWhere(isRepeat).filter((each) => each !== pointed) : []);
-  figure.classList.toggle('backwards', !forwards);
-}
-
-// Pinning, playing, and the address
 
 /** Show a step and end the playing; it is pinned if it is to be, or the one before was. */
 function goTo(step, pinIt = pinned) {
@@ -149,16 +44,15 @@ function play() {
 
 function playNext() {
   if (view.step === last) return pause();
-  setTimer(setTimeout(playNext, byId('speed').value));
-  return show(view.step + 1);
+  setTimer(setTimeout(playNext, unfilled.size ? 0 : byId('speed').value));
+  return unfilled.size || show(view.step + 1);
 }
 
 function pause() {
   if (timer === null) return;
   clearTimeout(timer);
   setTimer(null);
-  if (view.terms.length < MOST_TERMS) announce();
-  else show(view.step); // with all its terms
+  writeOn();
   if (result.element.contains(document.activeElement)) view.cell.focus();
 }
 
@@ -169,7 +63,7 @@ function setTimer(next) {
 
 const togglePlay = () => (timer === null ? play() : pause());
 
-// What the reader does
+// Pointing, keys and clicks
 
 const cellAt = (target) => target.closest('td[data-at]');
 const stepOf = (cell) => offsetOf(lesson.result, result.positionOf(cell));
@@ -239,6 +133,13 @@ function listen() {
   window.addEventListener('hashchange', followAddress);
 }
 
+function addPicker(name, options, pick) {
+  const picker = make('select', '', ...options.map((option) => make('option', '', option)));
+  picker.addEventListener('change', () => pick(picker.selectedIndex));
+  byId('pickers').append(make('label', '', `${name} `, picker));
+  return picker;
+}
+
 function addPickers() {
   const { axes, rows, columns, stacked } = lesson.result;
   const drawn = [columns, ...stacked];
@@ -246,19 +147,17 @@ function addPickers() {
   for (const axis of axes) {
     const length = lengthOf(lesson.result, axis);
     if (drawn.includes(axis) || length === 1) continue;
-    const numbers = range(0, length).map((i) => make('option', '', String(i)));
-    const picker = make('select', '', ...numbers);
-    picker.addEventListener('change', () =>
-      goTo(offsetOf(lesson.result, { ...view.at, [axis]: picker.selectedIndex })));
-    pickers.set(axis, picker);
-    byId('pickers').append(make('label', '', `${axisName(axis)} `, picker));
+    pickers.set(axis, addPicker(axisName(axis), range(0, length).map(String), (i) =>
+      goTo(offsetOf(lesson.result, { ...view.at, [axis]: i }))));
   }
-}
-
-/** How large the text of cells is, so that grids of this many characters fit a wide window. */
-function sizeOf(characters) {
-  if (characters > 140) return characters > 170 ? 'tiny' : 'small';
-  return characters > 110 ? 'medium' : 'large';
+  if (input.parts.length < 2) return;
+  const parts = input.parts.map((planes) => `${planes[0]} to ${planes.at(-1)}`);
+  const name = input.titled.length > 1 ? 'plane' : axisName(input.titled[0]);
+  addPicker(`input ${name}s`, parts, (part) => {
+    pause();
+    view.part = part;
+    show(view.step);
+  });
 }
 
 function writeCall() {
@@ -274,9 +173,12 @@ function writeCall() {
 /** Keep room for the longest sentence and formula, and for what has the focus above them. */
 function reserveRoom() {
   const [words, formula] = document.querySelectorAll('.longest');
-  const count = view.terms.length;
+  const widestStep = widestParts();
+  const count = widestStep.length;
   words.textContent = widest(steps.words);
-  if (count <= TALL_TERMS) formula.append(...formulaOf(widestParts()).lines);
+  if (count <= TALL_TERMS) {
+    formula.append(...formulaOf(widestStep, { first: 0, end: count }, count).lines);
+  }
   byId('step').classList.toggle('long', count > MANY_TERMS);
   byId('step').classList.toggle('full', count > TALL_TERMS);
   new ResizeObserver(([{ target }]) => {
@@ -286,19 +188,29 @@ function reserveRoom() {
 
 function open() {
   const drawings = [input, kernel, result];
-  const widths = drawings.map(({ columns, characters }) => columns.length * (characters + 2));
+  const widths = drawings.map(({ grid, rowNames, columns, characters }) => Math.max(
+    `${grid.name} ${grid.shape}`.length,
+    longest(rowNames) + 2 + columns.length * (characters + 2),
+  ));
   figure.dataset.kind = lesson.kind;
-  figure.dataset.size = sizeOf(widths.reduce((sum, width) => sum + width));
+  const [first, second, third] = widths;
+  const isLine = lesson.input.rows === null;
+  const across = isLine ? Math.max(...widths) : first + second + third;
+  figure.style.setProperty('--across', across);
+  figure.style.setProperty('--operands', isLine ? across : first + second);
+  figure.classList.toggle('wide', across > WIDE);
+  figure.classList.toggle('line', isLine);
+  figure.classList.toggle('titled', drawings.some(({ titled }) => titled.length > 0));
   figure.classList.toggle('framed', windows !== undefined);
   figure.append(...drawings.map(({ element }) => element));
   writeCall();
-  addPickers();
   show(0);
+  addPickers();
   reserveRoom();
   const planes = Math.max(...drawings.map((drawing) => drawing.planes.length));
   figure.style.setProperty('--planes', planes);
   figure.classList.toggle('single', planes === 1);
-  figure.classList.toggle('many', planes > MOST_PLANES);
+  figure.classList.toggle('many', planes > FEW_PLANES);
   document.querySelector('main').hidden = false;
   listen();
   followAddress();

@@ -13,7 +13,7 @@ from cnnops_cli.text.numbers import shortest_text
 
 _MOST_WRITTEN = 64
 """Elements of a tensor that is written out."""
-_TAKEN = frozenset(("x", "w", "b", "y", "F", "torch", "math"))
+_TAKEN = frozenset(("x", "w", "y", "F", "torch", "math"))
 """Names in the lines themselves; a letter of such a name gets an underscore."""
 _FUNCTIONAL = "import torch.nn.functional as F"
 
@@ -34,9 +34,10 @@ def conv_lines(
 
     `dtype` is that of the result.
     """
-    lines = [*_tensor("x", input, dtype), *_tensor("w", kernel, dtype)]
+    taken = _TAKEN if bias is None else _TAKEN | {"b"}
+    lines = [*_tensor("x", input, dtype, taken), *_tensor("w", kernel, dtype, taken)]
     if bias is not None:
-        lines += _tensor("b", bias, dtype)
+        lines += _tensor("b", bias, dtype, taken)
         lines += ["b = b.expand(len(w))"] * (not bias.users_axes)
     given = {"stride": windows.stride, "dilation": windows.dilation}
     options = [f"{name}={_size(sizes)}" for name, sizes in given.items() if set(sizes) != {1}]
@@ -127,17 +128,25 @@ def _program(lines: list[str], result: Grid | None = None, relu: bool = False) -
     return "\n".join([*imports, *([""] if imports else []), *lines]) + "\n"
 
 
-def _tensor(name: str, grid: Grid, dtype: np.dtype[Any], *, moved: bool = True) -> list[str]:
+def _tensor(
+    name: str,
+    grid: Grid,
+    dtype: np.dtype[Any],
+    taken: frozenset[str] = _TAKEN,
+    *,
+    moved: bool = True,
+) -> list[str]:
     """Make a tensor, written out if it is small, and bring it to the axes of PyTorch's function.
 
-    Letters are written as they are: they are placeholders for the reader's numbers.
+    Letters are written as they are, but for `taken` names: they are placeholders for the reader's
+    numbers.
     """
     values = _users(grid)
     if dtype.hasobject:
         dtype = np.dtype(np.float64)
     if values.size <= _MOST_WRITTEN:
         kind = "" if dtype == np.int64 else f", dtype=torch.{dtype.name}"
-        lines = [f"{name} = torch.tensor({_written(values)}{kind})"]
+        lines = [f"{name} = torch.tensor({_written(values, taken)}{kind})"]
     else:
         lines = [f"# {name} is the {grid.name}, of shape {values.shape}"]
         if dtype != values.dtype:
@@ -145,13 +154,13 @@ def _tensor(name: str, grid: Grid, dtype: np.dtype[Any], *, moved: bool = True) 
     return lines + _to_operator(name, grid) if moved else lines
 
 
-def _written(values: Array) -> str:
+def _written(values: Array, taken: frozenset[str]) -> str:
     """Write an array as Python's nested lists, with letters without quotes."""
     if values.ndim:
-        return f"[{', '.join(_written(np.asarray(part)) for part in values)}]"
+        return f"[{', '.join(_written(np.asarray(part), taken) for part in values)}]"
     value = values[()]
     if isinstance(value, str):
-        return f"{value}_" if value in _TAKEN or iskeyword(value) else value
+        return f"{value}_" if value in taken or iskeyword(value) else value
     if isinstance(value, (float, np.floating)) and not np.isfinite(value):
         return "math.nan" if np.isnan(value) else f"{'-' * bool(value < 0)}math.inf"
     return shortest_text(value) if isinstance(value, np.generic) else str(value)

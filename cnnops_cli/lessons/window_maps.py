@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cnnops_cli.explain.estimate import length_rule, lengths_of
 from cnnops_cli.ops.convolution.source import cells_shown
 from cnnops_cli.ops.geometry import Windows
 from cnnops_cli.text.shapes import sizes_in_words
@@ -54,6 +55,16 @@ def covered(windows: Windows, at: tuple[int, ...]) -> str:
         first, last = positions[0], positions[-1]
         parts.append(f"{what}s {first} to {last}" if last > first else f"{what} {first}")
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def length_lines(windows: Windows, *, ceil_mode: bool = False) -> list[str]:
+    """Write the rule for the length of a result, and the rule with the numbers of each axis."""
+    lengths = lengths_of(windows, ceil_mode=ceil_mode)
+    return [
+        length_rule(ceil_mode=ceil_mode),
+        *(f"{axis}: {text}" for axis, text in lengths.items()),
+        "begin and end are the padding on the two sides.",
+    ]
 
 
 def options_in_words(windows: Windows, usual_stride: tuple[int, ...]) -> list[str]:

@@ -14,6 +14,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 
 PATIENCE = 3
+TALLEST = 1200
 LOADS = count()
 FACTS = """
 const planes = [], cells = [];
@@ -128,6 +129,18 @@ class Page:
         """Return the errors in the console since it was last asked for."""
         log = self.driver.get_log("browser")
         return [line["message"] for line in log if line["level"] == "SEVERE"]
+
+    def resize(self, width: int, height: int = TALLEST) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def prefer(self, **wishes: str) -> None:
+        """Set media features, such as ``prefers_color_scheme="dark"``."""
+        features = [{"name": name.replace("_", "-"), "value": w} for name, w in wishes.items()]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def print(self) -> None:
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
 
     def press(self, *keys: str) -> None:
         ActionChains(self.driver, duration=0).send_keys(*keys).perform()

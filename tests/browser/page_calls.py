@@ -1,5 +1,7 @@
 """Calls whose lessons the tests of the page open."""
 
+from functools import cache
+
 import numpy as np
 
 from cnnops_cli import batchnorm, conv, dropout, lesson, maxpool
@@ -62,36 +64,82 @@ def dropped():
     return lesson(dropout, IMAGE / 2, 0.5, seed=0)
 
 
+def line():
+    """One spatial axis, in two channels."""
+    return lesson(conv, numbers(2, 12), numbers(2, 2, 3), numbers(2), padding=1)
+
+
 def wide():
     return lesson(maxpool, numbers(1, 16, 64), 4)
 
 
+def tall():
+    return lesson(conv, numbers(1, 64, 8), numbers(1, 1, 3, 3))
+
+
+@cache
 def largest_convolution():
     return lesson(conv, numbers(1, 90, 100), numbers(1, 1, 3, 3))
 
 
+@cache
 def largest_sum():
     return lesson(conv, numbers(64, 12, 12), numbers(3, 64, 3, 3))
 
 
+@cache
 def most_planes():
     return lesson(batchnorm, numbers(500, 2, 3, 3), training=True)
 
 
+@cache
 def most_samples():
     return lesson(batchnorm, numbers(4000, 2), training=True)
 
 
+@cache
 def largest_mask():
     return lesson(dropout, numbers(81, 82), 0.5, seed=0)
 
 
+@cache
 def largest_pooling():
     return lesson(maxpool, np.arange(1, 15489).reshape(2, 88, 88) % 256, 2)
 
 
+@cache
 def largest_normalisation():
     return lesson(batchnorm, numbers(1, 1, 90, 100), training=True)
+
+
+@cache
+def held_window():
+    return lesson(maxpool, numbers(1, 45, 45), 40, stride=1)
+
+
+@cache
+def largest_window():
+    return lesson(conv, numbers(1, 97, 97), numbers(1, 1, 95, 95))
+
+
+@cache
+def largest_pooled_window():
+    return lesson(maxpool, numbers(1, 97, 97), 95, stride=1)
+
+
+@cache
+def longest_window():
+    return lesson(conv, numbers(1, 8990), numbers(1, 1, 8985))
+
+
+@cache
+def most_channels():
+    return lesson(conv, numbers(4900, 1, 1), numbers(2, 4900, 1, 1), numbers(2))
+
+
+@cache
+def deepest():
+    return lesson(conv, numbers(2, 2000, 1, 1), numbers(1, 2, 1990, 1, 1))
 
 
 ALL = [notes, reflected, dilated, grouped, deep, pooled, normalised, weighted, dropped]
@@ -103,4 +151,10 @@ LARGEST = [
     most_planes,
     most_samples,
     largest_mask,
+    largest_window,
+    largest_pooled_window,
+    longest_window,
+    most_channels,
+    deepest,
 ]
+PLANES = {largest_sum: 64 + 64 + 1, most_channels: 64 + 64 + 1, deepest: 64 + 64 + 1}

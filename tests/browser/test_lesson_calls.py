@@ -160,7 +160,7 @@ def test_what_is_said_of_the_whole_call(lesson_of, case):
         which = "running " if "--eval" in case.options else ""
         assert said["rows"] == [f"{which}mean", f"{which}variance", "weight", "bias"]
     if case.name == "dropout-seed":
-        assert "chance 0.75" in notes
+        assert "probability 0.75" in notes
     assert bool(said["sizes"]) == (case.operator in ("conv", "maxpool"))
     assert "import torch" in said["pytorch"]
 

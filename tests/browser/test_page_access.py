@@ -42,8 +42,7 @@ def test_axe_finds_nothing(page_of, call, scheme):
     if not Path(AXE).is_file():
         pytest.skip("AXE_CORE does not lead to axe.min.js, from npm's axe-core")
     page = page_of(call())
-    wishes = [{"name": "prefers-color-scheme", "value": scheme}]
-    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": wishes})
+    page.prefer(prefers_color_scheme=scheme)
     page.open()
     page.driver.execute_script(Path(AXE).read_text("utf-8"))
     found = page.driver.execute_async_script("axe.run().then(arguments[0])")

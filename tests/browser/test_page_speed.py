@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("selenium")
 
-from page_calls import LARGEST, largest_pooling, largest_sum, most_samples
+from page_calls import LARGEST, largest_pooling
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
@@ -72,38 +72,3 @@ def test_playing_on_to_another_channel_has_no_long_task(page_of):
         shown = {cell.at[0] for cell in page.facts().of("input")}
         assert shown == {1}
     assert min(times) == 0
-
-
-@pytest.mark.parametrize("call", LARGEST)
-def test_only_planes_that_are_shown_are_in_the_document(page_of, call):
-    page = page_of(call())
-    facts = page.open()
-    planes = 2 * 64 + 1 if call is largest_sum else 3
-    assert len({cell.plane for cell in facts.cells}) == planes
-
-
-def test_of_many_samples_those_near_the_step_are_in_the_document(page_of):
-    page = page_of(most_samples())
-    for sample, first, end in [(0, 0, 250), (249, 0, 250), (250, 250, 500), (3999, 3750, 4000)]:
-        facts = page.open((sample, 1))
-        assert facts.current == [("result", (sample, 1))]
-        assert facts.shown("result") == {(n, c) for n in range(first, end) for c in range(2)}
-        assert facts.lit("input") == {(n, 1) for n in range(first, end)}
-        headers = page.driver.find_elements(By.CSS_SELECTOR, "[data-grid=result] tbody th")
-        assert [headers[0].text, headers[-1].text] == [str(first), str(end - 1)]
-
-
-def test_a_formula_of_many_terms_is_cut_while_playing_and_whole_when_paused(page_of):
-    page = page_of(largest_sum())
-    page.open()
-    terms = "return document.querySelectorAll('#formula .term').length"
-    play = page.driver.find_element(By.ID, "play")
-    Select(page.driver.find_element(By.ID, "speed")).select_by_visible_text("20/s")
-    play.click()
-    page.driver.execute_async_script("setTimeout(arguments[0], 300)")
-    assert page.driver.execute_script(terms) == 100
-    assert "channel 11: " in page.facts().formula
-    assert "channel 12: " not in page.facts().formula
-    play.click()
-    assert page.driver.execute_script(terms) == 64 * 9
-    assert "…" not in page.facts().formula

@@ -1,9 +1,11 @@
 """What a page says, from calls in Python; the page itself is tested in a browser."""
 
 import math
+import re
 
 import numpy as np
 import pytest
+from calling import CommandHere
 from lesson_data import data_of
 
 from cnnops_cli import CnnopsError, batchnorm, conv, dropout, lesson, maxpool
@@ -26,11 +28,38 @@ def test_the_example_of_the_course_notes():
         "a*7 + b*8 + c*11 + d*12",
     ]
     assert page["windows"]["taps"] == {"H": [[0, 1], [1, 2]], "W": [[0, 1], [2, 3]]}
-    assert page["sizes"][2] == "W: floor((4 + 0 + 0 - 1 * (2 - 1) - 1) / 2) + 1 = 2"
+    assert page["sizes"] == [
+        "floor((length + begin + end - dilation * (kernel - 1) - 1) / stride) + 1",
+        "H: floor((3 + 0 + 0 - 1 * (2 - 1) - 1) / 1) + 1 = 2",
+        "W: floor((4 + 0 + 0 - 1 * (2 - 1) - 1) / 2) + 1 = 2",
+        "begin and end are the padding on the two sides.",
+    ]
     assert page["steps"]["words"][1] == (
         "The window covers rows 0 to 1 and columns 2 to 3; the result is the sum of its 4 products."
     )
-    assert "y = F.conv2d(x, w, stride=(1, 2))" in page["pytorch"].splitlines()
+    assert page["pytorch"].splitlines()[-2:] == [
+        "w = torch.tensor([[[[a, b], [c, d]]]], dtype=torch.float64)",
+        "y = F.conv2d(x, w, stride=(1, 2))",
+    ]
+
+
+def test_letters_that_clash_with_names_in_the_lines_of_pytorch():
+    lines = data(conv, [[["x", "b", "in"]]], [[[["w", "a"]]]], ["b"])["pytorch"].splitlines()
+    assert lines[3:6] == [
+        "x = torch.tensor([[[x_, b_, in_]]], dtype=torch.float64)",
+        "w = torch.tensor([[[[w_, a]]]], dtype=torch.float64)",
+        "b = torch.tensor([b_], dtype=torch.float64)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("precision", "words"),
+    [(-1, "must be 0 or more, not -1"), (1.5, "must be an integer, not 1.5")],
+)
+def test_precision_is_a_number_of_decimals(precision, words):
+    with pytest.raises(CnnopsError, match=f"^precision {re.escape(words)}$"):
+        lesson(conv, IMAGE, [[[[1]]]], precision=precision)
+    assert data(conv, IMAGE, [[[[1.0]]]], precision=0)["steps"]["values"][0] == "1"
 
 
 @pytest.mark.parametrize(
@@ -270,14 +299,14 @@ def test_what_batch_normalization_takes():
         (
             {"p": 0.25, "seed": 3},
             "p 0.25, scale 1.333, seed 3",
-            "A value is dropped with the chance",
+            "A value is dropped with probability",
         ),
-        ({"p": 0.0, "seed": 3}, "p 0, scale 1, seed 3", "A value is dropped with the chance 0."),
+        ({"p": 0.0, "seed": 3}, "p 0, scale 1, seed 3", "A value is dropped with probability 0."),
         ({"p": 1.0, "seed": 3}, "p 1, seed 3", "Every value is dropped."),
         (
             {"channelwise": True, "seed": 3},
             "p 0.5, scale 2, channelwise, seed 3",
-            "A channel is dropped with the chance 0.5.",
+            "A channel is dropped with probability 0.5.",
         ),
         ({"training": False}, "evaluation", "In evaluation nothing is dropped."),
     ],
@@ -319,7 +348,7 @@ def test_what_dropout_says(options, about, note):
             [[["a", "b"]]],
             {},
             "The window covers elements 0 to 1; the result is the sum of its 2 products. "
-            "What is 0 is left out.",
+            "Products that are 0 are left out.",
         ),
     ],
 )
@@ -327,3 +356,18 @@ def test_the_sentence_of_a_convolution(image, kernel, options, words):
     bias = options.pop("bias", None)
     page = data(conv, np.array(image), np.array(kernel), bias, **options)
     assert page["steps"]["words"][0] == words
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (("conv", "-k", "[[a]]", "[[2]]"), "the result is the product."),
+        (("maxpool", "-k", "1", "[[a]]"), "its largest element is the result."),
+    ],
+)
+def test_relu_of_letters(tmp_path, call, words):
+    CommandHere(tmp_path).text(*call, "--relu", "--lesson", "page.html")
+    page = data_of((tmp_path / "page.html").read_text("utf-8"))
+    assert page["steps"]["words"] == [
+        f"The window covers row 0 and column 0; {words} ReLU makes it 0 where it is negative."
+    ]
