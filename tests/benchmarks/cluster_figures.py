@@ -225,6 +225,7 @@ def count_requests() -> None:
     operator = ConvBlocks.planned(shape, FLOAT32, KERNEL, padding=1)
     counted = Requests()
     logging.getLogger("werkzeug").handlers = [counted]
+    logging.getLogger("asyncio").disabled = True  # s3fs leaves sessions, which it complains of
     with pytest.MonkeyPatch.context() as patch, serving(patch), a_cluster(1) as (_, cluster):
         source = stored(f"{URL}/x.zarr", np.ones(shape, np.float32), chunks)
         logging.disable(logging.NOTSET)
@@ -246,7 +247,6 @@ def count_requests() -> None:
             table.row(
                 f"{count}x{count}x{count}", str(read), str(count**3), str(found.total()), kinds
             )
-        logging.disable()  # s3fs leaves sessions, which it complains of
 
 
 class Requests(logging.Handler):
