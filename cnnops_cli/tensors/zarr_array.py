@@ -103,7 +103,7 @@ class ZarrArray:
         location = self.reference.location
         try:
             with nullcontext() if is_remote(location) else removed_if_made_again(location):
-                self._array[slices] = values if slices else values[()]
+                self._array[slices] = values
         except Exception as error:  # whatever codecs and stores raise
             raise CnnopsError(f"cannot write {self.name}: {reason(error)}") from error
 

@@ -274,7 +274,11 @@ def test_a_result_is_version_3_and_little_endian(tmp_path, dtype):
 
 
 def test_a_result_without_axes(tmp_path):
-    write_result(tmp_path / "out.zarr", np.array(3, np.float32), ())
+    with ZarrResults() as results:
+        reference = results.add(f"{tmp_path}/out.zarr", (), np.dtype("f4"), ())
+        open_reference(reference).write((), np.array(3, np.float32))
+        results.complete()
+        results.move()
     same(np.asarray(zarr.open_array(tmp_path / "out.zarr")[...]), np.array(3, np.float32))
 
 
