@@ -15,7 +15,6 @@ from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain.estimate import Estimate
-from cnnops_cli.ops.parallel import thread_count
 from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.zarr_array import bytes_in_transit
 from cnnops_cli.tensors.zarr_places import location_of
@@ -71,22 +70,20 @@ class BlockPlan(NamedTuple):
     def estimate(self, estimate: Estimate, *, is_here: bool) -> Estimate:
         """Return what a call would take in blocks, by what it would take in memory.
 
-        `is_here` is whether this machine computes it, and not a cluster.
+        `is_here` is whether this machine computes it, and not a cluster, of which nothing is known.
         """
         operator, outputs = self.operator, self.operator.outputs.values()
         read = {
             name: reading(operator, self.grid, array.chunks) for name, array in self.stored.items()
         }
         bytes_read = sum(read[name].elements * self.stored[name].dtype.itemsize for name in read)
-        threads = min(thread_count(), len(self.grid))
-        if is_here:
-            threads = threads_with_room(self.bytes_of_a_block, len(self.grid))
         operands = {
             name: size
             for name, size in estimate.memory.items()
             if name not in ("input", "mask", "result", "working")
         }
         block = self.bytes_of_a_block
+        threads = threads_with_room(block, len(self.grid)) if is_here else 1
         counts = {
             **estimate.counts,
             "chunks": self.chunks,
@@ -94,9 +91,10 @@ class BlockPlan(NamedTuple):
             "bytes read": bytes_read,
             "times read": round(read["input"].times, 2),
             "bytes written": math.prod(self.shape) * sum(dtype.itemsize for dtype in outputs),
-            "threads": threads,
+            **({"threads": threads} if is_here else {}),
         }
-        memory = {**operands, "block": block, "worker": sum(operands.values()) + threads * block}
+        worker = "worker" if is_here else "worker with one thread"
+        memory = {**operands, "block": block, worker: sum(operands.values()) + threads * block}
         return estimate._replace(counts=counts, memory=memory)
 
 
@@ -123,7 +121,8 @@ def plan_blocks(
             f"--output-chunks has {len(output_chunks)} lengths, but the result has "
             f"{len(shape)} axes: {shape}"
         )
-    else:
+    else:  # a longer one would be encoded whole
+        output_chunks = tuple(max(1, min(pair)) for pair in zip(output_chunks, shape, strict=True))
         chunks = of_result.lengths_in_operator(output_chunks)
     written = [
         bytes_in_transit(location_of(path), operator.outputs[output], chunks)

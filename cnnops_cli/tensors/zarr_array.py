@@ -1,5 +1,6 @@
 """Zarr arrays, opened in this process or in another one, and read and written by boxes."""
 
+import json
 import math
 import sys
 import warnings
@@ -30,6 +31,7 @@ Slices = tuple[slice, ...]
 TOKEN = "cnnops-run"
 """The file in an unfinished result that says which run writes it."""
 
+_NOT_METADATA = "its metadata is not that of a Zarr array or group"
 _PYTHON = (3, 11)
 """The oldest Python for which there is a Zarr that reads and writes version 3."""
 _REQUESTS = 10
@@ -143,8 +145,10 @@ def open_zarr(text: str, argument: str) -> ZarrArray:
     except FileNotFoundError as error:
         raise _not_an_array(text, argument, place) from error
     except Exception as error:  # whatever zarr and stores raise
-        raise CnnopsError(f"{name} cannot be opened: {reason(error)}") from error
+        raise CnnopsError(f"{name} cannot be opened: {_why_not_opened(error)}") from error
     check_supported(node.dtype, name)
+    if node.size and 0 in node.chunks:
+        raise CnnopsError(f"{name} cannot be opened: its chunks have no elements: {node.chunks}")
     metadata = {**node.metadata.to_dict(), "attributes": {}}
     return ZarrArray(ZarrReference(name, location, metadata), node)
 
@@ -225,12 +229,25 @@ def _named_arrays(group: Any, text: str) -> str:
     )
 
 
+def _why_not_opened(error: Exception) -> str:
+    """Say what zarr found in the metadata, where it says no more than how it failed."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"its metadata is not JSON: {error}"
+    if isinstance(error, KeyError):
+        return f"its metadata has no {error}"
+    if isinstance(error, (TypeError, AttributeError, LookupError)):
+        return _NOT_METADATA
+    return reason(error)
+
+
 def _not_an_array(text: str, argument: str, place: Directory | Prefix) -> CnnopsError:
     """Say why nothing was opened: there is nothing, or what is there is not whole."""
     try:
         keys = place.keys()
     except Exception as error:  # whatever stores raise
         return CnnopsError(f"{argument}: cannot read {text}: {reason(error)}")
+    if set(keys) & set(ARRAYS):
+        return CnnopsError(f"{argument}: {text} cannot be opened: {_NOT_METADATA}")
     if not keys:
         location, where = location_of(text), ""
         if not is_remote(location) and not is_absent(aside := aside_of(location)):

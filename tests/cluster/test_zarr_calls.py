@@ -20,6 +20,7 @@ pytestmark = pytest.mark.cluster
 X = np.arange(2 * 3 * 12 * 10, dtype=np.float32).reshape(2, 3, 12, 10) - 200
 KERNEL = "[[[[1,2],[3,4]],[[0,1],[1,0]],[[1,1],[1,1]]]]"
 CONV = ("conv", "-k", KERNEL, "x.zarr")
+LAYER = ("conv", "--kernel-size", "1", "--out-channels", "1")
 
 
 @pytest.fixture
@@ -61,7 +62,8 @@ def test_a_store_of_version_3_and_nothing_on_the_streams(call, tmp_path):
         (["dropout", "--seed", "1"], (1, 3, 6, 5)),
         (["dropout", "--seed", "1", "--channelwise"], (1, 3, 6, 5)),
         (["conv", "--out-channels", "70", "--kernel-size", "1", "--seed", "1"], (1, 64, 6, 5)),
-        (["conv", "-k", "[[1]]", "--depthwise", "--output-chunks", "2,1,4,20"], (2, 1, 4, 20)),
+        (["conv", "-k", "[[1]]", "--depthwise", "--output-chunks", "2,1,4,10"], (2, 1, 4, 10)),
+        (["dropout", "--seed", "1", "--output-chunks", "3,9999999999,13,4"], (2, 3, 12, 4)),
     ],
 )
 def test_chunks(call, tmp_path, arguments, chunks):
@@ -124,6 +126,23 @@ def test_a_result_that_is_there_is_replaced_only_where_that_is_asked_for(call, t
             [*CONV, "-o", "y.zarr", "--save-kernel", "y.zarr/k.npz", "--overwrite"],
             "y.zarr and y.zarr/k.npz are one, or one is inside the other",
         ),
+        (
+            ["batchnorm", "x.zarr", "-o", "y2.zarr", "--save-state", "x.zarr/zarr.json"],
+            "--save-state: x.zarr/zarr.json is the name of a Zarr array's metadata; name another "
+            "file",
+        ),
+        (
+            ["batchnorm", "x.zarr", "-o", "y2.zarr", "--save-state", "./x.zarr/state.json"],
+            "./x.zarr/state.json and x.zarr are one, or one is inside the other",
+        ),
+        (
+            [*LAYER, "x.zarr", "-o", "y2.zarr", "--save-kernel", "x.zarr/c/k.npz"],
+            "x.zarr/c/k.npz and x.zarr are one, or one is inside the other",
+        ),
+        (
+            [*CONV, "-o", "none/y.zarr"],
+            "none/y.zarr cannot be written: no such directory: {folder}/none",
+        ),
         ([*CONV[:-1], "none.zarr", "-o", "y2.zarr"], "INPUT: no such Zarr array: none.zarr"),
         (
             [*CONV[:-1], "g.zarr", "-o", "y2.zarr"],
@@ -161,9 +180,10 @@ def test_refusals(call, tmp_path, arguments, reason):
     zarr.create_group(str(tmp_path / "g.zarr")).create_array("raw/0", shape=(4,), dtype="f4")
     zarr.create_array(str(tmp_path / "c.zarr"), shape=(4,), chunks=(4,), dtype="c8")
     before = names(tmp_path)
-    assert call.refusal(*arguments) == reason
+    assert call.refusal(*arguments) == reason.replace("{folder}", str(tmp_path))
     assert names(tmp_path) == before
     assert_same_bytes(load(tmp_path / "y.zarr")[1], X)
+    assert_same_bytes(load(tmp_path / "x.zarr")[1], X)
 
 
 def test_a_sum_that_int64_cannot_hold(call, tmp_path):
