@@ -95,7 +95,7 @@ class BlockPlan(NamedTuple):
         }
         worker = "worker" if is_here else "worker with one thread"
         memory = {**operands, "block": block, worker: sum(operands.values()) + threads * block}
-        return estimate._replace(counts=counts, memory=memory)
+        return estimate._replace(algorithm="", counts=counts, memory=memory)
 
 
 def plan_blocks(

@@ -102,42 +102,45 @@ def _check_results(call: Call) -> None:
     if settings.output is None and not settings.dry_run:
         raise CnnopsError("the result of a Zarr INPUT is a Zarr array; name it: --output x.zarr")
     also = {name: path for name, path in call.files.items() if name in _ALSO_ZARR}
-    results = []
+    results = {}
     for name, path in {"output": settings.output, **also}.items():
         if path is None:
             continue
         if not names_zarr(path):
             _refuse_file(path, "; name another")
             raise CnnopsError(
-                f"{_option(name)} of a Zarr INPUT is a Zarr array too, such as x.zarr, which "
-                f"{path!r} is not"
+                f"{_option(name)}: {path!r} is not a Zarr array's name; with a Zarr INPUT it is "
+                "one, such as y.zarr"
             )
         check_takes_results(path)
-        results.append(path)
+        results[name] = path
     if not settings.dry_run:
         _check_apart(call, results)
-        for path in results:
+        for path in results.values():
             if not is_remote(location_of(path)):
                 check_replaced(path, overwrite=settings.overwrite)
 
 
-def _check_apart(call: Call, results: list[str]) -> None:
+def _check_apart(call: Call, results: dict[str, str]) -> None:
     """Refuse results that are in one another, or in what is read."""
-    arrays = {call.texts[0]: call.texts[0]}
-    arrays |= {
-        f"{_option(name)} {text}": text
-        for name, text in call.tensors.items()
-        if text is not None and names_zarr(text)
+    arrays = {f"INPUT {call.texts[0]}": call.texts[0]}
+    others = {text: text for text in call.sources if text}
+    for name, text in call.tensors.items():
+        if text and not is_inline(text):
+            (arrays if names_zarr(text) else others)[f"{_option(name)} {text}"] = text
+    files = {
+        f"{_option(name)} {path}": path
+        for name, path in call.all_files.items()
+        if path and name not in results
     }
-    files = [path for path in call.written if path not in results]
-    for path in files:
+    for path in files.values():
         for name, text in arrays.items():
             check_apart(path, name, text)
-    taken = arrays | {text: text for text in (*call.read, *files) if not is_inline(text)}
-    for path in results:
+    taken = arrays | others | files
+    for option, path in results.items():
         for name, text in taken.items():
             check_apart(path, name, text)
-        taken[path] = path
+        taken[f"{_option(option)} {path}"] = path
 
 
 def _option(name: str) -> str:

@@ -4,7 +4,9 @@ import json
 import math
 import sys
 import warnings
+from collections.abc import Iterator
 from contextlib import nullcontext
+from itertools import islice
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -32,6 +34,7 @@ TOKEN = "cnnops-run"
 """The file in an unfinished result that says which run writes it."""
 
 _NOT_METADATA = "its metadata is not that of a Zarr array or group"
+_MOST_NAMED = 8
 _PYTHON = (3, 11)
 """The oldest Python for which there is a Zarr that reads and writes version 3."""
 _REQUESTS = 10
@@ -215,18 +218,27 @@ def import_zarr(name: str) -> ModuleType:
 
 
 def _named_arrays(group: Any, text: str) -> str:
-    """Say which arrays a group has, with their shapes."""
+    """Say which arrays a group has, with their shapes; the first ones, since it may have many."""
     try:
-        members = group.members(max_depth=None)
+        arrays = list(islice(_arrays_in(group), _MOST_NAMED + 1))
     except Exception as error:  # a store that cannot be listed, or metadata that zarr cannot parse
         return f"not an array, and its arrays cannot be listed: {reason(error)}"
-    arrays = {path: member for path, member in sorted(members) if hasattr(member, "shape")}
     if not arrays:
         return "and it has no arrays"
-    shown = listed([f"{path} {member.shape}" for path, member in arrays.items()])
-    return (
-        f"not an array; name one of its arrays, as {text.rstrip('/')}/{next(iter(arrays))}: {shown}"
-    )
+    shown = ", ".join(f"{path} {shape}" for path, shape in arrays[:_MOST_NAMED])
+    shown += " and others" if len(arrays) > _MOST_NAMED else ""
+    return f"not an array; name one of its arrays, as {text.rstrip('/')}/{arrays[0][0]}: {shown}"
+
+
+def _arrays_in(group: Any, path: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Give the path and the shape of each array; no more is listed than what is taken takes."""
+    members = sorted(group.members(max_depth=0), key=lambda member: member[0])
+    for name, member in members:
+        if hasattr(member, "shape"):
+            yield f"{path}{name}", member.shape
+    for name, member in members:
+        if not hasattr(member, "shape"):
+            yield from _arrays_in(member, f"{path}{name}/")
 
 
 def _why_not_opened(error: Exception) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.paths import is_absent, real_path, system_reason
+from cnnops_cli.tensors.formats import UNKNOWN, format_of_name
+from cnnops_cli.tensors.read import split_member
 from cnnops_cli.words import series, shortened
 
 ARRAYS = ("zarr.json", ".zarray")
@@ -32,8 +34,8 @@ _MOST_SHOWN = 300
 def is_zarr(text: str) -> bool:
     """Return whether an argument names a Zarr array, or what would be one.
 
-    That is a URL, a path with a part that ends in ``.zarr`` unless it is a file, and any directory
-    that holds an array's or a group's metadata.
+    That is a URL, a path with a part that ends in ``.zarr`` unless it is a file or has the suffix
+    of one, and any directory that holds an array's or a group's metadata.
 
     Examples
     --------
@@ -43,6 +45,7 @@ def is_zarr(text: str) -> bool:
     if _URL.match(text):
         return True
     is_named = any(part.endswith(_SUFFIX) for part in text.split(os.sep))
+    is_named = is_named and format_of_name(split_member(text)[0]) is UNKNOWN
     if os.path.isdir(text):
         return is_named or any(os.path.exists(os.path.join(text, key)) for key in METADATA)
     return is_named and is_absent(text)
@@ -82,17 +85,16 @@ def parents_of(text: str) -> list[str]:
     return [str(parent) for parent in (*named.parents, *Path(location).parents)]
 
 
-def overlap(first: str, second: str) -> bool:
-    """Return whether one location is the other, or inside it.
+def is_within(inner: str, outer: str) -> bool:
+    """Return whether a location is another one, or inside it.
 
     Examples
     --------
-    >>> overlap("/data/x.zarr/0", "/data/x.zarr"), overlap("/data/x.zarr", "/data/x.zarr2")
+    >>> is_within("/data/x.zarr/0", "/data/x.zarr"), is_within("/data/x.zarr2", "/data/x.zarr")
     (True, False)
     """
-    (files, path), (other_files, other_path) = map(_file_system_and_path, (first, second))
-    is_nested = path.startswith(other_path) or other_path.startswith(path)
-    return is_nested and bool(files == other_files)
+    (files, path), (outer_files, outer_path) = map(_file_system_and_path, (inner, outer))
+    return path.startswith(outer_path) and bool(files == outer_files)
 
 
 def _file_system_and_path(location: str) -> tuple[Any, str]:

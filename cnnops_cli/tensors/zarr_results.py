@@ -17,8 +17,8 @@ from cnnops_cli.tensors.zarr_places import (
     Prefix,
     check_takes_results,
     is_remote,
+    is_within,
     location_of,
-    overlap,
     parents_of,
     place_at,
     reason,
@@ -156,9 +156,12 @@ class _RemoteResult:
 
 
 def check_apart(path: str, name: str, text: str) -> None:
-    """Refuse a file or result that is an operand, is inside one, or has one inside it."""
-    if overlap(location_of(path), location_of(text)):
-        raise CnnopsError(f"{path} and {name} are one, or one is inside the other")
+    """Refuse to write what `name` calls, what is inside it, or what it is inside of."""
+    location, other = location_of(path), location_of(text)
+    is_inside, is_around = is_within(location, other), is_within(other, location)
+    if is_inside or is_around:
+        how = "is" if is_inside and is_around else "is inside" if is_inside else "holds"
+        raise CnnopsError(f"{path} {how} {name}; write it elsewhere")
 
 
 def check_replaced(path: str, *, overwrite: bool) -> None:

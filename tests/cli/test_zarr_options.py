@@ -111,15 +111,17 @@ def test_operands(refused_here, arguments, reason):
         ([], "the result of a Zarr INPUT is a Zarr array; name it: --output x.zarr"),
         (
             ["-o", "y.npy"],
-            "--output of a Zarr INPUT is a Zarr array too, such as x.zarr, which 'y.npy' is not",
+            "--output: 'y.npy' is not a Zarr array's name; with a Zarr INPUT it is "
+            "one, such as y.zarr",
         ),
         (
             ["-o", "-"],
-            "--output of a Zarr INPUT is a Zarr array too, such as x.zarr, which '-' is not",
+            "--output: '-' is not a Zarr array's name; with a Zarr INPUT it is one, such as y.zarr",
         ),
         (
             ["-o", "y.zarr", "--indices", "i.npy"],
-            "--indices of a Zarr INPUT is a Zarr array too, such as x.zarr, which 'i.npy' is not",
+            "--indices: 'i.npy' is not a Zarr array's name; with a Zarr INPUT it is "
+            "one, such as y.zarr",
         ),
         (
             ["-o", "z.zarr"],

@@ -217,6 +217,22 @@ def test_a_group_names_its_arrays(tmp_path):
         assert open_zarr(f"{path}/labels/cells/0", "INPUT").shape == (2, 8)
 
 
+def test_a_group_of_many_arrays_names_the_first(tmp_path, monkeypatch):
+    """Those of other groups than the first are not listed."""
+    group = zarr.create_group(tmp_path / "plate.zarr")
+    for name in ("A/1/0/0", "A/1/0/1", *(f"A/1/1/{number}" for number in range(7)), "B/1/0/0"):
+        group.create_array(name, shape=(2, 8), chunks=(2, 4), dtype="f4")
+    (tmp_path / "plate.zarr/B/1/zarr.json").write_text("[]")
+    names = ", ".join(
+        f"A/1/{name} (2, 8)" for name in ("0/0", "0/1", *(f"1/{n}" for n in range(6)))
+    )
+    path = tmp_path / "plate.zarr"
+    assert refused(path) == (
+        f"{path} is a group, not an array; name one of its arrays, as {path}/A/1/0/0: {names} and "
+        "others"
+    )
+
+
 def test_what_is_not_an_array(tmp_path):
     path = tmp_path / "x.zarr"
     assert refused(path) == f"INPUT: no such Zarr array: {path}"

@@ -13,9 +13,9 @@ from cnnops_cli.tensors.zarr_places import (
     Directory,
     check_takes_results,
     is_remote,
+    is_within,
     is_zarr,
     location_of,
-    overlap,
     place_at,
 )
 from cnnops_cli.tensors.zarr_results import check_apart, check_replaced
@@ -40,9 +40,20 @@ def test_what_names_an_array(folder):
     (folder / "e.zarr").mkdir()
     (folder / "f.zarr").touch()
     (folder / "e.zarr/x.npy").touch()
+    (folder / "p.zarr/b.npy").mkdir(parents=True)
+    (folder / "p.zarr/b.npy/zarr.json").touch()
+    (folder / "p.zarr/w.npz").touch()
     named = ["a", "./a/", "b", "c", "e.zarr", "e.zarr/0", "none.zarr", "none.zarr/raw/0"]
+    named += ["p.zarr/b.npy", "none.zarr/1.5", "none.zarr/x.dat"]
     urls = ["s3://bucket/x", "https://host/x.zarr", "file:///x", "simplecache::s3://bucket/x"]
     others = ["d", "d/x.npy", "f.zarr", "e.zarr/x.npy", "none", "x.npy", "x.zarr.npy", "-", "0.5"]
+    others += [
+        "p.zarr/x.npy",
+        "p.zarr/none.npz:a",
+        "p.zarr/w.npz:a",
+        "p.zarr/x.json",
+        "p.zarr/x.PNG",
+    ]
     texts = ["[[1, 2]]", "w.npz:name", "", "\0"]
     assert [text for text in (*named, *urls, *others, *texts) if is_zarr(text)] == named + urls
 
@@ -115,39 +126,34 @@ def test_what_takes_results():
 
 def test_a_place_has_one_file_system_however_it_is_spelled(folder):
     pytest.importorskip("s3fs")
-    for first, second in (
+    for outer, inner in (
         ("s3://bucket/v.zarr", "s3a://bucket/v.zarr/o"),
-        ("s3:///bucket/v.zarr", "s3://bucket/v.zarr/"),
-        ("zip://x.zarr::s3://bucket/v.zip", "s3a://bucket/v.zip"),
-        ("zip://x.zarr::out.zarr/x.zip", "out.zarr"),
-        ("zip://x.zarr::file:///out.zarr/x.zip", "/out.zarr"),
+        ("s3://bucket/v.zarr/", "s3:///bucket/v.zarr/o"),
+        ("s3a://bucket", "zip://x.zarr::s3://bucket/v.zip"),
+        ("out.zarr", "zip://x.zarr::out.zarr/x.zip"),
+        ("/out.zarr", "zip://x.zarr::file:///out.zarr/x.zip"),
     ):
-        assert overlap(first, second)
-        assert overlap(second, first)
+        assert is_within(inner, outer)
+        assert not is_within(outer, inner)
+        assert is_within(inner, inner)
     for first, second in (
         ("s3://bucket/v.zarr", "s3a://bucket/v.zarr2"),
         ("s3://tmp/v.zarr", "/tmp/v.zarr"),
         ("s3://host/v.zarr", "http://host/v.zarr"),
     ):
-        assert not overlap(first, second)
+        assert not is_within(first, second)
+        assert not is_within(second, first)
 
 
 def test_a_result_is_apart_from_what_is_read(folder):
-    for first, second in (
-        ("x.zarr", "x.zarr"),
-        ("x.zarr/0", "x.zarr"),
-        ("x.zarr", "x.zarr/raw/0"),
-        ("s3://bucket/x.zarr/0", "s3://bucket/x.zarr"),
+    for first, second, how in (
+        ("x.zarr", "./x.zarr/", "is"),
+        ("x.zarr/0", "x.zarr", "is inside"),
+        ("x.zarr", "x.zarr/raw/0", "holds"),
     ):
-        assert overlap(location_of(first), location_of(second))
-        expected = f"{first} and {second} are one, or one is inside the other"
-        assert refused(check_apart, first, second, second) == expected
-    for first, second in (
-        ("x.zarr", "x.zarr2"),
-        ("g.zarr/0", "g.zarr/1"),
-        ("x.zarr", "s3://bucket/x.zarr"),
-    ):
-        assert not overlap(location_of(first), location_of(second))
+        expected = f"{first} {how} INPUT; write it elsewhere"
+        assert refused(check_apart, first, "INPUT", second) == expected
+    for first, second in (("x.zarr", "x.zarr2"), ("g.zarr/0", "g.zarr/1")):
         check_apart(first, second, second)
 
 
