@@ -58,7 +58,7 @@ class Scheduler:
             self.look()
         try:
             return asked.result()
-        except OSError as error:
+        except Exception as error:  # of the connection: workers' are in answers
             raise self.ended() from error
 
     def wait_for_workers(self) -> None:
