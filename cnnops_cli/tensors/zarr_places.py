@@ -25,6 +25,7 @@ _ARCHIVES = ("zip", "tar", "libarchive", "reference")
 """How a chain may begin. Through a cache, an array that is gone would be read as zeros."""
 _NOT_FOR_RESULTS = {
     "memory": "memory:// ends with this process",
+    "data": "data:// is only read",
     "http": "a web server is only read",
     "https": "a web server is only read",
 }
@@ -61,7 +62,10 @@ def location_of(text: str) -> str:
     if _URL.match(text):
         _check_url(text)
     path = _LOCAL.sub("", text, count=1)
-    return path.rstrip("/") if _URL.match(path) else real_path(path)
+    if not _URL.match(path):
+        return real_path(path)
+    chain, link, last = path.rstrip("/").rpartition(_LINK)
+    return f"{chain}{link}{location_of(last)}" if link else last
 
 
 def is_remote(location: str) -> bool:
@@ -99,7 +103,7 @@ def is_within(inner: str, outer: str) -> bool:
 
 def _file_system_and_path(location: str) -> tuple[Any, str]:
     """Return what has one value for all spellings of a location; the path ends in a slash."""
-    end = location_of(location.rpartition(_LINK)[2])
+    end = location.rpartition(_LINK)[2] if is_remote(location) else location
     place = place_at(end, end)
     if isinstance(place, Directory):
         return None, f"{place.path.rstrip('/')}/"
@@ -123,7 +127,7 @@ def check_takes_results(text: str) -> None:
     if _LOCAL.match(text) or not _URL.match(text):
         return
     scheme, _, path = text.partition("://")
-    why = "a file's content is only read" if _LINK in text else _NOT_FOR_RESULTS.get(scheme)
+    why = "a chain of URLs is only read" if _LINK in text else _NOT_FOR_RESULTS.get(scheme)
     if why:
         raise CnnopsError(
             f"{text} cannot be written: {why}; a result goes to a directory or to a URL such as "
@@ -237,5 +241,7 @@ class Prefix:
 
 def reason(error: Exception) -> str:
     """Return what a library says is wrong, as one line."""
+    if isinstance(error, NotImplementedError):
+        return "its file system does not do that"
     lines = system_reason(error).strip().splitlines()
     return shortened(lines[0], _MOST_SHOWN) if lines else type(error).__name__

@@ -64,6 +64,7 @@ def test_where_it_is(folder):
         assert location_of(text) == f"{folder}/real/x.zarr"
         assert not is_remote(location_of(text))
     assert location_of("s3://bucket/x.zarr/") == "s3://bucket/x.zarr"
+    assert location_of("zip://x.zarr::link/x.zip") == f"zip://x.zarr::{folder}/real/x.zip"
     assert is_remote("s3://bucket/x.zarr")
     assert isinstance(place_at(f"{folder}/x", "x"), Directory)
 
@@ -97,7 +98,7 @@ A_RESULT = "a result goes to a directory or to a URL such as s3://bucket/y.zarr"
     ("url", "reason"),
     [
         *(
-            (url, f"{url} cannot be written: a file's content is only read; {A_RESULT}")
+            (url, f"{url} cannot be written: a chain of URLs is only read; {A_RESULT}")
             for url in ("zip://y.zarr::/tmp/new.zip", "simplecache::s3://bucket/y.zarr")
         ),
         *(
@@ -112,6 +113,7 @@ A_RESULT = "a result goes to a directory or to a URL such as s3://bucket/y.zarr"
             (url, f"{url} has a part that is empty, . or ..; leave it out")
             for url in ("s3://bucket//y.zarr", "s3://bucket/./y.zarr", "s3://bucket/a/../y.zarr")
         ),
+        ("data://y", f"data://y cannot be written: data:// is only read; {A_RESULT}"),
         *((url, f"{url} names nothing; {A_URL}") for url in ("s3://", "s3:///")),
     ],
 )
@@ -133,9 +135,10 @@ def test_a_place_has_one_file_system_however_it_is_spelled(folder):
         ("out.zarr", "zip://x.zarr::out.zarr/x.zip"),
         ("/out.zarr", "zip://x.zarr::file:///out.zarr/x.zip"),
     ):
-        assert is_within(inner, outer)
-        assert not is_within(outer, inner)
-        assert is_within(inner, inner)
+        within, around = location_of(inner), location_of(outer)
+        assert is_within(within, around)
+        assert not is_within(around, within)
+        assert is_within(within, within)
     for first, second in (
         ("s3://bucket/v.zarr", "s3a://bucket/v.zarr2"),
         ("s3://tmp/v.zarr", "/tmp/v.zarr"),
@@ -148,6 +151,8 @@ def test_a_place_has_one_file_system_however_it_is_spelled(folder):
 def test_a_result_is_apart_from_what_is_read(folder):
     for first, second, how in (
         ("x.zarr", "./x.zarr/", "is"),
+        ("a::x.zarr", "a::x.zarr", "is"),
+        ("a::x.zarr/0", "a::x.zarr", "is inside"),
         ("x.zarr/0", "x.zarr", "is inside"),
         ("x.zarr", "x.zarr/raw/0", "holds"),
     ):
@@ -203,7 +208,7 @@ CONSOLIDATED = {"kind": "inline", "must_understand": False, "metadata": {}}
         (
             "zarr.json",
             json.dumps({**GROUP, "consolidated_metadata": CONSOLIDATED}),
-            "a group with consolidated metadata, which would not be those of the result",
+            "a group with consolidated metadata, which would not have those of the result",
         ),
     ],
 )
