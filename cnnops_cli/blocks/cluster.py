@@ -60,15 +60,15 @@ class Cluster:
         run = pickle.dumps(ClusterRun(work, prepare, work.bytes_of(boxes[0])))
         self._check_workers(run)
         # A task, so that it is there again where its worker dies.
-        shared = self._client.submit(received, run, pure=False)
+        shared = self._scheduler.submit(received, run)
         waiting = iter(boxes)
         running: dict[str, Box] = {}
         finished = as_completed(loop=self._client.loop, with_results=True, raise_errors=False)
 
         def submit(count: int) -> None:
             for box in islice(waiting, count):
-                future = self._client.submit(
-                    run_on_worker, __version__, shared, *box, pure=False, retries=_RETRIES
+                future = self._scheduler.submit(
+                    run_on_worker, __version__, shared, *box, retries=_RETRIES
                 )
                 running[future.key] = box
                 finished.add(future)

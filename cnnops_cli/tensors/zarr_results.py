@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.paths import is_absent
-from cnnops_cli.tensors.zarr_array import TOKEN, ZarrReference, import_zarr
+from cnnops_cli.tensors.zarr_array import TOKEN, ZarrReference, import_zarr, open_reference
 from cnnops_cli.tensors.zarr_places import (
     ARRAYS,
     METADATA,
@@ -91,6 +91,7 @@ class _LocalResult:
     """An array in a directory of its own until it is whole."""
 
     def __init__(self, path: str, location: str, metadata: dict[str, Any], overwrite: bool) -> None:
+        self._overwrite = overwrite
         self._staged = StagedDirectory(location, overwrite=overwrite)
         self._place = Directory(self._staged.path)
         self.reference = ZarrReference(path, self._staged.path, metadata, os.urandom(16).hex())
@@ -104,6 +105,7 @@ class _LocalResult:
         self._staged.complete()
 
     def move(self) -> None:
+        check_replaced(self.reference.name, overwrite=self._overwrite)  # others write there too
         self._staged.move()
 
     def put_back(self) -> str | None:
@@ -125,24 +127,28 @@ class _RemoteResult:
         place = place_at(location, path)
         assert isinstance(place, Prefix)
         self._place = place
-        self._is_ours = False
+        self._is_moved = False
         self.reference = ZarrReference(path, location, metadata, os.urandom(16).hex())
 
     def begin(self) -> None:
         if keys := self._place.keys():
             raise CnnopsError(_occupied(self.reference.name, keys))
-        self._is_ours = True
         self._place.write(TOKEN, str(self.reference.token).encode())
+        open_reference(self.reference).check_run()
 
     def complete(self) -> None:
-        self._place.remove(TOKEN)
+        open_reference(self.reference).check_run()
 
     def move(self) -> None:
+        self._is_moved = True
         self._place.write(_DOCUMENT, _encoded(self.reference.metadata))
+        self._place.remove(TOKEN)
 
     def put_back(self) -> str | None:
+        """Remove what was written, unless another run writes there now."""
         try:
-            if self._is_ours:
+            token = self._place.read(TOKEN)
+            if self._is_moved or token == str(self.reference.token).encode():
                 self._place.remove_all()
         except Exception as error:  # whatever stores raise
             return f"what was written of {self.reference.name} is still there: {reason(error)}"
@@ -173,6 +179,8 @@ def check_replaced(path: str, *, overwrite: bool) -> None:
             f"{path} is a Zarr group, which --overwrite does not replace; "
             "name an array in it, or remove it first"
         )
+    if not os.access(location, os.W_OK):
+        raise CnnopsError(f"{path} is write-protected, so it is not replaced")
 
 
 def _is_array(location: str, keys: list[str]) -> bool:

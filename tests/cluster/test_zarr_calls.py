@@ -256,6 +256,18 @@ def test_a_dry_run(call, tmp_path, monkeypatch):
     assert names(tmp_path) == ["x.npy", "x.zarr"]
 
 
+@pytest.mark.parametrize("mode", [("--seed", "1"), ("--eval",)])
+def test_an_input_without_axes(call, tmp_path, mode):
+    for name, value in (("a", 3), ("b", -0.0)):
+        z = np.array(value, np.float32)
+        store(tmp_path / f"{name}.zarr", z, ())
+        np.save(tmp_path / f"{name}.npy", z)
+        for suffix in ("zarr", "npy"):
+            call.text("dropout", *mode, f"{name}.{suffix}", "-o", f"y{name}.{suffix}")
+        got = load(tmp_path / f"y{name}.zarr")[1]
+        assert_same_bytes(got, np.load(tmp_path / f"y{name}.npy"))
+
+
 def test_an_empty_batch(call, tmp_path):
     store(tmp_path / "z.zarr", X[:0], (1, 3, 6, 5))
     call.text(*CONV[:-1], "z.zarr", "-o", "y.zarr")

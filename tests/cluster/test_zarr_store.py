@@ -10,9 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from multiprocessing import get_context
 
 import numpy as np
@@ -271,6 +273,15 @@ def test_a_result_is_version_3_and_little_endian(tmp_path, dtype):
     assert os.listdir(tmp_path) == ["out.zarr"]
 
 
+def test_a_result_without_axes(tmp_path):
+    with ZarrResults() as results:
+        reference = results.add(f"{tmp_path}/out.zarr", (), np.dtype("f4"), ())
+        open_reference(reference).write((), np.array(3, np.float32))
+        results.complete()
+        results.move()
+    same(np.asarray(zarr.open_array(tmp_path / "out.zarr")[...]), np.array(3, np.float32))
+
+
 def test_the_order_of_chunks_does_not_matter(tmp_path):
     write_result(tmp_path / "a.zarr", numbers(), shuffled=1)
     write_result(tmp_path / "b.zarr", numbers(), shuffled=2)
@@ -326,6 +337,28 @@ def test_a_box_that_cuts_a_chunk_is_refused(tmp_path):
             expected = re.escape(f"{cut[0]} cuts a chunk of 3 on axis 0 of 7")
             with pytest.raises(ValueError, match=f"^{expected}$"):
                 array.write(cut, numbers()[cut])
+
+
+def as_nobody(folder, program):
+    """What a program is refused by, if it runs as a user who may not write everywhere."""
+    tried = f"""
+import os
+import numpy as np
+import pathlib, zarr, zarr.codecs
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.zarr_results import ZarrResults
+if os.geteuid() == 0:
+    for parent in [pathlib.Path({str(folder)!r}), *pathlib.Path({str(folder)!r}).parents[:3]]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    os.setresuid(65534, 65534, 65534)
+try:
+{textwrap.indent(program, "    ")}
+except CnnopsError as error:
+    print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", tried], capture_output=True, text=True)
+    assert run.stderr == ""
+    return run.stdout
 
 
 def test_nothing_opens_before_all_is_whole(tmp_path):
@@ -392,6 +425,62 @@ def test_overwrite_replaces_arrays_and_nothing_else(tmp_path):
         with pytest.raises(CnnopsError, match=f"^{expected}$"):
             write_result(f"{tmp_path}/{name}.zarr", numbers(), overwrite=True)
         assert files_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("what", ["an array", "a directory", "a file"])
+def test_what_comes_to_the_place_during_a_run(tmp_path, what, overwrite):
+    path = tmp_path / "out.zarr"
+    with pytest.raises(CnnopsError) if what != "an array" or not overwrite else nullcontext() as e:
+        with ZarrResults() as results:
+            reference = results.add(str(path), (7, 9), np.dtype("f4"), (3, 4), overwrite=overwrite)
+            open_reference(reference).write((slice(0, 7), slice(0, 9)), numbers())
+            if what == "a file":
+                path.write_text("precious")
+            elif what == "a directory":
+                path.mkdir()
+                (path / "thesis.txt").write_text("precious")
+            else:
+                stored(path, -numbers())
+            before = files_of(tmp_path) if path.is_dir() else {"out.zarr": path.read_bytes()}
+            results.complete()
+            results.move()
+    assert os.listdir(tmp_path) == ["out.zarr"]
+    if e is None:
+        same(zarr.open_array(path)[...], numbers())
+        return
+    assert str(e.value) == (
+        f"{path} is there already and not a Zarr array, so it is not replaced"
+        if overwrite
+        else f"{path} is there already; --overwrite replaces it"
+    )
+    kept = {name for name in before if ".cnnops-" not in name}
+    assert files_of(tmp_path) == {name: before[name] for name in kept}
+
+
+def test_a_write_protected_array_is_not_replaced(tmp_path):
+    write_result(tmp_path / "out.zarr", numbers())
+    before = files_of(tmp_path)
+    (tmp_path / "out.zarr").chmod(0o555)
+    run = as_nobody(
+        tmp_path,
+        f"""
+with ZarrResults() as results:
+    results.add({str(tmp_path / "out.zarr")!r}, (2,), np.dtype("f4"), (1,), overwrite=True)
+""",
+    )
+    assert run == f"{tmp_path}/out.zarr is write-protected, so it is not replaced\n"
+    assert files_of(tmp_path) == before
+
+
+def test_a_name_that_leaves_no_room_for_that_of_the_old_one(tmp_path):
+    fits, long = tmp_path / ("x" * 238 + ".zarr"), tmp_path / ("x" * 239 + ".zarr")
+    for _ in range(2):
+        write_result(fits, numbers(), overwrite=True)
+    expected = re.escape(f"cannot write {long}: File name too long")
+    with pytest.raises(CnnopsError, match=f"^{expected}$"):
+        write_result(long, numbers())
+    assert os.listdir(tmp_path) == [fits.name]
 
 
 def test_an_array_in_a_group(tmp_path):
@@ -561,24 +650,14 @@ def test_a_folder_that_is_missing_or_may_not_be_written(tmp_path):
         write_result(path, numbers())
     folder = tmp_path / "mine"
     folder.mkdir(mode=0o555)
-    tried = f"""
-import os
-import numpy as np
-import pathlib, zarr, zarr.codecs
-from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.zarr_results import ZarrResults
-if os.geteuid() == 0:
-    for parent in pathlib.Path({str(folder)!r}).parents[:3]:
-        parent.chmod(0o755)
-    os.seteuid(65534)
-try:
-    with ZarrResults() as results:
-        results.add({str(folder / "out.zarr")!r}, (2,), np.dtype("f4"), (1,))
-except CnnopsError as error:
-    print(error)
-"""
-    run = subprocess.run([sys.executable, "-c", tried], capture_output=True, text=True)
-    assert run.stdout == f"cannot write {folder}/out.zarr: Permission denied\n"
+    run = as_nobody(
+        folder,
+        f"""
+with ZarrResults() as results:
+    results.add({str(folder / "out.zarr")!r}, (2,), np.dtype("f4"), (1,))
+""",
+    )
+    assert run == f"cannot write {folder}/out.zarr: Permission denied\n"
 
 
 COUNTED = """
