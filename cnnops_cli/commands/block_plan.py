@@ -10,7 +10,7 @@ from cnnops_cli.blocks.available_memory import available_memory
 from cnnops_cli.blocks.block_grid import BLOCK_BYTES, Grid, block_grid, reading
 from cnnops_cli.blocks.boxes import Box
 from cnnops_cli.blocks.chunks import usual_chunks
-from cnnops_cli.blocks.local_threads import threads_with_room
+from cnnops_cli.blocks.local_threads import sharing
 from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.errors import CnnopsError
@@ -78,15 +78,16 @@ class BlockPlan(NamedTuple):
             name: reading(operator, self.grid, array.chunks) for name, array in self.stored.items()
         }
         bytes_read = sum(read[name].elements * self.stored[name].dtype.itemsize for name in read)
-        threads = min(thread_count(), len(self.grid))
-        if is_here:
-            threads = threads_with_room(self.bytes_of_a_block, len(self.grid))
+        block, threads = self.bytes_of_a_block, min(thread_count(), len(self.grid))
+        taken = threads * block
+        if is_here and self.grid:
+            shared = sharing(block, self.bytes_of_transfer, len(self.grid))
+            threads, taken = shared.threads, shared.bytes
         operands = {
             name: size
             for name, size in estimate.memory.items()
             if name not in ("input", "mask", "result", "working")
         }
-        block = self.bytes_of_a_block
         counts = {
             **estimate.counts,
             "chunks": self.chunks,
@@ -96,7 +97,7 @@ class BlockPlan(NamedTuple):
             "bytes written": math.prod(self.shape) * sum(dtype.itemsize for dtype in outputs),
             "threads": threads,
         }
-        memory = {**operands, "block": block, "worker": sum(operands.values()) + threads * block}
+        memory = {**operands, "block": block, "worker": sum(operands.values()) + taken}
         return estimate._replace(counts=counts, memory=memory)
 
 
@@ -133,7 +134,7 @@ def plan_blocks(
     budget, room = BLOCK_BYTES, available_memory()
     if settings.scheduler is None and room is not None and not operator.needs_statistics:
         budget = min(budget, room - in_transit)
-    grid = block_grid(operator, chunks, budget)
+    grid = block_grid(operator, chunks, stored["input"].chunks, budget)
     transfer = in_transit + _bytes_of_a_copy(operator, layout, grid, stored["input"].dtype)
     return BlockPlan(operator, of_result, shape, output_chunks, stored, grid, transfer)
 

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.cluster
 from dask_processes import dask_processes, wait_until  # noqa: E402
 from on_cluster import on_cluster, stored  # noqa: E402
 
+from cnnops_cli.blocks import cluster as cluster_module  # noqa: E402
 from cnnops_cli.blocks import scheduler as scheduler_module  # noqa: E402
 from cnnops_cli.blocks.block_grid import Grid  # noqa: E402
 from cnnops_cli.blocks.cluster import connected  # noqa: E402
@@ -192,6 +193,27 @@ def test_what_a_worker_refuses(dask, tmp_path):
 def test_what_a_worker_does_not_expect(dask, tmp_path):
     line = faulty(dask, tmp_path, "no idea")
     assert line == "block [4:8, 0:4] of the result failed: RuntimeError: no idea"
+
+
+def test_blocks_that_share_a_task(dask, tmp_path, monkeypatch):
+    """64 blocks, and 2 tasks for each of 2 threads."""
+    monkeypatch.setattr(cluster_module, "_TASKS_OF_A_THREAD", 2)
+    x = np.arange(64, dtype=np.float32).reshape(8, 8)
+    read = {"input": stored(tmp_path / "x.zarr", x, (4, 4))}
+    grid = Grid((8, 8), (1, 1), (1, 1))
+    (tmp_path / "again").mkdir()
+    with connected(dask.address) as cluster:
+        found, _ = on_cluster(
+            cluster, tmp_path, FaultyBlocks(x.shape, (9, 9), "none"), read, grid, (1, 1)
+        )
+        assert found["result"].tobytes() == x.tobytes()
+        operator = FaultyBlocks(x.shape, (5, 3), "no idea")
+        expected = (
+            r"^one of the blocks \[4:5, 0:1\] to \[5:6, 7:8\] of the result failed: "
+            r"RuntimeError: no idea$"
+        )
+        with pytest.raises(CnnopsError, match=expected):
+            on_cluster(cluster, tmp_path / "again", operator, read, grid, (1, 1))
 
 
 VERSIONS = {
