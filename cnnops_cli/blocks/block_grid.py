@@ -15,6 +15,10 @@ from cnnops_cli.blocks.operator import BlockOperator
 BLOCK_BYTES = 256 << 20
 """The memory that a block may take while it is computed, if it has more than one chunk."""
 
+_ENOUGH_BYTES = 100 << 20
+"""The memory that a block may take if a larger one saves no reading. Of a smaller block the memory
+is used again for the next one, where that of a larger one is given back to the system."""
+
 
 class Grid(Sequence[Box]):
     """The blocks of a result, in row-major order; each is made when it is asked for.
@@ -62,11 +66,16 @@ class Grid(Sequence[Box]):
         return (self[number] for number in range(len(self)))
 
 
-def block_grid(operator: BlockOperator, chunks: tuple[int, ...], budget: int = BLOCK_BYTES) -> Grid:
+def block_grid(
+    operator: BlockOperator,
+    chunks: tuple[int, ...],
+    input_chunks: tuple[int, ...],
+    budget: int = BLOCK_BYTES,
+) -> Grid:
     """Cut a result into blocks of whole chunks that take at most `budget` bytes each, if they can.
 
-    A block begins as one chunk. It grows along the axis where that saves most of what is read, or
-    the last of those; where that takes too much memory, along another.
+    A block begins as one chunk. It grows along the axis where that saves most of what is read of
+    the input, or the last of those; where that takes too much memory, along another.
     """
     shape = operator.shape
     counts = [1] * len(shape)
@@ -76,15 +85,13 @@ def block_grid(operator: BlockOperator, chunks: tuple[int, ...], budget: int = B
             axis: _more(counts[axis], -(-shape[axis] // chunks[axis])) * chunks[axis]
             for axis in growing
         }
-        axis = max(
-            growing,
-            key=lambda axis: (
-                _saved(operator, axis, counts[axis] * chunks[axis], larger[axis]),
-                axis,
-            ),
+        saved, axis = max(
+            (_saved(operator, axis, counts[axis] * chunks[axis], size, input_chunks[axis]), axis)
+            for axis, size in larger.items()
         )
         tried = [*counts[:axis], larger[axis] // chunks[axis], *counts[axis + 1 :]]
-        if operator.bytes_of(Grid(shape, chunks, tried)[0]) <= budget:
+        most = budget if saved > 0 else min(budget, _ENOUGH_BYTES)
+        if operator.bytes_of(Grid(shape, chunks, tried)[0]) <= most:
             counts = tried
         else:
             growing.remove(axis)
@@ -99,22 +106,26 @@ def _more(count: int, total: int) -> int:
     return -(-total // blocks)
 
 
-def _saved(operator: BlockOperator, axis: int, size: int, larger: int) -> Fraction:
+def _saved(operator: BlockOperator, axis: int, size: int, larger: int, chunk: int) -> Fraction:
     """Return how much less is read for one element, relative to how much larger a block gets.
 
     It is 0 where twice as much is read for twice as many elements, and 1 where no more is read.
     """
-    (seen, count), (more, among) = (_seen(operator, axis, each) for each in (size, larger))
+    (seen, count), (more, among) = (_seen(operator, axis, each, chunk) for each in (size, larger))
     return 1 - Fraction((more - seen) * count, (among - count) * max(1, seen))
 
 
-def _seen(operator: BlockOperator, axis: int, size: int) -> tuple[int, int]:
-    """Return the number of elements that a block in the middle sees along an axis, and has."""
+def _seen(operator: BlockOperator, axis: int, size: int, chunk: int) -> tuple[int, int]:
+    """Return how many chunks a block in the middle sees along an axis, and its own length."""
     length = operator.shape[axis]
     start = length // 2 // size * size
-    stop = min(start + size, length)
-    seen = operator.seen_along(axis, (start, stop))
-    return sum(stop - start for start, stop in seen), stop - start
+    span = start, min(start + size, length)
+    return _chunks_seen(operator, axis, span, chunk), span[1] - span[0]
+
+
+def _chunks_seen(operator: BlockOperator, axis: int, span: Span, chunk: int) -> int:
+    seen = operator.seen_along(axis, span)
+    return sum(-(-stop // chunk) - start // chunk for start, stop in seen)
 
 
 class Reading(NamedTuple):
@@ -128,7 +139,6 @@ def reading(operator: BlockOperator, grid: Grid, chunks: Sequence[int]) -> Readi
     """Return what the blocks read of an input in chunks, each of which is read whole."""
     reads, there = 1 + operator.needs_statistics, 1
     for axis, (length, size) in enumerate(zip(operator.input_shape, chunks, strict=True)):
-        seen = (operator.seen_along(axis, span) for span in grid.axes[axis])
-        reads *= sum(-(-stop // size) - start // size for spans in seen for start, stop in spans)
+        reads *= sum(_chunks_seen(operator, axis, span, size) for span in grid.axes[axis])
         there *= -(-length // size)
     return Reading(reads * math.prod(chunks), reads / max(1, there))

@@ -1,4 +1,4 @@
-"""Blocks on a Dask cluster that runs already, each of them one task that depends on no other."""
+"""Blocks on a Dask cluster that runs already, in tasks that do not depend on one another."""
 
 import pickle
 from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +22,11 @@ from cnnops_cli.errors import CnnopsError
 IN_FLIGHT = 10_000
 """Tasks that the scheduler knows of at a time."""
 
+_TASKS_OF_A_THREAD = 32
+"""Tasks for each thread of the workers: more blocks than that share tasks, for the scheduler."""
+
 _RETRIES = 2
-"""Times that a block is tried again where it fails: a store that many use may be busy."""
+"""Times that a task is tried again where it fails: a store that many use may be busy."""
 
 
 class Cluster:
@@ -60,28 +63,37 @@ class Cluster:
         run = pickle.dumps(ClusterRun(work, prepare, work.bytes_of(boxes[0])))
         self._check_workers(run)
         # A task, so that it is there again where its worker dies.
-        shared = self._client.submit(received, run, pure=False)
-        waiting = iter(boxes)
-        running: dict[str, Box] = {}
+        shared = self._scheduler.submit(received, run)
+        waiting = self._shared_out(boxes)
+        running: dict[str, Sequence[Box]] = {}
         finished = as_completed(loop=self._client.loop, with_results=True, raise_errors=False)
 
         def submit(count: int) -> None:
-            for box in islice(waiting, count):
-                future = self._client.submit(
-                    run_on_worker, __version__, shared, *box, pure=False, retries=_RETRIES
+            for some in islice(waiting, count):
+                plain = [tuple(box) for box in some]
+                future = self._scheduler.submit(
+                    run_on_worker, __version__, shared, plain, retries=_RETRIES
                 )
-                running[future.key] = box
+                running[future.key] = some
                 finished.add(future)
 
         submit(IN_FLIGHT)
         while running:
             batch = self._next_batch(finished)
-            for future, report in batch:
-                box = running.pop(future.key)
-                if not isinstance(report, BlockReport):
-                    raise self._failure(report, box)
-                done(report)
+            for future, reports in batch:
+                some = running.pop(future.key)
+                if not isinstance(reports, list):
+                    raise self._failure(reports, some)
+                for report in reports:
+                    done(report)
             submit(len(batch))
+
+    def _shared_out(self, boxes: Sequence[Box]) -> Iterator[Sequence[Box]]:
+        """Yield the blocks of one task after the other, in order."""
+        threads = max(1, sum(self._client.nthreads().values()))
+        count = max(1, len(boxes) // (_TASKS_OF_A_THREAD * threads))
+        for start in range(0, len(boxes), count):
+            yield boxes[start : start + count]
 
     def _check_workers(self, run: bytes) -> None:
         """Refuse a cluster of which a worker could not take part."""
@@ -104,8 +116,8 @@ class Cluster:
             self._scheduler.look()
         return list(batch)
 
-    def _failure(self, answer: Any, box: Box) -> Exception:
-        """Say why a block has no report."""
+    def _failure(self, answer: Any, boxes: Sequence[Box]) -> Exception:
+        """Say why blocks have no report."""
         from distributed import KilledWorker
 
         if not isinstance(answer, tuple):
@@ -113,16 +125,21 @@ class Cluster:
         error: BaseException = answer[1]
         if isinstance(error, CnnopsError):
             return error
-        where = ", ".join(f"{start}:{stop}" for start, stop in box.spans)
+        first, last = map(_in_words, (boxes[0], boxes[-1]))
+        which = f"block {first}" if len(boxes) == 1 else f"one of the blocks {first} to {last}"
         if isinstance(error, KilledWorker):
             # Dask holds a death against all blocks that the worker had.
             return CnnopsError(
-                f"block [{where}] of the result, or one that was on the same workers, ended "
+                f"{which} of the result, or one that was on the same workers, ended "
                 f"{error.allowed_failures + 1} workers, the last of them "
                 f"{error.last_worker.address}: the workers' logs say why, it may be for want of "
                 "memory"
             )
-        return CnnopsError(f"block [{where}] of the result failed: {described(error)}")
+        return CnnopsError(f"{which} of the result failed: {described(error)}")
+
+
+def _in_words(box: Box) -> str:
+    return f"[{', '.join(f'{start}:{stop}' for start, stop in box.spans)}]"
 
 
 @contextmanager

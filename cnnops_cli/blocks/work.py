@@ -56,39 +56,43 @@ class BlockWork(NamedTuple):
         """Return the memory that a block takes at most."""
         return self.operator.bytes_of(box) + self.bytes_of_transfer
 
+    def open(self) -> "OpenWork":
+        """Open its arrays in this process."""
+        sinks = {} if self.operator.needs_statistics else self.sinks
+        return OpenWork(
+            self.operator,
+            {name: source.open() for name, source in self.sources.items()},
+            {name: sink.open() for name, sink in sinks.items()},
+            self.relu,
+        )
+
+
+class OpenWork(NamedTuple):
+    """A `BlockWork` whose arrays are open; any number of threads may use them."""
+
+    operator: BlockOperator
+    reads: Mapping[str, Read]
+    writes: Mapping[str, Write]
+    relu: bool
+
 
 class BlockReport(NamedTuple):
     """What a block took. `moments` are there where statistics are needed first."""
 
     box: Box
-    bytes_read: int
-    bytes_written: int
     seconds: float
     moments: "BoxMoments | None" = None
 
 
-def run_block(work: BlockWork, box: Box) -> BlockReport:
+def run_block(work: OpenWork, box: Box) -> BlockReport:
     """Compute a box of the result and write it; or its moments, where statistics come first."""
-    started, bytes_read, bytes_written = time.perf_counter(), 0, 0
-    operator, moments = work.operator, None
-
-    def counting(read: Read) -> Read:
-        def counted(part: Box) -> Array:
-            nonlocal bytes_read
-            array = read(part)
-            bytes_read += array.nbytes
-            return array
-
-        return counted
-
-    reads = {name: counting(source.open()) for name, source in work.sources.items()}
-    if operator.needs_statistics:
-        moments = cast("BatchnormBlocks", operator).moments(reads, box)
+    started, moments = time.perf_counter(), None
+    if work.operator.needs_statistics:
+        moments = cast("BatchnormBlocks", work.operator).moments(work.reads, box)
     else:
-        found = operator.compute(reads, box)
+        found = work.operator.compute(work.reads, box)
         if work.relu:
             relu(found["result"])
         for name, part in found.items():
-            work.sinks[name].open()(box, part)
-            bytes_written += part.nbytes
-    return BlockReport(box, bytes_read, bytes_written, time.perf_counter() - started, moments)
+            work.writes[name](box, part)
+    return BlockReport(box, time.perf_counter() - started, moments)

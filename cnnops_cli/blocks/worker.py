@@ -1,13 +1,13 @@
 """What the workers of a cluster do. A client sends the names of these functions and plain data."""
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cnnops_cli import __version__
 from cnnops_cli.blocks.boxes import Box
-from cnnops_cli.blocks.work import BlockReport, BlockWork, run_block
+from cnnops_cli.blocks.work import BlockReport, BlockWork, OpenWork, run_block
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.parallel import using_threads
 
@@ -46,30 +46,28 @@ def prepare_worker(version: str, run: bytes, dask_worker: Any) -> None:
 
 
 def run_on_worker(
-    version: str, run: bytes, starts: tuple[int, ...], stops: tuple[int, ...]
-) -> BlockReport:
-    """Run a block on one thread; a worker that was not there before is prepared first."""
+    version: str, run: bytes, boxes: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
+) -> list[BlockReport]:
+    """Run blocks on one thread; a worker that was not there before is prepared first."""
     from distributed import get_worker
 
-    work = _prepared(version, run, get_worker()).work
+    work = _prepared(version, run, get_worker())
     with using_threads(1):
-        return run_block(work, Box(starts, stops))
+        return [run_block(work, Box(*box)) for box in boxes]
 
 
 @lru_cache(_RUNS)
-def _prepared(version: str, run: bytes, worker: Any) -> ClusterRun:
-    """Unpickle a run, once in each process, and see whether it can be computed there."""
+def _prepared(version: str, run: bytes, worker: Any) -> OpenWork:
+    """Open what a run needs, once in each process, and see whether it can be computed there."""
     try:
         if version != __version__:
             raise CnnopsError(f"it has cnnops-cli {__version__}, not {version}")
         found: ClusterRun = pickle.loads(run)
         _check_memory(found.bytes_of_block, worker)
         found.prepare(worker.state.nthreads)
-        for source in found.work.sources.values():
-            source.open()
+        return found.work.open()
     except CnnopsError as error:
         raise CnnopsError(f"worker {worker.address}: {error}") from error
-    return found
 
 
 def _check_memory(bytes_of_block: int, worker: Any) -> None:

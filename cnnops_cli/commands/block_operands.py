@@ -3,7 +3,7 @@
 Blocks have the axes of the operator; here they are brought to those of the user, and back.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from cnnops_cli.blocks.operator import Read
 from cnnops_cli.blocks.work import Write
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.dtypes import Array
+from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.read import read_tensor
 from cnnops_cli.tensors.tensor import Tensor, unify
 from cnnops_cli.tensors.zarr_array import ZarrReference, open_reference
@@ -39,15 +40,23 @@ class ZarrSource(NamedTuple):
 
 
 class NpySource(NamedTuple):
-    """A .npy file that is read."""
+    """A .npy file that is read, with the shape and dtype that it has where the call is made."""
 
     path: str
     argument: str
     layout: InputLayout
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
 
     def open(self) -> Read:
-        """Open it."""
-        array = self.layout.to_operator(read_tensor(self.path, self.argument).array)
+        """Open it, or refuse another one."""
+        stored = read_tensor(self.path, self.argument).array
+        if (stored.shape, stored.dtype) != (self.shape, self.dtype):
+            raise CnnopsError(
+                f"it finds another {self.argument} at {self.path}: {stored.dtype.name} "
+                f"{stored.shape}, not {self.dtype.name} {self.shape}"
+            )
+        array = self.layout.to_operator(stored)
         return lambda box: np.array(array[box.slices], array.dtype.newbyteorder("="), order="C")
 
 

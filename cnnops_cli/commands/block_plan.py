@@ -10,7 +10,7 @@ from cnnops_cli.blocks.available_memory import available_memory
 from cnnops_cli.blocks.block_grid import BLOCK_BYTES, Grid, block_grid, reading
 from cnnops_cli.blocks.boxes import Box
 from cnnops_cli.blocks.chunks import usual_chunks
-from cnnops_cli.blocks.local_threads import threads_with_room
+from cnnops_cli.blocks.local_threads import sharing
 from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.errors import CnnopsError
@@ -82,8 +82,11 @@ class BlockPlan(NamedTuple):
             for name, size in estimate.memory.items()
             if name not in ("input", "mask", "result", "working")
         }
-        block = self.bytes_of_a_block
-        threads = threads_with_room(block, len(self.grid)) if is_here else 1
+        block = taken = self.bytes_of_a_block
+        threads = 0
+        if is_here and self.grid:
+            shared = sharing(block, self.bytes_of_transfer, len(self.grid))
+            threads, taken = shared.threads, shared.bytes
         counts = {
             **estimate.counts,
             "chunks": self.chunks,
@@ -94,7 +97,7 @@ class BlockPlan(NamedTuple):
             **({"threads": threads} if is_here else {}),
         }
         worker = "worker" if is_here else "worker with one thread"
-        memory = {**operands, "block": block, worker: sum(operands.values()) + threads * block}
+        memory = {**operands, "block": block, worker: sum(operands.values()) + taken}
         return estimate._replace(algorithm="", counts=counts, memory=memory)
 
 
@@ -132,7 +135,7 @@ def plan_blocks(
     budget, room = BLOCK_BYTES, available_memory()
     if settings.scheduler is None and room is not None and not operator.needs_statistics:
         budget = min(budget, room - in_transit)
-    grid = block_grid(operator, chunks, budget)
+    grid = block_grid(operator, chunks, stored["input"].chunks, budget)
     transfer = in_transit + _bytes_of_a_copy(operator, layout, grid, stored["input"].dtype)
     return BlockPlan(operator, of_result, shape, output_chunks, stored, grid, transfer)
 

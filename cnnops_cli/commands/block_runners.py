@@ -26,8 +26,8 @@ def block_runner(
         from cnnops_cli.blocks.local_threads import run_on_threads
 
         with using_threads(settings.threads):
-            use_zarr_threads(thread_count(), *read, *results)
-            yield run_on_threads
+            use_readers = partial(use_zarr_threads, thread_count(), (*read, *results))
+            yield partial(run_on_threads, use_readers=use_readers)
         return
     from cnnops_cli.blocks.cluster import connected
     from cnnops_cli.tensors.zarr_sharing import SharedArrays

@@ -31,7 +31,7 @@ from cnnops_cli.tensors.formats import Reading
 from cnnops_cli.tensors.read import INPUT_ARGUMENT, read_tensor
 from cnnops_cli.tensors.staged_files import StagedFiles
 from cnnops_cli.tensors.tensor import Tensor, has_letters
-from cnnops_cli.tensors.zarr_array import ZarrArray, open_zarr
+from cnnops_cli.tensors.zarr_array import ZarrArray, ZarrReference, open_zarr
 from cnnops_cli.tensors.zarr_results import ZarrResults
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) ->
         write_stdout(report_writer(outcome, settings))
         return
     with _naming_operands(tensors):
-        _write_results(call, operation, plan, _sources(call, arrays, operation))
+        sources = _sources(call, arrays, tensors, operation.layout)
+        _write_results(call, operation, plan, sources, arrays["input"].reference)
     if wants_summary(settings):
         count = f"{len(plan.grid)} block{'s' * (len(plan.grid) != 1)}"
         told = [settings.output, outcome.shape, operator.dtype.name, count]
@@ -123,15 +124,17 @@ def _stored(
     return stored
 
 
-def _sources(call: Call, arrays: dict[str, ZarrArray], operation: Operation) -> dict[str, Source]:
-    layout = operation.layout
+def _sources(
+    call: Call, arrays: dict[str, ZarrArray], tensors: dict[str, Tensor], layout: InputLayout
+) -> dict[str, Source]:
     sources: dict[str, Source] = {
         name: ZarrSource(array.reference, layout, call.settings.dtype if name == "input" else None)
         for name, array in arrays.items()
     }
     mask = call.tensors.get("mask")
     if mask is not None and "mask" not in sources:
-        sources["mask"] = NpySource(real_path(mask), "--mask", layout)
+        header = tensors["mask"].array
+        sources["mask"] = NpySource(real_path(mask), "--mask", layout, header.shape, header.dtype)
     return sources
 
 
@@ -162,8 +165,13 @@ def _naming_operands(tensors: dict[str, Tensor]) -> Iterator[None]:
 
 
 def _write_results(
-    call: Call, operation: Operation, plan: BlockPlan, sources: dict[str, Source]
+    call: Call,
+    operation: Operation,
+    plan: BlockPlan,
+    sources: dict[str, Source],
+    like: ZarrReference,
 ) -> None:
+    """Compute the blocks, and have all files appear; arrays are compressed as another is."""
     settings, operator = call.settings, plan.operator
     with ZarrResults() as results, StagedFiles() as staged:
         references = {
@@ -172,6 +180,7 @@ def _write_results(
                 plan.shape,
                 operator.outputs[output],
                 plan.chunks,
+                like=like,
                 overwrite=settings.overwrite,
             )
             for output, path in _results_of(call).items()

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
 from types import ModuleType
@@ -171,17 +171,18 @@ def open_reference(reference: ZarrReference) -> ZarrArray:
     return ZarrArray(reference, array)
 
 
-def use_zarr_threads(threads: int, *references: ZarrReference) -> None:
+def use_zarr_threads(threads: int, references: Sequence[ZarrReference], readers: int = 1) -> None:
     """Have zarr decode and encode in at most `threads` threads of this process.
 
     Each thread of ours that reads or writes waits for one of zarr's, so that as many run as there
     are of ours: a box in files is taken a chunk at a time. An object store is asked for several,
-    since those wait for the network.
+    since those wait for the network. A thread that alone reads and writes takes as many at a time
+    as a number of `readers` would.
     """
     import zarr
 
     most = max((_chunks_at_a_time(each.location) for each in references), default=1)
-    zarr.config.set({"threading.max_workers": threads, "async.concurrency": most})
+    zarr.config.set({"threading.max_workers": threads, "async.concurrency": readers * most})
 
 
 def bytes_in_transit(

@@ -11,6 +11,7 @@ import numpy as np
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.paths import is_absent
 from cnnops_cli.tensors.zarr_array import TOKEN, ZarrReference, import_zarr, open_reference
+from cnnops_cli.tensors.zarr_compressors import kept_compressors
 from cnnops_cli.tensors.zarr_places import (
     METADATA,
     Directory,
@@ -58,10 +59,15 @@ class ZarrResults:
         dtype: np.dtype[Any],
         chunks: tuple[int, ...],
         *,
+        like: ZarrReference | None = None,
         overwrite: bool = False,
     ) -> ZarrReference:
-        """Begin an array, and return by what it is opened and written."""
-        metadata = _metadata(path, shape, dtype, chunks)
+        """Begin an array, and return by what it is opened and written.
+
+        It is compressed as another one is, or as Zarr does by default.
+        """
+        compressors = kept_compressors(like.metadata, dtype) if like else "auto"
+        metadata = _metadata(path, shape, dtype, chunks, compressors)
         location = location_of(path)
         with _naming(path):
             check_takes_results(path)
@@ -239,7 +245,11 @@ def _occupied(path: str, keys: list[str]) -> str:
 
 
 def _metadata(
-    path: str, shape: tuple[int, ...], dtype: np.dtype[Any], chunks: tuple[int, ...]
+    path: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    chunks: tuple[int, ...],
+    compressors: Any,
 ) -> dict[str, Any]:
     """Return the metadata of a new array of version 3."""
     zarr = import_zarr(path)
@@ -251,6 +261,7 @@ def _metadata(
         chunks=chunks,
         dtype=dtype,
         serializer=BytesCodec(endian="little"),
+        compressors=compressors,
         fill_value=0,
         zarr_format=3,
     )

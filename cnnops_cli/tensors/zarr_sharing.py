@@ -25,7 +25,8 @@ class SharedArrays(NamedTuple):
 
     def prepare(self, threads: int) -> None:
         """Refuse arrays that this process does not share, and set zarr to a number of threads."""
-        use_zarr_threads(threads, *(reference for reference, _ in self.read), *self.written)
+        read = tuple(reference for reference, _ in self.read)
+        use_zarr_threads(threads, read + self.written)
         for reference, metadata in self.read:
             if (found := _stored(reference)) != metadata:
                 other = "another array" if found else "no array"

@@ -82,7 +82,7 @@ def time_tasks(count: int) -> None:
     with a_cluster(2, "--nthreads", "4") as (processes, cluster):
         run_empty(cluster, 1000)
         for in_flight in (100, 1000, 10_000, count):
-            cluster_module.IN_FLIGHT = in_flight
+            cluster_module.IN_FLIGHT, cluster_module._TASKS_OF_A_THREAD = in_flight, count
             pids = [processes.scheduler.pid], [os.getpid()], list(processes.pids().values())
             sides = [Usage(each) for each in pids]
             memory = [sides[0].memory()]
@@ -138,8 +138,9 @@ def time_operators(size: int, rounds: int, match: str) -> None:
         for name, (operator, in_memory) in operators_of(shape).items():
             if match not in name:
                 continue
-            chunks = usual_chunks(operator, (1, 1, CHUNK, CHUNK, CHUNK), 1)
-            grid = block_grid(operator, chunks)
+            of_input = 1, 1, CHUNK, CHUNK, CHUNK
+            chunks = usual_chunks(operator, of_input, 1)
+            grid = block_grid(operator, chunks, of_input)
             figures = []
             for number in range(rounds + 1):
                 row = [in_memory_seconds(in_memory, x)]

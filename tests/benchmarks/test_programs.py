@@ -411,7 +411,17 @@ def test_lesson_pages():
 def test_zarr_calls():
     pytest.importorskip("zarr")
     (row,) = run("zarr_calls.py", "--rounds", "1", "--size", "16", "--match", "eval")
-    assert re.fullmatch(rf"batchnorm eval +1 +{TIME} +{RATIO} +{RATIO} +\d+ +\d+", row)
+    assert re.fullmatch(rf"batchnorm eval +1( +{TIME}){{3}}( +{RATIO}){{3}} +\d+ +\d+", row)
+
+
+def test_zarr_blocks():
+    pytest.importorskip("zarr")
+    rows = run(
+        "zarr_blocks.py", "--rounds", "1", "--size", "128", "--match", "eval", "--mib", "66", "99"
+    )
+    assert [row.split()[2:4] for row in rows] == [["66", "8"], ["99", "2"]]
+    for row in rows:
+        assert re.fullmatch(rf"batchnorm eval +\d+ +\d +{TIME} +{RATIO} +\d+ MiB", row)
 
 
 def test_the_page_names_every_program_and_options_that_it_has(monkeypatch, capsys):

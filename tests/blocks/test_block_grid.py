@@ -67,7 +67,8 @@ def test_blocks_are_whole_chunks_of_all_of_the_result(seed):
     chunks = tuple(int(rng.integers(1, length + 3)) for length in operator.shape)
     budget = operator.bytes_of(Grid(operator.shape, chunks, [1] * len(chunks))[0])
     budget += int(rng.integers(0, 20_000))
-    grid = block_grid(operator, chunks, budget)
+    sizes = tuple(int(rng.integers(1, length + 3)) for length in operator.input_shape)
+    grid = block_grid(operator, chunks, sizes, budget)
     covered = np.zeros(operator.shape, int)
     for box in grid:
         covered[box.slices] += 1
@@ -77,7 +78,6 @@ def test_blocks_are_whole_chunks_of_all_of_the_result(seed):
             assert stop % size == 0 or stop == length
     assert covered.min() == covered.max() == 1
     assert [box.starts for box in grid] == sorted(box.starts for box in grid)
-    sizes = tuple(int(rng.integers(1, length + 3)) for length in operator.input_shape)
     counts = boxes_read(operator, grid, sizes)
     passes = 2 if operator.needs_statistics else 1
     found = reading(operator, grid, sizes)
@@ -96,29 +96,56 @@ def test_blocks_of_one_chunk_read_each_chunk_17_8_times_and_of_eight_4_2_times()
 def test_a_block_grows_until_the_budget_and_no_further():
     operator, chunks = volume((1, 512, 512, 512), padding=1), (1, 64, 64, 64)
     need = operator.bytes_of(Grid(operator.shape, chunks, (1, 2, 1, 1))[0])
-    assert block_grid(operator, chunks, need)[0].size == 2 * 64**3
-    assert block_grid(operator, chunks, need - 1)[0].size == 64**3
-    assert block_grid(operator, chunks, 0)[0].size == 64**3
-    assert len(block_grid(operator, chunks, 1 << 40)) == 1
+    assert block_grid(operator, chunks, chunks, need)[0].size == 2 * 64**3
+    assert block_grid(operator, chunks, chunks, need - 1)[0].size == 64**3
+    assert block_grid(operator, chunks, chunks, 0)[0].size == 64**3
+    assert len(block_grid(operator, chunks, chunks, 1 << 40)) == 1
 
 
 def test_blocks_of_a_volume_grow_evenly_and_keep_the_channels_together():
-    blocks = block_grid(volume((1, 4096, 4096, 4096), padding=1), (1, 64, 64, 64))
+    chunks = (1, 64, 64, 64)
+    blocks = block_grid(volume((1, 4096, 4096, 4096), padding=1), chunks, chunks)
     assert sorted(blocks[0].shape) == [1, 256, 256, 384]
     weight = np.ones((64, 64, 3, 3), np.float32)
     layer = ConvBlocks.planned((100, 64, 224, 224), FLOAT32, weight, padding=1)
-    assert block_grid(layer, (1, 16, 56, 56), 100 * MIB)[0].shape[1] == 64
+    assert block_grid(layer, *[(1, 16, 56, 56)] * 2, 100 * MIB)[0].shape[1] == 64
 
 
 def test_blocks_of_what_has_no_windows_are_rows():
     operator = DropoutBlocks.planned((8, 512, 512, 512), FLOAT32, seed=1)
-    assert block_grid(operator, (1, 64, 64, 64), 80 * MIB)[0].shape == (1, 64, 64, 512)
+    chunks = (1, 64, 64, 64)
+    assert block_grid(operator, chunks, chunks, 80 * MIB)[0].shape == (1, 64, 64, 512)
+
+
+def test_blocks_grow_along_the_axes_where_chunks_are_read_again():
+    """A halo of one element takes a whole chunk: as much of a thin one as of a thick one."""
+    planes = (1, 1, 512, 512)
+    grid = block_grid(volume((1, 512, 2048, 2048), padding=1), planes, planes)
+    assert grid[0].shape == (1, 5, 2048, 2048)
+    assert round(reading(volume((1, 512, 2048, 2048), padding=1), grid, planes).times, 1) == 1.4
+    columns = (1, 512, 128, 128)
+    operator = DropoutBlocks.planned((1, 512, 512, 512), FLOAT32, seed=1)
+    grid = block_grid(operator, (1, 64, 64, 64), columns)
+    assert grid[0].shape[1] == 512
+    assert reading(operator, grid, columns).times == 1
+
+
+def test_a_block_that_saves_no_reading_takes_100_mib():
+    chunks = (1, 4, 64, 64, 64)
+    operator = DropoutBlocks.planned((8, 4, 512, 512, 512), FLOAT32, seed=1)
+    one, two = (operator.bytes_of(Grid(operator.shape, chunks, (1, 1, 1, 1, n))[0]) for n in (4, 8))
+    assert one <= 100 * MIB < two
+    assert block_grid(operator, chunks, chunks)[0].shape == (1, 4, 64, 64, 256)
+    pooling = MaxpoolBlocks.planned((8, 4, 512, 512, 512), FLOAT32, (2, 2, 2))
+    assert pooling.bytes_of(block_grid(pooling, (1, 4, 32, 32, 32), chunks)[0]) <= 100 * MIB
+    pooling = MaxpoolBlocks.planned((8, 4, 512, 512, 512), FLOAT32, (3, 3, 3), padding=1)
+    assert pooling.bytes_of(block_grid(pooling, (1, 4, 22, 22, 22), chunks)[0]) > 100 * MIB
 
 
 @pytest.mark.parametrize(("shape", "count"), [((0, 3, 8), 0), ((), 1), ((5,), 1)])
 def test_results_without_elements_or_axes(shape, count):
     operator = DropoutBlocks.planned(shape, FLOAT32, seed=1)
-    grid = block_grid(operator, (4,) * len(shape))
+    grid = block_grid(operator, *[(4,) * len(shape)] * 2)
     assert (len(grid), len(list(grid))) == (count, count)
     assert [box.shape for box in grid] == [shape] * count
     assert reading(operator, grid, (8,) * len(shape)).times == count
@@ -134,6 +161,7 @@ def test_a_grid_is_a_sequence():
 
 def test_a_grid_of_millions_is_planned_at_once():
     operator = volume((1, 100_000, 100_000, 2500), padding=1)  # 100 TB
-    grid = block_grid(operator, (1, 128, 128, 128))
+    chunks = (1, 128, 128, 128)
+    grid = block_grid(operator, chunks, chunks)
     assert len(grid) > 10**5
-    assert reading(operator, grid, (1, 128, 128, 128)).times < 7
+    assert reading(operator, grid, chunks).times < 7

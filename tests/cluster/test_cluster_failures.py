@@ -5,8 +5,10 @@ import os
 import re
 import shutil
 import signal
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.cluster
 from dask_processes import dask_processes, wait_until  # noqa: E402
 from on_cluster import on_cluster, stored  # noqa: E402
 
+from cnnops_cli.blocks import cluster as cluster_module  # noqa: E402
 from cnnops_cli.blocks import scheduler as scheduler_module  # noqa: E402
 from cnnops_cli.blocks.block_grid import Grid  # noqa: E402
 from cnnops_cli.blocks.cluster import connected  # noqa: E402
@@ -192,6 +195,27 @@ def test_what_a_worker_does_not_expect(dask, tmp_path):
     assert line == "block [4:8, 0:4] of the result failed: RuntimeError: no idea"
 
 
+def test_blocks_that_share_a_task(dask, tmp_path, monkeypatch):
+    """64 blocks, and 2 tasks for each of 2 threads."""
+    monkeypatch.setattr(cluster_module, "_TASKS_OF_A_THREAD", 2)
+    x = np.arange(64, dtype=np.float32).reshape(8, 8)
+    read = {"input": stored(tmp_path / "x.zarr", x, (4, 4))}
+    grid = Grid((8, 8), (1, 1), (1, 1))
+    (tmp_path / "again").mkdir()
+    with connected(dask.address) as cluster:
+        found, _ = on_cluster(
+            cluster, tmp_path, FaultyBlocks(x.shape, (9, 9), "none"), read, grid, (1, 1)
+        )
+        assert found["result"].tobytes() == x.tobytes()
+        operator = FaultyBlocks(x.shape, (5, 3), "no idea")
+        expected = (
+            r"^one of the blocks \[4:5, 0:1\] to \[5:6, 7:8\] of the result failed: "
+            r"RuntimeError: no idea$"
+        )
+        with pytest.raises(CnnopsError, match=expected):
+            on_cluster(cluster, tmp_path / "again", operator, read, grid, (1, 1))
+
+
 VERSIONS = {
     "another": (
         "import cnnops_cli; cnnops_cli.__version__ = '0.0.9'",
@@ -310,8 +334,8 @@ def test_a_scheduler_that_hangs_ends_it(slow, operands, tmp_path):
     assert PATIENCE < seconds < PATIENCE + AT_ONCE
     leaves(tmp_path, before)
     assert late == (
-        f"cnnops conv: error: --scheduler {slow.address}: no Dask scheduler answers: "
-        "TimeoutError: not in 1 seconds"
+        f"cnnops conv: error: --scheduler {slow.address}: no Dask scheduler answers there in 1 "
+        "seconds; its port is usually 8786, and that of its dashboard 8787"
     )
     slow.wait_for_workers(2)
 
@@ -352,6 +376,37 @@ def test_a_cluster_without_workers(tmp_path, tmp_path_factory, monkeypatch):
         f"the scheduler at {dask.address} had no workers for 0 seconds: start some with dask "
         f"worker {dask.address}"
     )
+
+
+def test_a_scheduler_that_dies_while_it_has_no_workers(tmp_path, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(scheduler_module, "_CONNECTING", 0.5)
+    with dask_processes(tmp_path_factory.mktemp("empty")) as dask:
+        timer = threading.Timer(0.5, dask.scheduler.kill)
+        timer.start()
+        line = faulty(dask, tmp_path, "none")
+        timer.join()
+    assert line == (
+        f"the scheduler at {dask.address} has ended, or the blocks were cancelled there"
+    )
+
+
+class Web(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_a_server_of_another_kind():
+    with socketserver.TCPServer(("127.0.0.1", 0), Web) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        address = f"tcp://127.0.0.1:{server.server_address[1]}"
+        expected = re.escape(f"--scheduler {address}: what answers there is not a Dask scheduler")
+        try:
+            with pytest.raises(CnnopsError, match=f"^{expected}$"), connected(address):
+                pass
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 NO_SCHEDULER = {

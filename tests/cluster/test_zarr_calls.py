@@ -4,6 +4,7 @@ import json
 import os
 import re
 import time
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,9 @@ from calling import CommandHere
 from pseudo_terminal import run_on_terminal
 from stores import assert_same_bytes, load, store, zarr
 
+from cnnops_cli.blocks import local_threads
 from cnnops_cli.commands import block_plan
+from cnnops_cli.tensors.zarr_compressors import kept_compressors
 from cnnops_cli.views import progress
 
 pytestmark = pytest.mark.cluster
@@ -49,6 +52,57 @@ def test_a_store_of_version_3_and_nothing_on_the_streams(call, tmp_path):
     assert (array.metadata.zarr_format, array.chunks, array.shards) == (3, (1, 1, 6, 5), None)
     call.text("conv", "-k", KERNEL, "x.npy", "-o", "y.npy")
     assert_same_bytes(values, np.load(tmp_path / "y.npy"))
+
+
+ZSTD = {"name": "zstd", "configuration": {"level": 0, "checksum": False}}
+
+
+def blosc(typesize, shuffle):
+    configuration = {"cname": "lz4", "clevel": 3, "shuffle": shuffle, "blocksize": 0}
+    return {"name": "blosc", "configuration": {"typesize": typesize, **configuration}}
+
+
+def blosc_of_version_2(shuffle):
+    configuration = {"cname": "lz4", "clevel": 3, "shuffle": shuffle, "blocksize": 0}
+    return {"zarr_format": 2, "compressors": {"id": "blosc", **configuration}}
+
+
+@pytest.mark.parametrize(
+    ("how", "of_result", "of_mask"),
+    [
+        ({}, [ZSTD], [ZSTD]),
+        ({"compressors": None}, [], []),
+        ({"compressors": None, "shards": (2, 3, 12, 10)}, [], []),
+        ({"compressors": [blosc(4, "shuffle")]}, [blosc(4, "shuffle")], [blosc(1, "shuffle")]),
+        (
+            {"compressors": [{"name": "gzip", "configuration": {"level": 1}}, {"name": "crc32c"}]},
+            *[[{"name": "gzip", "configuration": {"level": 1}}, {"name": "crc32c"}]] * 2,
+        ),
+        ({"compressors": [{"name": "numcodecs.lz4", "configuration": {}}]}, [ZSTD], [ZSTD]),
+        ({"filters": [zarr.codecs.TransposeCodec(order=(3, 1, 2, 0))]}, [ZSTD], [ZSTD]),
+        ({"zarr_format": 2, "compressors": None}, [], []),
+        (blosc_of_version_2(1), [blosc(4, "shuffle")], [blosc(1, "shuffle")]),
+        (blosc_of_version_2(-1), [blosc(4, "shuffle")], [blosc(1, "bitshuffle")]),
+        ({"zarr_format": 2, "compressors": {"id": "lz4", "acceleration": 1}}, [ZSTD], [ZSTD]),
+    ],
+)
+def test_results_are_compressed_as_the_input_is(call, tmp_path, how, of_result, of_mask):
+    made = {"shape": X.shape, "chunks": (1, 3, 6, 5), "dtype": X.dtype, **how}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numcodecs.lz4 is not in the specification
+        zarr.create_array(tmp_path / "z.zarr", **made)[...] = X
+    call.text("dropout", "--seed", "1", "z.zarr", "-o", "y.zarr", "--mask-output", "m.zarr")
+    call.text("dropout", "--seed", "1", "x.npy", "-o", "y.npy", "--mask-output", "m.npy")
+    for name, expected in (("y", of_result), ("m", of_mask)):
+        codecs = json.loads((tmp_path / f"{name}.zarr/zarr.json").read_bytes())["codecs"]
+        assert codecs[0]["name"] == "bytes"
+        assert codecs[1:] == expected
+        assert_same_bytes(load(tmp_path / f"{name}.zarr")[1], np.load(tmp_path / f"{name}.npy"))
+
+
+def test_compressors_after_a_codec_that_makes_other_bytes_are_not_kept():
+    metadata = {"zarr_format": 3, "codecs": [{"name": "numcodecs.pcodec"}, ZSTD]}
+    assert kept_compressors(metadata, np.dtype("f4")) == "auto"
 
 
 @pytest.mark.parametrize(
@@ -285,6 +339,18 @@ def test_an_input_without_axes(call, tmp_path, mode):
             call.text("dropout", *mode, f"{name}.{suffix}", "-o", f"y{name}.{suffix}")
         got = load(tmp_path / f"y{name}.zarr")[1]
         assert_same_bytes(got, np.load(tmp_path / f"y{name}.npy"))
+
+
+def test_statistics_do_not_depend_on_the_order_in_which_blocks_end(call, tmp_path, monkeypatch):
+    """Blocks of one channel each, so that an order of their own would exchange the channels."""
+    monkeypatch.setattr(block_plan, "BLOCK_BYTES", 1)
+    arguments = ("batchnorm", "x.zarr", "--output-chunks", "1,1,12,10", "--threads", "2")
+    call.text(*arguments, "-o", "y.zarr", "--save-state", "s.json")
+    run = local_threads.for_each
+    monkeypatch.setattr(local_threads, "for_each", lambda work, boxes: run(work, boxes[::-1]))
+    call.text(*arguments, "-o", "z.zarr", "--save-state", "t.json")
+    assert_same_bytes(*(load(tmp_path / f"{name}.zarr")[1] for name in "yz"))
+    assert (tmp_path / "s.json").read_bytes() == (tmp_path / "t.json").read_bytes()
 
 
 def test_an_empty_batch(call, tmp_path):

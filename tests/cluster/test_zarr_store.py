@@ -729,7 +729,7 @@ from concurrent.futures import ThreadPoolExecutor
 from cnnops_cli.tensors.zarr_array import open_zarr, use_zarr_threads
 array = open_zarr(sys.argv[1], "INPUT")
 before = set(threading.enumerate())
-use_zarr_threads(3, array.reference)
+use_zarr_threads(3, [array.reference])
 with ThreadPoolExecutor(8, thread_name_prefix="ours") as pool:
     list(pool.map(lambda _: array.read((slice(0, 7), slice(0, 9))), range(200)))
     print(*(t.name.split("_")[0] for t in set(threading.enumerate()) - before))
@@ -749,9 +749,13 @@ def test_zarr_starts_no_more_threads_than_it_is_given(tmp_path):
 def test_a_chunk_at_a_time_is_taken_from_files_and_several_from_an_object_store(tmp_path):
     reference = open_zarr(stored(tmp_path / "x.zarr", numbers()), "INPUT").reference
     with zarr.config.set({}):
-        use_zarr_threads(3, reference)
+        use_zarr_threads(3, [reference])
         assert zarr.config.get("threading.max_workers") == 3
         assert zarr.config.get("async.concurrency") == 1
-        use_zarr_threads(2, reference, reference._replace(location="s3://bucket/x.zarr"))
-        assert zarr.config.get("threading.max_workers") == 2
-        assert zarr.config.get("async.concurrency") == 10
+        use_zarr_threads(3, [reference], readers=3)
+        assert zarr.config.get("async.concurrency") == 3
+        both = [reference, reference._replace(location="s3://bucket/x.zarr")]
+        for readers in (1, 2):
+            use_zarr_threads(2, both, readers)
+            assert zarr.config.get("threading.max_workers") == 2
+            assert zarr.config.get("async.concurrency") == 10 * readers
