@@ -19,6 +19,12 @@ _PATIENCE = 30.0
 """Seconds in which a scheduler answers, and has workers again."""
 _BETWEEN_QUESTIONS = 1.0
 """Seconds from one question to the next about the workers."""
+_NEEDED = {
+    "tls": "TLS certificates (distributed.comm.tls in its configuration)",
+    "wss": "TLS certificates (distributed.comm.tls in its configuration)",
+    "ucx": "UCX (the package distributed-ucxx)",
+}
+"""By scheme of an address: what its transport needs."""
 _LOOKING = 0.01
 """Seconds between two looks for what is waited for."""
 
@@ -132,6 +138,9 @@ def connected_scheduler(address: str) -> Iterator[Scheduler]:
                 f"--scheduler {address}: no Dask scheduler answers: {described(error)}"
             ) from error
         except Exception as error:  # whatever Dask makes of what another server sends
+            needed = _NEEDED.get(address.partition("://")[0])
+            if needed and isinstance(error, (TypeError, ImportError)):
+                raise CnnopsError(f"--scheduler {address}: Dask has no {needed} here") from error
             raise CnnopsError(
                 f"--scheduler {address}: what answers there is not a Dask scheduler"
             ) from error

@@ -430,6 +430,15 @@ def test_an_address_without_a_scheduler(address, monkeypatch):
         logging.disable(logging.NOTSET)
 
 
+def test_a_transport_that_dask_is_not_set_up_for():
+    expected = re.escape(
+        "--scheduler tls://127.0.0.1:1: Dask has no TLS certificates (distributed.comm.tls in its "
+        "configuration) here"
+    )
+    with pytest.raises(CnnopsError, match=f"^{expected}$"), connected("tls://127.0.0.1:1"):
+        pass
+
+
 def test_dask_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     expected = re.escape("--scheduler needs Dask: pip install 'cnnops-cli[dask]'")
