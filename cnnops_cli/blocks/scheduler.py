@@ -19,6 +19,12 @@ _PATIENCE = 30.0
 """Seconds in which a scheduler answers, and has workers again."""
 _BETWEEN_QUESTIONS = 1.0
 """Seconds from one question to the next about the workers."""
+_NEEDED = {
+    "tls": "TLS certificates (distributed.comm.tls in its configuration)",
+    "wss": "TLS certificates (distributed.comm.tls in its configuration)",
+    "ucx": "UCX (the package distributed-ucxx)",
+}
+"""By scheme of an address: what its transport needs."""
 _LOOKING = 0.01
 """Seconds between two looks for what is waited for."""
 
@@ -127,6 +133,11 @@ def connected_scheduler(address: str) -> Iterator[Scheduler]:
             )
         try:
             scheduler = connecting.result()
+        except (TypeError, ImportError) as error:  # without what its transport needs
+            scheme = address.partition("://")[0]
+            raise CnnopsError(
+                f"--scheduler {address}: Dask has no {_NEEDED.get(scheme, scheme)} here"
+            ) from error
         except (OSError, ValueError) as error:
             raise CnnopsError(
                 f"--scheduler {address}: no Dask scheduler answers: {described(error)}"
