@@ -77,16 +77,16 @@ class BlockPlan(NamedTuple):
             name: reading(operator, self.grid, array.chunks) for name, array in self.stored.items()
         }
         bytes_read = sum(read[name].elements * self.stored[name].dtype.itemsize for name in read)
+        block = self.bytes_of_a_block
+        threads, taken = 1, block
+        if is_here and self.grid:
+            shared = sharing(block, self.bytes_of_transfer, len(self.grid))
+            threads, taken = shared.threads, shared.bytes
         operands = {
             name: size
             for name, size in estimate.memory.items()
             if name not in ("input", "mask", "result", "working")
         }
-        block = taken = self.bytes_of_a_block
-        threads = 0
-        if is_here and self.grid:
-            shared = sharing(block, self.bytes_of_transfer, len(self.grid))
-            threads, taken = shared.threads, shared.bytes
         counts = {
             **estimate.counts,
             "chunks": self.chunks,
