@@ -40,8 +40,8 @@ folder. It may import from itself and from what follows its arrow, and from no o
     commands/   an operator's options to an operation, and
                 what is done with any operation               <- ground, rooms
     help        how -h and --help are laid out                <- commands
-    app         the command cnnops, and its exit statuses     <- errors, words, tensors, ops,
-                                                                 settings, commands, help
+    app         the command cnnops, and its exit statuses     <- errors, signals, words, tensors,
+                                                                 ops, settings, commands, help
     __main__    where the process starts                      <- signals, app
     __init__    the Python interface                          <- errors, ops, lessons
 

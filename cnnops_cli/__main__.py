@@ -14,10 +14,12 @@ def main() -> None:
         from cnnops_cli import signals
 
         signals.listen()
-        from cnnops_cli.app import run
+        try:
+            from cnnops_cli.app import run
 
-        status = run(sys.argv[1:])
-        signals.ignore()
+            status = run(sys.argv[1:])
+        finally:
+            signals.ignore()
     except KeyboardInterrupt:
         status = 130
     except Exception as error:  # nothing else is there yet to report it

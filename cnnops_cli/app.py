@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cnnops_cli import __version__
+from cnnops_cli import __version__, signals
 from cnnops_cli.commands.memory import import_numpy
 from cnnops_cli.commands.stderr import abandon, reason_of, report
 from cnnops_cli.commands.stdout import write_text
@@ -151,6 +151,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(command: str, text: str) -> int:
+    if (number := signals.ended_by()) is not None:
+        return 128 + number
     report(command, text)
     return _BAD_CALL
 

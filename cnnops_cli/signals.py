@@ -1,17 +1,25 @@
-"""Signals that end the command: at once, or as soon as the files are in their places."""
+"""Signals that end the command: at once, or as soon as the files are in their places.
+
+The first ends it. Those that come while it cleans up are ignored, unless that takes long.
+"""
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+_GRACE = 10.0
+"""Seconds after a signal in which others are ignored."""
 
 _waiting: list[int] = []
 _is_held = False
 _has_begun = False
+_ended_by: int | None = None
+_ended_at = 0.0
 
 
 def listen() -> None:
@@ -27,8 +35,13 @@ def begin() -> None:
     Until then none are staged and the process ends at once: Python loses an exception that is
     raised during an import, or replaces it by another.
     """
-    global _has_begun
-    _has_begun = True
+    global _has_begun, _ended_by
+    _has_begun, _ended_by = True, None
+
+
+def ended_by() -> int | None:
+    """Return which signal ends the command, if one does: a library may replace the exception."""
+    return _ended_by
 
 
 def hold() -> None:
@@ -78,8 +91,13 @@ def _hear(number: int, _: FrameType | None) -> None:
 
 
 def _end(number: int) -> None:
+    global _ended_by, _ended_at
     if not _has_begun:
         os._exit(128 + number)
+    now = time.monotonic()
+    if _ended_by is not None and now - _ended_at < _GRACE:
+        return
+    _ended_by, _ended_at = number, now
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + number)

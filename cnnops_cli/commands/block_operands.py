@@ -31,9 +31,10 @@ class ZarrSource(NamedTuple):
         array = open_reference(self.reference)
 
         def read(box: Box) -> Array:
-            part = array.read(self.layout.place_of_input(box.slices))
+            with signals.waiting():  # zarr's own thread goes on with what is left
+                part = array.read(self.layout.place_of_input(box.slices))
             converted = unify({"input": Tensor(part, array.name, weak=False)}, self.dtype)
-            return np.ascontiguousarray(self.layout.to_operator(converted["input"]))
+            return np.asarray(self.layout.to_operator(converted["input"]), order="C")
 
         return read
 
@@ -71,7 +72,7 @@ class ZarrSink(NamedTuple):
 
         def write(box: Box, values: Array) -> None:
             slices = self.layout.place_of_input(box.slices)
-            with signals.waiting():  # a write that is left goes on in zarr's own thread
+            with signals.waiting():
                 array.write(slices, self.layout.from_operator(values))
 
         return write

@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-_SCRIPTS = ("drawings.js", "formulas.js", "page.js")
+_SCRIPTS = ("positions.js", "drawings.js", "formulas.js", "steps.js", "page.js")
 """In the order of their use: each needs what is before it."""
 _FRAME_HEIGHT = 640
 """Of the page in a notebook, in CSS pixels."""

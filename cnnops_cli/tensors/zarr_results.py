@@ -3,23 +3,24 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
 
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.paths import is_absent
-from cnnops_cli.tensors.zarr_array import TOKEN, ZarrReference, import_zarr
+from cnnops_cli.tensors.zarr_array import TOKEN, ZarrReference, import_zarr, open_reference
 from cnnops_cli.tensors.zarr_compressors import kept_compressors
 from cnnops_cli.tensors.zarr_places import (
-    ARRAYS,
     METADATA,
     Directory,
     Prefix,
+    check_takes_results,
     is_remote,
+    is_within,
     location_of,
-    overlap,
+    parents_of,
     place_at,
     reason,
 )
@@ -69,7 +70,9 @@ class ZarrResults:
         metadata = _metadata(path, shape, dtype, chunks, compressors)
         location = location_of(path)
         with _naming(path):
+            check_takes_results(path)
             if is_remote(location):
+                _check_surroundings(path)
                 result: _LocalResult | _RemoteResult = _RemoteResult(path, location, metadata)
             else:
                 put_back_left(location)
@@ -97,6 +100,7 @@ class _LocalResult:
     """An array in a directory of its own until it is whole."""
 
     def __init__(self, path: str, location: str, metadata: dict[str, Any], overwrite: bool) -> None:
+        self._overwrite = overwrite
         self._staged = StagedDirectory(location, overwrite=overwrite)
         self._place = Directory(self._staged.path)
         self.reference = ZarrReference(path, self._staged.path, metadata, os.urandom(16).hex())
@@ -110,6 +114,7 @@ class _LocalResult:
         self._staged.complete()
 
     def move(self) -> None:
+        check_replaced(self.reference.name, overwrite=self._overwrite)  # others write there too
         self._staged.move()
 
     def put_back(self) -> str | None:
@@ -131,24 +136,28 @@ class _RemoteResult:
         place = place_at(location, path)
         assert isinstance(place, Prefix)
         self._place = place
-        self._is_ours = False
+        self._is_moved = False
         self.reference = ZarrReference(path, location, metadata, os.urandom(16).hex())
 
     def begin(self) -> None:
         if keys := self._place.keys():
             raise CnnopsError(_occupied(self.reference.name, keys))
-        self._is_ours = True
         self._place.write(TOKEN, str(self.reference.token).encode())
+        open_reference(self.reference).check_run()
 
     def complete(self) -> None:
-        self._place.remove(TOKEN)
+        open_reference(self.reference).check_run()
 
     def move(self) -> None:
+        self._is_moved = True
         self._place.write(_DOCUMENT, _encoded(self.reference.metadata))
+        self._place.remove(TOKEN)
 
     def put_back(self) -> str | None:
+        """Remove what was written, unless another run writes there now."""
         try:
-            if self._is_ours:
+            token = self._place.read(TOKEN)
+            if self._is_moved or token == str(self.reference.token).encode():
                 self._place.remove_all()
         except Exception as error:  # whatever stores raise
             return f"what was written of {self.reference.name} is still there: {reason(error)}"
@@ -158,36 +167,71 @@ class _RemoteResult:
         pass
 
 
-def check_apart(path: str, name: str, location: str) -> None:
-    """Refuse a result that is an operand, is inside one, or has one inside it."""
-    if overlap(location_of(path), location):
-        raise CnnopsError(f"{path} and {name} are one, or one is inside the other")
+def check_apart(path: str, name: str, text: str) -> None:
+    """Refuse to write what `name` calls, what is inside it, or what it is inside of."""
+    location, other = location_of(path), location_of(text)
+    is_inside, is_around = is_within(location, other), is_within(other, location)
+    if is_inside or is_around:
+        how = "is" if is_inside and is_around else "is inside" if is_inside else "holds"
+        raise CnnopsError(f"{path} {how} {name}; write it elsewhere")
 
 
 def check_replaced(path: str, *, overwrite: bool) -> None:
-    """Refuse a local path where something is that may not be replaced."""
+    """Refuse a local path where no result can be, or something is that may not be replaced."""
     location = location_of(path)
+    if not os.path.isdir(parent := os.path.dirname(location)):
+        raise CnnopsError(f"{path} cannot be written: no such directory: {parent}")
+    _check_surroundings(path)
     if is_absent(location):
         return
-    keys = Directory(location).keys() if os.path.isdir(location) else None
+    place = Directory(location)
+    keys = place.keys() if os.path.isdir(location) else None
     if not overwrite:
         raise CnnopsError(f"{path} is there already; --overwrite replaces it")
     if keys is None or (keys and not set(keys) & set(METADATA)):
         raise CnnopsError(f"{path} is there already and not a Zarr array, so it is not replaced")
-    if keys and not _is_array(location, keys):
+    if keys and not _is_array(place):
         raise CnnopsError(
             f"{path} is a Zarr group, which --overwrite does not replace; "
             "name an array in it, or remove it first"
         )
+    if not os.access(location, os.W_OK):
+        raise CnnopsError(f"{path} is write-protected, so it is not replaced")
 
 
-def _is_array(location: str, keys: list[str]) -> bool:
-    if _DOCUMENT not in keys:
-        return not set(keys).isdisjoint(ARRAYS)
+def _check_surroundings(path: str) -> None:
+    """Refuse a result that is in an array, or in a group through which it would not be read."""
+    for parent in parents_of(path):
+        with suppress(OSError):  # one that may not be read
+            if why := _why_not_in(place_at(parent, parent)):
+                raise CnnopsError(f"{path} is in {parent}, {why}; write it elsewhere")
+
+
+def _why_not_in(place: Directory | Prefix) -> str | None:
+    if _is_array(place):
+        return "which is an array"
+    if place.read(".zgroup") is not None:
+        return "a group of Zarr version 2, in which arrays of version 3 are not seen"
+    if (_document_of(place) or {}).get("consolidated_metadata") is not None:
+        return "a group with consolidated metadata, which would not have those of the result"
+    return None
+
+
+def _is_array(place: Directory | Prefix) -> bool:
+    document = _document_of(place)
+    if document is None:
+        return place.read(".zarray") is not None
+    return document.get("node_type") == "array"
+
+
+def _document_of(place: Directory | Prefix) -> dict[str, Any] | None:
+    """Return what zarr.json holds, if there is one; nothing if it is damaged."""
+    data = place.read(_DOCUMENT)
     try:
-        return bool(json.loads(Directory(location).read(_DOCUMENT) or b"")["node_type"] == "array")
-    except (ValueError, LookupError, TypeError):
-        return False
+        document = None if data is None else json.loads(data)
+    except ValueError:
+        return {}
+    return document if document is None or isinstance(document, dict) else {}
 
 
 def _occupied(path: str, keys: list[str]) -> str:

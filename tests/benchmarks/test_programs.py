@@ -398,6 +398,16 @@ def test_cluster_tasks():
     assert re.fullmatch(r" +3x3x3 +125 +27 +\d+ +\d+ GET.* 27 PUT", many)
 
 
+@pytest.mark.browser
+def test_lesson_pages():
+    pytest.importorskip("selenium")
+    arguments = ("--rounds", "1", "--match", "sum", "--set", "CELLS_PER_FRAME=500")
+    rows = run("lesson_pages.py", *arguments)
+    settings = ["as it is", "CELLS_PER_FRAME=500"]
+    for row, setting in zip(rows, settings, strict=True):
+        assert re.fullmatch(rf"sum +{setting}( +{TIME}){{3}}", row)
+
+
 def test_zarr_calls():
     pytest.importorskip("zarr")
     (row,) = run("zarr_calls.py", "--rounds", "1", "--size", "16", "--match", "eval")

@@ -126,7 +126,7 @@ def test_of_many_channels_some_are_shown_and_the_others_picked(page_of):
         *(f"channel {c}" for c in range(64)),
         "…",
     ]
-    select(page, "channels", "64 to 127")
+    select(page, "input channels", "64 to 127")
     facts = page.facts()
     assert facts.shown("input") == facts.lit("input") == {(c, 0, 0) for c in range(64, 128)}
     assert facts.shown("kernel") == {(1, c, 0, 0) for c in range(64, 128)}
@@ -137,19 +137,19 @@ def test_of_many_channels_some_are_shown_and_the_others_picked(page_of):
     page.point_at("input", (70, 0, 0))
     pairs = page.driver.find_elements(By.CSS_SELECTOR, ".pair")
     assert [pair.get_attribute("data-at") for pair in pairs] == ["70,0,0", "1,70,0,0", None]
-    select(page, "channels", "4864 to 4899")
+    select(page, "input channels", "4864 to 4899")
     facts = page.facts()
     assert facts.shown("input") == {(c, 0, 0) for c in range(4864, 4900)}
     assert facts.lines[0] == "…"
     assert facts.lines[-2].startswith("channel 4899: ")
-    select(page, "channels", "0 to 63")
+    select(page, "input channels", "0 to 63")
     assert page.facts().shown("input") == {(c, 0, 0) for c in range(64)}
 
 
 def test_of_many_channels_and_depths_planes_are_picked(page_of):
     page = page_of(deepest())
     page.open((0, 10, 0, 0))
-    select(page, "planes", "1984 to 2047")
+    select(page, "input planes", "1984 to 2047")
     facts = page.facts()
     read = [(c, d, 0, 0) for c in range(2) for d in range(10, 2000)]
     assert facts.lit("input") == set(read[1984:2048])

@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from cnnops_cli import app, signals
 
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -129,3 +132,38 @@ def test_a_pipe_that_nobody_reads_can_be_left_and_nothing_has_changed(installed,
     assert (process.returncode, out, err) == (128 + number, b"", b"")
     assert (tmp_path / "i.npy").read_bytes() == b"old"
     assert names(tmp_path) == ["i.npy", "pipe"]
+
+
+@pytest.fixture
+def ended(monkeypatch):
+    """Calls of the handler of signals, after a call has begun, and the clock that it looks at."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(signals, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(signals, "_ended_by", None)
+    monkeypatch.setattr(signals, "_has_begun", True)
+    return clock
+
+
+def test_signals_within_ten_seconds_of_the_first_are_ignored(ended):
+    with pytest.raises(KeyboardInterrupt):
+        signals._hear(signal.SIGINT, None)
+    ended.now += 9.9
+    signals._hear(signal.SIGTERM, None)
+    signals.hold()
+    signals._hear(signal.SIGTERM, None)
+    signals.release()
+    assert signals.ended_by() == signal.SIGINT
+    ended.now += 0.1
+    with pytest.raises(SystemExit, match=r"^143$"):
+        signals._hear(signal.SIGTERM, None)
+    assert signals.ended_by() == signal.SIGTERM
+
+
+def test_what_a_signal_ends_is_silent_whatever_error_takes_its_place(ended, capfd):
+    assert app._fail("cnnops conv", "cannot read x.zarr: release unlocked lock") == 2
+    expected = "cnnops conv: error: cannot read x.zarr: release unlocked lock\n"
+    assert capfd.readouterr() == ("", expected)
+    with pytest.raises(KeyboardInterrupt):
+        signals._hear(signal.SIGINT, None)
+    assert app._fail("cnnops conv", "cannot read x.zarr: release unlocked lock") == 130
+    assert capfd.readouterr() == ("", "")

@@ -69,6 +69,21 @@ def test_a_signal_leaves_nothing(signalled, tmp_path, number, status, after):
     assert names(tmp_path) == ["x.zarr"]
 
 
+def test_a_second_signal_does_not_interrupt_the_clean_up(tmp_path):
+    store(tmp_path / "x.zarr", X, (2, 5))
+    program = (
+        "import os, shutil, signal\n"
+        "remove = shutil.rmtree\n"
+        "def rmtree(*arguments, **options):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    remove(*arguments, **options)\n"
+        "shutil.rmtree = rmtree\n"
+    ) + PROGRAM.format(number=3, signal=int(signal.SIGINT))
+    run = subprocess.run([sys.executable, "-c", program, *POOL], cwd=tmp_path, capture_output=True)
+    assert (run.returncode, run.stdout, run.stderr) == (130, b"", b"")
+    assert names(tmp_path) == ["x.zarr"]
+
+
 def test_a_signal_leaves_what_was_there(signalled, tmp_path):
     store(tmp_path / "y.zarr", X + 1, (12, 10))
     run = signalled(5, signal.SIGINT, *POOL, "--overwrite")
