@@ -197,6 +197,8 @@ def check_replaced(path: str, *, overwrite: bool) -> None:
         )
     if not os.access(location, os.W_OK):
         raise CnnopsError(f"{path} is write-protected, so it is not replaced")
+    if os.path.ismount(location):
+        raise CnnopsError(f"{path} is a mount point, so it is not replaced; name a path in it")
 
 
 def _check_surroundings(path: str) -> None:

@@ -1,6 +1,7 @@
 """What names a Zarr array, where it is, and what a result may replace; zarr is not needed."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -243,6 +244,14 @@ def test_a_directory_that_is_missing(folder):
     for name, missing in (("none/y.zarr", "none"), ("g.zarr/a/y", "g.zarr/a"), ("file/y", "file")):
         expected = f"{name} cannot be written: no such directory: {folder}/{missing}"
         assert refused(check_replaced, name, overwrite=True) == expected
+
+
+def test_a_mount_point_is_not_replaced(folder, monkeypatch):
+    (folder / "y.zarr").mkdir()
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == f"{folder}/y.zarr")
+    assert refused(check_replaced, "y.zarr", overwrite=True) == (
+        "y.zarr is a mount point, so it is not replaced; name a path in it"
+    )
 
 
 def test_zarr_that_is_not_installed(monkeypatch):
