@@ -215,7 +215,7 @@ def _why_not_in(place: Directory | Prefix) -> str | None:
     if place.read(".zgroup") is not None:
         return "a group of Zarr version 2, in which arrays of version 3 are not seen"
     if (_document_of(place) or {}).get("consolidated_metadata") is not None:
-        return "a group with consolidated metadata, which would not have those of the result"
+        return "a group with consolidated metadata, in which the result would be missing"
     return None
 
 

@@ -472,7 +472,7 @@ def test_overwrite_replaces_arrays_and_nothing_else(tmp_path):
     ("version", "group"),
     [
         (2, "a group of Zarr version 2, in which arrays of version 3 are not seen"),
-        (3, "a group with consolidated metadata, which would not have those of the result"),
+        (3, "a group with consolidated metadata, in which the result would be missing"),
     ],
 )
 def test_a_group_that_would_not_see_a_result(tmp_path, version, group):

@@ -209,7 +209,7 @@ CONSOLIDATED = {"kind": "inline", "must_understand": False, "metadata": {}}
         (
             "zarr.json",
             json.dumps({**GROUP, "consolidated_metadata": CONSOLIDATED}),
-            "a group with consolidated metadata, which would not have those of the result",
+            "a group with consolidated metadata, in which the result would be missing",
         ),
     ],
 )
