@@ -12,7 +12,8 @@ from cnnops_cli.tensors.formats import UNKNOWN, format_of_name
 from cnnops_cli.tensors.read import split_member
 from cnnops_cli.words import series, shortened
 
-ARRAYS = ("zarr.json", ".zarray")
+DOCUMENT = "zarr.json"
+ARRAYS = (DOCUMENT, ".zarray")
 METADATA = (*ARRAYS, ".zgroup")
 """What a directory holds that is a Zarr array, or a group."""
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.result_places import check_apart, check_replaced
 from cnnops_cli.tensors.zarr_array import open_zarr
 from cnnops_cli.tensors.zarr_places import (
     Directory,
@@ -19,7 +20,6 @@ from cnnops_cli.tensors.zarr_places import (
     location_of,
     place_at,
 )
-from cnnops_cli.tensors.zarr_results import check_apart, check_replaced
 
 
 @pytest.fixture
