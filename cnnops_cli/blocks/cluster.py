@@ -90,7 +90,7 @@ class Cluster:
 
     def _shared_out(self, boxes: Sequence[Box]) -> Iterator[Sequence[Box]]:
         """Yield the blocks of one task after the other, in order."""
-        threads = max(1, sum(self._client.nthreads().values()))
+        threads = max(1, sum(self._scheduler.answer(self._client.nthreads).values()))
         count = max(1, len(boxes) // (_TASKS_OF_A_THREAD * threads))
         for start in range(0, len(boxes), count):
             yield boxes[start : start + count]

@@ -40,8 +40,8 @@ class Estimate(NamedTuple):
             "dtype": self.dtype.name,
             "lengths": self.lengths,
             **{name: text for name, text in self._ways().items() if text},
-            **{re.sub("[- ]", "_", name): count for name, count in self.counts.items()},
-            "memory": self.memory,
+            **_by_keys(self.counts),
+            "memory": _by_keys(self.memory),
         }
 
     def lines(self, shape: str, width: int) -> list[Line]:
@@ -64,6 +64,10 @@ class Estimate(NamedTuple):
 def length_rule(*, ceil_mode: bool = False) -> str:
     """Return the formula of a spatial length of a result, with the names of what it takes."""
     return _ceiled(_RULE) if ceil_mode else _RULE
+
+
+def _by_keys(numbers: dict[str, Any]) -> dict[str, Any]:
+    return {re.sub("[- ]", "_", name): number for name, number in numbers.items()}
 
 
 def _ceiled(formula: str) -> str:
