@@ -271,7 +271,7 @@ import sys
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.zarr_places import place_at
 sys.modules |= {"s3fs": None, "gcsfs": None}
-for url in ("s3://bucket/x", "gs://bucket/x", "nonesuch://bucket/x"):
+for url in ("s3://bucket/x", "s3a://bucket/x", "gs://bucket/x", "nonesuch://bucket/x"):
     try:
         place_at(url, "x")
     except CnnopsError as error:
@@ -285,8 +285,8 @@ def test_libraries_that_urls_need():
     run = subprocess.run(
         [sys.executable, "-c", MISSING], capture_output=True, check=True, text=True
     )
-    s3, google, unknown = run.stdout.splitlines()
-    assert s3 == "x needs a library that is not installed: pip install 'cnnops-cli[s3]'"
+    *s3, google, unknown = run.stdout.splitlines()
+    assert s3 == ["x needs a library that is not installed: pip install 'cnnops-cli[s3]'"] * 2
     assert re.fullmatch("x needs a library that is not installed: .*gcsfs.*", google)
     assert unknown == "x cannot be reached: Protocol not known: nonesuch"
 
