@@ -27,9 +27,7 @@ _SEPARATORS = ("/", os.sep)
 _ZARR_METADATA = "zarr.json"
 
 _INTEGER = re.compile(r"[+-]?\d{1,99}")
-_ADDRESS = re.compile(
-    r"((tcp|tls|ucx|ws|wss)://)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
-)
+_ADDRESS = r"((tcp|tls|ucx|ws|wss)://)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
 
 
 def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:

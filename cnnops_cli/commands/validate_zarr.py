@@ -8,13 +8,13 @@ from cnnops_cli.parsers import names_zarr
 from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import NPY, format_of_name
 from cnnops_cli.tensors.read import is_inline
+from cnnops_cli.tensors.result_places import check_apart, check_replaced
 from cnnops_cli.tensors.zarr_places import (
     check_takes_results,
     is_file_like_zarr,
     is_remote,
     location_of,
 )
-from cnnops_cli.tensors.zarr_results import check_apart, check_replaced
 
 _REFUSED = ("view", "stretch", "explain", "at", "lesson", "lines", "keep_going")
 _ALSO_ZARR = ("indices", "mask_output", "mask")

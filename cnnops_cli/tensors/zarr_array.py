@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from cnnops_cli.tensors.zarr_places import (
     Prefix,
     is_remote,
     location_of,
+    parents_of,
     place_at,
     reason,
 )
@@ -253,6 +255,14 @@ def _why_not_opened(error: Exception) -> str:
     return reason(error)
 
 
+def _why_nothing_is_at(path: str) -> str:
+    for file in filter(os.path.isfile, (path, *parents_of(path))):
+        return f"; {file} is a file, and a Zarr array is a directory"
+    if not is_absent(aside := aside_of(path)):
+        return f"; a call that was killed while it replaced it left it in {aside}"
+    return ""
+
+
 def _not_an_array(text: str, argument: str, place: Directory | Prefix) -> CnnopsError:
     """Say why nothing was opened: there is nothing, or what is there is not whole."""
     try:
@@ -262,10 +272,8 @@ def _not_an_array(text: str, argument: str, place: Directory | Prefix) -> Cnnops
     if set(keys) & set(ARRAYS):
         return CnnopsError(f"{argument}: {text} cannot be opened: {_NOT_METADATA}")
     if not keys:
-        location, where = location_of(text), ""
-        if not is_remote(location) and not is_absent(aside := aside_of(location)):
-            where = f"; a call that was killed while it replaced it left it in {aside}"
-        return CnnopsError(f"{argument}: no such Zarr array: {text}{where}")
+        why = "" if isinstance(place, Prefix) else _why_nothing_is_at(place.path)
+        return CnnopsError(f"{argument}: no such Zarr array: {text}{why}")
     return CnnopsError(
         f"{argument}: {text} is not a Zarr array, or not a whole one: it has neither zarr.json "
         f"nor .zarray, but {listed(keys, most=3)}"

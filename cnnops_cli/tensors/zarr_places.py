@@ -12,15 +12,17 @@ from cnnops_cli.tensors.formats import UNKNOWN, format_of_name
 from cnnops_cli.tensors.read import split_member
 from cnnops_cli.words import series, shortened
 
-ARRAYS = ("zarr.json", ".zarray")
+DOCUMENT = "zarr.json"
+ARRAYS = (DOCUMENT, ".zarray")
 METADATA = (*ARRAYS, ".zgroup")
 """What a directory holds that is a Zarr array, or a group."""
 
 _SUFFIX = ".zarr"
 _URL = re.compile(r"[A-Za-z][\w+.-]+(::[A-Za-z][\w+.-]+)*://")
+_S3 = ("s3:", "s3a:")
 _LOCAL = re.compile(r"(file|local)://")
 _LINK = "::"
-"""Is between the URLs of a chain: what is read, and the file that it is in."""
+"""What is between the URLs of a chain: of what is read, and of the file that it is in."""
 _ARCHIVES = ("zip", "tar", "libarchive", "reference")
 """How a chain may begin. Through a cache, an array that is gone would be read as zeros."""
 _NOT_FOR_RESULTS = {
@@ -74,7 +76,9 @@ def is_remote(location: str) -> bool:
 
 
 def parents_of(text: str) -> list[str]:
-    """Return the directories, or the URLs, that an argument's is in, also where it is a link.
+    """Return the directories or the URLs that the place of an argument is in.
+
+    For a link they are those of the link and of what it leads to.
 
     Examples
     --------
@@ -145,7 +149,7 @@ def place_at(location: str, name: str) -> "Directory | Prefix":
     try:
         return Prefix(location)
     except ImportError as error:
-        how = "pip install 'cnnops-cli[s3]'" if location.startswith("s3:") else reason(error)
+        how = "pip install 'cnnops-cli[s3]'" if location.startswith(_S3) else reason(error)
         raise CnnopsError(f"{name} needs a library that is not installed: {how}") from error
     except (TypeError, AttributeError) as error:  # of arguments that the URL does not give
         scheme = location.partition("://")[0]

@@ -3,31 +3,28 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.paths import is_absent
+from cnnops_cli.tensors.result_places import check_replaced, check_surroundings
 from cnnops_cli.tensors.zarr_array import TOKEN, ZarrReference, import_zarr, open_reference
 from cnnops_cli.tensors.zarr_compressors import kept_compressors
 from cnnops_cli.tensors.zarr_places import (
+    DOCUMENT,
     METADATA,
     Directory,
     Prefix,
     check_takes_results,
     is_remote,
-    is_within,
     location_of,
-    parents_of,
     place_at,
     reason,
 )
 from cnnops_cli.tensors.zarr_staging import StagedDirectory, put_back_left
 from cnnops_cli.words import listed
-
-_DOCUMENT = "zarr.json"
 
 
 class ZarrResults:
@@ -72,7 +69,7 @@ class ZarrResults:
         with _naming(path):
             check_takes_results(path)
             if is_remote(location):
-                _check_surroundings(path)
+                check_surroundings(path)
                 result: _LocalResult | _RemoteResult = _RemoteResult(path, location, metadata)
             else:
                 put_back_left(location)
@@ -110,7 +107,7 @@ class _LocalResult:
 
     def complete(self) -> None:
         self._place.remove(TOKEN)
-        self._place.write(_DOCUMENT, _encoded(self.reference.metadata))
+        self._place.write(DOCUMENT, _encoded(self.reference.metadata))
         self._staged.complete()
 
     def move(self) -> None:
@@ -150,7 +147,7 @@ class _RemoteResult:
 
     def move(self) -> None:
         self._is_moved = True
-        self._place.write(_DOCUMENT, _encoded(self.reference.metadata))
+        self._place.write(DOCUMENT, _encoded(self.reference.metadata))
         self._place.remove(TOKEN)
 
     def put_back(self) -> str | None:
@@ -165,73 +162,6 @@ class _RemoteResult:
 
     def clear(self, _: bool) -> None:
         pass
-
-
-def check_apart(path: str, name: str, text: str) -> None:
-    """Refuse to write what `name` calls, what is inside it, or what it is inside of."""
-    location, other = location_of(path), location_of(text)
-    is_inside, is_around = is_within(location, other), is_within(other, location)
-    if is_inside or is_around:
-        how = "is" if is_inside and is_around else "is inside" if is_inside else "holds"
-        raise CnnopsError(f"{path} {how} {name}; write it elsewhere")
-
-
-def check_replaced(path: str, *, overwrite: bool) -> None:
-    """Refuse a local path where no result can be, or something is that may not be replaced."""
-    location = location_of(path)
-    if not os.path.isdir(parent := os.path.dirname(location)):
-        raise CnnopsError(f"{path} cannot be written: no such directory: {parent}")
-    _check_surroundings(path)
-    if is_absent(location):
-        return
-    place = Directory(location)
-    keys = place.keys() if os.path.isdir(location) else None
-    if not overwrite:
-        raise CnnopsError(f"{path} is there already; --overwrite replaces it")
-    if keys is None or (keys and not set(keys) & set(METADATA)):
-        raise CnnopsError(f"{path} is there already and not a Zarr array, so it is not replaced")
-    if keys and not _is_array(place):
-        raise CnnopsError(
-            f"{path} is a Zarr group, which --overwrite does not replace; "
-            "name an array in it, or remove it first"
-        )
-    if not os.access(location, os.W_OK):
-        raise CnnopsError(f"{path} is write-protected, so it is not replaced")
-
-
-def _check_surroundings(path: str) -> None:
-    """Refuse a result that is in an array, or in a group through which it would not be read."""
-    for parent in parents_of(path):
-        with suppress(OSError):  # one that may not be read
-            if why := _why_not_in(place_at(parent, parent)):
-                raise CnnopsError(f"{path} is in {parent}, {why}; write it elsewhere")
-
-
-def _why_not_in(place: Directory | Prefix) -> str | None:
-    if _is_array(place):
-        return "which is an array"
-    if place.read(".zgroup") is not None:
-        return "a group of Zarr version 2, in which arrays of version 3 are not seen"
-    if (_document_of(place) or {}).get("consolidated_metadata") is not None:
-        return "a group with consolidated metadata, which would not have those of the result"
-    return None
-
-
-def _is_array(place: Directory | Prefix) -> bool:
-    document = _document_of(place)
-    if document is None:
-        return place.read(".zarray") is not None
-    return document.get("node_type") == "array"
-
-
-def _document_of(place: Directory | Prefix) -> dict[str, Any] | None:
-    """Return what zarr.json holds, if there is one; nothing if it is damaged."""
-    data = place.read(_DOCUMENT)
-    try:
-        document = None if data is None else json.loads(data)
-    except ValueError:
-        return {}
-    return document if document is None or isinstance(document, dict) else {}
 
 
 def _occupied(path: str, keys: list[str]) -> str:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.result_places import check_apart
 from cnnops_cli.tensors.zarr_array import open_reference, open_zarr
 from cnnops_cli.tensors.zarr_places import Prefix
-from cnnops_cli.tensors.zarr_results import ZarrResults, check_apart
+from cnnops_cli.tensors.zarr_results import ZarrResults
 
 zarr = pytest.importorskip("zarr")
 pytest.importorskip("s3fs")

@@ -240,6 +240,12 @@ def test_what_is_not_an_array(tmp_path):
     assert refused(path) == f"INPUT: no such Zarr array: {path}"
     stored(path, numbers())
     assert refused(path / "raw") == f"INPUT: no such Zarr array: {path}/raw"
+    for text in (f"{tmp_path}/x.zip/raw/0", f"file://{tmp_path}/x.zip"):
+        (tmp_path / "x.zip").touch()
+        assert refused(text) == (
+            f"INPUT: no such Zarr array: {text}; {tmp_path}/x.zip is a file, and a Zarr array is a "
+            "directory"
+        )
     (path / "zarr.json").unlink()
     assert refused(path) == (
         f"INPUT: {path} is not a Zarr array, or not a whole one: it has neither zarr.json nor "
@@ -472,7 +478,7 @@ def test_overwrite_replaces_arrays_and_nothing_else(tmp_path):
     ("version", "group"),
     [
         (2, "a group of Zarr version 2, in which arrays of version 3 are not seen"),
-        (3, "a group with consolidated metadata, which would not have those of the result"),
+        (3, "a group with consolidated metadata, in which the result would be missing"),
     ],
 )
 def test_a_group_that_would_not_see_a_result(tmp_path, version, group):

@@ -1,6 +1,7 @@
 """What names a Zarr array, where it is, and what a result may replace; zarr is not needed."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import pytest
 
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.result_places import check_apart, check_replaced
 from cnnops_cli.tensors.zarr_array import open_zarr
 from cnnops_cli.tensors.zarr_places import (
     Directory,
@@ -18,7 +20,6 @@ from cnnops_cli.tensors.zarr_places import (
     location_of,
     place_at,
 )
-from cnnops_cli.tensors.zarr_results import check_apart, check_replaced
 
 
 @pytest.fixture
@@ -208,7 +209,7 @@ CONSOLIDATED = {"kind": "inline", "must_understand": False, "metadata": {}}
         (
             "zarr.json",
             json.dumps({**GROUP, "consolidated_metadata": CONSOLIDATED}),
-            "a group with consolidated metadata, which would not have those of the result",
+            "a group with consolidated metadata, in which the result would be missing",
         ),
     ],
 )
@@ -245,6 +246,14 @@ def test_a_directory_that_is_missing(folder):
         assert refused(check_replaced, name, overwrite=True) == expected
 
 
+def test_a_mount_point_is_not_replaced(folder, monkeypatch):
+    (folder / "y.zarr").mkdir()
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == f"{folder}/y.zarr")
+    assert refused(check_replaced, "y.zarr", overwrite=True) == (
+        "y.zarr is a mount point, so it is not replaced; name a path in it"
+    )
+
+
 def test_zarr_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     needed = "x.zarr is a Zarr array, which needs zarr 3.1: pip install 'cnnops-cli[zarr]'"
@@ -262,7 +271,7 @@ import sys
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.zarr_places import place_at
 sys.modules |= {"s3fs": None, "gcsfs": None}
-for url in ("s3://bucket/x", "gs://bucket/x", "nonesuch://bucket/x"):
+for url in ("s3://bucket/x", "s3a://bucket/x", "gs://bucket/x", "nonesuch://bucket/x"):
     try:
         place_at(url, "x")
     except CnnopsError as error:
@@ -276,8 +285,8 @@ def test_libraries_that_urls_need():
     run = subprocess.run(
         [sys.executable, "-c", MISSING], capture_output=True, check=True, text=True
     )
-    s3, google, unknown = run.stdout.splitlines()
-    assert s3 == "x needs a library that is not installed: pip install 'cnnops-cli[s3]'"
+    *s3, google, unknown = run.stdout.splitlines()
+    assert s3 == ["x needs a library that is not installed: pip install 'cnnops-cli[s3]'"] * 2
     assert re.fullmatch("x needs a library that is not installed: .*gcsfs.*", google)
     assert unknown == "x cannot be reached: Protocol not known: nonesuch"
 
