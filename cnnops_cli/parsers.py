@@ -24,8 +24,10 @@ from cnnops_cli.words import PADDING_WORDS, PAGE_SUFFIXES, VIEW_SUFFIXES, check_
 Value = TypeVar("Value")
 
 _SEPARATORS = ("/", os.sep)
+_ZARR_METADATA = "zarr.json"
 
 _INTEGER = re.compile(r"[+-]?\d{1,99}")
+_ADDRESS = r"((tcp|tls|ucx|ws|wss)://)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
 
 
 def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:
@@ -63,6 +65,20 @@ def parse_chunks(text: str) -> tuple[int, ...]:
             f"1,8,64,64{hint}"
         )
     return numbers
+
+
+@parser
+def parse_scheduler(text: str) -> str:
+    """Parse ADDRESS of a Dask scheduler: ``tcp://host:8786``, or without ``tcp://``."""
+    found = re.fullmatch(_ADDRESS, text)
+    if not found or not found["port"] or not 0 < int(found["port"]) < 1 << 16:
+        hint = f"; did you mean {text}:8786?" if found and not found["port"] else ""
+        if text.startswith(("http://", "https://")):
+            hint = "; http is what its dashboard speaks"
+        raise CnnopsError(
+            f"{text!r} is not the address of a Dask scheduler, such as tcp://host:8786{hint}"
+        )
+    return text
 
 
 def _integers(text: str, separator: str = ",") -> tuple[int, ...] | None:
@@ -270,6 +286,8 @@ def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
     _check_suffix(text, suffixes)
     if text.endswith(_SEPARATORS) or paths.is_directory(text):
         raise CnnopsError(f"{text} is a directory")
+    if Path(text).name == _ZARR_METADATA:
+        raise CnnopsError(f"{text} is the name of a Zarr array's metadata; name another file")
     _check_parent(text, "written")
     return text
 

@@ -11,6 +11,7 @@ from cnnops_cli.parsers import (
     parse_index,
     parse_output,
     parse_page_file,
+    parse_scheduler,
     parse_tolerance,
     parse_view_file,
 )
@@ -156,6 +157,7 @@ class Settings(NamedTuple):
             "Compute on the workers of the Dask scheduler at ADDRESS, such as tcp://host:8786. By "
             "default blocks are computed on the threads of this machine.",
             metavar="ADDRESS",
+            parser=parse_scheduler,
         ),
     ] = None
     expect: Annotated[

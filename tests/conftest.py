@@ -1,5 +1,7 @@
 """What all tests have in common."""
 
+import os
+
 from cnnops_cli import large_arrays
 
 
@@ -13,5 +15,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    for variable in ("COLUMNS", "LINES"):  # of the terminal in which the tests run
+        os.environ.pop(variable, None)
     if (size := config.getoption("--large")) is not None:
         large_arrays.LARGE = size

@@ -63,7 +63,7 @@ class Cluster:
         run = pickle.dumps(ClusterRun(work, prepare, work.bytes_of(boxes[0])))
         self._check_workers(run)
         # A task, so that it is there again where its worker dies.
-        shared = self._client.submit(received, run, pure=False)
+        shared = self._scheduler.submit(received, run)
         waiting = self._shared_out(boxes)
         running: dict[str, Sequence[Box]] = {}
         finished = as_completed(loop=self._client.loop, with_results=True, raise_errors=False)
@@ -71,8 +71,8 @@ class Cluster:
         def submit(count: int) -> None:
             for some in islice(waiting, count):
                 plain = [tuple(box) for box in some]
-                future = self._client.submit(
-                    run_on_worker, own_code(), shared, plain, pure=False, retries=_RETRIES
+                future = self._scheduler.submit(
+                    run_on_worker, own_code(), shared, plain, retries=_RETRIES
                 )
                 running[future.key] = some
                 finished.add(future)
@@ -90,7 +90,7 @@ class Cluster:
 
     def _shared_out(self, boxes: Sequence[Box]) -> Iterator[Sequence[Box]]:
         """Yield the blocks of one task after the other, in order."""
-        threads = max(1, sum(self._client.nthreads().values()))
+        threads = max(1, sum(self._scheduler.answer(self._client.nthreads).values()))
         count = max(1, len(boxes) // (_TASKS_OF_A_THREAD * threads))
         for start in range(0, len(boxes), count):
             yield boxes[start : start + count]

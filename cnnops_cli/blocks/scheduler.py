@@ -19,6 +19,12 @@ _PATIENCE = 30.0
 """Seconds in which a scheduler answers, and has workers again."""
 _BETWEEN_QUESTIONS = 1.0
 """Seconds from one question to the next about the workers."""
+_NEEDED = {
+    "tls": "TLS certificates (distributed.comm.tls in its configuration)",
+    "wss": "TLS certificates (distributed.comm.tls in its configuration)",
+    "ucx": "UCX (the package distributed-ucxx)",
+}
+"""By scheme of an address: what its transport needs."""
 _LOOKING = 0.01
 """Seconds between two looks for what is waited for."""
 
@@ -52,7 +58,14 @@ class Scheduler:
             self.look()
         try:
             return asked.result()
-        except OSError as error:
+        except Exception as error:  # of the connection: workers' are in answers
+            raise self.ended() from error
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, retries: int = 0) -> Any:
+        """Have a worker call a function, and return the future of what it returns."""
+        try:
+            return self.client.submit(function, *arguments, pure=False, retries=retries)
+        except Exception as error:  # a connection that was lost
             raise self.ended() from error
 
     def wait_for_workers(self) -> None:
@@ -79,6 +92,8 @@ class Scheduler:
                 self._since_question = 0
                 self._threads = self._asked(self.client.nthreads)
         self._since_workers = 0 if self._has_workers else self._since_workers + passed
+        if self.client.status == "closed":
+            raise self.ended()
         if self._since_answer > _PATIENCE:
             raise CnnopsError(
                 f"the scheduler at {self.address} has not answered for {_PATIENCE:.0f} seconds"
@@ -110,11 +125,24 @@ def connected_scheduler(address: str) -> Iterator[Scheduler]:
     except ImportError as error:
         raise CnnopsError("--scheduler needs Dask: pip install 'cnnops-cli[dask]'") from error
     with _silence():
+        connecting = _connecting(address, distributed)
+        if not wait([connecting], _PATIENCE).done:
+            raise CnnopsError(
+                f"--scheduler {address}: no Dask scheduler answers there in {_PATIENCE:.0f} "
+                "seconds; its port is usually 8786, and that of its dashboard 8787"
+            )
         try:
-            scheduler = _connected(address, distributed)
-        except Exception as error:  # whatever its transports raise
+            scheduler = connecting.result()
+        except (OSError, ValueError) as error:
             raise CnnopsError(
                 f"--scheduler {address}: no Dask scheduler answers: {described(error)}"
+            ) from error
+        except Exception as error:  # whatever Dask makes of what another server sends
+            needed = _NEEDED.get(address.partition("://")[0])
+            if needed and isinstance(error, (TypeError, ImportError)):
+                raise CnnopsError(f"--scheduler {address}: Dask has no {needed} here") from error
+            raise CnnopsError(
+                f"--scheduler {address}: what answers there is not a Dask scheduler"
             ) from error
         try:
             yield scheduler
@@ -140,18 +168,16 @@ def _silence() -> Iterator[None]:
         logging.disable(before)
 
 
-def _connected(address: str, distributed: ModuleType) -> Scheduler:
+def _connecting(address: str, distributed: ModuleType) -> "Future[Scheduler]":
     """Connect on another thread: where a scheduler hangs, Dask does not come back from it."""
-    made: Future[Scheduler] = Future()
+    scheduler: Future[Scheduler] = Future()
 
     def connect() -> None:
         try:
             client = distributed.Client(address, timeout=_CONNECTING, set_as_default=False)
-            made.set_result(Scheduler(address, client))
+            scheduler.set_result(Scheduler(address, client))
         except BaseException as error:
-            made.set_exception(error)
+            scheduler.set_exception(error)
 
     Thread(target=connect, daemon=True).start()
-    if not wait([made], _PATIENCE).done:
-        raise TimeoutError(f"not in {_PATIENCE:.0f} seconds")
-    return made.result()
+    return scheduler

@@ -34,7 +34,7 @@ class ZarrSource(NamedTuple):
             with signals.waiting():  # zarr's own thread goes on with what is left
                 part = array.read(self.layout.place_of_input(box.slices))
             converted = unify({"input": Tensor(part, array.name, weak=False)}, self.dtype)
-            return np.ascontiguousarray(self.layout.to_operator(converted["input"]))
+            return np.asarray(self.layout.to_operator(converted["input"]), order="C")
 
         return read
 

@@ -15,7 +15,6 @@ from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain.estimate import Estimate
-from cnnops_cli.ops.parallel import thread_count
 from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.zarr_array import bytes_in_transit
 from cnnops_cli.tensors.zarr_places import location_of
@@ -71,15 +70,15 @@ class BlockPlan(NamedTuple):
     def estimate(self, estimate: Estimate, *, is_here: bool) -> Estimate:
         """Return what a call would take in blocks, by what it would take in memory.
 
-        `is_here` is whether this machine computes it, and not a cluster.
+        `is_here` is whether this machine computes it, and not a cluster, of which nothing is known.
         """
         operator, outputs = self.operator, self.operator.outputs.values()
         read = {
             name: reading(operator, self.grid, array.chunks) for name, array in self.stored.items()
         }
         bytes_read = sum(read[name].elements * self.stored[name].dtype.itemsize for name in read)
-        block, threads = self.bytes_of_a_block, min(thread_count(), len(self.grid))
-        taken = threads * block
+        block = self.bytes_of_a_block
+        threads, taken = 1, block
         if is_here and self.grid:
             shared = sharing(block, self.bytes_of_transfer, len(self.grid))
             threads, taken = shared.threads, shared.bytes
@@ -95,10 +94,11 @@ class BlockPlan(NamedTuple):
             "bytes read": bytes_read,
             "times read": round(read["input"].times, 2),
             "bytes written": math.prod(self.shape) * sum(dtype.itemsize for dtype in outputs),
-            "threads": threads,
+            **({"threads": threads} if is_here else {}),
         }
-        memory = {**operands, "block": block, "worker": sum(operands.values()) + taken}
-        return estimate._replace(counts=counts, memory=memory)
+        worker = "worker" if is_here else "worker with one thread"
+        memory = {**operands, "block": block, worker: sum(operands.values()) + taken}
+        return estimate._replace(algorithm="", counts=counts, memory=memory)
 
 
 def plan_blocks(
@@ -124,7 +124,8 @@ def plan_blocks(
             f"--output-chunks has {len(output_chunks)} lengths, but the result has "
             f"{len(shape)} axes: {shape}"
         )
-    else:
+    else:  # a longer one would be encoded whole
+        output_chunks = tuple(max(1, min(pair)) for pair in zip(output_chunks, shape, strict=True))
         chunks = of_result.lengths_in_operator(output_chunks)
     written = [
         bytes_in_transit(location_of(path), operator.outputs[output], chunks)

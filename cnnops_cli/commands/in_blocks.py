@@ -1,6 +1,5 @@
 """A Zarr INPUT: its blocks are read, computed and written, and the results appear when whole."""
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -28,12 +27,11 @@ from cnnops_cli.parsers import names_zarr
 from cnnops_cli.paths import real_path
 from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import Reading
-from cnnops_cli.tensors.read import INPUT_ARGUMENT, is_inline, read_tensor
+from cnnops_cli.tensors.read import INPUT_ARGUMENT, read_tensor
 from cnnops_cli.tensors.staged_files import StagedFiles
 from cnnops_cli.tensors.tensor import Tensor, has_letters
 from cnnops_cli.tensors.zarr_array import ZarrArray, ZarrReference, open_zarr
-from cnnops_cli.tensors.zarr_places import location_of
-from cnnops_cli.tensors.zarr_results import ZarrResults, check_apart
+from cnnops_cli.tensors.zarr_results import ZarrResults
 
 if TYPE_CHECKING:
     from cnnops_cli.blocks.batchnorm import BatchnormBlocks, BoxMoments
@@ -44,7 +42,6 @@ _FURTHER = {"indices": "indices", "mask_output": "mask"}
 
 def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) -> None:
     """Apply an operation to a Zarr INPUT, and write its results; or say what that would take."""
-    gc.enable()  # zarr leaves cycles behind, and there may be many blocks
     settings = call.settings
     arrays = _opened(call)
     signals.begin()
@@ -72,7 +69,6 @@ def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) ->
             outcome.estimate = plan.estimate(operation.estimate(), is_here=is_here)
         write_stdout(report_writer(outcome, settings))
         return
-    _check_results(call, arrays)
     with _naming_operands(tensors):
         sources = _sources(call, arrays, tensors, operation.layout)
         _write_results(call, operation, plan, sources, arrays["input"].reference)
@@ -145,17 +141,6 @@ def _results_of(call: Call) -> dict[str, str]:
     paths = {"result": call.settings.output}
     paths |= {output: call.files.get(option) for option, output in _FURTHER.items()}
     return {output: path for output, path in paths.items() if path is not None}
-
-
-def _check_results(call: Call, arrays: dict[str, ZarrArray]) -> None:
-    """Refuse results that are in one another, or in what is read."""
-    read = {array.name: array.reference.location for array in arrays.values()}
-    read |= {text: location_of(text) for text in call.read if not is_inline(text)}
-    read |= {path: location_of(path) for path in _other_files(call).values()}
-    for path in _results_of(call).values():
-        for name, location in read.items():
-            check_apart(path, name, location)
-        read[path] = location_of(path)
 
 
 def _other_files(call: Call) -> dict[str, str]:

@@ -66,6 +66,8 @@ def _write_some(descriptor: int, data: memoryview) -> int:
 
 def write_stdout(write: "Writer") -> None:
     """Write to standard output at once; BrokenPipeError is raised as it is."""
+    if sys.stdout is None:
+        raise CnnopsError("standard output is closed")
     try:
         write(cast(BinaryIO, _Unbuffered()))
     except BrokenPipeError:
@@ -76,9 +78,8 @@ def write_stdout(write: "Writer") -> None:
 
 def write_text(text: str) -> None:
     """Write text to standard output, as `write_stdout` does."""
-    if sys.stdout is None:
-        raise CnnopsError("standard output is closed")
-    data = text.encode(sys.stdout.encoding or "utf-8", errors="replace")
+    encoding = sys.stdout and sys.stdout.encoding
+    data = text.encode(encoding or "utf-8", errors="replace")
     write_stdout(lambda stream: _write_all(stream, data))
 
 

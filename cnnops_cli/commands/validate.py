@@ -30,6 +30,7 @@ def validate(call: Call) -> Call:
         from cnnops_cli.commands.validate_zarr import validate_zarr
 
         if validate_zarr(call).is_zarr:
+            _check_stdout(call.settings)
             return call
     _check_count(call)
     call = _with_outputs(call)
@@ -165,7 +166,8 @@ def _check_apart(paths: list[str]) -> None:
 
 def _check_stdout(settings: Settings) -> None:
     if sys.stdout is None and is_written(settings):
-        hint = "" if settings.lines else "; name a file with --output"
+        is_result = not (settings.lines or settings.explain or settings.dry_run)
+        hint = "; name a file with --output" if is_result else ""
         raise CnnopsError(f"standard output is closed{hint}")
     if settings.format == "npy" and is_written(settings) and sys.stdout.isatty():
         raise CnnopsError(

@@ -7,6 +7,14 @@ from cnnops_cli.errors import CnnopsError
 from cnnops_cli.parsers import names_zarr
 from cnnops_cli.settings import Settings
 from cnnops_cli.tensors.formats import NPY, format_of_name
+from cnnops_cli.tensors.read import is_inline
+from cnnops_cli.tensors.result_places import check_apart, check_replaced
+from cnnops_cli.tensors.zarr_places import (
+    check_takes_results,
+    is_file_like_zarr,
+    is_remote,
+    location_of,
+)
 
 _REFUSED = ("view", "stretch", "explain", "at", "lesson", "lines", "keep_going")
 _ALSO_ZARR = ("indices", "mask_output", "mask")
@@ -40,6 +48,8 @@ def validate_zarr(call: Call) -> Call:
 
 
 def _refuse_zarr(call: Call) -> None:
+    for file in call.texts:
+        _refuse_file(file, f"; an array in an archive is zip://x.zarr::{file}")
     for option in call.settings.given_zarr_options():
         raise CnnopsError(f"{option} goes with a Zarr INPUT; leave it out")
     named = {"output": call.settings.output, **call.files, **call.tensors}
@@ -50,6 +60,12 @@ def _refuse_zarr(call: Call) -> None:
             raise CnnopsError(
                 f"{_option(name)}: {text} is a Zarr array's name, which goes with a Zarr INPUT"
             )
+
+
+def _refuse_file(text: str, hint: str = "") -> None:
+    """Refuse a file that has the name of a Zarr array."""
+    if is_file_like_zarr(text):
+        raise CnnopsError(f"{text} is a file, and a Zarr array is a directory{hint}")
 
 
 def _refuse_operand(name: str, text: str) -> None:
@@ -74,6 +90,7 @@ def _check_operands(tensors: Texts) -> None:
         if names_zarr(text):
             _refuse_operand(name, text)
         elif name in _ALSO_ZARR and not (format_of_name(text) is NPY and os.path.exists(text)):
+            _refuse_file(text)
             raise CnnopsError(
                 f"{_option(name)} of a Zarr INPUT is a Zarr array or a .npy file, which "
                 f"{text[:_MOST_SHOWN]!r} is not"
@@ -81,16 +98,49 @@ def _check_operands(tensors: Texts) -> None:
 
 
 def _check_results(call: Call) -> None:
-    output = call.settings.output
-    if output is None and not call.settings.dry_run:
+    settings = call.settings
+    if settings.output is None and not settings.dry_run:
         raise CnnopsError("the result of a Zarr INPUT is a Zarr array; name it: --output x.zarr")
-    results = {name: call.files.get(name) for name in _ALSO_ZARR}
-    for name, path in {"output": output, **results}.items():
-        if path is not None and not names_zarr(path):
+    also = {name: path for name, path in call.files.items() if name in _ALSO_ZARR}
+    results = {}
+    for name, path in {"output": settings.output, **also}.items():
+        if path is None:
+            continue
+        if not names_zarr(path):
+            _refuse_file(path, "; name another")
             raise CnnopsError(
-                f"{_option(name)} of a Zarr INPUT is a Zarr array too, such as x.zarr, which "
-                f"{path!r} is not"
+                f"{_option(name)}: {path!r} is not a Zarr array's name; with a Zarr INPUT it is "
+                "one, such as y.zarr"
             )
+        check_takes_results(path)
+        results[name] = path
+    if not settings.dry_run:
+        _check_apart(call, results)
+        for path in results.values():
+            if not is_remote(location_of(path)):
+                check_replaced(path, overwrite=settings.overwrite)
+
+
+def _check_apart(call: Call, results: dict[str, str]) -> None:
+    """Refuse results that are in one another, or in what is read."""
+    arrays = {f"INPUT {call.texts[0]}": call.texts[0]}
+    others = {text: text for text in call.sources if text}
+    for name, text in call.tensors.items():
+        if text and not is_inline(text):
+            (arrays if names_zarr(text) else others)[f"{_option(name)} {text}"] = text
+    files = {
+        f"{_option(name)} {path}": path
+        for name, path in call.all_files.items()
+        if path and name not in results
+    }
+    for path in files.values():
+        for name, text in arrays.items():
+            check_apart(path, name, text)
+    taken = arrays | others | files
+    for option, path in results.items():
+        for name, text in taken.items():
+            check_apart(path, name, text)
+        taken[f"{_option(option)} {path}"] = path
 
 
 def _option(name: str) -> str:

@@ -16,7 +16,8 @@ class Estimate(NamedTuple):
     """What a call would take: operations by name, and bytes of operands, result and working memory.
 
     `shape` is the result's as the operator returns it; `lengths` has its formula by spatial axis;
-    `accumulate` says how it is summed, where there are ways.
+    `algorithm` is empty where it may differ from part to part; `accumulate` says how it is summed,
+    where there are ways.
     """
 
     operator: str
@@ -28,6 +29,9 @@ class Estimate(NamedTuple):
     memory: dict[str, int]
     accumulate: str = ""
 
+    def _ways(self) -> dict[str, str]:
+        return {"algorithm": self.algorithm, "accumulate": self.accumulate}
+
     def record(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return everything by name, for JSON; `shape` is the result's for the user."""
         return {
@@ -35,10 +39,9 @@ class Estimate(NamedTuple):
             "shape": shape,
             "dtype": self.dtype.name,
             "lengths": self.lengths,
-            "algorithm": self.algorithm,
-            **({"accumulate": self.accumulate} if self.accumulate else {}),
-            **{re.sub("[- ]", "_", name): count for name, count in self.counts.items()},
-            "memory": self.memory,
+            **{name: text for name, text in self._ways().items() if text},
+            **_by_keys(self.counts),
+            "memory": _by_keys(self.memory),
         }
 
     def lines(self, shape: str, width: int) -> list[Line]:
@@ -48,9 +51,9 @@ class Estimate(NamedTuple):
             is_ceiled = any("ceil" in formula for formula in self.lengths.values())
             texts.append(length_rule(ceil_mode=is_ceiled))
         texts += [f"{axis}: {formula}" for axis, formula in self.lengths.items()]
-        texts.append(f"algorithm: {self.algorithm}")
-        texts += [f"accumulate: {self.accumulate}"] * bool(self.accumulate)
-        texts += [f"{name}: {count}" for name, count in self.counts.items()]
+        texts += [f"{name}: {text}" for name, text in self._ways().items() if text]
+        for name, count in self.counts.items():
+            texts.append(f"{name}: {_in_units(count) if name.startswith('bytes') else count}")
         for name, size in self.memory.items():
             most = "at most " if name == "working" else ""
             texts.append(f"memory, {name}: {most}{_in_units(size)}")
@@ -61,6 +64,10 @@ class Estimate(NamedTuple):
 def length_rule(*, ceil_mode: bool = False) -> str:
     """Return the formula of a spatial length of a result, with the names of what it takes."""
     return _ceiled(_RULE) if ceil_mode else _RULE
+
+
+def _by_keys(numbers: dict[str, Any]) -> dict[str, Any]:
+    return {re.sub("[- ]", "_", name): number for name, number in numbers.items()}
 
 
 def _ceiled(formula: str) -> str:

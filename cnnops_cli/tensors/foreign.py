@@ -54,7 +54,9 @@ _PICKLE = _Format(
     _array("pickle", "pickle.load(open({file}, 'rb'))"),
     ".pkl .pickle .joblib",
 )
-_ZARR = _Format("a Zarr store", _array("zarr", "zarr.open({file}, mode='r')[...]"), ".zarr")
+_ZARR = _Format("a Zarr store", _array("zarr", "zarr.open({file}, mode='r')[...]"), "")
+_ZIPPED_ZARR = _Format("a zipped Zarr store", "unzip -d {stem}.unzipped.zarr {file}", "")
+_ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup")
 _HDF5 = _array("h5py", "h5py.File({file})['NAME'][...]")
 _MATLAB = _array("scipy.io", "scipy.io.loadmat({file})['NAME']")
 _ONNX = "{{t.name: onnx.numpy_helper.to_array(t) for t in onnx.load({file}).graph.initializer}}"
@@ -69,7 +71,6 @@ _FORMATS = (
     _PYTORCH,
     _SAFETENSORS,
     _PICKLE,
-    _ZARR,
     _Format("gzip data", "gunzip -k {file}", ".gz .tgz", b"\x1f\x8b"),
     _Format("bzip2 data", "bunzip2 -k {file}", ".bz2", b"BZh"),
     _Format("XZ data", "unxz -k {file}", ".xz", b"\xfd7zXZ\0"),
@@ -111,7 +112,7 @@ def conversion(stream: BinaryIO, path: str | None) -> str | None:
 def conversion_of_directory(path: str) -> str | None:
     """Say what an unsupported directory is, and how to convert it, if that is known."""
     is_zarr = Path(path).suffix == ".zarr" or any(
-        Path(path, name).exists() for name in ("zarr.json", ".zarray", ".zgroup")
+        Path(path, name).exists() for name in _ZARR_METADATA
     )
     return _described(_ZARR, path) if is_zarr else None
 
@@ -123,6 +124,8 @@ def _in_zip(stream: BinaryIO, suffix: str) -> _Format | None:
         return _by_suffix(suffix)
     if any(name.endswith("data.pkl") for name in names):
         return _TORCHSCRIPT if any("/code/" in name for name in names) else _PYTORCH
+    if any(name.endswith(_ZARR_METADATA) for name in names):
+        return _ZIPPED_ZARR
     return None if any(name.endswith(".npy") for name in names) else _by_suffix(suffix)
 
 

@@ -1,11 +1,14 @@
 """Zarr arrays, opened in this process or in another one, and read and written by boxes."""
 
+import json
 import math
+import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from hashlib import sha256
+from itertools import islice
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -21,6 +24,7 @@ from cnnops_cli.tensors.zarr_places import (
     Prefix,
     is_remote,
     location_of,
+    parents_of,
     place_at,
     reason,
 )
@@ -32,6 +36,8 @@ Slices = tuple[slice, ...]
 TOKEN = "cnnops-run"
 """The file in an unfinished result that says which run writes it."""
 
+_NOT_METADATA = "its metadata is not that of a Zarr array or group"
+_MOST_NAMED = 8
 _PYTHON = (3, 11)
 """The oldest Python for which there is a Zarr that reads and writes version 3."""
 _REQUESTS = 10
@@ -151,8 +157,10 @@ def open_zarr(text: str, argument: str) -> ZarrArray:
     except FileNotFoundError as error:
         raise _not_an_array(text, argument, place) from error
     except Exception as error:  # whatever zarr and stores raise
-        raise CnnopsError(f"{name} cannot be opened: {reason(error)}") from error
+        raise CnnopsError(f"{name} cannot be opened: {_why_not_opened(error)}") from error
     check_supported(node.dtype, name)
+    if node.size and 0 in node.chunks:
+        raise CnnopsError(f"{name} cannot be opened: its chunks have no elements: {node.chunks}")
     metadata = {**node.metadata.to_dict(), "attributes": {}}
     return ZarrArray(ZarrReference(name, location, metadata, digest=digest), node)
 
@@ -230,18 +238,46 @@ def import_zarr(name: str) -> ModuleType:
 
 
 def _named_arrays(group: Any, text: str) -> str:
-    """Say which arrays a group has, with their shapes."""
+    """Say which arrays a group has, with their shapes; the first ones, since it may have many."""
     try:
-        members = group.members(max_depth=None)
+        arrays = list(islice(_arrays_in(group), _MOST_NAMED + 1))
     except Exception as error:  # a store that cannot be listed, or metadata that zarr cannot parse
         return f"not an array, and its arrays cannot be listed: {reason(error)}"
-    arrays = {path: member for path, member in sorted(members) if hasattr(member, "shape")}
     if not arrays:
         return "and it has no arrays"
-    shown = listed([f"{path} {member.shape}" for path, member in arrays.items()])
-    return (
-        f"not an array; name one of its arrays, as {text.rstrip('/')}/{next(iter(arrays))}: {shown}"
-    )
+    shown = ", ".join(f"{path} {shape}" for path, shape in arrays[:_MOST_NAMED])
+    shown += " and others" if len(arrays) > _MOST_NAMED else ""
+    return f"not an array; name one of its arrays, as {text.rstrip('/')}/{arrays[0][0]}: {shown}"
+
+
+def _arrays_in(group: Any, path: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Give the path and the shape of each array; no more is listed than what is taken takes."""
+    members = sorted(group.members(max_depth=0), key=lambda member: member[0])
+    for name, member in members:
+        if hasattr(member, "shape"):
+            yield f"{path}{name}", member.shape
+    for name, member in members:
+        if not hasattr(member, "shape"):
+            yield from _arrays_in(member, f"{path}{name}/")
+
+
+def _why_not_opened(error: Exception) -> str:
+    """Say what zarr found in the metadata, where it says no more than how it failed."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"its metadata is not JSON: {error}"
+    if isinstance(error, KeyError):
+        return f"its metadata has no {error}"
+    if isinstance(error, (TypeError, AttributeError, LookupError)):
+        return _NOT_METADATA
+    return reason(error)
+
+
+def _why_nothing_is_at(path: str) -> str:
+    for file in filter(os.path.isfile, (path, *parents_of(path))):
+        return f"; {file} is a file, and a Zarr array is a directory"
+    if not is_absent(aside := aside_of(path)):
+        return f"; a call that was killed while it replaced it left it in {aside}"
+    return ""
 
 
 def _not_an_array(text: str, argument: str, place: Directory | Prefix) -> CnnopsError:
@@ -250,11 +286,11 @@ def _not_an_array(text: str, argument: str, place: Directory | Prefix) -> Cnnops
         keys = place.keys()
     except Exception as error:  # whatever stores raise
         return CnnopsError(f"{argument}: cannot read {text}: {reason(error)}")
+    if set(keys) & set(ARRAYS):
+        return CnnopsError(f"{argument}: {text} cannot be opened: {_NOT_METADATA}")
     if not keys:
-        location, where = location_of(text), ""
-        if not is_remote(location) and not is_absent(aside := aside_of(location)):
-            where = f"; a call that was killed while it replaced it left it in {aside}"
-        return CnnopsError(f"{argument}: no such Zarr array: {text}{where}")
+        why = "" if isinstance(place, Prefix) else _why_nothing_is_at(place.path)
+        return CnnopsError(f"{argument}: no such Zarr array: {text}{why}")
     return CnnopsError(
         f"{argument}: {text} is not a Zarr array, or not a whole one: it has neither zarr.json "
         f"nor .zarray, but {listed(keys, most=3)}"

@@ -9,24 +9,22 @@ from typing import Any
 import numpy as np
 
 from cnnops_cli.errors import CnnopsError
-from cnnops_cli.paths import is_absent
-from cnnops_cli.tensors.zarr_array import TOKEN, ZarrReference, import_zarr
+from cnnops_cli.tensors.result_places import check_replaced, check_surroundings
+from cnnops_cli.tensors.zarr_array import TOKEN, ZarrReference, import_zarr, open_reference
 from cnnops_cli.tensors.zarr_compressors import kept_compressors
 from cnnops_cli.tensors.zarr_places import (
-    ARRAYS,
+    DOCUMENT,
     METADATA,
     Directory,
     Prefix,
+    check_takes_results,
     is_remote,
     location_of,
-    overlap,
     place_at,
     reason,
 )
 from cnnops_cli.tensors.zarr_staging import StagedDirectory, put_back_left
 from cnnops_cli.words import listed
-
-_DOCUMENT = "zarr.json"
 
 
 class ZarrResults:
@@ -69,7 +67,9 @@ class ZarrResults:
         metadata = _metadata(path, shape, dtype, chunks, compressors)
         location = location_of(path)
         with _naming(path):
+            check_takes_results(path)
             if is_remote(location):
+                check_surroundings(path)
                 result: _LocalResult | _RemoteResult = _RemoteResult(path, location, metadata)
             else:
                 put_back_left(location)
@@ -97,6 +97,7 @@ class _LocalResult:
     """An array in a directory of its own until it is whole."""
 
     def __init__(self, path: str, location: str, metadata: dict[str, Any], overwrite: bool) -> None:
+        self._overwrite = overwrite
         self._staged = StagedDirectory(location, overwrite=overwrite)
         self._place = Directory(self._staged.path)
         self.reference = ZarrReference(path, self._staged.path, metadata, os.urandom(16).hex())
@@ -106,10 +107,11 @@ class _LocalResult:
 
     def complete(self) -> None:
         self._place.remove(TOKEN)
-        self._place.write(_DOCUMENT, _encoded(self.reference.metadata))
+        self._place.write(DOCUMENT, _encoded(self.reference.metadata))
         self._staged.complete()
 
     def move(self) -> None:
+        check_replaced(self.reference.name, overwrite=self._overwrite)  # others write there too
         self._staged.move()
 
     def put_back(self) -> str | None:
@@ -131,24 +133,28 @@ class _RemoteResult:
         place = place_at(location, path)
         assert isinstance(place, Prefix)
         self._place = place
-        self._is_ours = False
+        self._is_moved = False
         self.reference = ZarrReference(path, location, metadata, os.urandom(16).hex())
 
     def begin(self) -> None:
         if keys := self._place.keys():
             raise CnnopsError(_occupied(self.reference.name, keys))
-        self._is_ours = True
         self._place.write(TOKEN, str(self.reference.token).encode())
+        open_reference(self.reference).check_run()
 
     def complete(self) -> None:
-        self._place.remove(TOKEN)
+        open_reference(self.reference).check_run()
 
     def move(self) -> None:
-        self._place.write(_DOCUMENT, _encoded(self.reference.metadata))
+        self._is_moved = True
+        self._place.write(DOCUMENT, _encoded(self.reference.metadata))
+        self._place.remove(TOKEN)
 
     def put_back(self) -> str | None:
+        """Remove what was written, unless another run writes there now."""
         try:
-            if self._is_ours:
+            token = self._place.read(TOKEN)
+            if self._is_moved or token == str(self.reference.token).encode():
                 self._place.remove_all()
         except Exception as error:  # whatever stores raise
             return f"what was written of {self.reference.name} is still there: {reason(error)}"
@@ -156,38 +162,6 @@ class _RemoteResult:
 
     def clear(self, _: bool) -> None:
         pass
-
-
-def check_apart(path: str, name: str, location: str) -> None:
-    """Refuse a result that is an operand, is inside one, or has one inside it."""
-    if overlap(location_of(path), location):
-        raise CnnopsError(f"{path} and {name} are one, or one is inside the other")
-
-
-def check_replaced(path: str, *, overwrite: bool) -> None:
-    """Refuse a local path where something is that may not be replaced."""
-    location = location_of(path)
-    if is_absent(location):
-        return
-    keys = Directory(location).keys() if os.path.isdir(location) else None
-    if not overwrite:
-        raise CnnopsError(f"{path} is there already; --overwrite replaces it")
-    if keys is None or (keys and not set(keys) & set(METADATA)):
-        raise CnnopsError(f"{path} is there already and not a Zarr array, so it is not replaced")
-    if keys and not _is_array(location, keys):
-        raise CnnopsError(
-            f"{path} is a Zarr group, which --overwrite does not replace; "
-            "name an array in it, or remove it first"
-        )
-
-
-def _is_array(location: str, keys: list[str]) -> bool:
-    if _DOCUMENT not in keys:
-        return not set(keys).isdisjoint(ARRAYS)
-    try:
-        return bool(json.loads(Directory(location).read(_DOCUMENT) or b"")["node_type"] == "array")
-    except (ValueError, LookupError, TypeError):
-        return False
 
 
 def _occupied(path: str, keys: list[str]) -> str:

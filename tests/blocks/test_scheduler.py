@@ -10,7 +10,7 @@ from cnnops_cli import CnnopsError
 from cnnops_cli.blocks import scheduler as scheduler_module
 from cnnops_cli.blocks.scheduler import Scheduler
 
-CLIENT = SimpleNamespace(scheduler_info=lambda: {"services": {}}, nthreads=None)
+CLIENT = SimpleNamespace(status="running", scheduler_info=lambda: {"services": {}}, nthreads=None)
 SILENT = "the scheduler at tcp://host:1 has not answered for 30 seconds"
 NO_WORKERS = (
     "the scheduler at tcp://host:1 had no workers for 30 seconds: start some with dask worker "

@@ -5,15 +5,22 @@ import sys
 import numpy as np
 import pytest
 
+from cnnops_cli.commands.call import Call
+from cnnops_cli.commands.validate import validate
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.settings import Settings
+
+HERE = ["x.npy", "x.zarr", "z.zarr"]
 POOL = ["maxpool", "-k", "2", "x.npy"]
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """A folder with an array, and a Python without zarr."""
+    """A folder with an array and a file called x.zarr and z.zarr, and a Python without zarr."""
     monkeypatch.setitem(sys.modules, "zarr", None)
     np.save(tmp_path / "x.npy", np.zeros((4, 4)))
     (tmp_path / "x.zarr").mkdir()
+    (tmp_path / "z.zarr").touch()
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,24 @@ def here(tmp_path, monkeypatch):
             ["-o", "y.npy", "--indices", "i.zarr"],
             "--indices: i.zarr is a Zarr array's name, which goes with a Zarr INPUT",
         ),
+        *(
+            (
+                ["--scheduler", address],
+                f"--scheduler: {address!r} is not the address of a Dask scheduler, such as "
+                f"tcp://host:8786{hint}",
+            )
+            for address, hint in [
+                ("", ""),
+                ("localhost", "; did you mean localhost:8786?"),
+                ("tcp://host", "; did you mean tcp://host:8786?"),
+                ("http://host:8787", "; http is what its dashboard speaks"),
+                *((text, "") for text in ("host:0", "host:65536", "host:8786/", "inproc://host:1")),
+            ]
+        ),
+        *(
+            (["--scheduler", address], "--scheduler goes with a Zarr INPUT; leave it out")
+            for address in ("host-1.a_b:1", "tls://host:65535", "tcp://[::1]:8786")
+        ),
         (
             ["--output-chunks", "2,0"],
             "--output-chunks: '2,0' is not the shape of a chunk: an integer of 1 or more per "
@@ -52,7 +77,7 @@ def here(tmp_path, monkeypatch):
 )
 def test_what_goes_with_a_zarr_input_alone(refused_here, tmp_path, arguments, reason):
     assert refused_here(*POOL, *arguments) == f"cnnops maxpool: error: {reason}"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "x.zarr"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == HERE
 
 
 @pytest.mark.parametrize(
@@ -86,16 +111,33 @@ def test_operands(refused_here, arguments, reason):
         ([], "the result of a Zarr INPUT is a Zarr array; name it: --output x.zarr"),
         (
             ["-o", "y.npy"],
-            "--output of a Zarr INPUT is a Zarr array too, such as x.zarr, which 'y.npy' is not",
+            "--output: 'y.npy' is not a Zarr array's name; with a Zarr INPUT it is "
+            "one, such as y.zarr",
         ),
         (
             ["-o", "-"],
-            "--output of a Zarr INPUT is a Zarr array too, such as x.zarr, which '-' is not",
+            "--output: '-' is not a Zarr array's name; with a Zarr INPUT it is one, such as y.zarr",
         ),
         (
             ["-o", "y.zarr", "--indices", "i.npy"],
-            "--indices of a Zarr INPUT is a Zarr array too, such as x.zarr, which 'i.npy' is not",
+            "--indices: 'i.npy' is not a Zarr array's name; with a Zarr INPUT it is "
+            "one, such as y.zarr",
         ),
+        (
+            ["-o", "z.zarr"],
+            "z.zarr is a file, and a Zarr array is a directory; name another",
+        ),
+        (
+            ["-o", "memory://y.zarr", "--dry-run"],
+            "memory://y.zarr cannot be written: memory:// ends with this process; a result goes "
+            "to a directory or to a URL such as s3://bucket/y.zarr",
+        ),
+        (
+            ["-o", "none/y.zarr"],
+            "none/y.zarr cannot be written: no such directory: {folder}/none",
+        ),
+        (["-o", "x.zarr/y"], "x.zarr/y is inside INPUT x.zarr; write it elsewhere"),
+        (["-o", "s3://"], "s3:// names nothing; a URL is such as s3://bucket/x.zarr"),
         (
             ["-o", "y.zarr", "x.zarr"],
             "a Zarr INPUT goes alone, but there are 2 INPUTs; call once for each",
@@ -135,10 +177,31 @@ def test_operands(refused_here, arguments, reason):
     ],
 )
 def test_what_does_not_go_with_a_zarr_input(refused_here, tmp_path, arguments, reason):
-    assert refused_here("maxpool", "-k", "2", "x.zarr", *arguments) == (
-        f"cnnops maxpool: error: {reason}"
+    said = refused_here("maxpool", "-k", "2", "x.zarr", *arguments)
+    assert said.replace(str(tmp_path), "{folder}") == f"cnnops maxpool: error: {reason}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == HERE
+
+
+@pytest.mark.parametrize("arguments", [["-o", "y.zarr"], ["--overwrite"]])
+def test_an_input_that_has_the_name_of_an_array_and_is_a_file(refused_here, arguments):
+    assert refused_here("maxpool", "-k", "2", "z.zarr", *arguments) == (
+        "cnnops maxpool: error: z.zarr is a file, and a Zarr array is a directory; an array in an "
+        "archive is zip://x.zarr::z.zarr"
     )
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "x.zarr"]
+
+
+def test_a_mask_that_has_the_name_of_an_array_and_is_a_file(refused_here):
+    assert refused_here("dropout", "--mask", "z.zarr", "x.zarr", "-o", "y.zarr") == (
+        "cnnops dropout: error: z.zarr is a file, and a Zarr array is a directory"
+    )
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.zarr"])
+def test_standard_output_that_is_closed(monkeypatch, tmp_path, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(CnnopsError, match=r"^standard output is closed$"):
+        validate(Call(Settings(dry_run=True), [name]))
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,9 @@ def test_a_cluster_is_not_held_against_this_machine(call, large, available):
     available(64 * MIB)
     found = told(call, "dropout", "--seed", "1", "x.zarr", "--scheduler", "tcp://127.0.0.1:1")
     assert found["blocks"] == 1
+    assert "threads" not in found
+    assert found["memory"].keys() == {"block", "worker_with_one_thread"}
+    assert found["memory"]["worker_with_one_thread"] == found["memory"]["block"]
 
 
 def test_statistics_are_those_of_the_same_blocks_or_there_are_none(

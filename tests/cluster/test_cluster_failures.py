@@ -5,8 +5,10 @@ import os
 import re
 import shutil
 import signal
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -348,8 +350,8 @@ def test_a_scheduler_that_hangs_ends_it(slow, operands, tmp_path):
     assert PATIENCE < seconds < PATIENCE + AT_ONCE
     leaves(tmp_path, before)
     assert late == (
-        f"cnnops conv: error: --scheduler {slow.address}: no Dask scheduler answers: "
-        "TimeoutError: not in 1 seconds"
+        f"cnnops conv: error: --scheduler {slow.address}: no Dask scheduler answers there in 1 "
+        "seconds; its port is usually 8786, and that of its dashboard 8787"
     )
     slow.wait_for_workers(2)
 
@@ -392,6 +394,37 @@ def test_a_cluster_without_workers(faulty, tmp_path_factory, monkeypatch):
     )
 
 
+def test_a_scheduler_that_dies_while_it_has_no_workers(tmp_path, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(scheduler_module, "_CONNECTING", 0.5)
+    with dask_processes(tmp_path_factory.mktemp("empty")) as dask:
+        timer = threading.Timer(0.5, dask.scheduler.kill)
+        timer.start()
+        line = faulty(dask, tmp_path, "none")
+        timer.join()
+    assert line == (
+        f"the scheduler at {dask.address} has ended, or the blocks were cancelled there"
+    )
+
+
+class Web(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_a_server_of_another_kind():
+    with socketserver.TCPServer(("127.0.0.1", 0), Web) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        address = f"tcp://127.0.0.1:{server.server_address[1]}"
+        expected = re.escape(f"--scheduler {address}: what answers there is not a Dask scheduler")
+        try:
+            with pytest.raises(CnnopsError, match=f"^{expected}$"), connected(address):
+                pass
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 NO_SCHEDULER = {
     "tcp://127.0.0.1:1": "OSError: Timed out trying to connect to tcp://127.0.0.1:1 after 0.2 s",
     "nonsense": "ValueError: missing port number in address 'nonsense'",
@@ -411,6 +444,15 @@ def test_an_address_without_a_scheduler(address, monkeypatch):
         assert logging.root.manager.disable == logging.DEBUG
     finally:
         logging.disable(logging.NOTSET)
+
+
+def test_a_transport_that_dask_is_not_set_up_for():
+    expected = re.escape(
+        "--scheduler tls://127.0.0.1:1: Dask has no TLS certificates (distributed.comm.tls in its "
+        "configuration) here"
+    )
+    with pytest.raises(CnnopsError, match=f"^{expected}$"), connected("tls://127.0.0.1:1"):
+        pass
 
 
 def test_dask_that_is_not_installed(monkeypatch):

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.cluster
 X = np.arange(2 * 3 * 12 * 10, dtype=np.float32).reshape(2, 3, 12, 10) - 200
 KERNEL = "[[[[1,2],[3,4]],[[0,1],[1,0]],[[1,1],[1,1]]]]"
 CONV = ("conv", "-k", KERNEL, "x.zarr")
+LAYER = ("conv", "--kernel-size", "1", "--out-channels", "1")
 
 
 @pytest.fixture
@@ -115,7 +116,8 @@ def test_compressors_after_a_codec_that_makes_other_bytes_are_not_kept():
         (["dropout", "--seed", "1"], (1, 3, 6, 5)),
         (["dropout", "--seed", "1", "--channelwise"], (1, 3, 6, 5)),
         (["conv", "--out-channels", "70", "--kernel-size", "1", "--seed", "1"], (1, 64, 6, 5)),
-        (["conv", "-k", "[[1]]", "--depthwise", "--output-chunks", "2,1,4,20"], (2, 1, 4, 20)),
+        (["conv", "-k", "[[1]]", "--depthwise", "--output-chunks", "2,1,4,10"], (2, 1, 4, 10)),
+        (["dropout", "--seed", "1", "--output-chunks", "3,9999999999,13,4"], (2, 3, 12, 4)),
     ],
 )
 def test_chunks(call, tmp_path, arguments, chunks):
@@ -152,31 +154,48 @@ def test_a_result_that_is_there_is_replaced_only_where_that_is_asked_for(call, t
     [
         (
             [*CONV, "-o", "x.zarr", "--overwrite"],
-            "x.zarr and x.zarr are one, or one is inside the other",
+            "x.zarr is INPUT x.zarr; write it elsewhere",
         ),
         (
             [*CONV, "-o", "x.zarr/y", "--overwrite"],
-            "x.zarr/y and x.zarr are one, or one is inside the other",
+            "x.zarr/y is inside INPUT x.zarr; write it elsewhere",
         ),
         (
             ["dropout", "x.zarr", "--mask", "m.zarr", "-o", "m.zarr", "--overwrite"],
-            "m.zarr and --mask m.zarr are one, or one is inside the other",
+            "m.zarr is --mask m.zarr; write it elsewhere",
         ),
         (
             ["maxpool", "-k", "2", "x.zarr", "-o", "y.zarr", "--indices", "y.zarr"],
-            "y.zarr and y.zarr are one, or one is inside the other",
+            "y.zarr is --output y.zarr; write it elsewhere",
         ),
         (
             ["conv", "-k", "k.npy", "x.zarr", "-o", ".", "--overwrite"],
-            "--output of a Zarr INPUT is a Zarr array too, such as x.zarr, which '.' is not",
+            "--output: '.' is not a Zarr array's name; with a Zarr INPUT it is one, such as y.zarr",
         ),
         (
             ["conv", "-k", "y.zarr/k.npy", "x.zarr", "-o", "y.zarr", "--overwrite"],
-            "y.zarr and y.zarr/k.npy are one, or one is inside the other",
+            "y.zarr holds --kernel y.zarr/k.npy; write it elsewhere",
         ),
         (
             [*CONV, "-o", "y.zarr", "--save-kernel", "y.zarr/k.npz", "--overwrite"],
-            "y.zarr and y.zarr/k.npz are one, or one is inside the other",
+            "y.zarr holds --save-kernel y.zarr/k.npz; write it elsewhere",
+        ),
+        (
+            ["batchnorm", "x.zarr", "-o", "y2.zarr", "--save-state", "x.zarr/zarr.json"],
+            "--save-state: x.zarr/zarr.json is the name of a Zarr array's metadata; name another "
+            "file",
+        ),
+        (
+            ["batchnorm", "x.zarr", "-o", "y2.zarr", "--save-state", "./x.zarr/state.json"],
+            "./x.zarr/state.json is inside INPUT x.zarr; write it elsewhere",
+        ),
+        (
+            [*LAYER, "x.zarr", "-o", "y2.zarr", "--save-kernel", "x.zarr/c/k.npz"],
+            "x.zarr/c/k.npz is inside INPUT x.zarr; write it elsewhere",
+        ),
+        (
+            [*CONV, "-o", "none/y.zarr"],
+            "none/y.zarr cannot be written: no such directory: {folder}/none",
         ),
         ([*CONV[:-1], "none.zarr", "-o", "y2.zarr"], "INPUT: no such Zarr array: none.zarr"),
         (
@@ -215,9 +234,10 @@ def test_refusals(call, tmp_path, arguments, reason):
     zarr.create_group(str(tmp_path / "g.zarr")).create_array("raw/0", shape=(4,), dtype="f4")
     zarr.create_array(str(tmp_path / "c.zarr"), shape=(4,), chunks=(4,), dtype="c8")
     before = names(tmp_path)
-    assert call.refusal(*arguments) == reason
+    assert call.refusal(*arguments) == reason.replace("{folder}", str(tmp_path))
     assert names(tmp_path) == before
     assert_same_bytes(load(tmp_path / "y.zarr")[1], X)
+    assert_same_bytes(load(tmp_path / "x.zarr")[1], X)
 
 
 def test_a_sum_that_int64_cannot_hold(call, tmp_path):
@@ -282,14 +302,13 @@ conv  (N 2, C 1, H 6, W 9)  float32
   floor((length + begin + end - dilation * (kernel - 1) - 1) / stride) + 1
   H: floor((12 + 0 + 0 - 1 * (2 - 1) - 1) / 2) + 1 = 6
   W: floor((10 + 0 + 0 - 1 * (2 - 1) - 1) / 1) + 1 = 9
-  algorithm: matrix product, in float64
   accumulate: exact
   multiply-adds: 1296
   chunks: (1, 1, 3, 5)
   blocks: 8
-  bytes read: 4320
+  bytes read: 4.2 KiB
   times read: 1.5
-  bytes written: 432
+  bytes written: 432 bytes
   threads: 3
   memory, kernel: 48 bytes
   memory, block: 60.0 MiB
@@ -328,6 +347,18 @@ def test_a_dry_run_tells_no_more_threads_than_blocks(call, monkeypatch):
     for threads, used in ((7, 7), (8, 8), (9, 8)):
         record = json.loads(call.text(*CONV, "--dry-run", "-f", "json", "--threads", threads))
         assert (record["blocks"], record["threads"]) == (8, used)
+
+
+@pytest.mark.parametrize("mode", [("--seed", "1"), ("--eval",)])
+def test_an_input_without_axes(call, tmp_path, mode):
+    for name, value in (("a", 3), ("b", -0.0)):
+        z = np.array(value, np.float32)
+        store(tmp_path / f"{name}.zarr", z, ())
+        np.save(tmp_path / f"{name}.npy", z)
+        for suffix in ("zarr", "npy"):
+            call.text("dropout", *mode, f"{name}.{suffix}", "-o", f"y{name}.{suffix}")
+        got = load(tmp_path / f"y{name}.zarr")[1]
+        assert_same_bytes(got, np.load(tmp_path / f"y{name}.npy"))
 
 
 def test_statistics_do_not_depend_on_the_order_in_which_blocks_end(call, tmp_path, monkeypatch):

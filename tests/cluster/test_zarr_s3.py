@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.result_places import check_apart
 from cnnops_cli.tensors.zarr_array import open_reference, open_zarr
-from cnnops_cli.tensors.zarr_results import ZarrResults, check_apart
+from cnnops_cli.tensors.zarr_places import Prefix
+from cnnops_cli.tensors.zarr_results import ZarrResults
 
 zarr = pytest.importorskip("zarr")
 pytest.importorskip("s3fs")
@@ -63,8 +65,8 @@ def test_there_and_back(s3):
     array = open_zarr(URL, "INPUT")
     assert array.read((slice(1, 5), slice(2, 4))).tobytes() == VALUES[1:5, 2:4].tobytes()
     assert open_reference(array.reference).read(WHOLE).tobytes() == VALUES.tobytes()
-    assert refused(check_apart, f"{URL}/0", URL, array.reference.location) == (
-        f"{URL}/0 and {URL} are one, or one is inside the other"
+    assert refused(check_apart, f"{URL}/0", URL, URL) == (
+        f"{URL}/0 is inside {URL}; write it elsewhere"
     )
 
 
@@ -77,8 +79,9 @@ def test_metadata_is_written_last(s3):
             ".zarray, but c/0/0, c/1/0, c/2/0, cnnops-run"
         )
         results.complete()
-        assert keys(s3) == ["c/0/0", "c/1/0", "c/2/0"]
+        assert keys(s3) == ["c/0/0", "c/1/0", "c/2/0", "cnnops-run"]
         results.move()
+        assert keys(s3) == ["c/0/0", "c/1/0", "c/2/0", "zarr.json"]
 
 
 @pytest.mark.parametrize("moved", [False, True])
@@ -156,12 +159,53 @@ def test_a_late_writer_does_not_reach_a_newer_run(s3):
     assert open_zarr(URL, "INPUT").read(WHOLE).tobytes() == (-VALUES).tobytes()
 
 
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_dead_run_removes_nothing_of_a_newer_one(s3, is_whole):
+    with pytest.raises(CnnopsError) as caught, ZarrResults() as dead:
+        late = add(dead)
+        open_reference(late).write(WHOLE, VALUES)
+        for key in keys(s3):
+            s3.delete_object(Bucket="bucket", Key=f"größe a/out.zarr/{key}")
+        newer = ZarrResults()
+        open_reference(add(newer)).write(WHOLE, -VALUES)
+        if is_whole:
+            newer.complete()
+            newer.move()
+        dead.complete()
+    assert str(caught.value) == (
+        f"{URL} is not written here: there is no {URL}/cnnops-run, since the run is over or this "
+        "machine does not share the place"
+        if is_whole
+        else f"{URL} is written by another run now"
+    )
+    assert keys(s3) == ["c/0/0", "c/1/0", "c/2/0", "zarr.json" if is_whole else "cnnops-run"]
+
+
+def test_of_two_runs_that_begin_at_once_one_is_refused(s3, monkeypatch):
+    begin, newer = Prefix.write, ZarrResults()
+
+    def both(place, key, data):
+        begin(place, key, data)
+        monkeypatch.undo()
+        for key in keys(s3):
+            s3.delete_object(Bucket="bucket", Key=f"größe a/out.zarr/{key}")
+        add(newer)
+
+    monkeypatch.setattr(Prefix, "write", both)
+    assert refused(write_result) == f"{URL} is written by another run now"
+    assert keys(s3) == ["cnnops-run"]
+
+
 def test_a_group_names_its_arrays(s3):
     group = zarr.create_group("s3://bucket/image.zarr", zarr_format=2)
     group.create_array("0", shape=(2, 8), chunks=(2, 4), dtype=">f4")[...] = 7
     assert refused(open_zarr, "s3://bucket/image.zarr", "INPUT") == (
         "s3://bucket/image.zarr is a group, not an array; name one of its arrays, as "
         "s3://bucket/image.zarr/0: 0 (2, 8)"
+    )
+    assert refused(write_result, url="s3://bucket/image.zarr/raw/1") == (
+        "s3://bucket/image.zarr/raw/1 is in s3://bucket/image.zarr, a group of Zarr version 2, in "
+        "which arrays of version 3 are not seen; write it elsewhere"
     )
     read = open_zarr("s3://bucket/image.zarr/0", "INPUT").read((slice(0, 2), slice(3, 5)))
     assert read.dtype == np.dtype("=f4")
@@ -201,5 +245,5 @@ def test_a_web_server(tmp_path):
         said = refused(open_zarr, f"{url}/y", "INPUT")
         assert re.fullmatch("INPUT: (no such Zarr array: |cannot read ).*", said)
         url = f"{url}/z.zarr"
-        assert refused(write_result, url=url).startswith(f"cannot write {url}: 501, ")
+        assert refused(write_result, url=url).startswith(f"{url} cannot be written: a web server ")
         server.shutdown()

@@ -10,9 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from multiprocessing import get_context
 
 import numpy as np
@@ -217,19 +219,65 @@ def test_a_group_names_its_arrays(tmp_path):
         assert open_zarr(f"{path}/labels/cells/0", "INPUT").shape == (2, 8)
 
 
+def test_a_group_of_many_arrays_names_the_first(tmp_path, monkeypatch):
+    """Those of other groups than the first are not listed."""
+    group = zarr.create_group(tmp_path / "plate.zarr")
+    for name in ("A/1/0/0", "A/1/0/1", *(f"A/1/1/{number}" for number in range(7)), "B/1/0/0"):
+        group.create_array(name, shape=(2, 8), chunks=(2, 4), dtype="f4")
+    (tmp_path / "plate.zarr/B/1/zarr.json").write_text("[]")
+    names = ", ".join(
+        f"A/1/{name} (2, 8)" for name in ("0/0", "0/1", *(f"1/{n}" for n in range(6)))
+    )
+    path = tmp_path / "plate.zarr"
+    assert refused(path) == (
+        f"{path} is a group, not an array; name one of its arrays, as {path}/A/1/0/0: {names} and "
+        "others"
+    )
+
+
 def test_what_is_not_an_array(tmp_path):
     path = tmp_path / "x.zarr"
     assert refused(path) == f"INPUT: no such Zarr array: {path}"
     stored(path, numbers())
     assert refused(path / "raw") == f"INPUT: no such Zarr array: {path}/raw"
+    for text in (f"{tmp_path}/x.zip/raw/0", f"file://{tmp_path}/x.zip"):
+        (tmp_path / "x.zip").touch()
+        assert refused(text) == (
+            f"INPUT: no such Zarr array: {text}; {tmp_path}/x.zip is a file, and a Zarr array is a "
+            "directory"
+        )
     (path / "zarr.json").unlink()
     assert refused(path) == (
         f"INPUT: {path} is not a Zarr array, or not a whole one: it has neither zarr.json nor "
         ".zarray, but c"
     )
-    (path / "zarr.json").write_text('{"zarr_format": 3, "node_type"')
-    assert refused(path).startswith(f"{path} cannot be opened: ")
-    assert "\n" not in refused(path)
+
+
+NOT_METADATA = "its metadata is not that of a Zarr array or group"
+
+
+@pytest.mark.parametrize(
+    ("version", "change", "reason"),
+    [
+        (3, lambda _: "", "its metadata is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        (3, lambda _: "[]", NOT_METADATA),
+        (2, lambda _: "[]", NOT_METADATA),
+        (3, lambda document: document.pop("data_type"), "its metadata has no 'data_type'"),
+        (2, lambda document: document.pop("dtype"), "its metadata has no 'dtype'"),
+        (2, lambda document: document.pop("chunks"), NOT_METADATA),
+        (3, lambda document: document.pop("node_type"), NOT_METADATA),
+        (3, lambda document: document.update(node_type="image"), NOT_METADATA),
+        (2, lambda document: document.update(chunks=[0, 4]), "its chunks have no elements: (0, 4)"),
+    ],
+)
+def test_metadata_that_is_damaged(tmp_path, version, change, reason):
+    path = tmp_path / "x.zarr"
+    stored(path, numbers(), zarr_format=version)
+    file = path / {2: ".zarray", 3: "zarr.json"}[version]
+    document = json.loads(file.read_bytes())
+    changed = change(document)
+    file.write_text(changed if changed in ("", "[]") else json.dumps(document))
+    assert refused(path).removeprefix("INPUT: ") == f"{path} cannot be opened: {reason}"
 
 
 def test_a_damaged_chunk_is_one_line(tmp_path):
@@ -277,13 +325,23 @@ def test_a_result_is_version_3_and_little_endian(tmp_path, dtype):
     assert array.metadata.zarr_format == 3
     assert array.chunks == (3, 4)
     same(np.ascontiguousarray(array[...]), numbers(dtype=dtype))
-    codec = json.loads((path / "zarr.json").read_bytes())["codecs"][0]
-    assert codec.get("configuration", {}).get("endian", "little") == "little"
+    document = json.loads((path / "zarr.json").read_bytes())
+    assert document["codecs"][0].get("configuration", {}).get("endian", "little") == "little"
+    assert document["fill_value"] == 0
     assert sorted(files_of(path)) == [
         *(f"c/{i}/{j}" for i in range(3) for j in range(3)),
         "zarr.json",
     ]
     assert os.listdir(tmp_path) == ["out.zarr"]
+
+
+def test_a_result_without_axes(tmp_path):
+    with ZarrResults() as results:
+        reference = results.add(f"{tmp_path}/out.zarr", (), np.dtype("f4"), ())
+        open_reference(reference).write((), np.array(3, np.float32))
+        results.complete()
+        results.move()
+    same(np.asarray(zarr.open_array(tmp_path / "out.zarr")[...]), np.array(3, np.float32))
 
 
 def test_the_order_of_chunks_does_not_matter(tmp_path):
@@ -341,6 +399,28 @@ def test_a_box_that_cuts_a_chunk_is_refused(tmp_path):
             expected = re.escape(f"{cut[0]} cuts a chunk of 3 on axis 0 of 7")
             with pytest.raises(ValueError, match=f"^{expected}$"):
                 array.write(cut, numbers()[cut])
+
+
+def as_nobody(folder, program):
+    """What a program is refused by, if it runs as a user who may not write everywhere."""
+    tried = f"""
+import os
+import numpy as np
+import pathlib, zarr, zarr.codecs
+from cnnops_cli.errors import CnnopsError
+from cnnops_cli.tensors.zarr_results import ZarrResults
+if os.geteuid() == 0:
+    for parent in [pathlib.Path({str(folder)!r}), *pathlib.Path({str(folder)!r}).parents[:3]]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    os.setresuid(65534, 65534, 65534)
+try:
+{textwrap.indent(program, "    ")}
+except CnnopsError as error:
+    print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", tried], capture_output=True, text=True)
+    assert run.stderr == ""
+    return run.stdout
 
 
 def test_nothing_opens_before_all_is_whole(tmp_path):
@@ -413,6 +493,84 @@ def test_overwrite_replaces_arrays_and_nothing_else(tmp_path):
         with pytest.raises(CnnopsError, match=f"^{expected}$"):
             write_result(f"{tmp_path}/{name}.zarr", numbers(), overwrite=True)
         assert files_of(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("version", "group"),
+    [
+        (2, "a group of Zarr version 2, in which arrays of version 3 are not seen"),
+        (3, "a group with consolidated metadata, in which the result would be missing"),
+    ],
+)
+def test_a_group_that_would_not_see_a_result(tmp_path, version, group):
+    """It has a copy of the old metadata, by which a new array would be read as zeros."""
+    path = tmp_path / "g.zarr"
+    made = zarr.create_group(path, zarr_format=version)
+    made.create_array("0", shape=(7, 9), chunks=(3, 4), dtype="f4")[...] = numbers()
+    with warnings.catch_warnings(action="ignore"):
+        zarr.consolidate_metadata(path)
+    before = files_of(tmp_path)
+    for name in ("0", "new"):
+        expected = re.escape(f"{path}/{name} is in {path}, {group}; write it elsewhere")
+        with pytest.raises(CnnopsError, match=f"^{expected}$"):
+            write_result(path / name, -numbers((2, 3)), overwrite=True)
+    assert files_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("what", ["an array", "a directory", "a file"])
+def test_what_comes_to_the_place_during_a_run(tmp_path, what, overwrite):
+    path = tmp_path / "out.zarr"
+    with pytest.raises(CnnopsError) if what != "an array" or not overwrite else nullcontext() as e:
+        with ZarrResults() as results:
+            reference = results.add(str(path), (7, 9), np.dtype("f4"), (3, 4), overwrite=overwrite)
+            open_reference(reference).write((slice(0, 7), slice(0, 9)), numbers())
+            if what == "a file":
+                path.write_text("precious")
+            elif what == "a directory":
+                path.mkdir()
+                (path / "thesis.txt").write_text("precious")
+            else:
+                stored(path, -numbers())
+            before = files_of(tmp_path) if path.is_dir() else {"out.zarr": path.read_bytes()}
+            results.complete()
+            results.move()
+    assert os.listdir(tmp_path) == ["out.zarr"]
+    if e is None:
+        same(zarr.open_array(path)[...], numbers())
+        return
+    assert str(e.value) == (
+        f"{path} is there already and not a Zarr array, so it is not replaced"
+        if overwrite
+        else f"{path} is there already; --overwrite replaces it"
+    )
+    kept = {name for name in before if ".cnnops-" not in name}
+    assert files_of(tmp_path) == {name: before[name] for name in kept}
+
+
+def test_a_write_protected_array_is_not_replaced(tmp_path):
+    write_result(tmp_path / "out.zarr", numbers())
+    before = files_of(tmp_path)
+    (tmp_path / "out.zarr").chmod(0o555)
+    run = as_nobody(
+        tmp_path,
+        f"""
+with ZarrResults() as results:
+    results.add({str(tmp_path / "out.zarr")!r}, (2,), np.dtype("f4"), (1,), overwrite=True)
+""",
+    )
+    assert run == f"{tmp_path}/out.zarr is write-protected, so it is not replaced\n"
+    assert files_of(tmp_path) == before
+
+
+def test_a_name_that_leaves_no_room_for_that_of_the_old_one(tmp_path):
+    fits, long = tmp_path / ("x" * 238 + ".zarr"), tmp_path / ("x" * 239 + ".zarr")
+    for _ in range(2):
+        write_result(fits, numbers(), overwrite=True)
+    expected = re.escape(f"cannot write {long}: File name too long")
+    with pytest.raises(CnnopsError, match=f"^{expected}$"):
+        write_result(long, numbers())
+    assert os.listdir(tmp_path) == [fits.name]
 
 
 def test_an_array_in_a_group(tmp_path):
@@ -577,29 +735,19 @@ def test_a_disk_that_is_full_is_one_line(tmp_path):
 
 def test_a_folder_that_is_missing_or_may_not_be_written(tmp_path):
     path = tmp_path / "none/out.zarr"
-    expected = re.escape(f"cannot write {path}: No such file or directory")
+    expected = re.escape(f"{path} cannot be written: no such directory: {path.parent}")
     with pytest.raises(CnnopsError, match=f"^{expected}$"):
         write_result(path, numbers())
     folder = tmp_path / "mine"
     folder.mkdir(mode=0o555)
-    tried = f"""
-import os
-import numpy as np
-import pathlib, zarr, zarr.codecs
-from cnnops_cli.errors import CnnopsError
-from cnnops_cli.tensors.zarr_results import ZarrResults
-if os.geteuid() == 0:
-    for parent in pathlib.Path({str(folder)!r}).parents[:3]:
-        parent.chmod(0o755)
-    os.seteuid(65534)
-try:
-    with ZarrResults() as results:
-        results.add({str(folder / "out.zarr")!r}, (2,), np.dtype("f4"), (1,))
-except CnnopsError as error:
-    print(error)
-"""
-    run = subprocess.run([sys.executable, "-c", tried], capture_output=True, text=True)
-    assert run.stdout == f"cannot write {folder}/out.zarr: Permission denied\n"
+    run = as_nobody(
+        folder,
+        f"""
+with ZarrResults() as results:
+    results.add({str(folder / "out.zarr")!r}, (2,), np.dtype("f4"), (1,))
+""",
+    )
+    assert run == f"cannot write {folder}/out.zarr: Permission denied\n"
 
 
 COUNTED = """

@@ -35,7 +35,7 @@ def write(stream, array, writing):
     np.savetxt(stream, array, fmt="%g", delimiter=",", header="csvish")
 '''
 ROW = Format(".csvish", (".csvish",), "csvish", (b"# csvish",), is_weak=True)
-NAMES_FORMATS = ("app", "help", "options", "commands")
+NAMES_FORMATS = ("app", "help", "options", "settings", "commands")
 """What puts the table into texts when it is imported."""
 
 
