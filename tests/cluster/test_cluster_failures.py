@@ -394,12 +394,12 @@ def test_a_cluster_without_workers(faulty, tmp_path_factory, monkeypatch):
     )
 
 
-def test_a_scheduler_that_dies_while_it_has_no_workers(tmp_path, tmp_path_factory, monkeypatch):
+def test_a_scheduler_that_dies_while_it_has_no_workers(faulty, tmp_path_factory, monkeypatch):
     monkeypatch.setattr(scheduler_module, "_CONNECTING", 0.5)
     with dask_processes(tmp_path_factory.mktemp("empty")) as dask:
         timer = threading.Timer(0.5, dask.scheduler.kill)
         timer.start()
-        line = faulty(dask, tmp_path, "none")
+        line = faulty(dask, "none")
         timer.join()
     assert line == (
         f"the scheduler at {dask.address} has ended, or the blocks were cancelled there"
