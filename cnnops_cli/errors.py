@@ -34,6 +34,10 @@ class CnnopsError(ValueError):
         return f"{text}; {self.hint}" if self.hint else text
 
 
+class StoreError(CnnopsError):
+    """What arrays are stored in failed, so that the same call may succeed a moment later."""
+
+
 class CheckFailedError(Exception):
     """A check that was asked for failed, which is not an error of the call: status 1, not 2."""
 

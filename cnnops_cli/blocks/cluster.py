@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from cnnops_cli import __version__
 from cnnops_cli.blocks.boxes import Box
+from cnnops_cli.blocks.own_code import own_code
 from cnnops_cli.blocks.scheduler import Scheduler, connected_scheduler, described
 from cnnops_cli.blocks.work import BlockReport, BlockWork
 from cnnops_cli.blocks.worker import (
@@ -72,7 +72,7 @@ class Cluster:
             for some in islice(waiting, count):
                 plain = [tuple(box) for box in some]
                 future = self._scheduler.submit(
-                    run_on_worker, __version__, shared, plain, retries=_RETRIES
+                    run_on_worker, own_code(), shared, plain, retries=_RETRIES
                 )
                 running[future.key] = some
                 finished.add(future)
@@ -99,7 +99,7 @@ class Cluster:
         """Refuse a cluster of which a worker could not take part."""
 
         def prepare() -> Any:
-            return self._client.run(prepare_worker, __version__, run, on_error="return")
+            return self._client.run(prepare_worker, own_code(), run, on_error="return")
 
         self._scheduler.wait_for_workers()
         for address, failure in sorted(self._scheduler.answer(prepare).items()):
@@ -107,7 +107,7 @@ class Cluster:
                 raise failure
             if failure is not None:
                 raise CnnopsError(
-                    f"worker {address} cannot run cnnops-cli {__version__}: {described(failure)}"
+                    f"worker {address} cannot run cnnops-cli {own_code()}: {described(failure)}"
                 ) from failure
 
     def _next_batch(self, finished: Any) -> list[Any]:
@@ -120,6 +120,8 @@ class Cluster:
         """Say why blocks have no report."""
         from distributed import KilledWorker
 
+        if isinstance(answer, CnnopsError):
+            return answer
         if not isinstance(answer, tuple):
             return self._scheduler.ended()
         error: BaseException = answer[1]

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from cnnops_cli import __version__
 from cnnops_cli.blocks.boxes import Box
+from cnnops_cli.blocks.own_code import own_code
 from cnnops_cli.blocks.work import BlockReport, BlockWork, OpenWork, run_block
-from cnnops_cli.errors import CnnopsError
+from cnnops_cli.errors import CnnopsError, StoreError
 from cnnops_cli.ops.parallel import using_threads
 
 Prepare = Callable[[int], None]
@@ -40,28 +40,40 @@ def received(run: bytes) -> bytes:
     return run
 
 
-def prepare_worker(version: str, run: bytes, dask_worker: Any) -> None:
+def prepare_worker(code: str, run: bytes, dask_worker: Any) -> None:
     """Refuse a worker that could not run a block, or would run it on other data."""
-    _prepared(version, run, dask_worker)
+    _prepared(code, run, dask_worker)
 
 
 def run_on_worker(
-    version: str, run: bytes, boxes: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
-) -> list[BlockReport]:
-    """Run blocks on one thread; a worker that was not there before is prepared first."""
+    code: str, run: bytes, boxes: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
+) -> list[BlockReport] | CnnopsError:
+    """Run blocks on one thread; a worker that was not there before is prepared first.
+
+    `code` is the client's `own_code`. What would fail again is returned: Dask tries again what is
+    raised.
+    """
     from distributed import get_worker
 
-    work = _prepared(version, run, get_worker())
-    with using_threads(1):
-        return [run_block(work, Box(*box)) for box in boxes]
+    work = _prepared(code, run, get_worker())
+    try:
+        with using_threads(1):
+            return [run_block(work, Box(*box)) for box in boxes]
+    except StoreError:
+        raise
+    except CnnopsError as error:
+        return error
 
 
 @lru_cache(_RUNS)
-def _prepared(version: str, run: bytes, worker: Any) -> OpenWork:
+def _prepared(code: str, run: bytes, worker: Any) -> OpenWork:
     """Open what a run needs, once in each process, and see whether it can be computed there."""
     try:
-        if version != __version__:
-            raise CnnopsError(f"it has cnnops-cli {__version__}, not {version}")
+        if code != own_code():
+            raise CnnopsError(
+                f"it has cnnops-cli {own_code()}, not {code}; install the same sources there, and "
+                "start it again"
+            )
         found: ClusterRun = pickle.loads(run)
         _check_memory(found.bytes_of_block, worker)
         found.prepare(worker.state.nthreads)

@@ -12,7 +12,7 @@ from cnnops_cli.blocks.boxes import Box
 from cnnops_cli.blocks.operator import Read
 from cnnops_cli.blocks.work import Write
 from cnnops_cli.commands.input_layout import InputLayout
-from cnnops_cli.dtypes import Array
+from cnnops_cli.dtypes import Array, native
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.tensors.read import read_tensor
 from cnnops_cli.tensors.tensor import Tensor, unify
@@ -51,13 +51,13 @@ class NpySource(NamedTuple):
     def open(self) -> Read:
         """Open it, or refuse another one."""
         stored = read_tensor(self.path, self.argument).array
-        if (stored.shape, stored.dtype) != (self.shape, self.dtype):
+        if (stored.shape, native(stored.dtype)) != (self.shape, self.dtype):
             raise CnnopsError(
                 f"it finds another {self.argument} at {self.path}: {stored.dtype.name} "
                 f"{stored.shape}, not {self.dtype.name} {self.shape}"
             )
         array = self.layout.to_operator(stored)
-        return lambda box: np.array(array[box.slices], array.dtype.newbyteorder("="), order="C")
+        return lambda box: np.array(array[box.slices], self.dtype, order="C")
 
 
 class ZarrSink(NamedTuple):

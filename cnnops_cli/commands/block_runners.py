@@ -35,4 +35,5 @@ def block_runner(
     with connected(settings.scheduler) as cluster:
         if cluster.dashboard and wants_summary(settings):
             tell(f"Dask dashboard: {cluster.dashboard}")
-        yield partial(cluster.run, prepare=SharedArrays.of(read, results).prepare)
+        shared = SharedArrays(tuple(read), tuple(results))
+        yield partial(cluster.run, prepare=shared.prepare)

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from hashlib import sha256
 from itertools import islice
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnops_cli.dtypes import Array, check_supported, native
-from cnnops_cli.errors import CnnopsError
+from cnnops_cli.errors import CnnopsError, StoreError
 from cnnops_cli.paths import is_absent
 from cnnops_cli.tensors.read import INPUT_ARGUMENT
 from cnnops_cli.tensors.zarr_places import (
@@ -50,6 +51,7 @@ class ZarrReference(NamedTuple):
     location: str
     metadata: dict[str, Any]
     token: str | None = None  # of the run that writes the array; None if it is only read
+    digest: str | None = None  # of the stored metadata of an array that is read
 
 
 class ZarrArray:
@@ -88,16 +90,20 @@ class ZarrArray:
         try:
             values = np.asarray(self._array[slices])
         except Exception as error:  # whatever codecs and stores raise
-            raise CnnopsError(f"cannot read {self.name}: {reason(error)}") from error
-        document = ARRAYS[self.reference.metadata["zarr_format"] == 2]
-        # Chunks of an array that was removed read as its fill value.
-        if self._next_to_chunks(document) is None:
-            raise CnnopsError(
-                f"{self.name} is not here, or not any more: there is no "
-                f"{self.reference.location}/{document}"
-            )
+            self._check_unchanged()
+            raise StoreError(f"cannot read {self.name}: {reason(error)}") from error
+        self._check_unchanged()
         values = values.view(self.dtype) if values.dtype.kind == "b" else values
         return np.asarray(values, self.dtype, order="C")
+
+    def _check_unchanged(self) -> None:
+        """Refuse what was read of another array, or of none: that reads as its fill value."""
+        document = ARRAYS[self.reference.metadata["zarr_format"] == 2]
+        found, place = self._next_to_chunks(document), f"{self.reference.location}/{document}"
+        if found is None:
+            raise CnnopsError(f"{self.name} is not here, or not any more: there is no {place}")
+        if _digest(found) != self.reference.digest:
+            raise CnnopsError(f"{self.name} was changed while it was read: {place} is not the same")
 
     def write(self, slices: Slices, values: Array) -> None:
         """Write a box of whole chunks, unless the run that may write them is over."""
@@ -112,7 +118,7 @@ class ZarrArray:
             with nullcontext() if is_remote(location) else removed_if_made_again(location):
                 self._array[slices] = values
         except Exception as error:  # whatever codecs and stores raise
-            raise CnnopsError(f"cannot write {self.name}: {reason(error)}") from error
+            raise StoreError(f"cannot write {self.name}: {reason(error)}") from error
 
     def check_run(self) -> None:
         """Refuse a result that this process does not see, or that another run writes now."""
@@ -130,7 +136,7 @@ class ZarrArray:
         try:
             return place_at(self.reference.location, self.name).read(key)
         except Exception as error:  # whatever stores raise
-            raise CnnopsError(f"cannot read {self.name}: {reason(error)}") from error
+            raise StoreError(f"cannot read {self.name}: {reason(error)}") from error
 
 
 def open_zarr(text: str, argument: str) -> ZarrArray:
@@ -142,6 +148,7 @@ def open_zarr(text: str, argument: str) -> ZarrArray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            digest = stored_digest(place)  # before it is opened, in case it is replaced
             node = zarr.open(store=place.store(read_only=True), mode="r")
             if isinstance(node, zarr.Group):
                 raise CnnopsError(f"{name} is a group, {_named_arrays(node, text)}")
@@ -155,12 +162,22 @@ def open_zarr(text: str, argument: str) -> ZarrArray:
     if node.size and 0 in node.chunks:
         raise CnnopsError(f"{name} cannot be opened: its chunks have no elements: {node.chunks}")
     metadata = {**node.metadata.to_dict(), "attributes": {}}
-    return ZarrArray(ZarrReference(name, location, metadata), node)
+    return ZarrArray(ZarrReference(name, location, metadata, digest=digest), node)
+
+
+def stored_digest(place: Directory | Prefix) -> str | None:
+    """Return a digest of the stored metadata of the array at a place; None if there are none."""
+    found = next(filter(None, map(place.read, ARRAYS)), None)
+    return None if found is None else _digest(found)
+
+
+def _digest(stored: bytes) -> str:
+    return sha256(stored).hexdigest()
 
 
 def open_reference(reference: ZarrReference) -> ZarrArray:
     """Open an array by its reference; its metadata is not read."""
-    name, location, metadata, token = reference
+    name, location, metadata, token, _ = reference
     zarr = import_zarr(name)
     place = place_at(location, name)
     try:

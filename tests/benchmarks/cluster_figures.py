@@ -19,7 +19,6 @@ import pytest
 from dask_processes import Dask, dask_processes
 from empty_blocks import EmptyBlocks, ready
 from moto_server import BUCKET, serving
-from on_cluster import run_blocks, stored
 from tables import Table, milliseconds
 
 from cnnops_cli import batchnorm, conv, dropout, maxpool
@@ -33,14 +32,21 @@ from cnnops_cli.blocks.conv import ConvBlocks
 from cnnops_cli.blocks.dropout import DropoutBlocks
 from cnnops_cli.blocks.maxpool import MaxpoolBlocks
 from cnnops_cli.blocks.operator import BlockOperator
-from cnnops_cli.blocks.work import BlockWork
+from cnnops_cli.blocks.work import BlockReport, BlockWork
+from cnnops_cli.commands.block_operands import ZarrSink, ZarrSource
+from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.ops.parallel import using_threads
+from cnnops_cli.tensors.zarr_array import ZarrReference, open_zarr
+from cnnops_cli.tensors.zarr_results import ZarrResults
+from cnnops_cli.tensors.zarr_sharing import SharedArrays
 
 psutil = pytest.importorskip("psutil")  # which comes with Dask
+zarr = pytest.importorskip("zarr")
 
 FLOAT32 = np.dtype(np.float32)
 KERNEL = np.random.default_rng(0).standard_normal((1, 1, 3, 3, 3), np.float32)
 CHUNK = 128
+LAYOUT = InputLayout(1, "channels-first")
 URL = f"s3://{BUCKET}"
 Operator = Callable[[np.ndarray], np.ndarray]
 
@@ -172,10 +178,41 @@ def on_workers(
     seconds: list[float] = []
     usage, began = Usage(list(processes.pids().values())), time.perf_counter()
     run_blocks(
-        cluster, folder, operator, {"input": source}, grid, chunks,
+        cluster, str(folder), operator, source, grid, chunks,
         lambda report: seconds.append(report.seconds),
     )  # fmt: skip
     return median(seconds), usage.seconds(), time.perf_counter() - began
+
+
+def stored(path: str, values: np.ndarray, chunks: tuple[int, ...]) -> ZarrReference:
+    """Write an array, and return by what it is read."""
+    zarr.create_array(path, shape=values.shape, dtype=values.dtype, chunks=chunks)[...] = values
+    return open_zarr(path, "INPUT").reference
+
+
+def run_blocks(
+    cluster: Cluster, folder: str, operator: BlockOperator, source: ZarrReference,
+    grid: Sequence[Box], chunks: tuple[int, ...], done: Callable[[BlockReport], object],
+) -> None:  # fmt: skip
+    """Run some blocks, and those of statistics before them, into arrays in a folder."""
+    with ZarrResults() as results:
+        written = {
+            name: results.add(f"{folder}/{name}.zarr", operator.shape, dtype, chunks)
+            for name, dtype in operator.outputs.items()
+        }
+        sinks = {name: ZarrSink(reference, LAYOUT) for name, reference in written.items()}
+        work = BlockWork(operator, {"input": ZarrSource(source, LAYOUT)}, sinks)
+        prepare = SharedArrays((source,), tuple(written.values())).prepare
+        if isinstance(operator, BatchnormBlocks) and operator.needs_statistics:
+            reports: list[BlockReport] = []
+            cluster.run(work, grid, reports.append, prepare)
+            moments = {report.box: report.moments for report in reports}
+            operator, _ = operator.with_statistics([moments[box] for box in grid])
+            for report in reports:
+                done(report)
+        cluster.run(work._replace(operator=operator), grid, done, prepare)
+        results.complete()
+        results.move()
 
 
 def count_requests() -> None:
@@ -188,6 +225,7 @@ def count_requests() -> None:
     operator = ConvBlocks.planned(shape, FLOAT32, KERNEL, padding=1)
     counted = Requests()
     logging.getLogger("werkzeug").handlers = [counted]
+    logging.getLogger("asyncio").disabled = True  # s3fs leaves sessions, which it complains of
     with pytest.MonkeyPatch.context() as patch, serving(patch), a_cluster(1) as (_, cluster):
         source = stored(f"{URL}/x.zarr", np.ones(shape, np.float32), chunks)
         logging.disable(logging.NOTSET)
@@ -196,7 +234,7 @@ def count_requests() -> None:
             middle = grid[len(grid) // 2]
             once, twice = (
                 counted.during(run_blocks, cluster, f"{URL}/{count}-{times}", operator,
-                               {"input": source}, [middle] * times, chunks, lambda _: None)
+                               source, [middle] * times, chunks, lambda _: None)
                 for times in (1, 2)
             )  # fmt: skip
             found = twice - once
@@ -209,7 +247,6 @@ def count_requests() -> None:
             table.row(
                 f"{count}x{count}x{count}", str(read), str(count**3), str(found.total()), kinds
             )
-        logging.disable()  # s3fs leaves sessions, which it complains of
 
 
 class Requests(logging.Handler):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from cnnops_cli import large_arrays
 from cnnops_cli.blocks import local_threads
 from cnnops_cli.blocks.boxes import Box, boxes_of
 from cnnops_cli.blocks.conv import ConvBlocks
@@ -17,10 +18,13 @@ from cnnops_cli.blocks.maxpool import MaxpoolBlocks
 from cnnops_cli.blocks.work import BlockWork, run_block
 from cnnops_cli.commands.block_operands import NpySource
 from cnnops_cli.commands.input_layout import InputLayout
+from cnnops_cli.dtypes import native
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.ops.conv import conv
 from cnnops_cli.ops.maxpool import maxpool
 from cnnops_cli.ops.parallel import thread_count, using_threads
+from cnnops_cli.tensors.formats import Reading
+from cnnops_cli.tensors.read import read_tensor
 
 IMAGE = np.random.default_rng(1).standard_normal((2, 9, 8)).astype(np.float32)
 KERNEL = np.array([[[[1, -2], [3, 1]], [[0, 1], [-1, 2]]]], np.float32)
@@ -185,6 +189,23 @@ def test_a_block_for_which_memory_has_no_room_is_refused(monkeypatch, boxes):
     )
     with pytest.raises(CnnopsError, match=expected):
         run_on_threads(work, [Box((0,), (1,))] * boxes, nothing, nothing)
+
+
+@pytest.mark.parametrize("large", [1, 1 << 30], ids=["mapped", "read"])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", ">i8", "?"])
+def test_a_mask_in_a_file_is_read_in_this_machines_byte_order(tmp_path, monkeypatch, dtype, large):
+    monkeypatch.setattr(large_arrays, "LARGE", large)
+    path, axes = str(tmp_path / "m.npy"), InputLayout(1, "channels-last")
+    mask = np.arange(24).reshape(2, 3, 4).astype(dtype)
+    np.save(path, mask)
+    header = read_tensor(path, "--mask", Reading(headers=True)).array
+    source = NpySource(path, "--mask", axes, header.shape, header.dtype)
+    got = source.open()(Box((0, 1, 0), (2, 3, 3)))
+    expected = np.moveaxis(mask, -1, 1)[:, 1:3]
+    np.testing.assert_array_equal(got, expected)
+    assert got.dtype == native(mask.dtype)
+    assert got.dtype.isnative
+    assert got.flags.c_contiguous
 
 
 def test_a_mask_that_is_another_one_where_a_block_is_computed_is_refused(tmp_path):

@@ -3,14 +3,19 @@
 import pickle
 import re
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from cnnops_cli import CnnopsError, __version__
+from cnnops_cli.blocks import own_code as own_code_module
 from cnnops_cli.blocks.dropout import DropoutBlocks
+from cnnops_cli.blocks.own_code import own_code
 from cnnops_cli.blocks.work import BlockWork
-from cnnops_cli.blocks.worker import ClusterRun, prepare_worker
+from cnnops_cli.blocks.worker import ClusterRun, prepare_worker, run_on_worker
+from cnnops_cli.errors import StoreError
+from cnnops_cli.ops.parallel import thread_count, using_threads
 
 MIB = 1 << 20
 
@@ -40,10 +45,13 @@ class Worker(SimpleNamespace):
         )
 
 
-def prepare(worker, bytes_of_block=MIB, version=__version__, how=ready):
+def run_of(sources=(), bytes_of_block=MIB, how=ready):
     operator = DropoutBlocks.planned((4, 4), np.dtype(np.float32), seed=1)
-    run = ClusterRun(BlockWork(operator, {}, {}), how, bytes_of_block)
-    prepare_worker(version, pickle.dumps(run), worker)
+    return pickle.dumps(ClusterRun(BlockWork(operator, dict(sources), {}), how, bytes_of_block))
+
+
+def prepare(worker, bytes_of_block=MIB, how=ready):
+    prepare_worker(own_code(), run_of((), bytes_of_block, how), worker)
 
 
 def refused(said, *arguments, **how):
@@ -70,11 +78,85 @@ def test_a_worker_without_a_limit_takes_any_block():
     prepare(Worker(limit=None), 1 << 60)
 
 
-def test_another_version_is_refused_before_anything_is_unpickled():
-    said = f"it has cnnops-cli {__version__}, not 0.0.9"
+@pytest.mark.parametrize("code", ["0.0.9 (sources 0123456789ab)", __version__])
+def test_other_code_is_refused_before_anything_is_unpickled(code):
+    said = (
+        f"it has cnnops-cli {own_code()}, not {code}; install the same sources there, and start "
+        "it again"
+    )
     with pytest.raises(CnnopsError, match=f"^worker tcp://host:1: {re.escape(said)}$"):
-        prepare_worker("0.0.9", b"no pickle", Worker())
+        prepare_worker(code, b"no pickle", Worker())
+
+
+def test_what_tells_code_apart(tmp_path, monkeypatch):
+    """Its version and its sources with their names, but neither the folder nor line endings."""
+
+    def code_of(folder, version="0.1.0", **sources):
+        for name, text in sources.items():
+            (tmp_path / folder / name).mkdir(parents=True, exist_ok=True)
+            (tmp_path / folder / name / "a.py").write_bytes(text)
+        monkeypatch.setattr(own_code_module, "__file__", str(tmp_path / folder / "x/own_code.py"))
+        monkeypatch.setattr(own_code_module, "__version__", version)
+        return own_code.__wrapped__()
+
+    code = code_of("one", x=b"1\n", y=b"2\n")
+    assert re.fullmatch(r"0\.1\.0 \(sources [0-9a-f]{12}\)", code)
+    assert code == code_of("two", x=b"1\r\n", y=b"2\n")
+    others = [
+        code_of("three", x=b"1\n", y=b"3\n"),
+        code_of("four", x=b"2\n", y=b"1\n"),
+        code_of("five", x=b"1\n", z=b"2\n"),
+        code_of("six", x=b"1\n2\n"),
+        code_of("one", "0.1.1"),
+    ]
+    assert len({code, *others}) == 6
 
 
 def test_arrays_that_are_not_shared_are_refused():
     refused("it finds no array at /x.zarr", Worker(), how=refusing)
+
+
+class Missing(NamedTuple):
+    """A source that is not there."""
+
+    def open(self):
+        raise CnnopsError("no such file: /m.npy")
+
+
+def test_sources_are_opened_before_the_work():
+    with pytest.raises(CnnopsError, match=r"^worker tcp://host:1: no such file: /m\.npy$"):
+        prepare_worker(own_code(), run_of({"mask": Missing()}), Worker())
+
+
+class Failing(NamedTuple):
+    """A source that cannot be read."""
+
+    error: Exception
+
+    def open(self):
+        return self.read
+
+    def read(self, box):
+        raise type(self.error)(f"{self.error} by {thread_count()} thread")
+
+
+@pytest.fixture
+def run_boxes(monkeypatch):
+    """Run a block of a source on a worker of two threads, in a process of more."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed, "get_worker", Worker)
+
+    def run(source):
+        with using_threads(4):
+            return run_on_worker(own_code(), run_of({"input": source}), [((0, 0), (4, 4))])
+
+    return run
+
+
+def test_a_block_is_computed_on_one_thread_and_what_would_fail_again_is_returned(run_boxes):
+    """Dask tries again what is raised."""
+    answer = run_boxes(Failing(CnnopsError("refused")))
+    assert type(answer) is CnnopsError
+    assert str(answer) == "refused by 1 thread"
+    with pytest.raises(StoreError, match=r"^busy by 1 thread$"):
+        run_boxes(Failing(StoreError("busy")))

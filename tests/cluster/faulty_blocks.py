@@ -6,18 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnops_cli import CnnopsError
 from cnnops_cli.blocks.operator import BlockOperator
+from cnnops_cli.errors import CnnopsError, StoreError
 
 
 @dataclass(frozen=True)
 class FaultyBlocks(BlockOperator):
-    """`fault` is what happens in the block that starts at `starts`."""
+    """`fault` is what happens in the block that starts at `starts`.
+
+    Each time, the file `tries` gets another line.
+    """
 
     input_shape: tuple[int, ...]
     starts: tuple[int, ...]
     fault: str
-    memory: int = 0
+    tries: str
+    memory: int
     input_dtype = np.dtype(np.float32)
 
     @property
@@ -33,9 +37,13 @@ class FaultyBlocks(BlockOperator):
 
     def compute(self, reads, box):
         if box.starts == self.starts:
+            with open(self.tries, "a") as file:
+                file.write(f"{self.fault}\n")
             if self.fault == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.fault == "refused":
                 raise CnnopsError("input has a value that is refused")
+            if self.fault == "busy":
+                raise StoreError("cannot read x.zarr: slow down")
             raise RuntimeError(self.fault)
         return {"result": reads["input"](box)}

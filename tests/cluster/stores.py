@@ -34,20 +34,24 @@ def assert_same_bytes(got, expected):
 
 
 class InBoth:
-    """Calls on x.npy and on x.zarr in a folder, of the same values."""
+    """Calls on x.npy and on x.zarr in a folder, of the same values.
 
-    def __init__(self, folder):
+    `where` are options of all calls on x.zarr, such as --scheduler.
+    """
+
+    def __init__(self, folder, *where):
         self.folder = folder
+        self.where = where
         self.call = CommandHere(folder)
 
     def input(self, values, chunks, kind="plain"):
         np.save(self.folder / "x.npy", values)
         store(self.folder / "x.zarr", values, chunks, kind)
 
-    def run(self, *arguments, files=(), in_blocks=()):
+    def run(self, *arguments, files=(), in_memory=(), in_blocks=()):
         """Make both calls; `files` are options of arrays. Both are refused alike, or succeed."""
         lines = []
-        for suffix, more in ((".npy", ()), (".zarr", in_blocks)):
+        for suffix, more in ((".npy", in_memory), (".zarr", (*in_blocks, *self.where))):
             outputs = [part for name in files for part in (f"--{name}", f"{name}{suffix}")]
             call = [*arguments, f"x{suffix}", "-o", f"y{suffix}", *outputs, *more]
             result = self.call(*map(str, call))

@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slow_blocks
+from calling import CommandHere
 from faulty_blocks import FaultyBlocks
+from stores import load, store
 
 from cnnops_cli import CnnopsError, conv
 
@@ -25,12 +27,13 @@ pytest.importorskip("distributed")
 pytestmark = pytest.mark.cluster
 
 from dask_processes import dask_processes, wait_until  # noqa: E402
-from on_cluster import on_cluster, stored  # noqa: E402
 
 from cnnops_cli.blocks import cluster as cluster_module  # noqa: E402
 from cnnops_cli.blocks import scheduler as scheduler_module  # noqa: E402
-from cnnops_cli.blocks.block_grid import Grid  # noqa: E402
 from cnnops_cli.blocks.cluster import connected  # noqa: E402
+from cnnops_cli.blocks.own_code import own_code  # noqa: E402
+from cnnops_cli.commands import block_plan  # noqa: E402
+from cnnops_cli.commands.dropout import Dropping  # noqa: E402
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("small_blocks.py"))]
 SHAPE, CHUNKS = (1, 2, 16, 64), (1, 2, 8, 8)
@@ -58,7 +61,7 @@ def operands(tmp_path):
     """INPUT and two kernels in the current folder."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal(SHAPE).astype(np.float32)
-    stored(tmp_path / "x.zarr", x, CHUNKS)
+    store(tmp_path / "x.zarr", x, CHUNKS)
     kernels = rng.standard_normal((2, 2, 2, 3, 3)).astype(np.float32)
     for number, kernel in enumerate(kernels):
         np.save(tmp_path / f"k{number}.npy", kernel)
@@ -164,19 +167,27 @@ def test_late_workers_of_a_dead_run_do_not_write_into_the_next(slow, operands, t
     assert sorted(os.listdir(tmp_path)) == ["k0.npy", "k1.npy", "out.zarr", "x.zarr"]
 
 
-def faulty(dask, folder, fault, memory=0):
-    """Run an operator of which one block fails, and return why it ended."""
+@pytest.fixture
+def faulty(monkeypatch, tmp_path):
+    """A call whose operator fails in one block, which returns the line that it ends with."""
     x = np.arange(64, dtype=np.float32).reshape(8, 8)
-    read = {"input": stored(folder / "x.zarr", x, (4, 4))}
-    operator = FaultyBlocks(x.shape, (4, 0), fault, memory)
-    with connected(dask.address) as cluster, pytest.raises(CnnopsError) as caught:
-        on_cluster(cluster, folder, operator, read, Grid((8, 8), (4, 4), (1, 1)), (4, 4))
-    assert not (folder / "result.zarr").exists()
-    return str(caught.value)
+    store(tmp_path / "x.zarr", x, (4, 4))
+    monkeypatch.setattr(block_plan, "BLOCK_BYTES", 1)
+
+    def call(dask, fault, *options, starts=(4, 0), memory=2):
+        operator = FaultyBlocks(x.shape, starts, fault, str(tmp_path / "tries"), memory)
+        monkeypatch.setattr(Dropping, "blocks", lambda _: operator)
+        line = CommandHere(tmp_path).refusal(
+            *("dropout", "x.zarr", "-o", "y.zarr", "--scheduler", dask.address, *options)
+        )
+        assert set(os.listdir(tmp_path)) <= {"x.zarr", "tries"}
+        return line
+
+    return call
 
 
-def test_a_block_that_kills_its_workers(dask, tmp_path):
-    line = faulty(dask, tmp_path, "killed")
+def test_a_block_that_kills_its_workers(dask, faulty):
+    line = faulty(dask, "killed")
     assert re.fullmatch(
         r"block \[[048:]+, [048:]+\] of the result, or one that was on the same workers, ended 4 "
         r"workers, the last of them tcp://127\.0\.0\.1:\d+: the workers' logs say why, it may be "
@@ -186,44 +197,49 @@ def test_a_block_that_kills_its_workers(dask, tmp_path):
     dask.wait_for_workers(2)
 
 
-def test_what_a_worker_refuses(dask, tmp_path):
-    assert faulty(dask, tmp_path, "refused") == "input has a value that is refused"
+@pytest.mark.parametrize(
+    ("fault", "line", "tries"),
+    [
+        ("refused", "input has a value that is refused", 1),
+        ("busy", "cannot read x.zarr: slow down", 3),
+    ],
+)
+def test_a_store_is_tried_again_and_what_is_refused_is_not(
+    dask, faulty, tmp_path, fault, line, tries
+):
+    assert faulty(dask, fault) == line
+    assert (tmp_path / "tries").read_text() == f"{fault}\n" * tries
 
 
-def test_what_a_worker_does_not_expect(dask, tmp_path):
-    line = faulty(dask, tmp_path, "no idea")
+def test_what_a_worker_does_not_expect(dask, faulty):
+    line = faulty(dask, "no idea")
     assert line == "block [4:8, 0:4] of the result failed: RuntimeError: no idea"
 
 
-def test_blocks_that_share_a_task(dask, tmp_path, monkeypatch):
+def test_blocks_that_share_a_task(dask, faulty, tmp_path, monkeypatch):
     """64 blocks, and 2 tasks for each of 2 threads."""
     monkeypatch.setattr(cluster_module, "_TASKS_OF_A_THREAD", 2)
-    x = np.arange(64, dtype=np.float32).reshape(8, 8)
-    read = {"input": stored(tmp_path / "x.zarr", x, (4, 4))}
-    grid = Grid((8, 8), (1, 1), (1, 1))
-    (tmp_path / "again").mkdir()
-    with connected(dask.address) as cluster:
-        found, _ = on_cluster(
-            cluster, tmp_path, FaultyBlocks(x.shape, (9, 9), "none"), read, grid, (1, 1)
-        )
-        assert found["result"].tobytes() == x.tobytes()
-        operator = FaultyBlocks(x.shape, (5, 3), "no idea")
-        expected = (
-            r"^one of the blocks \[4:5, 0:1\] to \[5:6, 7:8\] of the result failed: "
-            r"RuntimeError: no idea$"
-        )
-        with pytest.raises(CnnopsError, match=expected):
-            on_cluster(cluster, tmp_path / "again", operator, read, grid, (1, 1))
+    options = ("--output-chunks", "1,1")
+    line = faulty(dask, "no idea", *options, starts=(5, 3))
+    assert line == (
+        "one of the blocks [4:5, 0:1] to [5:6, 7:8] of the result failed: RuntimeError: no idea"
+    )
+    call = ("dropout", "x.zarr", "-o", "y.zarr", "--eval", "--scheduler", dask.address, *options)
+    monkeypatch.undo()
+    assert CommandHere(tmp_path).text(*call) == ""
+    assert load(tmp_path / "y.zarr")[1].tobytes() == load(tmp_path / "x.zarr")[1].tobytes()
 
 
+OWN = re.escape(own_code())
 VERSIONS = {
     "another": (
         "import cnnops_cli; cnnops_cli.__version__ = '0.0.9'",
-        rf"{WORKER}: it has cnnops-cli 0\.0\.9, not 0\.1\.0",
+        rf"{WORKER}: it has cnnops-cli 0\.0\.9 \(sources \w{{12}}\), not {OWN}; install the same "
+        "sources there, and start it again",
     ),
     "none": (
         "import sys; sys.modules['cnnops_cli'] = None",
-        rf"{WORKER} cannot run cnnops-cli 0\.1\.0: .*ModuleNotFoundError.*",
+        rf"{WORKER} cannot run cnnops-cli {OWN}: .*ModuleNotFoundError.*",
     ),
 }
 
@@ -354,36 +370,36 @@ def test_a_block_that_takes_long_is_not_taken_for_that(slow, operands, tmp_path)
 
 
 @pytest.mark.parametrize("memory", [1 << 30, 4 << 30])
-def test_memory_of_a_worker(dask, tmp_path, memory):
+def test_memory_of_a_worker(dask, faulty, memory):
     """Those of the fixture have 4 GiB."""
-    line = faulty(dask, tmp_path, "no idea", memory)
+    line = faulty(dask, "no idea", memory=memory)
     if memory < 4 << 30:
         assert line == "block [4:8, 0:4] of the result failed: RuntimeError: no idea"
     else:
         assert re.fullmatch(
             rf"{WORKER}: it has room for 3276 MiB, \d+ MiB of it in use, but a block takes up to "
-            "4096 MiB on each of 1 threads; give it more memory or fewer threads, or the result "
+            "4097 MiB on each of 1 threads; give it more memory or fewer threads, or the result "
             "smaller chunks",
             line,
         )
 
 
-def test_a_cluster_without_workers(tmp_path, tmp_path_factory, monkeypatch):
+def test_a_cluster_without_workers(faulty, tmp_path_factory, monkeypatch):
     monkeypatch.setattr(scheduler_module, "_PATIENCE", 0.2)
     with dask_processes(tmp_path_factory.mktemp("empty")) as dask:
-        line = faulty(dask, tmp_path, "none")
+        line = faulty(dask, "none")
     assert line == (
         f"the scheduler at {dask.address} had no workers for 0 seconds: start some with dask "
         f"worker {dask.address}"
     )
 
 
-def test_a_scheduler_that_dies_while_it_has_no_workers(tmp_path, tmp_path_factory, monkeypatch):
+def test_a_scheduler_that_dies_while_it_has_no_workers(faulty, tmp_path_factory, monkeypatch):
     monkeypatch.setattr(scheduler_module, "_CONNECTING", 0.5)
     with dask_processes(tmp_path_factory.mktemp("empty")) as dask:
         timer = threading.Timer(0.5, dask.scheduler.kill)
         timer.start()
-        line = faulty(dask, tmp_path, "none")
+        line = faulty(dask, "none")
         timer.join()
     assert line == (
         f"the scheduler at {dask.address} has ended, or the blocks were cancelled there"

@@ -341,6 +341,26 @@ def test_an_input_without_axes(call, tmp_path, mode):
         assert_same_bytes(got, np.load(tmp_path / f"y{name}.npy"))
 
 
+def test_a_dry_run_counts_all_that_is_written(call, tmp_path):
+    pool, drop = ("maxpool", "-k", "2", "x.zarr"), ("dropout", "--seed", "1", "x.zarr")
+    for arguments, size in (
+        (pool, 180 * 4),
+        ((*pool, "--indices", "i.zarr"), 180 * (4 + 8)),
+        (drop, 720 * 4),
+        ((*drop, "--mask-output", "m.zarr"), 720 * (4 + 1)),
+    ):
+        record = json.loads(call.text(*arguments, "-o", "y.zarr", "--dry-run", "-f", "json"))
+        assert record["bytes_written"] == size
+    assert names(tmp_path) == ["x.npy", "x.zarr"]
+
+
+def test_a_dry_run_tells_no_more_threads_than_blocks(call, monkeypatch):
+    monkeypatch.setattr(block_plan, "BLOCK_BYTES", 1)
+    for threads, used in ((7, 7), (8, 8), (9, 8)):
+        record = json.loads(call.text(*CONV, "--dry-run", "-f", "json", "--threads", threads))
+        assert (record["blocks"], record["threads"]) == (8, used)
+
+
 def test_statistics_do_not_depend_on_the_order_in_which_blocks_end(call, tmp_path, monkeypatch):
     """Blocks of one channel each, so that an order of their own would exchange the channels."""
     monkeypatch.setattr(block_plan, "BLOCK_BYTES", 1)

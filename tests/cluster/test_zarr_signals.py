@@ -4,10 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from stores import assert_same_bytes, load, store, zarr
+
+from cnnops_cli import signals
+from cnnops_cli.blocks.boxes import Box
+from cnnops_cli.commands import block_operands
+from cnnops_cli.commands.block_operands import ZarrSink, ZarrSource
+from cnnops_cli.commands.input_layout import InputLayout
 
 pytestmark = pytest.mark.cluster
 
@@ -130,3 +137,22 @@ main()
     assert (run.returncode, run.stderr) == (0, b"")
     assert names(tmp_path) == ["i.zarr", "x.zarr", "y.zarr"]
     assert os.path.isfile(tmp_path / "y.zarr" / "zarr.json")
+
+
+@pytest.mark.parametrize("kind", [ZarrSource, ZarrSink])
+def test_what_another_thread_would_go_on_with_is_ended_before_a_signal_is_heard(monkeypatch, kind):
+    monkeypatch.setattr(signals, "_has_begun", True)
+    monkeypatch.setattr(signals, "_ended_by", None)
+    ended = []
+
+    def transfer(*arguments):
+        signals._hear(signal.SIGINT, None)
+        ended.append(arguments)
+        return X
+
+    array = SimpleNamespace(name="x.zarr", read=transfer, write=transfer)
+    monkeypatch.setattr(block_operands, "open_reference", lambda _: array)
+    opened = kind(None, InputLayout(0, "channels-first")).open()
+    with pytest.raises(KeyboardInterrupt):
+        opened(*[Box((0, 0), (12, 10)), X][: 1 + (kind is ZarrSink)])
+    assert len(ended) == 1

@@ -302,6 +302,21 @@ def test_an_array_that_is_gone_is_not_read_as_its_fill_value(tmp_path, version, 
             array.read(BOX)
 
 
+@pytest.mark.parametrize(("version", "key"), [(2, ".zarray"), (3, "zarr.json")])
+@pytest.mark.parametrize("how", [{"chunks": (4, 4)}, {"compressors": None}])
+def test_an_input_that_is_replaced_while_it_is_read(tmp_path, version, key, how):
+    """With other chunks, and with a codec by which its chunks cannot be decoded."""
+    path = stored(tmp_path / "x.zarr", numbers(), zarr_format=version)
+    opened = open_zarr(path, "INPUT")
+    same(opened.read(BOX), numbers()[BOX].copy())
+    stored(path, -numbers(), zarr_format=version, overwrite=True, **how)
+    expected = re.escape(f"{path} was changed while it was read: {path}/{key} is not the same")
+    for array in (opened, open_reference(opened.reference)):
+        with pytest.raises(CnnopsError, match=f"^{expected}$") as caught:
+            array.read(BOX)
+        assert type(caught.value) is CnnopsError
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_result_is_version_3_and_little_endian(tmp_path, dtype):
     path = tmp_path / "out.zarr"
@@ -456,17 +471,23 @@ def test_overwrite_replaces_arrays_and_nothing_else(tmp_path):
     stored(tmp_path / "old.zarr", numbers(), zarr_format=2)
     write_result(tmp_path / "old.zarr", -numbers(), overwrite=True)
     same(zarr.open_array(tmp_path / "old.zarr")[...], -numbers())
-    zarr.create_group(tmp_path / "group.zarr").create_array("0", shape=2, dtype="f4")
+    for version in (2, 3):
+        group = zarr.create_group(tmp_path / f"group{version}.zarr", zarr_format=version)
+        group.create_array("0", shape=2, dtype="f4")
     (tmp_path / "mine.zarr").mkdir()
     (tmp_path / "mine.zarr/thesis.txt").write_text("unique")
     (tmp_path / "file.zarr").write_text("unique")
     is_no_array = "is there already and not a Zarr array, so it is not replaced"
+    is_group = (
+        "is a Zarr group, which --overwrite does not replace; name an array in it, or remove it "
+        "first"
+    )
     for name, said in (
-        ("group", "is a Zarr group, which --overwrite does not replace; name an array in it, or "
-                  "remove it first"),
+        ("group2", is_group),
+        ("group3", is_group),
         ("mine", is_no_array),
         ("file", is_no_array),
-    ):  # fmt: skip
+    ):
         before = files_of(tmp_path)
         expected = re.escape(f"{tmp_path}/{name}.zarr {said}")
         with pytest.raises(CnnopsError, match=f"^{expected}$"):
