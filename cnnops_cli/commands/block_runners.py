@@ -1,5 +1,6 @@
 """Who computes the blocks of a call: the threads of this machine, or a Dask cluster."""
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -32,6 +33,7 @@ def block_runner(
     from cnnops_cli.blocks.cluster import connected
     from cnnops_cli.tensors.zarr_sharing import SharedArrays
 
+    gc.enable()  # Dask leaves cycles of about 1 KB for each task
     with connected(settings.scheduler) as cluster:
         if cluster.dashboard and wants_summary(settings):
             tell(f"Dask dashboard: {cluster.dashboard}")

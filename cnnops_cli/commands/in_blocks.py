@@ -1,6 +1,5 @@
 """A Zarr INPUT: its blocks are read, computed and written, and the results appear when whole."""
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -43,7 +42,6 @@ _FURTHER = {"indices": "indices", "mask_output": "mask"}
 
 def run_in_blocks(kind: type[Operation], call: Call, options: dict[str, Any]) -> None:
     """Apply an operation to a Zarr INPUT, and write its results; or say what that would take."""
-    gc.enable()  # zarr leaves cycles behind, and there may be many blocks
     settings = call.settings
     arrays = _opened(call)
     signals.begin()

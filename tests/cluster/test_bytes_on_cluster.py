@@ -1,5 +1,6 @@
 """The command with --scheduler gives the bytes of memory, whatever the workers' processors."""
 
+import gc
 from contextlib import nullcontext
 
 import numpy as np
@@ -63,6 +64,17 @@ def test_statistics_of_this_batch_with_all_options(both):
     assert expected.min() == 0 < expected.max()
     states = [(both.folder / f"{name}.json").read_bytes() for name in ("cluster", "local")]
     assert states[0] == states[1]
+
+
+def test_what_tasks_leave_is_collected(both):
+    """The command's process starts without that."""
+    both.input(np.zeros((4, 4), np.float32), (2, 2))
+    gc.disable()
+    try:
+        both.call.text("dropout", "x.zarr", "-o", "y.zarr", *both.where)
+        assert gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_workers_that_compute_with_different_code_have_the_same_bytes(both, dask):
