@@ -139,8 +139,8 @@ def ended(monkeypatch):
     """Calls of the handler of signals, after a call has begun, and the clock that it looks at."""
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr(signals, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    monkeypatch.setattr(signals, "_ended_by", None)
-    monkeypatch.setattr(signals, "_has_begun", True)
+    for name, value in {"_ended_by": None, "_has_begun": True, "_is_held": False}.items():
+        monkeypatch.setattr(signals, name, value)
     return clock
 
 

@@ -329,6 +329,18 @@ def test_a_dry_run(call, tmp_path, monkeypatch):
     assert names(tmp_path) == ["x.npy", "x.zarr"]
 
 
+@pytest.mark.parametrize("mode", [("--seed", "1"), ("--eval",)])
+def test_an_input_without_axes(call, tmp_path, mode):
+    for name, value in (("a", 3), ("b", -0.0)):
+        z = np.array(value, np.float32)
+        store(tmp_path / f"{name}.zarr", z, ())
+        np.save(tmp_path / f"{name}.npy", z)
+        for suffix in ("zarr", "npy"):
+            call.text("dropout", *mode, f"{name}.{suffix}", "-o", f"y{name}.{suffix}")
+        got = load(tmp_path / f"y{name}.zarr")[1]
+        assert_same_bytes(got, np.load(tmp_path / f"y{name}.npy"))
+
+
 def test_a_dry_run_counts_all_that_is_written(call, tmp_path):
     pool, drop = ("maxpool", "-k", "2", "x.zarr"), ("dropout", "--seed", "1", "x.zarr")
     for arguments, size in (
@@ -347,18 +359,6 @@ def test_a_dry_run_tells_no_more_threads_than_blocks(call, monkeypatch):
     for threads, used in ((7, 7), (8, 8), (9, 8)):
         record = json.loads(call.text(*CONV, "--dry-run", "-f", "json", "--threads", threads))
         assert (record["blocks"], record["threads"]) == (8, used)
-
-
-@pytest.mark.parametrize("mode", [("--seed", "1"), ("--eval",)])
-def test_an_input_without_axes(call, tmp_path, mode):
-    for name, value in (("a", 3), ("b", -0.0)):
-        z = np.array(value, np.float32)
-        store(tmp_path / f"{name}.zarr", z, ())
-        np.save(tmp_path / f"{name}.npy", z)
-        for suffix in ("zarr", "npy"):
-            call.text("dropout", *mode, f"{name}.{suffix}", "-o", f"y{name}.{suffix}")
-        got = load(tmp_path / f"y{name}.zarr")[1]
-        assert_same_bytes(got, np.load(tmp_path / f"y{name}.npy"))
 
 
 def test_statistics_do_not_depend_on_the_order_in_which_blocks_end(call, tmp_path, monkeypatch):
