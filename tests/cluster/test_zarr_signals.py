@@ -143,6 +143,7 @@ main()
 def test_what_another_thread_would_go_on_with_is_ended_before_a_signal_is_heard(monkeypatch, kind):
     monkeypatch.setattr(signals, "_has_begun", True)
     monkeypatch.setattr(signals, "_ended_by", None)
+    monkeypatch.setattr(signals, "_is_held", False)
     ended = []
 
     def transfer(*arguments):
