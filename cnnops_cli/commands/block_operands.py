@@ -13,7 +13,7 @@ from cnnops_cli.blocks.operator import Read
 from cnnops_cli.blocks.work import Write
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.dtypes import Array, native
-from cnnops_cli.errors import CnnopsError
+from cnnops_cli.errors import CnnopsError, naming_operands
 from cnnops_cli.tensors.read import read_tensor
 from cnnops_cli.tensors.tensor import Tensor, unify
 from cnnops_cli.tensors.zarr_array import ZarrReference, open_reference
@@ -33,7 +33,8 @@ class ZarrSource(NamedTuple):
         def read(box: Box) -> Array:
             with signals.waiting():  # zarr's own thread goes on with what is left
                 part = array.read(self.layout.place_of_input(box.slices))
-            converted = unify({"input": Tensor(part, array.name, weak=False)}, self.dtype)
+            with naming_operands(input=array.shape):
+                converted = unify({"input": Tensor(part, array.name, weak=False)}, self.dtype)
             return np.asarray(self.layout.to_operator(converted["input"]), order="C")
 
         return read

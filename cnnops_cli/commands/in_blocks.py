@@ -14,7 +14,7 @@ from cnnops_cli.commands.block_plan import BlockPlan, StoredArray, plan_blocks
 from cnnops_cli.commands.block_runners import Run, block_runner
 from cnnops_cli.commands.call import Call
 from cnnops_cli.commands.input_layout import InputLayout
-from cnnops_cli.commands.operands import announce_terminal, computing, read_tensors
+from cnnops_cli.commands.operands import announce_terminal, computing, read_tensors, shapes_to_name
 from cnnops_cli.commands.operation import Operands, Operation
 from cnnops_cli.commands.outcome import Outcome
 from cnnops_cli.commands.stderr import tell
@@ -158,7 +158,8 @@ def _naming_operands(tensors: dict[str, Tensor]) -> Iterator[None]:
     try:
         yield
     except CnnopsError as error:
-        error.operands |= {name: tensors[name].array.shape for name in error.operands}
+        if error.operands:
+            error.operands = shapes_to_name(tensors)
         raise
 
 

@@ -107,16 +107,20 @@ def computing(settings: Settings, tensors: dict[str, Tensor]) -> Iterator[list[H
 
     What it yields takes functions that return what may have been meant, if there is an error.
     """
-    shapes = {name: tensors[name].array.shape for name in ("kernel", "input") if name in tensors}
     hints: list[Hint] = []
     try:
-        with using_threads(settings.threads), naming_operands(**shapes):
+        with using_threads(settings.threads), naming_operands(**shapes_to_name(tensors)):
             yield hints
     except CnnopsError as error:
         name = tensors["input"].name
         error.input_name = "input" if name == INPUT_ARGUMENT else name
         error.hint = next(filter(None, (hint() for hint in hints)), "")
         raise
+
+
+def shapes_to_name(tensors: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes that an error of an operator names, as the user wrote them."""
+    return {name: tensors[name].array.shape for name in ("kernel", "input") if name in tensors}
 
 
 def has_any_letters(tensors: dict[str, Tensor], call: Call) -> bool:

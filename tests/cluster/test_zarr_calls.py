@@ -222,7 +222,12 @@ def test_a_result_that_is_there_is_replaced_only_where_that_is_asked_for(call, t
         ),
         (
             ["maxpool", "-k", "2", "--dtype", "int8", "x.zarr", "-o", "y2.zarr"],
-            "x.zarr holds -200.0, which int8 cannot: it takes -128 to 127",
+            "x.zarr holds -200.0, which int8 cannot: it takes -128 to 127: input (2, 3, 12, 10)",
+        ),
+        (
+            ["conv", "-k", "[[1]]", "--depthwise", "--dtype", "int8", "x.zarr", "-o", "y2.zarr"],
+            "x.zarr holds -200.0, which int8 cannot: it takes -128 to 127: kernel (1, 1), input "
+            "(2, 3, 12, 10)",
         ),
     ],
 )
