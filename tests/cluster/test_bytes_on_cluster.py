@@ -1,6 +1,8 @@
 """The command with --scheduler gives the bytes of memory, whatever the workers' processors."""
 
 import gc
+import io
+import pickle
 from contextlib import nullcontext
 
 import numpy as np
@@ -64,6 +66,45 @@ def test_statistics_of_this_batch_with_all_options(both):
     assert expected.min() == 0 < expected.max()
     states = [(both.folder / f"{name}.json").read_bytes() for name in ("cluster", "local")]
     assert states[0] == states[1]
+
+
+class Named(pickle.Unpickler):
+    """Notes which names it is asked for."""
+
+    def __init__(self, sent):
+        super().__init__(io.BytesIO(sent))
+        self.names = []
+
+    def find_class(self, module, name):
+        self.names.append(f"{module}.{name}")
+        return super().find_class(module, name)
+
+
+def test_what_is_sent_is_plain_data_and_names_in_this_package(both, monkeypatch):
+    both.input(np.ones((1, 2, 6, 6), np.float32), (1, 2, 3, 3))
+    np.save(both.folder / "m.npy", np.ones((1, 2, 6, 6), np.float32))
+    check, sent = cluster_module.Cluster._check_workers, []
+
+    def note(cluster, run):
+        sent.append(run)
+        check(cluster, run)
+
+    monkeypatch.setattr(cluster_module.Cluster, "_check_workers", note)
+    for number, call in enumerate(
+        (
+            ["conv", "--kernel", "[[1]]", "--depthwise"],
+            ["dropout", "--mask", "m.npy"],
+            ["batchnorm"],
+        )
+    ):
+        both.call.text(*call, "x.zarr", "-o", f"{number}.zarr", *both.where)
+    assert len(sent) == 4  # two of batchnorm
+    for run in sent:
+        named = Named(run)
+        named.load()
+        others = {name for name in named.names if not name.startswith(("cnnops_cli.", "numpy."))}
+        assert others == {"builtins.getattr"}  # of what prepares a worker, a method
+        assert "cnnops_cli.blocks.worker.ClusterRun" in named.names
 
 
 def test_what_tasks_leave_is_collected(both):
