@@ -55,7 +55,10 @@ class InBoth:
         store(self.folder / "x.zarr", values, chunks, kind)
 
     def run(self, *arguments, files=(), in_memory=(), in_blocks=()):
-        """Make both calls; `files` are options of arrays. Both are refused alike, or succeed."""
+        """Make both calls; `files` are options of arrays. Both are refused alike, or succeed.
+
+        Of several sums that do not fit, blocks may meet another one first.
+        """
         lines = []
         for suffix, more in ((".npy", in_memory), (".zarr", (*in_blocks, *self.where))):
             outputs = [part for name in files for part in (f"--{name}", f"{name}{suffix}")]
