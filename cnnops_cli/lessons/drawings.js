@@ -1,7 +1,7 @@
 // A grid is drawn as tables, one per plane
 
 const MOST_CHARACTERS = 28; // of an element's text that its cell shows
-const CELLS_PER_FRAME = 250; // that are filled at once while playing, in some 10 milliseconds
+const CELLS_PER_FRAME = 250; // that are filled at a time while playing, in some 10 milliseconds
 const MOST_PLANES = 64; // of a grid that are drawn at once
 const MOST_ROWS = 250; // of a table without windows, which a step may read all of
 
@@ -187,14 +187,20 @@ class Drawing {
   }
 }
 
-/** Scroll a plane, and nothing else, so that a cell is seen next to its headers. */
-function reveal(cell) {
-  const { room, cells: [[first]] } = places.get(cell).plane;
-  const nearest = (scroll, size, start, end) => Math.max(Math.min(scroll, start), end - size);
-  const { offsetLeft: left, offsetWidth: width, offsetHeight: height } = cell;
-  const { offsetTop: top } = cell.parentNode; // its row is what it is placed in
+/**
+ * Scroll a plane, and nothing else, so that the cells from `first` to `last` are seen next to its
+ * headers, or those near the first if not all can be.
+ */
+function reveal(first, last) {
+  const { room, cells: [[corner]] } = places.get(first).plane;
+  const nearest = (scroll, size, start, end) => Math.min(start, Math.max(scroll, end - size));
+  const topOf = (cell) => cell.parentNode.offsetTop; // a cell is placed in its row
   room.scrollTo(
-    nearest(room.scrollLeft, room.clientWidth, left - first.offsetLeft, left + width),
-    nearest(room.scrollTop, room.clientHeight, top - first.parentNode.offsetTop, top + height),
+    nearest(
+      room.scrollLeft, room.clientWidth,
+      first.offsetLeft - corner.offsetLeft, last.offsetLeft + last.offsetWidth),
+    nearest(
+      room.scrollTop, room.clientHeight,
+      topOf(first) - topOf(corner), topOf(last) + last.offsetHeight),
   );
 }

@@ -34,7 +34,7 @@ function mark(name, elements) {
 function show(step) {
   const at = positionOf(lesson.result, step);
   for (const drawing of [input, kernel, result]) drawing.draw(at, view.part);
-  fillCells(timer === null ? unfilled.size : CELLS_PER_FRAME);
+  fillCells(timer === null || unfilled.size <= CELLS_PER_FRAME ? unfilled.size : 0);
   for (const [axis, picker] of pickers) picker.selectedIndex = at[axis];
   const isSame = (axis, i) => at[axis] === undefined || i === at[axis];
   Object.assign(view, {
@@ -93,20 +93,30 @@ function markTaken() {
   mark('taken', steps.winners ? [seen[tap], partners[tap], formula.terms[tap]] : own);
 }
 
+/** The cells between those that a window has, which its dilation passes over. */
+function passedOver(at, seen) {
+  const along = Object.fromEntries(windows.axes.map((axis) => [axis, windowAlong(axis, at)]));
+  const areNeighbours = (numbers) => numbers.at(-1) - numbers[0] === numbers.length - 1;
+  if (Object.values(along).every(areNeighbours)) return [];
+  const taken = new Set(seen);
+  return input.cellsWhere((axis, i) => {
+    const numbers = along[axis] ?? windowAlong(axis, at);
+    return numbers[0] <= i && i <= numbers.at(-1);
+  }).filter((between) => !taken.has(between));
+}
+
 /** Frame the window, and mark what its dilation passes over. */
 function showWindow() {
   const { at, cell, own, seen } = view;
-  const ends = windows ? [seen[0], seen.at(-1)] : own;
-  [...ends, cell].forEach(reveal);
+  for (const each of [...own, cell]) reveal(each, each);
   if (!windows) return;
-  const taken = new Set(seen);
-  mark('passed', input.cellsWhere((axis, i) => {
-    const along = windowAlong(axis, at);
-    return along[0] <= i && i <= along.at(-1);
-  }).filter((between) => !taken.has(between)));
+  const [first, end] = [seen[0], seen.at(-1)].map((each) => places.get(each));
+  for (const { cells } of input.planes.slice(0, FEW_PLANES)) {
+    reveal(cells[first.row][first.column], cells[end.row][end.column]);
+  }
+  mark('passed', passedOver(at, seen));
   figure.classList.toggle('dilated', marked.passed.size > 0);
   figure.classList.toggle('large', seen.length > LARGE_WINDOW);
-  const [first, end] = ends.map((each) => places.get(each));
   for (const { frame: { style } } of input.planes) {
     style.setProperty('--row', first.row);
     style.setProperty('--column', first.column);

@@ -12,12 +12,14 @@ from page_calls import (
     ALL,
     deep,
     dilated,
+    held_window,
     largest_convolution,
     largest_sum,
     lettered,
     line,
     normalised,
     notes,
+    numbers,
     pooled,
     reflected,
 )
@@ -243,6 +245,37 @@ def test_the_frame_is_around_the_window(page_of, call):
         )
         assert cells[0][:2] == pytest.approx(frame[:2], abs=0.5)
         assert cells[-1][2:] == pytest.approx(frame[2:], abs=0.5)
+
+
+SCROLLED = """
+return [...document.querySelectorAll('[data-grid=input] .room')].map((room) => {
+  const box = room.getBoundingClientRect();
+  const isSeen = (cell) => {
+    const { left, right, top, bottom } = cell.getBoundingClientRect();
+    return left >= box.left - 1 && right <= box.right + 1
+      && top > box.top && bottom <= box.bottom + 1; // pixels are rounded
+  };
+  return [...room.querySelectorAll('td')].filter(isSeen).map((cell) => cell.dataset.at);
+});
+"""
+
+
+def test_every_plane_scrolls_to_its_window(page_of):
+    page = page_of(lesson(conv, numbers(2, 4, 200), numbers(1, 2, 3, 3)))
+    page.open((0, 1, 190))
+    for channel, seen in enumerate(page.driver.execute_script(SCROLLED)):
+        window = {f"{channel},{h},{w}" for h in range(1, 4) for w in range(190, 193)}
+        assert window <= set(seen)
+
+
+def test_of_a_window_that_is_larger_than_its_room_the_beginning_is_shown(page_of):
+    page = page_of(held_window())
+    page.open((0, 3, 2))
+    (seen,) = page.driver.execute_script(SCROLLED)
+    assert seen[0] == "0,3,2"
+    page.press(Keys.ARROW_RIGHT)
+    (seen,) = page.driver.execute_script(SCROLLED)
+    assert seen[0] == "0,3,3"
 
 
 def test_a_large_plane_scrolls_to_the_step_and_the_page_does_not(page_of):
