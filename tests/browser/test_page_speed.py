@@ -12,7 +12,7 @@ from selenium.webdriver.support.select import Select
 
 pytestmark = pytest.mark.browser
 
-TRIES = 5
+TRIES = 8
 OPEN_WITHIN = 2000  # milliseconds, until the page is drawn
 SECONDS_OF_PLAYING = 2
 LONG_TASKS = """
