@@ -10,7 +10,7 @@ const { windows, steps } = lesson;
 const AXES = {
   N: 'sample', C: 'channel', D: 'depth', H: 'row', W: 'column', O: 'filter', I: 'channel',
 };
-const FEW_PLANES = 8; // that are all drawn where a step reads a whole channel, and laid out at once
+const FEW_PLANES = 8; // that are laid out at once and scroll, or show a channel that is read whole
 
 let timer = null; // of the next step, while playing
 
@@ -82,7 +82,7 @@ function readAlong(axis, at) {
   return isWhole ? range(0, lengthOf(lesson.input, axis)) : [at[axis]];
 }
 
-/** Whether a number is one of those along its axis. */
+/** A test of whether a number is one of those along its axis. */
 function isAlong(numbersAlong) {
   const sets = new Map();
   return (axis, number) => {

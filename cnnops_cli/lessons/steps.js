@@ -14,7 +14,10 @@ const MOST_TERMS_PLAYED = 100; // that are written while playing
 const TERMS_PER_FRAME = 250; // in some 20 milliseconds
 const TERMS_AT_ONCE = hasLetters ? MOST_TERMS : TERMS_PER_FRAME;
 const STATES = { current: 'aria-current', lit: 'aria-selected' };
-const view = { step: null, at: null, part: 0, cell: null, seen: [], partners: [], formula: null };
+const view = {
+  step: null, at: null, part: 0, firstTap: 0, formula: null,
+  cell: null, own: [], seen: [], partners: [],
+};
 let pinned = false;
 let writing = null; // of the next terms
 
