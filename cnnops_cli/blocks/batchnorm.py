@@ -25,8 +25,8 @@ from cnnops_cli.ops.batchnorm import (
     update_running,
 )
 from cnnops_cli.ops.coefficients import is_narrow
-from cnnops_cli.ops.merged_moments import PartMoments, merged_moments, part_moments
-from cnnops_cli.ops.moments import Moments, scaled_moments
+from cnnops_cli.ops.merged_moments import joined_moments, merged_moments
+from cnnops_cli.ops.moments import Moments, PartMoments, part_moments
 from cnnops_cli.ops.normalisation import Normalisation
 from cnnops_cli.ops.parallel import WORKING_BYTES
 
@@ -106,7 +106,7 @@ class BatchnormBlocks(BlockOperator):
     def moments(self, reads: Mapping[str, Read], box: Box) -> BoxMoments:
         """Compute the moments of a box of the input."""
         part = reads["input"](box)
-        return BoxMoments(box.spans[1], _moments(part.reshape(*part.shape[:2], -1)))
+        return BoxMoments(box.spans[1], _moments(part.reshape(*part.shape[:2], -1), self._narrow))
 
     @np.errstate(all="ignore")
     def with_statistics(
@@ -123,8 +123,8 @@ class BatchnormBlocks(BlockOperator):
         }
         if not found:
             return self, running
-        merged = _merged(found, may_scale=self.input_dtype == np.float64)
-        statistics = [_of_channels(merged, part) for part in self._spans]
+        merged = _merged(found)
+        statistics = [merged.of_channels(part).rounded() for part in self._spans]
         fitted = self._normalising(statistics)
         count = math.prod(self.shape) // self.shape[1]
         for ((first, last), by), own in zip(fitted.normalisations, statistics, strict=True):
@@ -148,6 +148,11 @@ class BatchnormBlocks(BlockOperator):
         return {"result": result}
 
     @property
+    def _narrow(self) -> bool:
+        """Whether float32 holds both input and result."""
+        return is_narrow(self.input_dtype) and is_narrow(self.dtype)
+
+    @property
     def _spans(self) -> list[slice]:
         """The channels that are normalised together in memory."""
         samples, channels, *lengths = self.shape
@@ -158,40 +163,26 @@ class BatchnormBlocks(BlockOperator):
     @np.errstate(all="ignore")
     def _normalising(self, statistics: Sequence[Moments]) -> "BatchnormBlocks":
         """Return the operator that normalises by the statistics of each span of channels."""
-        narrow = is_narrow(self.input_dtype) and is_narrow(self.dtype)
         normalisations = []
         for part, found in zip(self._spans, statistics, strict=True):
             count = part.stop - part.start
-            by = normalisation(found, self.given, part, self.eps, count, narrow)
+            by = normalisation(found, self.given, part, self.eps, count, self._narrow)
             normalisations.append(((part.start, part.stop), by))
         return replace(self, normalisations=tuple(normalisations))
 
 
-def _merged(found: Sequence[BoxMoments], *, may_scale: bool) -> list[Array]:
-    """Merge moments: mean, rest and variance, divided by powers of two, and their exponents."""
+def _merged(found: Sequence[BoxMoments]) -> PartMoments:
+    """Merge the moments of boxes, and put those of all channels into one."""
     of_channels: dict[Span, list[PartMoments]] = {}
     for channels, part in found:
         of_channels.setdefault(channels, []).append(part)
-    columns = []
-    for parts in of_channels.values():
-        merged = merged_moments(parts, may_scale=may_scale)
-        zeros = np.zeros(merged.mean.shape, np.int32)
-        columns.append(merged.scaled or (*merged[:3], zeros))
-    return [np.concatenate(column) for column in zip(*columns, strict=True)]
-
-
-def _of_channels(merged: Sequence[Array], channels: slice) -> Moments:
-    """Return the moments of some channels, with the scaled ones where any is scaled."""
-    mean, rest, variance, exponent = (column[channels] for column in merged)
-    if exponent.any():
-        return scaled_moments(mean, rest, variance, exponent)
-    return Moments(mean, rest, variance)
+    return joined_moments([merged_moments(parts) for parts in of_channels.values()])
 
 
 @parallel.apart
 @np.errstate(all="ignore")
-def _moments(values: Array) -> PartMoments:
-    return part_moments(values)
+def _moments(values: Array, narrow: bool) -> PartMoments:
+    return part_moments(values, narrow)
 
 
 @parallel.apart

@@ -11,6 +11,7 @@ from cnnops_cli.dtypes import Array
 from cnnops_cli.explain.arithmetic import arithmetic_lines, sum_words
 from cnnops_cli.explain.elements import as_computed, element_of
 from cnnops_cli.explain.explanation import Explainer, Explanation, Index, Page, Place
+from cnnops_cli.ops.coefficients import is_narrow
 from cnnops_cli.ops.moments import moments
 from cnnops_cli.text.numbers import Decimals, scaled
 from cnnops_cli.text.styled_lines import DIM, MORE, Line, fold_text
@@ -235,7 +236,7 @@ def _statistics(values: Array) -> Batch:
     """Return the statistics of a channel, as the operator sums them."""
     flat = np.ascontiguousarray(values).reshape(-1)
     with np.errstate(all="ignore"):
-        found = moments(flat.reshape(1, 1, -1))
+        found = moments(flat.reshape(1, 1, -1), is_narrow(flat.dtype))
     (variance,), power = found.variance.tolist(), 0
     if found.scaled is not None:
         _, _, (variance,), (exponent,) = (array.tolist() for array in found.scaled)

@@ -17,7 +17,7 @@ from cnnops_cli.ops.scalars import real
 from cnnops_cli.ops.scratch import empty_result
 from cnnops_cli.spans import spans
 
-_CHANNELS = 1 << 15
+_CHANNELS = 1 << 14
 """The most channels that are normalised at a time, to bound the memory of their statistics."""
 
 _COPIED = 1 << 20
@@ -76,8 +76,10 @@ def batchnorm(
     Notes
     -----
     The variance that normalises is the biased one; the running variance takes the unbiased one.
-    Sums are taken in float64. For float32, a mean larger than half the deviation is subtracted in
-    two parts, so that nothing cancels: the error stays below four epsilons of
+    Sums are taken in float64. Unless input and result are both float32 or shorter, they have more
+    digits than that, so that mean and variance are nearly always the exact ones, rounded once. For
+    float32, a mean larger than half the deviation is subtracted in two parts, so that nothing
+    cancels: the error stays below four epsilons of
     ``|(x - mean) / sqrt(var + eps) * weight| + |bias|``, however far from zero the values are. A
     smaller mean goes into the shift, as every mean does in PyTorch: two epsilons of the same terms
     and ``|mean / sqrt(var + eps) * weight|``.
@@ -153,7 +155,7 @@ def _normalise(
     def normalise(channels: slice) -> None:
         target = output[:, channels]
         source = values[:, channels].reshape(target.shape)
-        found = moments(source) if running else given_statistics(given, channels)
+        found = moments(source, narrow) if running else given_statistics(given, channels)
         by = normalisation(found, given, channels, eps, target.shape[1], narrow)
         by.apply(source, target)
         for which, array in enumerate(running or ()):
@@ -210,7 +212,8 @@ def batch_statistics(image: Array) -> tuple[Array, Array]:
     """
     mean, variance = np.empty((2, image.shape[1]))
     for channel in range(image.shape[1]):
-        found = moments(image[:, channel].reshape(len(image), 1, -1))
+        values = image[:, channel].reshape(len(image), 1, -1)
+        found = moments(values, is_narrow(image.dtype))
         mean[channel], variance[channel] = found.mean.item(), found.variance.item()
         if found.scaled is not None:
             _, _, scaled, exponent = found.scaled

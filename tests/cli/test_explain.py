@@ -98,13 +98,13 @@ def test_batchnorm_shows_how_its_statistics_are_computed(cnnops):
     values = "[[-1,10],[3,30],[-4,20]]"
     call = ["batchnorm", "--explain", "--at", "0,0", "-f", "table", values]
     assert cnnops.text(*call).splitlines()[2:] == [
-        "[0, 0] = -0.11624756805275206",
+        "[0, 0] = -0.1162475680527521",
         "  channel 0, of 3 values",
         "  mean = (-1 + 3 + (-4)) / 3 = -0.667",
         "  variance = ((-1 - (-0.667))^2 + (3 - (-0.667))^2 + (-4 - (-0.667))^2) / 3",
         "  = 8.222",
         "  (x - mean) / sqrt(variance + eps) * weight + bias",
-        "  (-1 - (-0.667)) / sqrt(8.222 + 1e-05) * 1 + 0 = -0.11624756805275206",
+        "  (-1 - (-0.667)) / sqrt(8.222 + 1e-05) * 1 + 0 = -0.1162475680527521",
         "  unbiased variance = 8.222 * 3 / (3 - 1) = 12.333",
         "  running_mean: (1 - 0.1) * 0 + 0.1 * (-0.667) = -0.067",
         "  running_var: (1 - 0.1) * 1 + 0.1 * 12.333 = 2.133",
