@@ -9,14 +9,14 @@ import numpy as np
 from cnnops_cli.blocks.available_memory import available_memory
 from cnnops_cli.blocks.block_grid import BLOCK_BYTES, Grid, block_grid, reading
 from cnnops_cli.blocks.boxes import Box
-from cnnops_cli.blocks.chunks import usual_chunks
+from cnnops_cli.blocks.chunks import usual_chunks, usual_shards
 from cnnops_cli.blocks.local_threads import sharing
 from cnnops_cli.blocks.operator import BlockOperator
 from cnnops_cli.commands.input_layout import InputLayout
 from cnnops_cli.errors import CnnopsError
 from cnnops_cli.explain.estimate import Estimate
 from cnnops_cli.settings import Settings
-from cnnops_cli.tensors.zarr_array import bytes_in_transit
+from cnnops_cli.tensors.zarr_array import bytes_written
 from cnnops_cli.tensors.zarr_places import location_of
 
 
@@ -30,11 +30,14 @@ class StoredArray(NamedTuple):
     dtype : numpy.dtype
     bytes_in_transit : int
         The memory that reading takes in addition to what is read.
+    chunks_of_a_shard : tuple of int or None
+        How many chunks are stored as a whole, along each axis of the operator; None if each is.
     """
 
     chunks: tuple[int, ...]
     dtype: np.dtype[Any]
     bytes_in_transit: int = 0
+    chunks_of_a_shard: tuple[int, ...] | None = None
 
 
 class BlockPlan(NamedTuple):
@@ -47,6 +50,8 @@ class BlockPlan(NamedTuple):
         The axes of the result.
     shape, chunks : tuple of int
         Of the result, in the user's axes.
+    shards : tuple of int or None
+        The shape of what is stored as a whole, where that is several chunks.
     stored : dict of str to StoredArray
         ``input``, and perhaps ``mask``.
     grid : Grid
@@ -58,6 +63,7 @@ class BlockPlan(NamedTuple):
     layout: InputLayout
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
+    shards: tuple[int, ...] | None
     stored: dict[str, StoredArray]
     grid: Grid
     bytes_of_transfer: int
@@ -90,6 +96,7 @@ class BlockPlan(NamedTuple):
         counts = {
             **estimate.counts,
             "chunks": self.chunks,
+            **({"shards": self.shards} if self.shards else {}),
             "blocks": len(self.grid),
             "bytes read": bytes_read,
             "times read": round(read["input"].times, 2),
@@ -127,17 +134,32 @@ def plan_blocks(
     else:  # a longer one would be encoded whole
         output_chunks = tuple(max(1, min(pair)) for pair in zip(output_chunks, shape, strict=True))
         chunks = of_result.lengths_in_operator(output_chunks)
+    of_input, shards = stored["input"], None
+    if of_input.chunks_of_a_shard:
+        shards = usual_shards(operator, chunks, of_input.chunks_of_a_shard)
+    whole = shards or chunks
+    grid = block_grid(operator, whole, of_input.chunks, BLOCK_BYTES)
+    most = _parts_of_a_block(grid, whole)
     written = [
-        bytes_in_transit(location_of(path), operator.outputs[output], chunks)
+        bytes_written(location_of(path), operator.outputs[output], chunks, shards, most)
         for output, path in results.items()
     ]
     in_transit = max([*written, *(array.bytes_in_transit for array in stored.values())])
-    budget, room = BLOCK_BYTES, available_memory()
+    room = available_memory()
     if settings.scheduler is None and room is not None and not operator.needs_statistics:
-        budget = min(budget, room - in_transit)
-    grid = block_grid(operator, chunks, stored["input"].chunks, budget)
-    transfer = in_transit + _bytes_of_a_copy(operator, layout, grid, stored["input"].dtype)
-    return BlockPlan(operator, of_result, shape, output_chunks, stored, grid, transfer)
+        budget = min(BLOCK_BYTES, room - in_transit)
+        grid = block_grid(operator, whole, of_input.chunks, budget)
+    transfer = in_transit + _bytes_of_a_copy(operator, layout, grid, of_input.dtype)
+    output_shards = shards and of_result.place_of_input(shards)
+    return BlockPlan(
+        operator, of_result, shape, output_chunks, output_shards, stored, grid, transfer
+    )
+
+
+def _parts_of_a_block(grid: Grid, sizes: tuple[int, ...]) -> int:
+    """Return how many chunks or shards, of those sizes, a block has at most."""
+    lengths = grid[0].shape if grid else (0,) * len(sizes)
+    return math.prod(-(-length // size) for length, size in zip(lengths, sizes, strict=True))
 
 
 def _bytes_of_a_copy(

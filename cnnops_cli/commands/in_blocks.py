@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import floordiv
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -110,12 +111,17 @@ def _stored(
     arrays: dict[str, ZarrArray], tensors: dict[str, Tensor], layout: InputLayout
 ) -> dict[str, StoredArray]:
     """Describe what is read in blocks: Zarr arrays, and perhaps a mask in a .npy file."""
-    stored = {
-        name: StoredArray(
-            layout.lengths_in_operator(array.chunks), array.dtype, array.bytes_in_transit
+    stored = {}
+    for name, array in arrays.items():
+        counts = None
+        if array.shards is not None:
+            counts = tuple(map(floordiv, array.shards, array.chunks))
+        stored[name] = StoredArray(
+            layout.lengths_in_operator(array.chunks),
+            array.dtype,
+            array.bytes_in_transit,
+            counts and layout.lengths_in_operator(counts),
         )
-        for name, array in arrays.items()
-    }
     if "mask" in tensors and "mask" not in stored:
         mask = tensors["mask"].array
         stored["mask"] = StoredArray((1,) * mask.ndim, mask.dtype)
@@ -179,6 +185,7 @@ def _write_results(
                 plan.shape,
                 operator.outputs[output],
                 plan.chunks,
+                shards=plan.shards,
                 like=like,
                 overwrite=settings.overwrite,
             )

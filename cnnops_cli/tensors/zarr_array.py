@@ -82,8 +82,9 @@ class ZarrArray:
 
     @property
     def bytes_in_transit(self) -> int:
-        """The memory of the chunks that one read holds, stored and decoded."""
-        return bytes_in_transit(self.reference.location, self.dtype, self.chunks, self.shards)
+        """The memory of what one read holds: chunks or shards as stored, and decoded chunks."""
+        each = math.prod(self.shards or self.chunks) + math.prod(self.chunks)
+        return _at_a_time(self.reference.location) * each * self.dtype.itemsize
 
     def read(self, slices: Slices) -> Array:
         """Return a box, in C order."""
@@ -106,13 +107,12 @@ class ZarrArray:
             raise CnnopsError(f"{self.name} was changed while it was read: {place} is not the same")
 
     def write(self, slices: Slices, values: Array) -> None:
-        """Write a box of whole chunks, unless the run that may write them is over."""
+        """Write a box of whole chunks or shards, unless the run that may write them is over."""
         self.check_run()
-        for axis, (cut, chunk, size) in enumerate(
-            zip(slices, self.chunks, self.shape, strict=True)
-        ):
-            if cut.start % chunk or (cut.stop % chunk and cut.stop != size):
-                raise ValueError(f"{cut} cuts a chunk of {chunk} on axis {axis} of {size}")
+        stored = self.shards or self.chunks
+        for axis, (cut, whole, size) in enumerate(zip(slices, stored, self.shape, strict=True)):
+            if cut.start % whole or (cut.stop % whole and cut.stop != size):
+                raise ValueError(f"{cut} cuts what is stored as {whole} on axis {axis} of {size}")
         location = self.reference.location
         try:
             with nullcontext() if is_remote(location) else removed_if_made_again(location):
@@ -200,22 +200,27 @@ def use_zarr_threads(threads: int, references: Sequence[ZarrReference], readers:
     """
     import zarr
 
-    most = max((_chunks_at_a_time(each.location) for each in references), default=1)
+    most = max((_at_a_time(each.location) for each in references), default=1)
     zarr.config.set({"threading.max_workers": threads, "async.concurrency": readers * most})
 
 
-def bytes_in_transit(
+def bytes_written(
     location: str,
     dtype: np.dtype[Any],
     chunks: tuple[int, ...],
-    shards: tuple[int, ...] | None = None,
+    shards: tuple[int, ...] | None,
+    most: int,
 ) -> int:
-    """Return the memory of what one read or write holds: chunks as they are stored, and decoded."""
-    each = math.prod(shards or chunks) + math.prod(chunks)
-    return _chunks_at_a_time(location) * each * dtype.itemsize
+    """Return the memory that a write of at most so many chunks or shards takes.
+
+    Of a chunk it holds a copy, and that encoded; of a shard its encoded chunks, those put together,
+    and what is there already if a try before has failed.
+    """
+    each = 3 * math.prod(shards) if shards else 2 * math.prod(chunks)
+    return min(most, _at_a_time(location)) * each * dtype.itemsize
 
 
-def _chunks_at_a_time(location: str) -> int:
+def _at_a_time(location: str) -> int:
     return _REQUESTS if is_remote(location) else 1
 
 

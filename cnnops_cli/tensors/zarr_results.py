@@ -56,6 +56,7 @@ class ZarrResults:
         dtype: np.dtype[Any],
         chunks: tuple[int, ...],
         *,
+        shards: tuple[int, ...] | None = None,
         like: ZarrReference | None = None,
         overwrite: bool = False,
     ) -> ZarrReference:
@@ -64,7 +65,7 @@ class ZarrResults:
         It is compressed as another one is, or as Zarr does by default.
         """
         compressors = kept_compressors(like.metadata, dtype) if like else "auto"
-        metadata = _metadata(path, shape, dtype, chunks, compressors)
+        metadata = _metadata(path, shape, dtype, chunks, shards, compressors)
         location = location_of(path)
         with _naming(path):
             check_takes_results(path)
@@ -179,6 +180,7 @@ def _metadata(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
     chunks: tuple[int, ...],
+    shards: tuple[int, ...] | None,
     compressors: Any,
 ) -> dict[str, Any]:
     """Return the metadata of a new array of version 3."""
@@ -189,6 +191,7 @@ def _metadata(
         zarr.storage.MemoryStore(),
         shape=shape,
         chunks=chunks,
+        shards=shards,
         dtype=dtype,
         serializer=BytesCodec(endian="little"),
         compressors=compressors,

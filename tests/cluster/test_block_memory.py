@@ -78,8 +78,12 @@ def test_chunks_that_are_read_or_written_are_counted(call, tmp_path, monkeypatch
     store(tmp_path / "shards.zarr", x, (1, 1, 256, 256), "shards")
     call_of = ("dropout", "--seed", "1", "--output-chunks", "1,1,128,128", "-o", "y.zarr")
     chunk, whole = 256 * 256 * 4, x.nbytes
-    operator = 60 * MIB + 128 * 128 * (4 + 1 + 4)
-    for name, transit in (("x", 2 * chunk), ("whole", 2 * whole), ("shards", 17 * chunk)):
+    for name, block, transit in (
+        ("x", 128 * 128, 2 * chunk),
+        ("whole", 128 * 128, 2 * whole),
+        ("shards", 256 * 256, 17 * chunk),
+    ):
+        operator = 60 * MIB + block * (4 + 1 + 4)
         assert told(call, *call_of, f"{name}.zarr")["memory"]["block"] == operator + transit
     large = ("dropout", "--seed", "1", "--output-chunks", "1,1,1024,1024", "x.zarr", "-o", "y.zarr")
     operator = 60 * MIB + 1024 * 1024 * (4 + 1 + 4)

@@ -396,7 +396,7 @@ def test_a_box_that_cuts_a_chunk_is_refused(tmp_path):
         array = open_reference(results.add(f"{tmp_path}/x.zarr", (7, 9), np.dtype("f4"), (3, 4)))
         array.write((slice(3, 7), slice(0, 9)), numbers()[3:7])
         for cut in ((slice(1, 3), slice(0, 4)), (slice(0, 2), slice(0, 4))):
-            expected = re.escape(f"{cut[0]} cuts a chunk of 3 on axis 0 of 7")
+            expected = re.escape(f"{cut[0]} cuts what is stored as 3 on axis 0 of 7")
             with pytest.raises(ValueError, match=f"^{expected}$"):
                 array.write(cut, numbers()[cut])
 

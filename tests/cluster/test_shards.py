@@ -1,0 +1,198 @@
+"""Results have shards where INPUT has them, and every block owns whole ones."""
+
+import json
+import re
+import tracemalloc
+
+import numpy as np
+import pytest
+from calling import CommandHere
+from stores import assert_same_bytes, load, store
+
+from cnnops_cli.blocks.block_grid import Grid
+from cnnops_cli.blocks.chunks import usual_shards
+from cnnops_cli.blocks.dropout import DropoutBlocks
+from cnnops_cli.commands import block_plan
+from cnnops_cli.tensors.zarr_array import (
+    ZarrArray,
+    bytes_written,
+    open_reference,
+    open_zarr,
+    use_zarr_threads,
+)
+from cnnops_cli.tensors.zarr_results import ZarrResults
+
+pytestmark = pytest.mark.cluster
+
+X = np.random.default_rng(0).standard_normal((2, 3, 20, 14)).astype(np.float32)
+MIB = 1 << 20
+
+
+@pytest.fixture
+def call(tmp_path):
+    store(tmp_path / "x.zarr", X, (1, 3, 4, 3), "shards")
+    np.save(tmp_path / "x.npy", X)
+    return CommandHere(tmp_path)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """The boxes that are written, and the arrays that they are written to."""
+    found = []
+    write = ZarrArray.write
+
+    def note(array, slices, values):
+        found.append((array, slices))
+        write(array, slices, values)
+
+    monkeypatch.setattr(ZarrArray, "write", note)
+    return found
+
+
+def files_of(path):
+    return sorted(str(each.relative_to(path)) for each in path.rglob("*") if each.is_file())
+
+
+CALLS = [
+    (
+        ("conv", "--kernel-size", "3", "--out-channels", "2", "--seed", "0"),
+        (1, 2, 4, 3),
+        (2, 2, 8, 6),
+    ),
+    (("maxpool", "-k", "2"), (1, 3, 2, 2), (2, 3, 4, 4)),
+    (("batchnorm", "--eval"), (1, 3, 4, 3), (2, 3, 8, 6)),
+    (("batchnorm", "--eval", "--output-chunks", "2,1,5,7"), (2, 1, 5, 7), (2, 2, 10, 14)),
+]
+
+
+@pytest.mark.parametrize(("arguments", "chunks", "shards"), CALLS, ids=lambda given: given[0])
+@pytest.mark.parametrize("budget", [1, 1 << 40])
+def test_as_many_chunks_are_stored_together_as_of_the_input(
+    call, tmp_path, written, monkeypatch, budget, arguments, chunks, shards
+):
+    monkeypatch.setattr(block_plan, "BLOCK_BYTES", budget)
+    call.text(*arguments, "x.zarr", "-o", "y.zarr")
+    in_memory = [each for each in arguments if each not in ("--output-chunks", "2,1,5,7")]
+    call.text(*in_memory, "x.npy", "-o", "y.npy")
+    array, values = load(tmp_path / "y.zarr")
+    assert (array.chunks, array.shards) == (chunks, shards)
+    assert_same_bytes(values, np.load(tmp_path / "y.npy"))
+    counts = [-(-length // size) for length, size in zip(array.shape, shards, strict=True)]
+    assert len(files_of(tmp_path / "y.zarr")) == np.prod(counts) + 1
+    assert len(written) == (np.prod(counts) if budget == 1 else 1)
+    for target, slices in written:
+        for each, size, length in zip(slices, shards, target.shape, strict=True):
+            assert each.start % size == 0
+            assert each.stop % size == 0 or each.stop == length
+
+
+def test_all_arrays_of_a_call_have_them_in_the_order_of_axes_of_the_input(call, tmp_path):
+    last = np.ascontiguousarray(np.moveaxis(X, 1, -1))
+    store(tmp_path / "l.zarr", last, (1, 4, 3, 3), "shards")
+    np.save(tmp_path / "l.npy", last)
+    options = ("maxpool", "-k", "2", "--layout", "channels-last")
+    call.text(*options, "l.zarr", "-o", "y.zarr", "--indices", "i.zarr")
+    call.text(*options, "l.npy", "-o", "y.npy", "--indices", "i.npy")
+    for name in "yi":
+        array, values = load(tmp_path / f"{name}.zarr")
+        assert (array.chunks, array.shards) == ((1, 2, 2, 3), (2, 4, 4, 3))
+        assert_same_bytes(values, np.load(tmp_path / f"{name}.npy"))
+
+
+def test_zeros_and_bits_of_nans_are_in_them(call, tmp_path):
+    """A chunk that equals what a missing one reads as is stored, since -0.0 equals 0.0."""
+    x = np.zeros((1, 1, 8, 8), np.float32)
+    x[..., :4, :4], x[..., 4:, :4] = -0.0, 1
+    x.view(np.uint32)[..., 4:, 4:] = 0xFFC0_1234
+    store(tmp_path / "z.zarr", np.ones_like(x), (1, 1, 4, 4), "shards")
+    array = open_zarr(str(tmp_path / "z.zarr"), "INPUT")
+    with ZarrResults() as results:
+        like = array.reference
+        reference = results.add(
+            f"{tmp_path}/y.zarr", x.shape, x.dtype, (1, 1, 4, 4), shards=(1, 1, 8, 8), like=like
+        )
+        target = open_reference(reference)
+        for _ in range(2):  # as a block that is tried again
+            target.write(tuple(slice(0, size) for size in x.shape), x)
+        results.complete()
+        results.move()
+    assert_same_bytes(load(tmp_path / "y.zarr")[1], x)
+    shard = (tmp_path / "y.zarr/c/0/0/0/0").read_bytes()
+    lengths = np.frombuffer(shard[-4 * 16 - 4 : -4], np.uint64).reshape(4, 2)[:, 1]
+    assert np.all(lengths < 1 << 20)  # all four are there
+
+
+def test_a_box_that_cuts_a_shard_is_refused(tmp_path):
+    with ZarrResults() as results:
+        given = (f"{tmp_path}/x.zarr", (7, 9), np.dtype("f4"), (3, 4))
+        array = open_reference(results.add(*given, shards=(6, 8)))
+        array.write((slice(6, 7), slice(8, 9)), np.zeros((1, 1), np.float32))
+        expected = re.escape("slice(3, 6, None) cuts what is stored as 6 on axis 0 of 7")
+        with pytest.raises(ValueError, match=f"^{expected}$"):
+            array.write((slice(3, 6), slice(0, 8)), np.zeros((3, 8), np.float32))
+
+
+def test_a_dry_run_tells_them(call):
+    found = json.loads(call.text("batchnorm", "--eval", "x.zarr", "--dry-run", "-f", "json"))
+    assert (found["chunks"], found["shards"]) == ([1, 3, 4, 3], [2, 3, 8, 6])
+    assert "shards" not in call.text("batchnorm", "--eval", "x.npy", "--dry-run")
+
+
+def test_a_write_takes_the_memory_that_is_told(tmp_path):
+    values = np.random.default_rng(0).standard_normal((128, 128, 128), dtype=np.float32)
+    whole, part, small = values.shape, (64, 128, 128), (32, 32, 32)
+    for chunks, shards in ((whole, None), (part, None), (small, part), (small, whole)):
+        with ZarrResults() as results:
+            given = (f"{tmp_path}/x.zarr", values.shape, values.dtype, chunks)
+            reference = results.add(*given, shards=shards)
+            array = open_reference(reference)
+            use_zarr_threads(1, [reference])
+            slices = tuple(slice(0, size) for size in values.shape)
+            array.write(slices, values)  # imports what it needs
+            tracemalloc.start()
+            array.write(slices, values)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        told = bytes_written(reference.location, values.dtype, chunks, shards, 99)
+        assert 0.45 * told < peak < told + MIB // 4
+
+
+def test_memory_does_not_change_them(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(block_plan, "available_memory", lambda: 1)
+    call.text("batchnorm", "--eval", "x.zarr", "-o", "y.zarr")
+    assert load(tmp_path / "y.zarr")[0].shards == (2, 3, 8, 6)
+
+
+def test_the_kept_codecs_are_those_of_chunks(call, tmp_path):
+    call.text("batchnorm", "--eval", "x.zarr", "-o", "y.zarr")
+    ours, theirs = (
+        json.loads((tmp_path / f"{name}.zarr/zarr.json").read_bytes())["codecs"] for name in "yx"
+    )
+    assert [codec["name"] for codec in ours] == ["sharding_indexed"]
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("chunks", "counts", "expected"),
+    [
+        ((1, 1, 4, 4), (1, 1, 2, 3), (1, 1, 8, 12)),
+        ((1, 1, 4, 4), (9, 9, 99, 99), (2, 3, 100, 100)),
+        ((1, 1, 100, 100), (1, 1, 4, 4), None),
+        ((1, 1, 4, 4), (1, 1, 1, 1), None),
+    ],
+)
+def test_no_more_than_there_are(chunks, counts, expected):
+    operator = DropoutBlocks.planned((2, 3, 100, 100), np.dtype(np.float32), seed=0)
+    assert usual_shards(operator, chunks, counts, 1 << 40) == expected
+
+
+def test_fewer_where_a_block_would_take_too_much():
+    operator = DropoutBlocks.planned((2, 3, 1000, 1000), np.dtype(np.float32), seed=0)
+    for budget in (62 * MIB, 64 * MIB, 70 * MIB, 90 * MIB):
+        shards = usual_shards(operator, (1, 1, 100, 100), (2, 3, 10, 7), budget)
+        first, second = (
+            Grid(operator.shape, sizes, (1, 1, 1, 1))[0] for sizes in (shards, (2, 3, 1000, 700))
+        )
+        assert operator.bytes_of(first) <= budget < operator.bytes_of(second)
+        assert all(size % chunk == 0 for size, chunk in zip(shards, (1, 1, 100, 100), strict=True))
+    assert usual_shards(operator, (1, 1, 100, 100), (2, 3, 10, 7), 1) is None
