@@ -57,6 +57,14 @@ def slow(tmp_path_factory):
 
 
 @pytest.fixture
+def hold(slow):
+    """The file that holds all blocks of this cluster while it is there."""
+    path = slow.folder / "hold"
+    yield path
+    path.unlink(missing_ok=True)
+
+
+@pytest.fixture
 def operands(tmp_path):
     """INPUT and two kernels in the current folder."""
     rng = np.random.default_rng(0)
@@ -139,20 +147,21 @@ def test_a_worker_that_is_killed_costs_its_blocks_again(slow, operands, tmp_path
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_cancels_the_blocks(slow, operands, tmp_path, number, status):
+def test_an_interrupt_cancels_the_blocks(slow, hold, operands, tmp_path, number, status):
     before = there(tmp_path)
     with running(tmp_path, slow.address) as process:
+        hold.touch()
         process.send_signal(number)
         assert ends(process, status) < AT_ONCE
+        hold.unlink()
     with slow.client() as client:
         wait_until(lambda: not any(client.processing().values()))
         assert not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
     leaves(tmp_path, before)
 
 
-def test_late_workers_of_a_dead_run_do_not_write_into_the_next(slow, operands, tmp_path):
+def test_late_workers_of_a_dead_run_do_not_write_into_the_next(slow, hold, operands, tmp_path):
     x, kernels = operands
-    hold = slow.folder / "hold"
     with running(tmp_path, slow.address) as process:
         hold.touch()
         time.sleep(2 * slow_blocks.SECONDS)
@@ -290,8 +299,8 @@ def test_a_result_that_a_worker_does_not_share(dask, hidden, tmp_path):
     )
 
 
-def test_a_worker_that_joins_later_is_asked_too(slow, operands, tmp_path):
-    folder, hold = tmp_path / "hidden", slow.folder / "hold"
+def test_a_worker_that_joins_later_is_asked_too(slow, hold, operands, tmp_path):
+    folder = tmp_path / "hidden"
     folder.mkdir()
     there = {"output": "hidden/out.zarr", "until": lambda: written(folder)}
     with running(tmp_path, slow.address, **there) as process:
@@ -356,9 +365,8 @@ def test_a_scheduler_that_hangs_ends_it(slow, operands, tmp_path):
     slow.wait_for_workers(2)
 
 
-def test_a_block_that_takes_long_is_not_taken_for_that(slow, operands, tmp_path):
+def test_a_block_that_takes_long_is_not_taken_for_that(slow, hold, operands, tmp_path):
     x, kernels = operands
-    hold = slow.folder / "hold"
     with running(tmp_path, slow.address, PATIENCE=str(PATIENCE)) as process:
         hold.touch()
         time.sleep(2 * PATIENCE)
