@@ -30,7 +30,7 @@ _SUM_DIGITS = 52
 """The digits of a sum of squared units, which may be up to 1.6 times as large."""
 
 _ROUNDING = 1.5 * 2.0**52
-"""Adding so many units to a value, and taking them off again, rounds the value to units."""
+"""Adding this number of units to a value, and subtracting it again, rounds the value to units."""
 
 _FAR_OUT = 400
 """The exponent up to which squares of float64 neither overflow nor, at its negative, underflow."""

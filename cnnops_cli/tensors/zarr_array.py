@@ -211,7 +211,7 @@ def bytes_written(
     shards: tuple[int, ...] | None,
     most: int,
 ) -> int:
-    """Return the memory that a write of at most so many chunks or shards takes.
+    """Return the memory that a write takes of `most` chunks or shards at most.
 
     Of a chunk it holds a copy, and that encoded; of a shard its encoded chunks, those put together,
     and what is there already if a try before has failed.
