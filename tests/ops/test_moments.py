@@ -155,8 +155,18 @@ def test_parts_of_float64_are_merged_to_the_same(name, shape, offset):
         found, whole = merged.rounded(), moments(values, narrow=False)
         np.testing.assert_array_equal(found.mean, whole.mean)
         np.testing.assert_array_equal(found.variance, whole.variance)
+        if name not in ("heavy tails", "every magnitude"):
+            np.testing.assert_array_equal(found.rest, whole.rest)
         most = np.sqrt(whole.variance) * 2.0**-65
         np.testing.assert_array_less(np.abs(found.rest - whole.rest), most + 1e-300)
+
+
+@pytest.mark.parametrize("count", [10, 1000, 100_000])
+def test_the_mean_of_values_and_their_opposites_is_zero(count):
+    for seed in range(5):
+        half = np.random.default_rng(seed).standard_normal((1, 2, count))
+        found = moments(np.concatenate([half, -half[..., ::-1]]), narrow=False)
+        assert found.mean.tolist() == found.rest.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("powers", [(-1060, 0), (-600, -500), (-450, 450), (600, 1000), (0, 420)])
