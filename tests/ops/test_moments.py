@@ -106,6 +106,15 @@ def test_a_channel_of_one_value_has_no_variance():
             assert (found.mean[0], found.rest[0], found.variance[0]) == (value, 0, 0)
 
 
+@pytest.mark.parametrize("power", [-450, -405, 405, 450])
+def test_moments_of_scaled_values_are_scaled(power):
+    values = np.random.default_rng(5).standard_normal((4, 2, 9))
+    found, plain = moments(np.ldexp(values, power), narrow=False), moments(values, narrow=False)
+    assert found.scaled is not None
+    np.testing.assert_array_equal(found.mean, np.ldexp(plain.mean, power))
+    np.testing.assert_array_equal(found.variance, np.ldexp(plain.variance, 2 * power))
+
+
 SMALL = st.floats(-1e9, 1e9).filter(lambda value: value == 0 or abs(value) > 1e-100)
 
 
