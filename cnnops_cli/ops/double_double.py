@@ -36,13 +36,19 @@ class DoubleDouble(NamedTuple):
         low = product_errors(self.high, other.high, high)
         return DoubleDouble(*two_sum(high, low + self.high * other.low + self.low * other.high))
 
-    def over(self, number: int) -> "DoubleDouble":
+    def over(self, number: int | Array) -> "DoubleDouble":
         """Return ``self / number``."""
-        divisor = np.array(number, np.float64)
+        divisor = np.asarray(number, np.float64)
         high = self.high / divisor
         product = high * divisor
         left = self.high - product - product_errors(high, divisor, product)
         return DoubleDouble(*two_sum(high, (left + self.low) / divisor))
+
+
+def exactly(number: int | Array) -> DoubleDouble:
+    """Return a number that float64 holds."""
+    high = np.asarray(number, np.float64)
+    return DoubleDouble(high, np.zeros_like(high))
 
 
 def joined(

@@ -9,8 +9,8 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.channel_blocks import Block
 from cnnops_cli.ops.channel_sums import channel_sums
-from cnnops_cli.ops.double_double import DoubleDouble
-from cnnops_cli.ops.precise_moments import precise_moments, scaling
+from cnnops_cli.ops.double_double import DoubleDouble, exactly
+from cnnops_cli.ops.precise_moments import precise_moments, scaling, spoil
 from cnnops_cli.ops.scratch import scratch
 
 _FLOAT64 = np.dtype(np.float64)
@@ -40,29 +40,31 @@ class Moments(NamedTuple):
 class PartMoments(NamedTuple):
     """The moments of a part of an array.
 
-    The number of values of a channel, their mean and their biased variance, and the exponents of
+    The number of values of a channel, their sum and their biased variance, and the exponents of
     the largest, in arrays (C,). The values were divided by ``2**scaling(top)``.
     """
 
     size: int
-    mean: DoubleDouble
+    total: DoubleDouble
     variance: DoubleDouble
     top: Array
 
     def of_channels(self, channels: slice) -> "PartMoments":
         """Return those of some channels."""
-        mean, variance = (
-            DoubleDouble(high[channels], low[channels]) for high, low in (self.mean, self.variance)
+        total, variance = (
+            DoubleDouble(high[channels], low[channels]) for high, low in (self.total, self.variance)
         )
-        return PartMoments(self.size, mean, variance, self.top[channels])
+        return PartMoments(self.size, total, variance, self.top[channels])
 
     def rounded(self) -> Moments:
         """Return them in float64."""
         exponent, variance = scaling(self.top), self.variance.high
+        quotient = self.total.over(self.size)
+        spoil(quotient, self.variance, self.total.high)
         if not exponent.any():
-            return Moments(*self.mean, variance)
-        mean, rest = (np.ldexp(part, exponent) for part in self.mean)
-        scaled = (*self.mean, variance, exponent)
+            return Moments(*quotient, variance)
+        mean, rest = (np.ldexp(part, exponent) for part in quotient)
+        scaled = (*quotient, variance, exponent)
         return Moments(mean, rest, np.ldexp(variance, 2 * exponent), scaled)
 
 
@@ -77,17 +79,16 @@ def moments(values: Array, narrow: bool) -> Moments:
     epsilon of float32. Otherwise, `precise_moments` are rounded.
     """
     if narrow and (found := _of_one_pass(values)):
-        mean, variance = found
-        return Moments(mean, _ZERO, variance)
+        total, variance = found
+        return Moments(total / _count(values), _ZERO, variance)
     return _precise(values).rounded()
 
 
 def part_moments(values: Array, narrow: bool) -> PartMoments:
     """Compute the moments of a part (N, C, run) of an array, as `moments` does."""
     if narrow and (found := _of_one_pass(values)):
-        zeros = np.zeros(values.shape[1])
-        mean, variance = (DoubleDouble(each, zeros) for each in found)
-        return PartMoments(_count(values), mean, variance, zeros.astype(np.int32))
+        total, variance = map(exactly, found)
+        return PartMoments(_count(values), total, variance, np.zeros(values.shape[1], np.int32))
     return _precise(values)
 
 
@@ -100,7 +101,7 @@ def _count(values: Array) -> int:
 
 
 def _of_one_pass(values: Array) -> tuple[Array, Array] | None:
-    """Return mean and variance by channel, or None where a mean is far from zero."""
+    """Return sum and variance by channel, or None where a mean is far from zero."""
     most = min(values.size, _SUMMED)
 
     def terms(_: Block, source: Array) -> Iterator[Array]:
@@ -113,4 +114,4 @@ def _of_one_pass(values: Array) -> tuple[Array, Array] | None:
     mean, squares = sums / _count(values)
     square = mean * mean
     variance = squares - square
-    return None if np.count_nonzero(square > _FAR * variance) else (mean, variance)
+    return None if np.count_nonzero(square > _FAR * variance) else (sums[0], variance)

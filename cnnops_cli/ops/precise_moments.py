@@ -1,11 +1,15 @@
-"""Mean and variance of each channel to more digits than float64 has.
+"""Sum and variance of each channel to more digits than float64 has.
 
 Each value is cut in two at a place that all values of its channel share: a number of units, and a
 rest of at most half a unit. The units have so few digits that float64 adds them up, and their
-squares, without error. Only the sums of rests are rounded. Of ordinary values, these sums give
-about 75 binary digits of the variance, so that it is hardly ever rounded to another float64 number
-than the exact one would be, in whichever parts the values are summed. S. M. Rump, T. Ogita and
-S. Oishi, "Accurate floating-point summation", 2008, cut values like this.
+squares, without error. S. M. Rump, T. Ogita and S. Oishi, "Accurate floating-point summation",
+2008, cut values like this.
+
+The rests are cut once more. The sum of ordinary values is exact then, so that their mean has the
+same digits in whichever parts they are summed, also those below float64's: a value next to the mean
+differs from it by these. Of the squares, only the sums of what the units leave are rounded. They
+give about 75 binary digits of the variance, so that it is hardly ever rounded to another float64
+number than the exact one would be.
 """
 
 from collections.abc import Iterator
@@ -15,7 +19,7 @@ import numpy as np
 from cnnops_cli.dtypes import Array
 from cnnops_cli.ops.channel_blocks import UNBUFFERED, Block
 from cnnops_cli.ops.channel_sums import channel_maxima, channel_sums
-from cnnops_cli.ops.double_double import DoubleDouble
+from cnnops_cli.ops.double_double import DoubleDouble, exactly
 from cnnops_cli.ops.rounded_sums import two_sum
 from cnnops_cli.ops.scratch import scratch
 
@@ -27,7 +31,7 @@ _SUMMED = 1 << 17
 _ROOMS = "units", "rests", "values"
 
 _SUM_DIGITS = 52
-"""The digits of a sum of squared units, which may be up to 1.6 times as large."""
+"""The digits of a sum of squared units, or of smaller units: it is at most ``2**_SUM_DIGITS``."""
 
 _ROUNDING = 1.5 * 2.0**52
 """Adding this number of units to a value, and subtracting it again, rounds the value to units."""
@@ -40,40 +44,41 @@ _NOTHING = -10_000
 
 
 def precise_moments(values: Array) -> tuple[DoubleDouble, DoubleDouble, Array]:
-    """Compute mean and biased variance of an array (N, C, run), and exponents: (C,) each.
+    """Compute sum and biased variance of an array (N, C, run), and exponents: (C,) each.
 
-    The exponents are those of the largest values. Mean and variance are those of the values divided
+    The exponents are those of the largest values. Sum and variance are those of the values divided
     by ``2**scaling(exponents)``.
     """
-    top, power, total, centre, rounding = _cut(values)
-    units, rests, squares, products = _sums(values, power, centre, rounding)
+    top, power, ends, centre, rounding = _cut(values)
+    units, products, squares, parts, rests = _sums(values, power, centre, rounding)
     count = values.size // values.shape[1]
-    distance = DoubleDouble(*two_sum(units, rests)).over(count)
-    mean = DoubleDouble(centre, np.zeros_like(centre)).plus(distance)
+    distances = DoubleDouble(*two_sum(units, parts)).plus(exactly(rests))
+    total = exactly(centre).times(exactly(count)).plus(distances)
+    distance = distances.over(count)
     square = distance.times(distance)
     variance = DoubleDouble(*two_sum(squares, products)).over(count).minus(square)
-    spoil(mean, variance, total)
-    return mean, variance, top
+    spoil(total, variance, ends)
+    return total, variance, top
 
 
 def _cut(values: Array) -> tuple[Array, Array, Array, Array, Array]:
     """Return how the values of each channel are to be scaled, moved and rounded to units.
 
-    The exponents of the largest values, the power of two that they are divided by, a total that is
+    The exponents of the largest values, the power of two that they are divided by, a sum that is
     finite if they all are, the centre, and what rounds.
     """
     low, high = _limits(values)
     top = _exponents(np.maximum(-low, high))
     power = scaling(top)
     low, high = np.ldexp(low, -power), np.ldexp(high, -power)
-    total = low + high
-    centre = total / 2
+    ends = low + high
+    centre = ends / 2
     # Else a difference to the centre may be rounded: P. H. Sterbenz, "Floating-point computation".
     centre[np.maximum(high - centre, centre - low) * 2 >= np.abs(centre)] = 0
     reach = np.maximum(high - centre, centre - low)
     count = values.size // values.shape[1]
-    digits = (_SUM_DIGITS - (count - 1).bit_length()) // 2
-    return top, power, total, centre, np.ldexp(_ROUNDING, _exponents(reach) - digits)
+    digits = _digits(count) // 2
+    return top, power, ends, centre, np.ldexp(_ROUNDING, _exponents(reach) - digits)
 
 
 def _limits(values: Array) -> tuple[Array, Array]:
@@ -97,11 +102,16 @@ def scaling(top: Array) -> Array:
     return np.where((np.abs(top) > _FAR_OUT) & (top != _NOTHING), top, 0)
 
 
-def spoil(mean: DoubleDouble, variance: DoubleDouble, total: Array) -> None:
-    """Put infinity and NaN where a total of the values is not finite."""
-    spoilt = ~np.isfinite(total)
-    mean.high[spoilt], variance.high[spoilt] = total[spoilt], np.nan
-    mean.low[spoilt] = variance.low[spoilt] = 0
+def spoil(total: DoubleDouble, variance: DoubleDouble, rounded: Array) -> None:
+    """Put infinity and NaN where a sum of the values, of any precision, is not finite."""
+    spoilt = ~np.isfinite(rounded)
+    total.high[spoilt], variance.high[spoilt] = rounded[spoilt], np.nan
+    total.low[spoilt] = variance.low[spoilt] = 0
+
+
+def _digits(count: int) -> int:
+    """Return how many digits a number may have, so that the sum of `count` of them is exact."""
+    return _SUM_DIGITS - (count - 1).bit_length()
 
 
 def _exponents(sizes: Array) -> Array:
@@ -113,8 +123,13 @@ def _exponents(sizes: Array) -> Array:
 
 
 def _sums(values: Array, power: Array, centre: Array, rounding: Array) -> Array:
-    """Sum units and rests, and of their squares what is exact and what is left of it: (4, C)."""
+    """Sum what values, and their squares, are cut into: (5, C).
+
+    These are the units, what their squares leave of those of the values, the squares of the units,
+    and the rests, in turn as smaller units and what these leave.
+    """
     is_scaled, is_moved = power.any(), centre.any()
+    smaller = 2.0 ** -_digits(values.size // values.shape[1])
     most = min(values.size, _SUMMED)
 
     def terms(block: Block, source: Array) -> Iterator[Array]:
@@ -131,12 +146,17 @@ def _sums(values: Array, power: Array, centre: Array, rounding: Array) -> Array:
         np.add(source, far, out=units)
         units -= far
         yield units
-        yield np.subtract(source, units, out=rests)
+        np.subtract(source, units, out=rests)
         np.add(source, units, out=room)
-        yield np.square(units, out=units)
         yield np.multiply(room, rests, out=room)
+        yield np.square(units, out=units)
+        far = far * smaller
+        np.add(rests, far, out=units)
+        units -= far
+        yield units
+        yield np.subtract(rests, units, out=rests)
 
-    return channel_sums(terms, 4, values, _SUMMED, len(_ROOMS) * most * _FLOAT64.itemsize)
+    return channel_sums(terms, 5, values, _SUMMED, len(_ROOMS) * most * _FLOAT64.itemsize)
 
 
 def _room(use: str, most: int, source: Array) -> Array:

@@ -135,6 +135,38 @@ def test_merged_statistics_are_those_of_memory(dtype, offset):
             np.testing.assert_array_max_ulp(running[name], updated[name], 1)
 
 
+def opposites(rng, shape):
+    """Values whose mean is zero, which some are."""
+    half = rng.standard_normal(shape)
+    half[0, :, :2] = 0
+    return np.concatenate([half, -half[::-1]])
+
+
+NEAR_THE_MEAN = {
+    "opposites": opposites,
+    "far from zero": lambda rng, shape: rng.standard_normal(shape) + 1e14,
+    "few neighbours": lambda rng, shape: rng.standard_normal(shape) + 4e15,
+    "two neighbours": lambda rng, shape: np.where(rng.random(shape) < 0.1, np.nextafter(1, 2), 1),
+    "decimals": lambda rng, shape: rng.integers(-3, 4, shape) / 10 + 0.2,
+    "nanoseconds": lambda rng, shape: 1_700_000_000_000_000_000 + rng.integers(0, 10**4, shape),
+}
+
+
+@pytest.mark.parametrize("name", NEAR_THE_MEAN)
+def test_values_near_the_mean_have_the_bytes_of_memory(name):
+    """What is left of their differences to it has no digits to spare."""
+    for seed in range(20):
+        rng = np.random.default_rng([len(name), seed])
+        x = NEAR_THE_MEAN[name](rng, (4, 2, 40))
+        given = {"running_mean": np.zeros(2), "running_var": np.zeros(2)}
+        expected, updated = in_memory(x, given, momentum=1.0)
+        sizes = [int(rng.integers(1, length + 1)) for length in x.shape]
+        got, running = trained(x, given, grid(x.shape, sizes), momentum=1.0)
+        assert_same_bytes(got, expected)
+        for statistic, values in running.items():
+            assert_same_bytes(values, updated[statistic])
+
+
 def test_means_far_from_zero_keep_their_digits():
     """As they do not where the means of blocks are merged as float64 alone holds them."""
     rng = np.random.default_rng(6)
@@ -150,7 +182,7 @@ def test_means_far_from_zero_keep_their_digits():
         bare = [
             BoxMoments(
                 each.channels,
-                each.moments._replace(mean=DoubleDouble(each.moments.mean.high, np.zeros(3))),
+                each.moments._replace(total=DoubleDouble(each.moments.total.high, np.zeros(3))),
             )
             for each in found
         ]

@@ -106,6 +106,15 @@ def test_a_channel_of_one_value_has_no_variance():
             assert (found.mean[0], found.rest[0], found.variance[0]) == (value, 0, 0)
 
 
+@pytest.mark.parametrize("power", [-450, -405, 405, 450])
+def test_moments_of_scaled_values_are_scaled(power):
+    values = np.random.default_rng(5).standard_normal((4, 2, 9))
+    found, plain = moments(np.ldexp(values, power), narrow=False), moments(values, narrow=False)
+    assert found.scaled is not None
+    np.testing.assert_array_equal(found.mean, np.ldexp(plain.mean, power))
+    np.testing.assert_array_equal(found.variance, np.ldexp(plain.variance, 2 * power))
+
+
 SMALL = st.floats(-1e9, 1e9).filter(lambda value: value == 0 or abs(value) > 1e-100)
 
 
@@ -155,8 +164,18 @@ def test_parts_of_float64_are_merged_to_the_same(name, shape, offset):
         found, whole = merged.rounded(), moments(values, narrow=False)
         np.testing.assert_array_equal(found.mean, whole.mean)
         np.testing.assert_array_equal(found.variance, whole.variance)
+        if name not in ("heavy tails", "every magnitude"):
+            np.testing.assert_array_equal(found.rest, whole.rest)
         most = np.sqrt(whole.variance) * 2.0**-65
         np.testing.assert_array_less(np.abs(found.rest - whole.rest), most + 1e-300)
+
+
+@pytest.mark.parametrize("count", [10, 1000, 100_000])
+def test_the_mean_of_values_and_their_opposites_is_zero(count):
+    for seed in range(5):
+        half = np.random.default_rng(seed).standard_normal((1, 2, count))
+        found = moments(np.concatenate([half, -half[..., ::-1]]), narrow=False)
+        assert found.mean.tolist() == found.rest.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("powers", [(-1060, 0), (-600, -500), (-450, 450), (600, 1000), (0, 420)])
