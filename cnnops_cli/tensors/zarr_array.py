@@ -82,8 +82,12 @@ class ZarrArray:
 
     @property
     def bytes_in_transit(self) -> int:
-        """The memory of what one read holds: chunks or shards as stored, and decoded chunks."""
-        each = math.prod(self.shards or self.chunks) + math.prod(self.chunks)
+        """The memory of what one read holds: chunks or shards, as stored and decoded."""
+        each = 2 * math.prod(self.chunks)
+        if self.shards:  # and a chunk of it while it is decoded
+            sizes = zip(self.shards, self.chunks, self.shape, strict=True)
+            there = (min(shard, -(-length // size) * size) for shard, size, length in sizes)
+            each = 2 * math.prod(there) + math.prod(self.chunks)
         return _at_a_time(self.reference.location) * each * self.dtype.itemsize
 
     def read(self, slices: Slices) -> Array:

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from calling import CommandHere
-from stores import assert_same_bytes, load, store
+from stores import assert_same_bytes, load, store, zarr
 
 from cnnops_cli.blocks.block_grid import Grid
 from cnnops_cli.blocks.chunks import usual_shards
@@ -155,6 +155,34 @@ def test_a_write_takes_the_memory_that_is_told(tmp_path):
             tracemalloc.stop()
         told = bytes_written(reference.location, values.dtype, chunks, shards, 99)
         assert 0.45 * told < peak < told + MIB // 4
+
+
+def test_a_read_takes_the_memory_that_is_told(tmp_path):
+    values = np.random.default_rng(0).standard_normal((128, 128, 128), dtype=np.float32)
+    whole, part, small = values.shape, (64, 128, 128), (32, 32, 32)
+    slices = tuple(slice(0, size) for size in values.shape)
+    for chunks, shards in ((whole, None), (part, None), (small, part), (small, (512,) * 3)):
+        how = {"shape": values.shape, "dtype": values.dtype, "chunks": chunks, "shards": shards}
+        zarr.create_array(str(tmp_path / "x.zarr"), **how, overwrite=True)[...] = values
+        array = open_zarr(str(tmp_path / "x.zarr"), "INPUT")
+        use_zarr_threads(1, [array.reference])
+        array.read(slices)  # imports what it needs
+        tracemalloc.start()
+        array.read(slices)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        told = array.bytes_in_transit
+        assert 0.45 * told < peak - values.nbytes < told + MIB // 4
+
+
+@pytest.mark.parametrize("arguments", [("dropout", "--seed", "1"), ("batchnorm",)])
+def test_an_empty_axis_has_them_too(call, tmp_path, arguments):
+    x = np.zeros((0, 3, 8, 8), np.float32)
+    store(tmp_path / "e.zarr", x, (1, 3, 4, 4), "shards")
+    call.text(*arguments, "e.zarr", "-o", "y.zarr")
+    array, values = load(tmp_path / "y.zarr")
+    assert (array.chunks, array.shards) == ((1, 3, 4, 4), (1, 3, 8, 8))
+    assert_same_bytes(values, x)
 
 
 def test_memory_does_not_change_them(call, tmp_path, monkeypatch):
