@@ -38,7 +38,7 @@ def usual_shards(
     """
     lengths = operator.shape
     left = [
-        min(count, -(-length // chunk))
+        min(count, max(1, -(-length // chunk)))
         for count, length, chunk in zip(counts, lengths, chunks, strict=True)
     ]
     while max(left, default=0) > 1:

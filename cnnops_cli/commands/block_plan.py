@@ -117,7 +117,8 @@ def plan_blocks(
 ) -> BlockPlan:
     """Plan blocks by the chunks of the input, and perhaps of the result.
 
-    `results` tells where the outputs of the operator go.
+    `results` tells where the outputs of the operator go; a result that it does not name, since the
+    call is a dry run, is taken for one on this machine.
     """
     channels = max(layout.lead, 0) if layout.named else None
     of_result = layout.of_result(operator.shape)
@@ -142,7 +143,7 @@ def plan_blocks(
     most = _parts_of_a_block(grid, whole)
     written = [
         bytes_written(location_of(path), operator.outputs[output], chunks, shards, most)
-        for output, path in results.items()
+        for output, path in {"result": ".", **results}.items()
     ]
     in_transit = max([*written, *(array.bytes_in_transit for array in stored.values())])
     room = available_memory()

@@ -1,5 +1,6 @@
 """Zarr arrays, opened in this process or in another one, and read and written by boxes."""
 
+import asyncio
 import json
 import math
 import os
@@ -82,8 +83,12 @@ class ZarrArray:
 
     @property
     def bytes_in_transit(self) -> int:
-        """The memory of what one read holds: chunks or shards as stored, and decoded chunks."""
-        each = math.prod(self.shards or self.chunks) + math.prod(self.chunks)
+        """The memory of what one read holds: chunks or shards, as stored and decoded."""
+        each = 2 * math.prod(self.chunks)
+        if self.shards:  # and a chunk of it while it is decoded
+            sizes = zip(self.shards, self.chunks, self.shape, strict=True)
+            there = (min(shard, -(-length // size) * size) for shard, size, length in sizes)
+            each = 2 * math.prod(there) + math.prod(self.chunks)
         return _at_a_time(self.reference.location) * each * self.dtype.itemsize
 
     def read(self, slices: Slices) -> Array:
@@ -116,7 +121,11 @@ class ZarrArray:
         location = self.reference.location
         try:
             with nullcontext() if is_remote(location) else removed_if_made_again(location):
-                self._array[slices] = values
+                try:
+                    self._array[slices] = values
+                except BaseException:
+                    _wait_for_the_rest()
+                    raise
         except Exception as error:  # whatever codecs and stores raise
             raise StoreError(f"cannot write {self.name}: {reason(error)}") from error
 
@@ -202,6 +211,17 @@ def use_zarr_threads(threads: int, references: Sequence[ZarrReference], readers:
 
     most = max((_at_a_time(each.location) for each in references), default=1)
     zarr.config.set({"threading.max_workers": threads, "async.concurrency": readers * most})
+
+
+def _wait_for_the_rest() -> None:
+    """Wait for all that zarr does: where a chunk fails, it goes on with the others of a write."""
+    from zarr.core.sync import sync
+
+    async def rest() -> None:
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
+
+    sync(rest())
 
 
 def bytes_written(

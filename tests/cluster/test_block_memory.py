@@ -81,13 +81,21 @@ def test_chunks_that_are_read_or_written_are_counted(call, tmp_path, monkeypatch
     for name, block, transit in (
         ("x", 128 * 128, 2 * chunk),
         ("whole", 128 * 128, 2 * whole),
-        ("shards", 256 * 256, 17 * chunk),
+        ("shards", 256 * 256, 9 * chunk),
     ):
         operator = 60 * MIB + block * (4 + 1 + 4)
         assert told(call, *call_of, f"{name}.zarr")["memory"]["block"] == operator + transit
     large = ("dropout", "--seed", "1", "--output-chunks", "1,1,1024,1024", "x.zarr", "-o", "y.zarr")
     operator = 60 * MIB + 1024 * 1024 * (4 + 1 + 4)
     assert told(call, *large)["memory"]["block"] == operator + 2 * whole
+
+
+def test_a_dry_run_counts_what_is_written_where_no_output_is_named(call, tmp_path):
+    store(tmp_path / "x.zarr", np.zeros((1, 1, 64, 64), np.float32), (1, 1, 8, 8), "shards")
+    call_of = ("batchnorm", "x.zarr", "--output-chunks", "1,1,32,32")
+    written = told(call, *call_of, "-o", "y.zarr")
+    assert told(call, *call_of) == written
+    assert written["memory"]["block"] == 60 * MIB + 64 * 64 * (4 + 4) + 3 * 64 * 64 * 4
 
 
 def test_a_mask_is_read_too_and_input_as_it_is_stored(call, tmp_path):

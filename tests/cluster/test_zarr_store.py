@@ -1,5 +1,7 @@
 """Zarr arrays, real ones on disk: what is opened, refused, read, and what a run leaves."""
 
+import asyncio
+import errno
 import itertools
 import json
 import os
@@ -731,6 +733,32 @@ def test_a_disk_that_is_full_is_one_line(tmp_path):
         assert os.listdir(tmp_path) == []
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize("shards", [None, (8, 4)])
+def test_what_zarr_goes_on_with_after_an_error_leaves_nothing(tmp_path, monkeypatch, shards):
+    """Where one of several chunks cannot be stored, it stores the others nevertheless."""
+    store, tries = zarr.storage.LocalStore.set, []
+
+    async def store_slowly(*arguments):
+        tries.append(arguments)
+        if len(tries) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        await asyncio.sleep(0.1)
+        await store(*arguments)
+        tries.append("stored")
+
+    expected = re.escape(f"cannot write {tmp_path}/x.zarr: No space left on device")
+    with pytest.raises(CnnopsError, match=f"^{expected}$"), ZarrResults() as results:
+        given = (f"{tmp_path}/x.zarr", (16, 8), np.dtype("f4"), (8, 4))
+        reference = results.add(*given, shards=shards and (8, 4))
+        array = open_reference(reference)
+        use_zarr_threads(1, [reference], readers=2)
+        monkeypatch.setattr(zarr.storage.LocalStore, "set", store_slowly)
+        array.write((slice(0, 16), slice(0, 8)), np.ones((16, 8), np.float32))
+    assert tries.count("stored") == 3
+    time.sleep(0.3)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_folder_that_is_missing_or_may_not_be_written(tmp_path):
