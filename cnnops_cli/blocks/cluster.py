@@ -105,6 +105,11 @@ class Cluster:
         for address, failure in sorted(self._scheduler.answer(prepare).items()):
             if isinstance(failure, CnnopsError):
                 raise failure
+            if "No module named 'cnnops_cli'" in str(failure):
+                raise CnnopsError(
+                    f"worker {address} has no cnnops-cli; install it there, and start the worker "
+                    "again"
+                )
             if failure is not None:
                 raise CnnopsError(
                     f"worker {address} cannot run cnnops-cli {own_code()}: {described(failure)}"

@@ -77,9 +77,9 @@ def batchnorm(
     -----
     The variance that normalises is the biased one; the running variance takes the unbiased one.
     Sums are taken in float64. Unless input and result are both float32 or shorter, they have more
-    digits than that, so that mean and variance are nearly always the exact ones, rounded once. For
-    float32, a mean larger than half the deviation is subtracted in two parts, so that nothing
-    cancels: the error stays below four epsilons of
+    digits than that, so that mean and variance are nearly always those of the values in float64,
+    computed exactly and rounded once. For float32, a mean larger than half the deviation is
+    subtracted in two parts, so that nothing cancels: the error stays below four epsilons of
     ``|(x - mean) / sqrt(var + eps) * weight| + |bias|``, however far from zero the values are. A
     smaller mean goes into the shift, as every mean does in PyTorch: two epsilons of the same terms
     and ``|mean / sqrt(var + eps) * weight|``.

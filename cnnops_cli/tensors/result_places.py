@@ -38,8 +38,6 @@ def check_replaced(path: str, *, overwrite: bool) -> None:
         return
     place = Directory(location)
     keys = place.keys() if os.path.isdir(location) else None
-    if not overwrite:
-        raise CnnopsError(f"{path} is there already; --overwrite replaces it")
     if keys is None or (keys and not set(keys) & set(METADATA)):
         raise CnnopsError(f"{path} is there already and not a Zarr array, so it is not replaced")
     if keys and not _is_array(place):
@@ -47,6 +45,8 @@ def check_replaced(path: str, *, overwrite: bool) -> None:
             f"{path} is a Zarr group, which --overwrite does not replace; "
             "name an array in it, or remove it first"
         )
+    if not overwrite:
+        raise CnnopsError(f"{path} is there already; --overwrite replaces it")
     if not os.access(location, os.W_OK):
         raise CnnopsError(f"{path} is write-protected, so it is not replaced")
     if os.path.ismount(location):

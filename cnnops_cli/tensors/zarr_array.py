@@ -41,6 +41,8 @@ _NOT_METADATA = "its metadata is not that of a Zarr array or group"
 _MOST_NAMED = 8
 _PYTHON = (3, 11)
 """The oldest Python for which there is a Zarr that reads and writes version 3."""
+_REST = 60.0
+"""Seconds after which what is left of a write that failed is not waited for any longer."""
 _REQUESTS = 10
 """Chunks that a read of an object store requests at a time: zarr's own default."""
 
@@ -219,7 +221,7 @@ def _wait_for_the_rest() -> None:
 
     async def rest() -> None:
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others)
+            await asyncio.wait(others, timeout=_REST)
 
     sync(rest())
 

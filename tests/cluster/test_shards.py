@@ -9,7 +9,7 @@ import pytest
 from calling import CommandHere
 from stores import assert_same_bytes, load, store, zarr
 
-from cnnops_cli.blocks.block_grid import Grid
+from cnnops_cli.blocks.boxes import Box
 from cnnops_cli.blocks.chunks import usual_shards
 from cnnops_cli.blocks.dropout import DropoutBlocks
 from cnnops_cli.commands import block_plan
@@ -241,13 +241,20 @@ def test_no_more_than_there_are(chunks, counts, expected):
     assert usual_shards(operator, chunks, counts, 1 << 40) == expected
 
 
-def test_fewer_where_a_block_would_take_too_much():
-    operator = DropoutBlocks.planned((2, 3, 1000, 1000), np.dtype(np.float32), seed=0)
-    for budget in (62 * MIB, 64 * MIB, 70 * MIB, 90 * MIB):
-        shards = usual_shards(operator, (1, 1, 100, 100), (2, 3, 10, 7), budget)
-        first, second = (
-            Grid(operator.shape, sizes, (1, 1, 1, 1))[0] for sizes in (shards, (2, 3, 1000, 700))
-        )
-        assert operator.bytes_of(first) <= budget < operator.bytes_of(second)
-        assert all(size % chunk == 0 for size, chunk in zip(shards, (1, 1, 100, 100), strict=True))
-    assert usual_shards(operator, (1, 1, 100, 100), (2, 3, 10, 7), 1) is None
+def test_fewer_where_a_block_would_take_too_much(call, tmp_path):
+    """The longest number of chunks is halved first."""
+    shape, chunks, counts = (2, 3, 1000, 1000), (1, 1, 100, 100), (2, 3, 10, 7)
+    operator = DropoutBlocks.planned(shape, np.dtype(np.float32), seed=0)
+    tried = [(2, 3, 1000, 700), (2, 3, 500, 700), (2, 3, 500, 400), (2, 3, 300, 400)]
+    taken = [operator.bytes_of(Box((0,) * 4, sizes)) for sizes in tried]
+    for sizes, size, larger in zip(tried, taken, [1 << 40, *taken], strict=False):
+        for budget in (size, larger - 1):
+            assert usual_shards(operator, chunks, counts, budget) == sizes
+    assert usual_shards(operator, chunks, counts, 1) is None
+
+
+def test_shards_that_would_take_too_much_are_smaller_in_the_result(call, tmp_path):
+    how = {"shape": (1, 1, 8192, 4096), "chunks": (1, 1, 1024, 1024), "dtype": np.float64}
+    zarr.create_array(tmp_path / "l.zarr", shards=how["shape"], **how)  # nothing is stored
+    found = json.loads(call.text("dropout", "--seed", "1", "l.zarr", "--dry-run", "-f", "json"))
+    assert (found["shards"], found["blocks"]) == ([1, 1, 2048, 4096], 4)

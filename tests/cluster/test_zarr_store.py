@@ -542,9 +542,9 @@ def test_what_comes_to_the_place_during_a_run(tmp_path, what, overwrite):
         same(zarr.open_array(path)[...], numbers())
         return
     assert str(e.value) == (
-        f"{path} is there already and not a Zarr array, so it is not replaced"
-        if overwrite
-        else f"{path} is there already; --overwrite replaces it"
+        f"{path} is there already; --overwrite replaces it"
+        if what == "an array"
+        else f"{path} is there already and not a Zarr array, so it is not replaced"
     )
     kept = {name for name in before if ".cnnops-" not in name}
     assert files_of(tmp_path) == {name: before[name] for name in kept}

@@ -184,16 +184,18 @@ def test_what_may_be_replaced(folder):
     ):
         (folder / name).mkdir()
         (folder / name / key).write_text(text)
-        assert refused(check_replaced, name, overwrite=True) == (
-            f"{name} is a Zarr group, which --overwrite does not replace; name an array in it, or "
-            "remove it first"
-        )
+        for overwrite in (True, False):
+            assert refused(check_replaced, name, overwrite=overwrite) == (
+                f"{name} is a Zarr group, which --overwrite does not replace; name an array in it, "
+                "or remove it first"
+            )
     (folder / "other").mkdir()
     (folder / "other/thesis.txt").touch()
     (folder / "file").touch()
     for name in ("other", "file"):
         expected = f"{name} is there already and not a Zarr array, so it is not replaced"
-        assert refused(check_replaced, name, overwrite=True) == expected
+        for overwrite in (True, False):
+            assert refused(check_replaced, name, overwrite=overwrite) == expected
 
 
 GROUP = {"zarr_format": 3, "node_type": "group"}
