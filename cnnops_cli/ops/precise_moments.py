@@ -13,6 +13,7 @@ number than the exact one would be.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,24 +50,42 @@ def precise_moments(values: Array) -> tuple[DoubleDouble, DoubleDouble, Array]:
     The exponents are those of the largest values. Sum and variance are those of the values divided
     by ``2**scaling(exponents)``.
     """
-    top, power, ends, centre, rounding = _cut(values)
-    units, products, squares, parts, rests = _sums(values, power, centre, rounding)
+    cut = _cut(values)
+    units, products, squares, parts, rests = _sums(values, cut)
     count = values.size // values.shape[1]
     distances = DoubleDouble(*two_sum(units, parts)).plus(exactly(rests))
-    total = exactly(centre).times(exactly(count)).plus(distances)
+    total = exactly(cut.centre).times(exactly(count)).plus(distances)
     distance = distances.over(count)
     square = distance.times(distance)
     variance = DoubleDouble(*two_sum(squares, products)).over(count).minus(square)
-    spoil(total, variance, ends)
-    return total, variance, top
+    spoil(total, variance, cut.ends)
+    return total, variance, cut.top
 
 
-def _cut(values: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """Return how the values of each channel are to be scaled, moved and rounded to units.
+class _Cut(NamedTuple):
+    """How the values of each channel are scaled, moved and rounded to units: (C,) each.
 
-    The exponents of the largest values, the power of two that they are divided by, a sum that is
-    finite if they all are, the centre, and what rounds.
+    Attributes
+    ----------
+    top, power : numpy.ndarray
+        The exponent of the largest value, and the power of two by which all are divided.
+    ends : numpy.ndarray
+        The sum of the smallest and the largest value, which is finite if all are.
+    centre : numpy.ndarray
+        What is subtracted from all values.
+    rounding : numpy.ndarray
+        What is added, and subtracted again.
     """
+
+    top: Array
+    power: Array
+    ends: Array
+    centre: Array
+    rounding: Array
+
+
+def _cut(values: Array) -> _Cut:
+    """Return how values are cut, by the smallest and the largest of each channel."""
     low, high = _limits(values)
     top = _exponents(np.maximum(-low, high))
     power = scaling(top)
@@ -78,7 +97,7 @@ def _cut(values: Array) -> tuple[Array, Array, Array, Array, Array]:
     reach = np.maximum(high - centre, centre - low)
     count = values.size // values.shape[1]
     digits = _digits(count) // 2
-    return top, power, ends, centre, np.ldexp(_ROUNDING, _exponents(reach) - digits)
+    return _Cut(top, power, ends, centre, np.ldexp(_ROUNDING, _exponents(reach) - digits))
 
 
 def _limits(values: Array) -> tuple[Array, Array]:
@@ -106,7 +125,6 @@ def spoil(total: DoubleDouble, variance: DoubleDouble, rounded: Array) -> None:
     """Put infinity and NaN where a sum of the values, of any precision, is not finite."""
     spoilt = ~np.isfinite(rounded)
     total.high[spoilt], variance.high[spoilt] = rounded[spoilt], np.nan
-    total.low[spoilt] = variance.low[spoilt] = 0
 
 
 def _digits(count: int) -> int:
@@ -122,13 +140,13 @@ def _exponents(sizes: Array) -> Array:
     return exponents
 
 
-def _sums(values: Array, power: Array, centre: Array, rounding: Array) -> Array:
+def _sums(values: Array, cut: _Cut) -> Array:
     """Sum what values, and their squares, are cut into: (5, C).
 
     These are the units, what their squares leave of those of the values, the squares of the units,
     and the rests, in turn as smaller units and what these leave.
     """
-    is_scaled, is_moved = power.any(), centre.any()
+    is_scaled, is_moved = cut.power.any(), cut.centre.any()
     smaller = 2.0 ** -_digits(values.size // values.shape[1])
     most = min(values.size, _SUMMED)
 
@@ -139,10 +157,10 @@ def _sums(values: Array, power: Array, centre: Array, rounding: Array) -> Array:
             np.copyto(room, source)
             source = room
         if is_scaled:
-            np.ldexp(source, block.along(-power), out=source)
+            np.ldexp(source, block.along(-cut.power), out=source)
         if is_moved:
-            source -= block.along(centre)
-        far = block.along(rounding)
+            source -= block.along(cut.centre)
+        far = block.along(cut.rounding)
         np.add(source, far, out=units)
         units -= far
         yield units

@@ -98,6 +98,17 @@ def test_a_dry_run_counts_what_is_written_where_no_output_is_named(call, tmp_pat
     assert written["memory"]["block"] == 60 * MIB + 64 * 64 * (4 + 4) + 3 * 64 * 64 * 4
 
 
+def test_a_copy_in_the_operators_axes_is_that_of_the_largest_block(call, tmp_path, monkeypatch):
+    """A block in the middle sees more than the first one, which begins with padding."""
+    monkeypatch.setattr(block_plan, "BLOCK_BYTES", 1)
+    store(tmp_path / "first.zarr", np.zeros((1, 2, 40, 40), np.float32), (1, 2, 8, 8))
+    store(tmp_path / "last.zarr", np.zeros((1, 40, 40, 2), np.float32), (1, 8, 8, 2))
+    layer = ("conv", "--kernel-size", "3", "--out-channels", "2", "-p", "1")
+    first = told(call, *layer, "first.zarr")["memory"]["block"]
+    last = told(call, *layer, "--layout", "channels-last", "last.zarr")["memory"]["block"]
+    assert last - first == 2 * 10 * 10 * 4
+
+
 def test_a_mask_is_read_too_and_input_as_it_is_stored(call, tmp_path):
     store(tmp_path / "x.zarr", np.zeros((4, 6)), (2, 4))
     mask = np.zeros((4, 6), np.uint8)
