@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnops_cli import batchnorm
+from cnnops_cli.ops.batchnorm import batch_statistics
 from cnnops_cli.ops.coefficients import coefficients
 from cnnops_cli.ops.moments import Moments, moments
 
@@ -229,3 +230,11 @@ def test_a_float32_keeps_its_digits_where_the_scale_has_none_left(power):
     assert got.shape == x.shape
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, expected, rtol=3e-7, atol=0)
+
+
+@pytest.mark.parametrize("power", [-450, 0, 450])
+def test_the_statistics_that_are_shown_are_not_scaled(power):
+    values = np.ldexp([[1.0, 3], [-1, 3], [1, 3], [-1, 3]], power)
+    mean, variance = batch_statistics(values)
+    assert mean.tolist() == [0, np.ldexp(3.0, power)]
+    assert variance.tolist() == [np.ldexp(1.0, 2 * power), 0]

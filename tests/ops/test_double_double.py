@@ -46,6 +46,15 @@ def test_operations(name):
     assert_close(found, expected, sizes)
 
 
+def test_what_is_left_where_sums_cancel_is_exact():
+    rng = np.random.default_rng(4)
+    first = drawn(rng, 500)
+    low = np.ldexp(np.spacing(first.high) * rng.uniform(-0.5, 0.5, 500), -rng.integers(0, 20, 500))
+    second = DoubleDouble(-first.high, low)
+    pairs = zip(fractions(first), fractions(second), strict=True)
+    assert fractions(first.plus(second)) == [a + b for a, b in pairs]
+
+
 @pytest.mark.parametrize("number", [1, 2, 3, 10, 3_000_001, (1 << 40) - 1])
 def test_quotients(number):
     numbers = drawn(np.random.default_rng(2), 500)

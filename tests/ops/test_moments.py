@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnnops_cli.ops import parallel
 from cnnops_cli.ops.merged_moments import joined_moments, merged_moments
 from cnnops_cli.ops.moments import moments, part_moments
 
@@ -97,6 +98,15 @@ def test_where_differences_to_a_centre_begin_to_be_rounded(low, sign):
     values = np.random.default_rng(2).uniform(low, 3, (1, 3, 50))
     values[..., 0], values[..., 1] = low, 3
     assert_rounded_from_exact(moments(sign * values, narrow=False), sign * values)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_several_threads_find_the_limits_of_values_far_from_zero(sign):
+    steps = np.random.default_rng(6).integers(0, 9, (1, 2, 600_000))
+    values = sign * (1e9 + steps / 3)
+    with parallel.using_threads(2):
+        found = moments(values, narrow=False)
+    assert_rounded_from_exact(found, values)
 
 
 def test_a_channel_of_one_value_has_no_variance():
