@@ -1,5 +1,6 @@
 """How fast the largest lesson pages are. Other programs take time too: the best of some tries."""
 
+import math
 import os
 
 import pytest
@@ -34,8 +35,8 @@ def quiet_enough():
 @pytest.mark.parametrize("call", LARGEST)
 def test_a_largest_page_opens_soon(page_of, call):
     page = page_of(call())
-    times = []
-    for _ in range(TRIES):
+    times = [math.inf]
+    while min(times) >= OPEN_WITHIN and len(times) <= TRIES:
         page.open()
         times.append(page.driver.execute_async_script(DRAWN))
     assert min(times) < OPEN_WITHIN
