@@ -1,6 +1,5 @@
 """How fast the largest lesson pages are. Other programs take time too: the best of some tries."""
 
-import math
 import os
 
 import pytest
@@ -13,7 +12,7 @@ from selenium.webdriver.support.select import Select
 
 pytestmark = pytest.mark.browser
 
-TRIES = 8
+TRIES, TRIES_OF_PLAYING = 8, 16
 OPEN_WITHIN = 2000  # milliseconds, until the page is drawn
 SECONDS_OF_PLAYING = 2
 LONG_TASKS = """
@@ -35,8 +34,8 @@ def quiet_enough():
 @pytest.mark.parametrize("call", LARGEST)
 def test_a_largest_page_opens_soon(page_of, call):
     page = page_of(call())
-    times = [math.inf]
-    while min(times) >= OPEN_WITHIN and len(times) <= TRIES:
+    times = []
+    for _ in range(TRIES):
         page.open()
         times.append(page.driver.execute_async_script(DRAWN))
     assert min(times) < OPEN_WITHIN
@@ -66,7 +65,7 @@ def step_of(page):
 def test_playing_has_no_long_task(page_of, call):
     page = page_of(call())
     times = []
-    while 0 not in times and len(times) < TRIES:
+    while 0 not in times and len(times) < TRIES_OF_PLAYING:
         page.open()
         times.append(longest_task(page))
     assert min(times) == 0
@@ -75,7 +74,7 @@ def test_playing_has_no_long_task(page_of, call):
 def test_playing_on_to_another_channel_has_no_long_task(page_of):
     page = page_of(largest_pooling())
     times = []
-    while 0 not in times and len(times) < TRIES:
+    while 0 not in times and len(times) < TRIES_OF_PLAYING:
         page.open((0, 43, 42))
         times.append(longest_task(page))
         shown = {cell.at[0] for cell in page.facts().of("input")}
