@@ -1,15 +1,12 @@
 """Zarr arrays, opened in this process or in another one, and read and written by boxes."""
 
 import asyncio
-import json
 import math
-import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from hashlib import sha256
-from itertools import islice
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -17,7 +14,6 @@ import numpy as np
 
 from cnnops_cli.dtypes import Array, check_supported, native
 from cnnops_cli.errors import CnnopsError, StoreError
-from cnnops_cli.paths import is_absent
 from cnnops_cli.tensors.read import INPUT_ARGUMENT
 from cnnops_cli.tensors.zarr_places import (
     ARRAYS,
@@ -25,20 +21,17 @@ from cnnops_cli.tensors.zarr_places import (
     Prefix,
     is_remote,
     location_of,
-    parents_of,
     place_at,
     reason,
 )
-from cnnops_cli.tensors.zarr_staging import aside_of, removed_if_made_again
-from cnnops_cli.words import listed
+from cnnops_cli.tensors.zarr_refusals import named_arrays, not_an_array, why_not_opened
+from cnnops_cli.tensors.zarr_staging import removed_if_made_again
 
 Slices = tuple[slice, ...]
 
 TOKEN = "cnnops-run"
 """The file in an unfinished result that says which run writes it."""
 
-_NOT_METADATA = "its metadata is not that of a Zarr array or group"
-_MOST_NAMED = 8
 _PYTHON = (3, 11)
 """The oldest Python for which there is a Zarr that reads and writes version 3."""
 _REST = 60.0
@@ -162,13 +155,13 @@ def open_zarr(text: str, argument: str) -> ZarrArray:
             digest = stored_digest(place)  # before it is opened, in case it is replaced
             node = zarr.open(store=place.store(read_only=True), mode="r")
             if isinstance(node, zarr.Group):
-                raise CnnopsError(f"{name} is a group, {_named_arrays(node, text)}")
+                raise CnnopsError(f"{name} is a group, {named_arrays(node, text)}")
     except CnnopsError:
         raise
     except FileNotFoundError as error:
-        raise _not_an_array(text, argument, place) from error
+        raise not_an_array(text, argument, place) from error
     except Exception as error:  # whatever zarr and stores raise
-        raise CnnopsError(f"{name} cannot be opened: {_why_not_opened(error)}") from error
+        raise CnnopsError(f"{name} cannot be opened: {why_not_opened(error)}") from error
     check_supported(node.dtype, name)
     if node.size and 0 in node.chunks:
         raise CnnopsError(f"{name} cannot be opened: its chunks have no elements: {node.chunks}")
@@ -262,63 +255,3 @@ def import_zarr(name: str) -> ModuleType:
     # Of codecs that other programs may not have, whenever it makes one.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"zarr\.")
     return zarr  # type: ignore[no-any-return]
-
-
-def _named_arrays(group: Any, text: str) -> str:
-    """Say which arrays a group has, with their shapes; the first ones, since it may have many."""
-    try:
-        arrays = list(islice(_arrays_in(group), _MOST_NAMED + 1))
-    except Exception as error:  # a store that cannot be listed, or metadata that zarr cannot parse
-        return f"not an array, and its arrays cannot be listed: {reason(error)}"
-    if not arrays:
-        return "and it has no arrays"
-    shown = ", ".join(f"{path} {shape}" for path, shape in arrays[:_MOST_NAMED])
-    shown += " and others" if len(arrays) > _MOST_NAMED else ""
-    return f"not an array; name one of its arrays, as {text.rstrip('/')}/{arrays[0][0]}: {shown}"
-
-
-def _arrays_in(group: Any, path: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Give the path and the shape of each array; no more is listed than what is taken takes."""
-    members = sorted(group.members(max_depth=0), key=lambda member: member[0])
-    for name, member in members:
-        if hasattr(member, "shape"):
-            yield f"{path}{name}", member.shape
-    for name, member in members:
-        if not hasattr(member, "shape"):
-            yield from _arrays_in(member, f"{path}{name}/")
-
-
-def _why_not_opened(error: Exception) -> str:
-    """Say what zarr found in the metadata, where it says no more than how it failed."""
-    if isinstance(error, json.JSONDecodeError):
-        return f"its metadata is not JSON: {error}"
-    if isinstance(error, KeyError):
-        return f"its metadata has no {error}"
-    if isinstance(error, (TypeError, AttributeError, LookupError)):
-        return _NOT_METADATA
-    return reason(error)
-
-
-def _why_nothing_is_at(path: str) -> str:
-    for file in filter(os.path.isfile, (path, *parents_of(path))):
-        return f"; {file} is a file, and a Zarr array is a directory"
-    if not is_absent(aside := aside_of(path)):
-        return f"; a call that was killed while it replaced it left it in {aside}"
-    return ""
-
-
-def _not_an_array(text: str, argument: str, place: Directory | Prefix) -> CnnopsError:
-    """Say why nothing was opened: there is nothing, or what is there is not whole."""
-    try:
-        keys = place.keys()
-    except Exception as error:  # whatever stores raise
-        return CnnopsError(f"{argument}: cannot read {text}: {reason(error)}")
-    if set(keys) & set(ARRAYS):
-        return CnnopsError(f"{argument}: {text} cannot be opened: {_NOT_METADATA}")
-    if not keys:
-        why = "" if isinstance(place, Prefix) else _why_nothing_is_at(place.path)
-        return CnnopsError(f"{argument}: no such Zarr array: {text}{why}")
-    return CnnopsError(
-        f"{argument}: {text} is not a Zarr array, or not a whole one: it has neither zarr.json "
-        f"nor .zarray, but {listed(keys, most=3)}"
-    )
