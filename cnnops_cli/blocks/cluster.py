@@ -105,15 +105,11 @@ class Cluster:
         for address, failure in sorted(self._scheduler.answer(prepare).items()):
             if isinstance(failure, CnnopsError):
                 raise failure
-            if "No module named 'cnnops_cli'" in str(failure):
-                raise CnnopsError(
-                    f"worker {address} has no cnnops-cli; install it there, and start the worker "
-                    "again"
-                )
             if failure is not None:
-                raise CnnopsError(
-                    f"worker {address} cannot run cnnops-cli {own_code()}: {described(failure)}"
-                ) from failure
+                why = f"cannot run cnnops-cli {own_code()}: {described(failure)}"
+                if "No module named 'cnnops_cli'" in str(failure):
+                    why = "has no cnnops-cli; install it there, and start the worker again"
+                raise CnnopsError(f"worker {address} {why}") from failure
 
     def _next_batch(self, finished: Any) -> list[Any]:
         """Wait for blocks that are done."""

@@ -148,8 +148,9 @@ def plan_blocks(
     in_transit = max([*written, *(array.bytes_in_transit for array in stored.values())])
     room = available_memory()
     if settings.scheduler is None and room is not None and not operator.needs_statistics:
-        budget = min(BLOCK_BYTES, room - in_transit)
-        grid = block_grid(operator, whole, of_input.chunks, budget)
+        budget = room - in_transit
+        if budget < BLOCK_BYTES:
+            grid = block_grid(operator, whole, of_input.chunks, budget)
     transfer = in_transit + _bytes_of_a_copy(operator, layout, grid, of_input.dtype)
     output_shards = shards and of_result.place_of_input(shards)
     return BlockPlan(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from operator import floordiv
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -111,17 +110,15 @@ def _stored(
     arrays: dict[str, ZarrArray], tensors: dict[str, Tensor], layout: InputLayout
 ) -> dict[str, StoredArray]:
     """Describe what is read in blocks: Zarr arrays, and perhaps a mask in a .npy file."""
-    stored = {}
-    for name, array in arrays.items():
-        counts = None
-        if array.shards is not None:
-            counts = tuple(map(floordiv, array.shards, array.chunks))
-        stored[name] = StoredArray(
+    stored = {
+        name: StoredArray(
             layout.lengths_in_operator(array.chunks),
             array.dtype,
             array.bytes_in_transit,
-            counts and layout.lengths_in_operator(counts),
+            array.chunks_of_a_shard and layout.lengths_in_operator(array.chunks_of_a_shard),
         )
+        for name, array in arrays.items()
+    }
     if "mask" in tensors and "mask" not in stored:
         mask = tensors["mask"].array
         stored["mask"] = StoredArray((1,) * mask.ndim, mask.dtype)

@@ -25,7 +25,7 @@ def merged_moments(parts: Sequence[PartMoments]) -> PartMoments:
     distances = apart.over(sizes).over(size)
     squares = variances.plus(distances.times(distances))
     variance = total(squares.times(exactly(sizes))).over(size)
-    spoil(whole, variance, totals.high.sum(axis=0))
+    spoil(whole, totals.high.sum(axis=0))
     return PartMoments(size, whole, variance, top)
 
 

@@ -60,7 +60,7 @@ class PartMoments(NamedTuple):
         """Return them in float64."""
         exponent, variance = scaling(self.top), self.variance.high
         quotient = self.total.over(self.size)
-        spoil(quotient, self.variance, self.total.high)
+        spoil(quotient, self.total.high)
         if not exponent.any():
             return Moments(*quotient, variance)
         mean, rest = (np.ldexp(part, exponent) for part in quotient)

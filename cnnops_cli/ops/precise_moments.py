@@ -58,7 +58,7 @@ def precise_moments(values: Array) -> tuple[DoubleDouble, DoubleDouble, Array]:
     distance = distances.over(count)
     square = distance.times(distance)
     variance = DoubleDouble(*two_sum(squares, products)).over(count).minus(square)
-    spoil(total, variance, cut.ends)
+    spoil(total, cut.ends)
     return total, variance, cut.top
 
 
@@ -121,10 +121,9 @@ def scaling(top: Array) -> Array:
     return np.where((np.abs(top) > _FAR_OUT) & (top != _NOTHING), top, 0)
 
 
-def spoil(total: DoubleDouble, variance: DoubleDouble, rounded: Array) -> None:
-    """Put infinity and NaN where a sum of the values, of any precision, is not finite."""
-    spoilt = ~np.isfinite(rounded)
-    total.high[spoilt], variance.high[spoilt] = rounded[spoilt], np.nan
+def spoil(number: DoubleDouble, rounded: Array) -> None:
+    """Put infinity, and not NaN, where a number of any precision is infinite."""
+    np.copyto(number.high, rounded, where=~np.isfinite(rounded))
 
 
 def _digits(count: int) -> int:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from hashlib import sha256
+from operator import floordiv
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -75,6 +76,11 @@ class ZarrArray:
         self.chunks: tuple[int, ...] = array.chunks
         self.shards: tuple[int, ...] | None = array.shards
         self._array = array
+
+    @property
+    def chunks_of_a_shard(self) -> tuple[int, ...] | None:
+        """How many chunks a shard has along each axis; None where there are no shards."""
+        return self.shards and tuple(map(floordiv, self.shards, self.chunks))
 
     @property
     def bytes_in_transit(self) -> int:

@@ -193,19 +193,24 @@ def test_means_far_from_zero_keep_their_digits():
         assert lost > 1000
 
 
+def random_trainings(seed, count):
+    """Inputs of any dtype with more than one value per channel, parameters, and a grid of boxes."""
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        x = random_input(rng, str(rng.choice(DTYPES)))
+        if x.size > x.shape[1]:
+            given = random_parameters(rng, x.shape[1])
+            sizes = [int(rng.integers(1, length + 1)) for length in x.shape]
+            yield rng, x, given, grid(x.shape, sizes)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_any_parts_give_the_numbers_of_memory(seed):
     """To one unit in the last place of the larger of value, scaled distance and shift."""
     same = []
-    for number in range(20):
-        rng = np.random.default_rng([seed, number])
-        x = random_input(rng, str(rng.choice(DTYPES)))
-        if x.size == x.shape[1]:
-            continue
-        given = random_parameters(rng, x.shape[1])
-        sizes = [int(rng.integers(1, length + 1)) for length in x.shape]
+    for _, x, given, boxes in random_trainings(seed, 20):
         expected, updated = in_memory(x, given)
-        got, running = trained(x, given, grid(x.shape, sizes))
+        got, running = trained(x, given, boxes)
         assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
         finite = np.isfinite(expected)
         np.testing.assert_array_equal(got[~finite], expected[~finite])
@@ -222,14 +227,7 @@ def test_any_parts_give_the_numbers_of_memory(seed):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_grid_has_the_same_bytes_in_any_order(seed):
-    for number in range(10):
-        rng = np.random.default_rng([seed, number])
-        x = random_input(rng, str(rng.choice(DTYPES)))
-        if x.size == x.shape[1]:
-            continue
-        given = random_parameters(rng, x.shape[1])
-        sizes = [int(rng.integers(1, length + 1)) for length in x.shape]
-        boxes = grid(x.shape, sizes)
+    for rng, x, given, boxes in random_trainings(seed, 10):
         first, running = trained(x, given, boxes)
         again, updated = trained(x, given, boxes, order=rng.permutation(len(boxes)))
         assert_same_bytes(again, first)
