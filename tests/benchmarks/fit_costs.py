@@ -129,7 +129,7 @@ def _filled(dtype: np.dtype, *shape: int) -> np.ndarray:
 
 
 def _copy(dtype: np.dtype, run: int) -> Callable[[], object]:
-    """Copy as many elements as all, in runs of so many."""
+    """Copy as many elements as all, in runs of `run`."""
     source, into = (
         _filled(dtype, ELEMENTS // run, run + 2)[:, 1:-1],
         _filled(dtype, ELEMENTS // run, run),

@@ -27,6 +27,7 @@ from calls import our_call
 from tables import Table
 
 from cnnops_cli import conv
+from cnnops_cli.ops import precise_moments
 from cnnops_cli.ops.convolution import running_sums
 from cnnops_cli.ops.convolution.costs import RATES, Rates
 
@@ -170,6 +171,12 @@ def test_fit_running_sums():
     blocks = [int(row.split()[1]) for row in rows if row.startswith("fma ")]
     assert running_sums._BLOCK in blocks
     assert all(re.fullmatch(rf"(sequential|fma) +\d+( +{RATIO}){{5}}", row) for row in rows)
+
+
+def test_fit_moments():
+    rows = run("fit_moments.py", "--rounds", "1")
+    assert precise_moments._SUMMED in [int(row.split()[0]) for row in rows]
+    assert all(re.fullmatch(rf"\d+( +{RATIO}){{3}}", row) for row in rows)
 
 
 def test_fit_exact(monkeypatch, capsys):

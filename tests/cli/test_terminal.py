@@ -15,7 +15,7 @@ def numbers(line):
 
 
 def rows(lines, count):
-    """The lines below the header that hold exactly so many numbers."""
+    """The lines below the header that hold exactly `count` numbers."""
     return [line for line in lines[1:] if len(numbers(line)) == count]
 
 

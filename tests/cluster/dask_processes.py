@@ -85,7 +85,7 @@ class Dask:
         return Client(self.address, timeout=PATIENCE, set_as_default=False)
 
     def wait_for_workers(self, count):
-        """Wait until there are so many workers."""
+        """Wait until there are `count` workers."""
         with self.client() as client:
             client.wait_for_workers(count, timeout=PATIENCE)
 

@@ -53,7 +53,7 @@ A_LITTLE = 0.003
 
 @dataclass(frozen=True)
 class Trial:
-    """A signal after so many seconds, or a limit of the shell's `ulimit`."""
+    """A signal after a number of seconds, or a limit of the shell's `ulimit`."""
 
     judge: Judge
     kind: str

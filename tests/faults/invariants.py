@@ -160,7 +160,7 @@ class Judge:
         if outcome.status == self.calm.status and outcome.out != self.calm.out:
             yield "output", f"status {outcome.status}, but {len(outcome.out)} bytes of output"
         elif not self.calm.out.startswith(outcome.out):
-            yield "output", "standard output is no part of the right one"
+            yield "output", "standard output is not a part of the right one"
 
     def _of_standard_error(self, fault, outcome):
         if talk := TALK.search(outcome.err):

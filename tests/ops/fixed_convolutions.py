@@ -30,7 +30,7 @@ LAYERS = {
 
 
 def drawn(shape, seed, bits):
-    """Whole numbers of so many bits and a sign, shifted by 0 to 7 bits."""
+    """Whole numbers of `bits` bits and a sign, shifted by 0 to 7 bits."""
     raw = np.random.PCG64(seed).random_raw(math.prod(shape)).reshape(shape)
     whole = (raw >> np.uint64(64 - bits)).astype(np.int64)
     shift = (raw & np.uint64(7)).astype(np.int64)

@@ -36,7 +36,7 @@ def forced(
     tiles: int = 1,
     share_filters: bool = False,
 ) -> Iterator[None]:
-    """Compute by one algorithm what it can compute, on at least so many tiles where there are cuts.
+    """Compute by one algorithm what it can compute, on at least `tiles` tiles where there are cuts.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The algorithm that conv chooses for well-known layers, so that a change of the costs is seen.
 
-A choice is no promise: whoever changes the costs measures, and writes the new choices down here.
+A choice is not a promise: whoever changes the costs measures, and writes the new choices down here.
 `pytest -s` shows the table.
 """
 

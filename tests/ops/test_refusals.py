@@ -33,7 +33,7 @@ WRONG_RANK = "input has rank {}; {} takes rank {} (C, *spatial) or {} (N, C, *sp
 def refused(call, *arguments, reason, **options):
     with pytest.raises(ValueError, match=f"^{re.escape(reason)}$") as caught:
         call(*arguments, **options)
-    assert type(caught.value) is not ValueError, "NumPy's own error is no refusal of ours"
+    assert type(caught.value) is not ValueError, "NumPy's own error is not a refusal of ours"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def saved(array, version=(1, 0), padding=0):
-    """The bytes of a .npy file, with so many more blanks in its header than NumPy writes."""
+    """The bytes of a .npy file, with `padding` more blanks in its header than NumPy writes."""
     stream = io.BytesIO()
     np.lib.format.write_array(stream, array, version, allow_pickle=False)
     data = stream.getvalue()

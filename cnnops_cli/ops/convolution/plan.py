@@ -53,7 +53,7 @@ class Plan(NamedTuple):
 def plan_convolution(layer: Layer, wide: int = 1) -> Plan:
     """Choose the algorithm with the least estimate, and cut the result into tiles.
 
-    Tiles are so many times wider than others.
+    Tiles are `wide` times as wide as others.
     """
     if layer.items == 0:
         return Plan(COLUMNS, (), ())

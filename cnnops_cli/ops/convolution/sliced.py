@@ -56,7 +56,7 @@ class Sliced:
         self._layer = layer
         self._terms = Terms(layer, weights, bias)
         weights = finite(self._terms.weights)
-        # Of twice as many products as a result has, each of so many digits, the sum is exact.
+        # Of twice as many products as a result has, each of 2 * `_digits` digits, the sum is exact.
         self._digits = (54 - (self._terms.count - 1).bit_length()) // 2
         peaks = np.abs(weights).max(axis=2, keepdims=True)
         first, second, third = slices(weights, peaks, self._digits)

@@ -66,7 +66,7 @@ def _sliced(weights: bytes, groups: int, filters: int) -> _Weights:
     """Cut weights into slices; many small calls have the same."""
     by_filter = np.frombuffer(weights).reshape(groups, filters, -1)
     count = by_filter.shape[2]
-    # The sum of as many products as a result has, each of so many digits, is exact.
+    # The sum of as many products as a result has, each of 2 * `digits` digits, is exact.
     digits = (55 - (count - 1).bit_length()) // 2
     magnitudes = np.abs(by_filter)
     peaks = magnitudes.max(axis=2, keepdims=True)

@@ -125,7 +125,7 @@ class Terms:
 
 
 def _sliding_sums(values: Array, count: int, step: int) -> Array:
-    """Sum up so many values along the last axis, a step apart, from each place on.
+    """Sum up `count` values along the last axis, a step apart, from each place on.
 
     Sums of 1, 2, 4, ... values are made of each other, and added up as the binary digits say.
     """
